@@ -1,0 +1,3 @@
+//! A wasmtime host for entra-risk that stubs Microsoft Graph and proves what the component does.
+
+pub mod exchange;
