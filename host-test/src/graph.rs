@@ -31,13 +31,13 @@ use route::{Bucket, Lost, ROUTES, Route};
 /// How a [`Graph`] is to be.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The beginning of each token that is good; an empty one makes every token good.
-    pub token: String,
+    /// The beginning of each token that is good. `None` where something before the service attaches the token.
+    pub token: Option<String>,
     /// The limit of the risky users.
     pub users: Limit,
     /// The limit of the sign-ins.
     pub sign_ins: Limit,
-    /// From the arrival of a request to its answer. Drawn, where it is not one value.
+    /// From the arrival of a request to its answer, in whole milliseconds. Drawn, where it is not one value.
     pub latency: RangeInclusive<Duration>,
     /// The share of requests that something happens to, 0 to 1.
     pub faults: f64,
@@ -53,7 +53,7 @@ impl Default for Settings {
     /// Answers in 200 ms, as documented, without faults.
     fn default() -> Self {
         Settings {
-            token: String::new(),
+            token: Some(String::new()),
             users: Limit::USERS,
             sign_ins: Limit::SIGN_INS,
             latency: Duration::from_millis(200)..=Duration::from_millis(200),
@@ -162,18 +162,22 @@ impl Graph {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return (response, false);
         }
-        match token(request) {
-            None => return (head.unauthenticated("Access token is empty."), false),
-            Some(token) if !token.starts_with(self.settings.token.as_bytes()) => {
-                return (head.unauthenticated("Access token validation failure. Invalid audience."), false);
-            }
-            Some(token) => match state.revoked.get(token) {
-                Some(true) => return (head.challenge(), false),
-                Some(false) => {
-                    return (head.unauthenticated("Lifetime validation failed, the token is expired."), false);
+        if let Some(good) = &self.settings.token {
+            let expired = "Lifetime validation failed, the token is expired.";
+            let refusal = match token(request) {
+                None => Some(head.unauthenticated("Access token is empty.")),
+                Some(token) if !token.starts_with(good.as_bytes()) => {
+                    Some(head.unauthenticated("Access token validation failure. Invalid audience."))
                 }
-                None => {}
-            },
+                Some(token) => match state.revoked.get(token) {
+                    Some(true) => Some(head.challenge()),
+                    Some(false) => Some(head.unauthenticated(expired)),
+                    None => None,
+                },
+            };
+            if let Some(refusal) = refusal {
+                return (refusal, false);
+            }
         }
         if let Some(wait) = over {
             return (head.throttled(limit.says_when.then_some(wait)), false);
@@ -259,7 +263,9 @@ impl Service for Graph {
             None if state.rng.random_bool(self.settings.faults) => Some(Fault::draw(&mut state.rng)),
             planned => planned,
         };
-        let after = state.rng.random_range(self.settings.latency.clone());
+        // Timers go by whole milliseconds, and the account is to say when the client really saw the answer.
+        let (fastest, slowest) = (self.settings.latency.start().as_millis(), self.settings.latency.end().as_millis());
+        let after = Duration::from_millis(state.rng.random_range(fastest as u64..=slowest as u64));
         let request_id = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid();
         let own = request.headers().get("client-request-id").and_then(|value| value.to_str().ok());
         let client_request_id = own.map_or_else(|| request_id.to_string(), Into::into);

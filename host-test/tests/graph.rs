@@ -13,7 +13,7 @@ const USERS: &str = "/v1.0/identityProtection/riskyUsers/dismiss";
 const SIGN_INS: &str = "/v1.0/auditLogs/signIns/dismiss";
 
 fn graph() -> Graph {
-    Graph::new(Settings { token: "good".into(), ..Settings::default() })
+    Graph::new(Settings { token: Some("good".into()), ..Settings::default() })
 }
 
 fn request(path: &str, body: &str) -> Request {
