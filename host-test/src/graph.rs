@@ -123,9 +123,14 @@ impl Graph {
         self.state().planned.extend(faults);
     }
 
-    /// The requests so far, in the order of their arrival.
-    pub fn arrivals(&self) -> Vec<Arrival> {
-        self.state().arrivals.clone()
+    /// The requests so far, in the order of their arrival, without the first `skipped`.
+    pub fn arrivals(&self, skipped: usize) -> Vec<Arrival> {
+        self.state().arrivals.iter().skip(skipped).cloned().collect()
+    }
+
+    /// How many requests were answered with this status.
+    pub fn answered(&self, status: StatusCode) -> usize {
+        self.state().arrivals.iter().filter(|arrival| arrival.status == Some(status)).count()
     }
 
     /// How many times each action, by its place among the four, was really carried out on each id.
@@ -292,7 +297,11 @@ impl Service for Graph {
             Fate::Reset | Fate::Failed(_) => (None, true),
             Fate::Silence => (None, false),
         };
-        let seconds = answer.and_then(|answer| answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok());
+        let seconds = |answer: &Response| answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok();
+        let retry_after = answer.and_then(|answer| match &fault {
+            Some(fault) => fault.retry_after.wait(),
+            None => seconds(answer).map(Duration::from_secs),
+        });
         state.arrivals.push(Arrival {
             at: now,
             action,
@@ -300,7 +309,7 @@ impl Service for Graph {
             ids: action.and_then(|place| spelled(ROUTES[place].field, request.body())).unwrap_or_default(),
             applied,
             status: answer.map(Response::status),
-            retry_after: fault.as_ref().map_or(seconds.map(Duration::from_secs), |fault| fault.retry_after.wait()),
+            retry_after,
             fault,
             settled: settled.then_some(now + after),
         });

@@ -63,12 +63,13 @@ async fn act(engine: &Engine, plan: &Plan) -> wasmtime::Result<Vec<Account>> {
     let start = Instant::now();
     let mut plugin = Plugin::new(engine, Host::new(Way::Stub(graph.clone()), tokens(plan), plan.seed)).await?;
     let mut accounts: Vec<Account> = Vec::new();
+    let mut arrived = 0;
     for call in &plan.calls {
         tokio::time::sleep(call.pause).await;
-        let before = graph.arrivals().len();
         let started = start.elapsed();
         let said = plugin.call(call.action, &call.ids, Some(&call.options)).await.map_err(|trap| format!("{trap:?}"));
-        let arrivals = graph.arrivals().split_off(before);
+        let arrivals = graph.arrivals(arrived);
+        arrived += arrivals.len();
         let trapped = said.is_err();
         accounts.push(Account { call: call.clone(), started, ended: start.elapsed(), arrivals, said });
         if trapped {

@@ -40,7 +40,7 @@ fn answer(graph: &Graph, at_ms: u64, request: Request) -> Response {
 
 #[track_caller]
 fn last(graph: &Graph) -> Arrival {
-    graph.arrivals().pop().expect("a request")
+    graph.arrivals(0).pop().expect("a request")
 }
 
 fn code(answer: &Response) -> String {
@@ -194,7 +194,7 @@ fn the_same_seed_draws_the_same_faults() {
         for at in 0..100 {
             graph.serve(Duration::from_secs(at), request(USERS, &users(1)));
         }
-        graph.arrivals().into_iter().map(|arrival| arrival.fault).collect::<Vec<_>>()
+        graph.arrivals(0).into_iter().map(|arrival| arrival.fault).collect::<Vec<_>>()
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
