@@ -221,12 +221,7 @@ impl Graph {
                 head.error(fault.status, "Authorization_RequestDenied", message)
             }
             Kind::Throttled => head.throttled(None),
-            Kind::GatewayPage => {
-                let mut page = answer::proxy_page();
-                *page.status_mut() = fault.status;
-                page
-            }
-            Kind::ProxyPage => answer::proxy_page(),
+            Kind::GatewayPage | Kind::ProxyPage => head.page(fault.status),
             Kind::Redirect => answer::redirect(),
             Kind::Echo => {
                 let sent = request.headers().get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -239,8 +234,9 @@ impl Graph {
             RetryAfter::Absent => answer,
             RetryAfter::Seconds(seconds) => answer::retry_after(answer, &seconds.to_string()),
             RetryAfter::Date(seconds) => {
-                let date = httpdate::fmt_http_date(head.date + Duration::from_secs(seconds));
-                answer::retry_after(answer, &date)
+                let later = head.date + Duration::from_secs(seconds.try_into().unwrap_or_default());
+                let date = later - Duration::from_secs((-seconds).try_into().unwrap_or_default());
+                answer::retry_after(answer, &httpdate::fmt_http_date(date))
             }
             RetryAfter::Garbage(text) => answer::retry_after(answer, text),
         };

@@ -56,7 +56,7 @@ pub static SABOTAGES: &[Sabotage] = &[
     sabotage("another-request-on-the-receipt", "run.rs", "Receipt { ids, attempts, request_id, client_request_id, date }", "Receipt { ids, attempts, request_id: Some(client_request_id), client_request_id: new_guid(), date }", "a receipt is that of the accepted request"),
     sabotage("a-batch-never-tried", "run.rs", "untried: 0,", "untried: 1,", "every batch is tried"),
     sabotage("a-token-shown", "token.rs", "text.replace(&token.0, \"[token]\")", "text", "no token shows"),
-    sabotage("a-trap", "response.rs", "value.parse().unwrap_or(u64::MAX)", "value.parse().unwrap()", "no input and no answer makes it trap"),
+    sabotage("a-trap", "response.rs", "until.duration_since(now).unwrap_or_default()", "until.duration_since(now).unwrap()", "no input and no answer makes it trap"),
 ];
 
 const fn sabotage(

@@ -73,6 +73,15 @@ impl Letterhead {
         set(&mut response, WWW_AUTHENTICATE, &value);
         response
     }
+
+    /// A proxy's page: that to sign in with, or that to be sorry with.
+    pub(super) fn page(&self, status: StatusCode) -> Response {
+        let mut response = Response::new(Bytes::from_static(b"<!DOCTYPE html><title>Guest network</title>"));
+        *response.status_mut() = status;
+        set(&mut response, CONTENT_TYPE, "text/html; charset=utf-8");
+        set(&mut response, DATE, &httpdate::fmt_http_date(self.date));
+        response
+    }
 }
 
 /// The claims of [`Letterhead::challenge`], as the token endpoint wants them.
@@ -82,13 +91,6 @@ const CLAIMS_BASE64: &str = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ
 /// The same answer with a `Retry-After`.
 pub(super) fn retry_after(mut response: Response, value: &str) -> Response {
     set(&mut response, RETRY_AFTER, value);
-    response
-}
-
-/// The sign-in page that a proxy answers with, `200 OK`.
-pub(super) fn proxy_page() -> Response {
-    let mut response = Response::new(Bytes::from_static(b"<!DOCTYPE html><title>Sign in to the guest network</title>"));
-    set(&mut response, CONTENT_TYPE, "text/html; charset=utf-8");
     response
 }
 
