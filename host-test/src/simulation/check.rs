@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::account::{Account, name};
 use super::attempt::{Attempt, Verdict};
+use super::trace::{first, line};
 use crate::bindings::actions::{Batch, Error, Outcome};
 use crate::graph::{Arrival, Limit};
 use crate::plugin::{Action, CANARY};
@@ -90,7 +91,7 @@ fn check_ids(account: &Account, batches: &[Batch], found: &mut Found) {
     }
     if let Some(stranger) = account.arrivals.iter().find(|arrival| batches.iter().all(|batch| batch.ids != arrival.ids))
     {
-        found.add("a request holds the ids of a batch", || format!("at {:?}: {:?}", stranger.at, stranger.ids));
+        found.add("a request holds the ids of a batch", || format!("at {:?}: {}", stranger.at, first(&stranger.ids)));
     }
     let whole = batches.iter().all(|batch| matches!(batch.outcome, Outcome::Accepted(_)));
     if whole != account.cause().is_none() {
@@ -153,7 +154,7 @@ fn check_retries(account: &Account, batch: &Batch, attempts: &[Attempt<'_>], fou
             found.add("a retry waits", || format!("sent at {:?}, not before {earliest:?}", second.arrival.at));
         }
         if !first.may_be_retried() {
-            found.add("only what may pass is retried", || format!("{:?}", first.arrival));
+            found.add("only what may pass is retried", || line(first.arrival));
         }
     }
     let refused = attempts.iter().filter(|attempt| attempt.status() == Some(StatusCode::UNAUTHORIZED)).count();
@@ -193,16 +194,16 @@ fn check_outcome(account: &Account, batch: &Batch, attempts: &[Attempt<'_>], fou
     let applied = attempts.iter().any(|attempt| attempt.arrival.applied);
     let told = name(&batch.outcome);
     match &batch.outcome {
-        Outcome::Accepted(_) if !applied => found.add("accepted ids were applied", || format!("{:?}", batch.ids)),
+        Outcome::Accepted(_) if !applied => found.add("accepted ids were applied", || first(&batch.ids).into()),
         Outcome::Refused(_) | Outcome::Unsent(_) if applied => {
-            found.add("refused and unsent ids were not applied", || format!("{told}: {:?}", batch.ids));
+            found.add("refused and unsent ids were not applied", || format!("{told}: {}", first(&batch.ids)));
         }
         _ => {}
     }
     if let Outcome::Accepted(receipt) = &batch.outcome {
         let last = attempts.last().map(|last| (&last.arrival.client_request_id, last.arrival.status));
         if receipt.ids != batch.ids || last != Some((&receipt.client_request_id, Some(StatusCode::NO_CONTENT))) {
-            found.add("a receipt is that of the accepted request", || format!("{receipt:?}, last {last:?}"));
+            found.add("a receipt is that of the accepted request", || format!("{} on the receipt, last {last:?}", receipt.client_request_id));
         }
     }
     if attempts.is_empty() && !ended(account) {

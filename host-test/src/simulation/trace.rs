@@ -35,7 +35,8 @@ impl fmt::Display for Account {
     }
 }
 
-fn line(arrival: &Arrival) -> String {
+/// A request, and what became of it.
+pub(super) fn line(arrival: &Arrival) -> String {
     let mut line = format!("{}   {} ids {}", seconds(arrival.at), arrival.ids.len(), first(&arrival.ids));
     if let Some(fault) = &arrival.fault {
         line += &format!(" {:?}", fault.kind);
@@ -65,7 +66,7 @@ fn told(batch: &Batch) -> String {
 }
 
 /// What is enough to tell batches apart.
-fn first(ids: &[String]) -> &str {
+pub(super) fn first(ids: &[String]) -> &str {
     ids.first().and_then(|id| id.get(..8)).unwrap_or("none")
 }
 
