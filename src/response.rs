@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::challenge;
+use crate::json::Json;
 use crate::token::Authorization;
+use crate::{challenge, date};
 
 /// An answer as it came. Of the headers it has those that mean something here, each with its first value.
 #[derive(Default)]
@@ -68,8 +67,8 @@ impl Answer {
             return Ok(Accepted { request_id: redact(self.request_id), client_request_id, date: redact(self.date) });
         }
         let retry_after = self.retry_after.and_then(|value| retry_after(&value, self.date.as_deref()));
-        let error = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
-        let error = error.get("error");
+        let body = Json::parse(&self.body);
+        let error = body.get("error");
         let inner = error.and_then(|error| error.get("innerError").or_else(|| error.get("innererror")));
         Err(GraphError {
             status: self.status,
@@ -84,8 +83,8 @@ impl Answer {
     }
 }
 
-fn text(object: Option<&Value>, member: &str) -> Option<String> {
-    object?.get(member)?.as_str().map(str::to_owned)
+fn text(object: Option<&Json>, member: &str) -> Option<String> {
+    object?.get(member)?.text().map(str::to_owned)
 }
 
 /// The time that a `Retry-After` asks to wait: seconds, or a date measured against the answer's own `Date`
@@ -96,7 +95,6 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
         // All digits, so that the only error is a number too large.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let now = httpdate::parse_http_date(date?.trim_ascii()).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
+    let seconds = date::parse(value)?.saturating_sub(date::parse(date?.trim_ascii())?);
+    Some(Duration::from_secs(seconds))
 }
