@@ -127,3 +127,60 @@ fn decode(base64: &[u8]) -> Option<String> {
     }
     matches!(Json::parse(&json), Json::Object(_)).then(|| String::from_utf8(json).ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::claims;
+
+    const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1702682181"},"x":"?>~"}}"#;
+
+    fn asked(header: &str) -> Option<String> {
+        use base64::prelude::*;
+        let header = header
+            .replace("<standard>", &BASE64_STANDARD.encode(CLAIMS))
+            .replace("<url-safe>", &BASE64_URL_SAFE_NO_PAD.encode(CLAIMS))
+            .replace("<not-json>", &BASE64_STANDARD.encode("claims"));
+        claims(&[header])
+    }
+
+    #[test]
+    fn claims_are_found_in_every_form_of_the_challenge() {
+        let headers = [
+            r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="<standard>""#,
+            r#"Bearer claims="<url-safe>",error="insufficient_claims""#,
+            r#"bearer ERROR = "insufficient_claims" , Claims = "<standard>", realm="a \"b\", error=\"x\"""#,
+            "Bearer error=insufficient_claims, claims=<url-safe>",
+            r#"Negotiate, Bearer error="insufficient_claims", claims="<standard>""#,
+            r#"Negotiate YII=, Basic realm="x", Bearer claims="<url-safe>", error="insufficient_claims", PoP nonce="1""#,
+            r#"Bearer error="invalid_token", Bearer error="insufficient_claims", claims="<standard>""#,
+        ];
+        for header in headers {
+            assert_eq!(asked(header).as_deref(), Some(CLAIMS), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_without_usable_claims_asks_for_none() {
+        let headers = [
+            "",
+            "Bearer",
+            "Bearer ,,, = =",
+            r#"Bearer error="insufficient_claims""#,
+            r#"Bearer error="invalid_token", claims="<standard>""#,
+            r#"PoP error="insufficient_claims", claims="<standard>""#,
+            r#"Bearer error="insufficient_claims", PoP claims="<standard>""#,
+            r#"Bearer error="insufficient_claims", claims="<not-json>""#,
+            r#"Bearer error="insufficient_claims", claims="not base64!""#,
+            r#"Bearer error="insufficient_claims", claims=""#,
+        ];
+        for header in headers {
+            assert_eq!(asked(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_first_header_that_asks_for_claims_counts() {
+        let values = ["Negotiate".to_owned(), r#"Bearer error="insufficient_claims", claims="e30""#.to_owned()];
+        assert_eq!(claims(&values).as_deref(), Some("{}"));
+    }
+}

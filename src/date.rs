@@ -1,11 +1,11 @@
 //! HTTP dates (RFC 9110, section 5.6.7). The crate for them would take 8 kB of the component, this takes one; a
 //! property test holds the two against each other.
 
-/// The formats that a recipient must accept: `w` is any letter, `D`, `Y`, `h`, `m` and `s` are the digits of a number,
-/// `M` is a letter of a month, and everything else is itself. The weekday of RFC 850, of no fixed length, is left out.
-const IMF_FIXDATE: &[u8] = b"www, DD MMM YYYY hh:mm:ss GMT";
-const RFC_850: &[u8] = b", DD-MMM-YY hh:mm:ss GMT";
-const ASCTIME: &[u8] = b"www MMM DD hh:mm:ss YYYY";
+/// The formats that a recipient must accept: `w` is any letter, `d`, `y`, `h`, `m` and `s` are the digits of a number,
+/// `b` is a letter of a month, and everything else is itself. The weekday of RFC 850, of no fixed length, is left out.
+const IMF_FIXDATE: &[u8] = b"www, dd bbb yyyy hh:mm:ss GMT";
+const RFC_850: &[u8] = b", dd-bbb-yy hh:mm:ss GMT";
+const ASCTIME: &[u8] = b"www bbb dd hh:mm:ss yyyy";
 
 const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
@@ -25,12 +25,12 @@ fn read(text: &[u8], format: &[u8]) -> Option<u64> {
     let mut month = Vec::with_capacity(3);
     for (&byte, &kind) in text.iter().zip(format) {
         let number = match kind {
-            b'D' => &mut day,
-            b'Y' => &mut year,
+            b'd' => &mut day,
+            b'y' => &mut year,
             b'h' => &mut hour,
             b'm' => &mut minute,
             b's' => &mut second,
-            b'M' => {
+            b'b' => {
                 month.push(byte);
                 continue;
             }
@@ -40,7 +40,7 @@ fn read(text: &[u8], format: &[u8]) -> Option<u64> {
         let digit = match byte {
             b'0'..=b'9' => byte.saturating_sub(b'0'),
             // The day in asctime's format is padded with a space.
-            b' ' if kind == b'D' && *number == 0 => 0,
+            b' ' if kind == b'd' && *number == 0 => 0,
             _ => return None,
         };
         // At most four digits.

@@ -209,3 +209,92 @@ const NO_OPTIONS: Options = Options {
     deadline_ms: None,
     pace: None,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::DISMISS_RISKY_USERS;
+
+    #[test]
+    fn an_endpoint_is_a_scheme_and_an_authority() {
+        let valid = [
+            ("https://graph.microsoft.com", true),
+            ("https://gateway.example:8443", true),
+            ("https://10.0.0.1", true),
+            ("https://[::1]:8443", true),
+            ("https://EXAMPLE", true),
+            ("http://localhost", false),
+            ("http://LocalHost:8080", false),
+            ("http://127.0.0.1:1", false),
+            ("http://127.255.0.9", false),
+            ("http://[::1]:65535", false),
+        ];
+        for (text, tls) in valid {
+            let authority = text.split_once("://").unwrap().1.to_owned();
+            assert_eq!(Endpoint::parse(text), Ok(Endpoint { tls, authority }), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_in_an_endpoint_is_refused() {
+        let invalid = [
+            "",
+            "graph.microsoft.com",
+            "HTTPS://graph.microsoft.com",
+            "ftp://graph.microsoft.com",
+            "https://",
+            "https:///",
+            "https://graph.microsoft.com/",
+            "https://graph.microsoft.com/v1.0",
+            "https://graph.microsoft.com?x",
+            "https://graph.microsoft.com#x",
+            "https://user@graph.microsoft.com",
+            "https://user:password@graph.microsoft.com",
+            "https://graph.microsoft.com:",
+            "https://graph.microsoft.com:0",
+            "https://graph.microsoft.com:65536",
+            "https://graph.microsoft.com:+80",
+            "https://graph.microsoft.com:80:80",
+            "https://graph..com",
+            "https://-graph.com",
+            "https://graph.com.",
+            "https://gr aph.com",
+            "https://graph.com\r\nx: y",
+            "https://gräph.com",
+            "https://[::1",
+            "https://[::1]x",
+            "https://[2001:db8::1]",
+            "http://graph.microsoft.com",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0",
+            "http://127.0.0.256",
+            "http://127.0.0.01",
+            "http://localhost.example.com",
+            "http://localhost@example.com",
+            "http://0.0.0.0",
+        ];
+        for text in invalid {
+            assert!(Endpoint::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_given_twice_is_kept_once_as_spelled_first() {
+        let ids = [
+            "0000000A-0000-0000-0000-000000000000",
+            "0000000b-0000-0000-0000-000000000000",
+            "0000000a-0000-0000-0000-000000000000",
+            "00000000-0000-0000-0000-000000000000",
+            "0000000B-0000-0000-0000-000000000000",
+        ];
+        let given = ids.map(str::to_owned).to_vec();
+        assert_eq!(Input::parse(&DISMISS_RISKY_USERS, given, None).unwrap().ids, [ids[0], ids[1], ids[3]]);
+    }
+
+    #[test]
+    fn a_message_shows_a_value_on_one_line_and_short() {
+        assert_eq!(quoted("a\nb\u{7f}"), "\"a\u{fffd}b\u{fffd}\"");
+        assert_eq!(quoted(&"é".repeat(64)), format!("\"{}\"", "é".repeat(64)));
+        assert_eq!(quoted(&"é".repeat(65)), format!("\"{}\"…", "é".repeat(64)));
+    }
+}

@@ -98,3 +98,47 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let seconds = date::parse(value)?.saturating_sub(date::parse(date?.trim_ascii())?);
     Some(Duration::from_secs(seconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let cases = [
+            ("0", None, Some(0)),
+            ("120", None, Some(120)),
+            (" 7 ", DATE, Some(7)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", DATE, Some(120)),
+            ("Sunday, 06-Nov-94 08:51:37 GMT", DATE, Some(120)),
+            ("Sun Nov  6 08:51:37 1994", DATE, Some(120)),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", DATE, Some(0)),
+            ("Tue, 01 Jan 2030 00:00:00 GMT", Some("Mon, 31 Dec 2029 23:59:59 GMT"), Some(1)),
+            ("99999999999999999999999", None, Some(u64::MAX)),
+        ];
+        for (value, date, seconds) in cases {
+            assert_eq!(retry_after(value, date), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_that_says_nothing_is_ignored() {
+        let cases = [
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1s", None),
+            ("soon", DATE),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", None),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some("yesterday")),
+            ("Sun, 06 Nov 1994 08:51:37 CET", DATE),
+            ("Sun, 06 Nov 1994 25:51:37 GMT", DATE),
+        ];
+        for (value, date) in cases {
+            assert_eq!(retry_after(value, date), None, "{value}");
+        }
+    }
+}
