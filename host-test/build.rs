@@ -61,7 +61,8 @@ fn cargo(workspace: &Path, target_dir: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace).args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(target_dir);
     for (name, _) in env::vars_os() {
-        let outer = name.to_str().is_some_and(|n| OUTER.contains(&n) || OUTER_PREFIXES.iter().any(|p| n.starts_with(p)));
+        let outer =
+            name.to_str().is_some_and(|n| OUTER.contains(&n) || OUTER_PREFIXES.iter().any(|p| n.starts_with(p)));
         if outer {
             cargo.env_remove(name);
         }

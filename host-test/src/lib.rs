@@ -3,9 +3,11 @@
 pub mod bindings;
 pub mod clock;
 pub mod engine;
+pub mod examples;
 pub mod exchange;
 pub mod host;
 mod playback;
 pub mod plugin;
 pub mod script;
 pub mod server;
+pub mod trial;

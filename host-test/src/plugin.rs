@@ -76,7 +76,9 @@ impl Plugin {
     /// Where the component does not load.
     pub async fn with(way: Way, token_source: TokenSource) -> Plugin {
         let host = Host::new(way, token_source, 0);
-        Plugin::new(Engine::shared(), host).await.unwrap_or_else(|error| panic!("the component does not start: {error:?}"))
+        Plugin::new(Engine::shared(), host)
+            .await
+            .unwrap_or_else(|error| panic!("the component does not start: {error:?}"))
     }
 
     /// Performs an action.
