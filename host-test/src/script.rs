@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+use serde_json::json;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::exchange::{Fate, Reply, Request, Service};
+use crate::exchange::{Fate, Reply, Request, Response, Service};
 
 /// Replies in the order in which requests are to come. Dropping it complains of requests that nobody scripted and of
 /// replies that nobody asked for.
@@ -55,3 +57,43 @@ impl Drop for Script {
         }
     }
 }
+
+/// An answer: status, headers, body.
+///
+/// # Panics
+/// Where these are not valid HTTP.
+#[track_caller]
+pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Fate {
+    Fate::Answered(response(status, headers, body))
+}
+
+/// A response, for a fate in which not all of it comes.
+///
+/// # Panics
+/// Where these are not valid HTTP.
+#[track_caller]
+pub fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response {
+    let response =
+        headers.iter().fold(http::Response::builder().status(status), |r, (name, value)| r.header(*name, *value));
+    response.body(body.into()).expect("a valid response")
+}
+
+/// Success, as Microsoft Graph says it.
+pub fn accepted() -> Fate {
+    answer(204, &[("request-id", REQUEST_ID), ("date", DATE)], "")
+}
+
+/// An error in Microsoft Graph's words, with its id of the request and date in headers and body.
+pub fn graph_error(status: u16, headers: &[(&str, &str)], code: &str, message: &str) -> Fate {
+    let body = json!({"error": {"code": code, "message": message, "innerError": {
+        "date": "2026-11-21T09:00:00", "request-id": REQUEST_ID,
+    }}});
+    let own = [("content-type", "application/json"), ("request-id", REQUEST_ID), ("date", DATE)];
+    answer(status, &[&own, headers].concat(), body.to_string())
+}
+
+/// The id that the answers here give their request.
+pub const REQUEST_ID: &str = "8d7ff2a7-3b6c-4d1c-9a0e-6d9c1f4b2e10";
+
+/// The date of the answers here.
+pub const DATE: &str = "Sat, 21 Nov 2026 09:00:00 GMT";
