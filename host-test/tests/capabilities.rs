@@ -6,7 +6,8 @@ use std::fs;
 use host_test::bindings::actions::Options;
 use host_test::engine::{COMPONENT, Engine, grant};
 use host_test::examples::EXAMPLES;
-use host_test::plugin::{Action, Plugin};
+use host_test::host::{Host, Way};
+use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::{Script, accepted};
 use uuid::Uuid;
 use wasmtime::component::Component;
@@ -99,11 +100,7 @@ async fn a_hundred_thousand_ids_take_at_most_16_mib_of_memory() {
 async fn it_runs_in_a_pool_of_instances() {
     let engine = Engine::pooled(4).expect("a pool");
     for _ in 0..8 {
-        let host = host_test::host::Host::new(
-            host_test::host::Way::Stub(Script::at_once([accepted()])),
-            host_test::plugin::canary(),
-            0,
-        );
+        let host = Host::new(Way::Stub(Script::at_once([accepted()])), canary(), 0);
         let mut plugin = Plugin::new(&engine, host).await.expect("an instance");
         let ids = EXAMPLES[0].ids.map(str::to_owned);
         assert!(plugin.call(Action::DismissSignIns, &ids, None).await.expect("no trap").is_ok());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host_test::bindings::actions::{GraphError, Options};
-use host_test::exchange::{Fate, Reply};
+use host_test::exchange::{Fate, Reply, Response};
 use host_test::plugin::{Action, canary};
 use host_test::script::{DATE, REQUEST_ID, Script, accepted, answer, graph_error, response};
 use host_test::trial::Trial;
@@ -73,8 +73,10 @@ const STATUSES: &[(u16, &str, bool)] = &[
     (999, "unknown(unexpected)", false),
 ];
 
-/// A body, whether it comes whole, and the code and message to be read from it.
-fn bodies() -> Vec<(&'static str, Bytes, fn(http::Response<Bytes>) -> Fate, [&'static str; 2])> {
+/// A name, a body, what becomes of it on the way, and the code and message to be read from it.
+type Body = (&'static str, Bytes, fn(Response) -> Fate, [&'static str; 2]);
+
+fn bodies() -> Vec<Body> {
     const GRAPH: &str = r#"{"error":{"code":"BadRequest","message":"Nein \u2013 nicht so.","innerError":{}}}"#;
     let huge = format!(r#"{{"error":{{"code":"TooBig","message":"{}"}}}}"#, "x".repeat(70_000));
     let fits = format!(r#"{{"error":{{"code":"Fits","message":""}}}}{}"#, " ".repeat(65_000));

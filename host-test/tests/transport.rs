@@ -46,7 +46,7 @@ macro_rules! codes {
 
 codes! {
     DnsTimeout => "DNS-timeout" UnreachableForNow,
-    DnsError(DnsErrorPayload { rcode: Some("NXDOMAIN".into()), info_code: None }) => "DNS-error: NXDOMAIN" UnreachableForNow,
+    DnsError(no_such_name()) => "DNS-error: NXDOMAIN" UnreachableForNow,
     DestinationNotFound => "destination-not-found" UnreachableForNow,
     DestinationUnavailable => "destination-unavailable" UnreachableForNow,
     DestinationIpProhibited => "destination-IP-prohibited" Denied,
@@ -59,7 +59,7 @@ codes! {
     ConnectionLimitReached => "connection-limit-reached" NoAnswerForNow,
     TlsProtocolError => "TLS-protocol-error" Unreachable,
     TlsCertificateError => "TLS-certificate-error" Unreachable,
-    TlsAlertReceived(TlsAlertReceivedPayload { alert_id: Some(48), alert_message: None }) => "TLS-alert-received" Unreachable,
+    TlsAlertReceived(unknown_ca()) => "TLS-alert-received: unknown CA" Unreachable,
     HttpRequestDenied => "HTTP-request-denied" Denied,
     HttpRequestLengthRequired => "HTTP-request-length-required" Other,
     HttpRequestBodySize(Some(1)) => "HTTP-request-body-size" Other,
@@ -84,6 +84,14 @@ codes! {
     LoopDetected => "loop-detected" Other,
     ConfigurationError => "configuration-error" Other,
     InternalError(Some("out of sockets".into())) => "internal-error: out of sockets" NoAnswerForNow,
+}
+
+fn no_such_name() -> DnsErrorPayload {
+    DnsErrorPayload { rcode: Some("NXDOMAIN".into()), info_code: None }
+}
+
+fn unknown_ca() -> TlsAlertReceivedPayload {
+    TlsAlertReceivedPayload { alert_id: Some(48), alert_message: Some("unknown CA".into()) }
 }
 
 fn field() -> FieldSizePayload {
