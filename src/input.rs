@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::action::Action;
 use crate::bindings::exports::entra::risk::actions::{ApiVersion, Cloud, Options, Pace};
-use crate::guid;
+use crate::{decimal, guid};
 
 /// A call: the ids, each once, and how to send them.
 #[derive(Debug)]
@@ -163,30 +163,40 @@ fn host(authority: &str) -> Option<&str> {
         Some(port) => (IPV6_LOOPBACK, port),
         None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
     };
-    let port_is_valid = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|port| {
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|number| number != 0)
-        });
-    let host_is_valid = host == IPV6_LOOPBACK || (host.len() <= 253 && host.split('.').all(is_dns_label));
+    let is_port = |port: &str| decimal::parse(port).is_some_and(|port| (1..=65_535).contains(&port));
+    let port_is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    let host_is_valid = host == IPV6_LOOPBACK || is_ipv4(host) || is_dns_name(host);
     (port_is_valid && host_is_valid).then_some(host)
 }
 
 const IPV6_LOOPBACK: &str = "[::1]";
 
-/// Letters, digits and inner hyphens, 1 to 63 of them (RFC 1123, section 2.1).
-fn is_dns_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+/// Labels of letters, digits and inner hyphens; the last one does not begin with a digit, as in an address
+/// (RFC 1123, section 2.1).
+fn is_dns_name(host: &str) -> bool {
+    let mut last_label = "";
+    let all_are_labels = host.split('.').all(|label| {
+        last_label = label;
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    });
+    all_are_labels && host.len() <= 253 && !last_label.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
 }
 
-/// `localhost`, an address of 127.0.0.0/8 as four numbers, or `[::1]`.
+/// Four numbers without leading zeros (RFC 3986, section 3.2.2).
+fn is_ipv4(host: &str) -> bool {
+    let mut count = 0_u32;
+    let all_are_numbers = host.split('.').all(|part| {
+        count = count.saturating_add(1);
+        decimal::parse(part).is_some_and(|number| number <= 255) && (part == "0" || !part.starts_with('0'))
+    });
+    all_are_numbers && count == 4
+}
+
 fn is_loopback(host: &str) -> bool {
-    let is_number = |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with('0'));
-    host == IPV6_LOOPBACK
-        || host.eq_ignore_ascii_case("localhost")
-        || (host.starts_with("127.") && host.split('.').count() == 4 && host.split('.').all(is_number))
+    host == IPV6_LOOPBACK || host.eq_ignore_ascii_case("localhost") || (is_ipv4(host) && host.starts_with("127."))
 }
 
 /// A value for a message: quoted, on one line, cut to a readable length.
@@ -272,6 +282,10 @@ mod tests {
             "http://localhost.example.com",
             "http://localhost@example.com",
             "http://0.0.0.0",
+            "https://256.0.0.1",
+            "https://10.0.0",
+            "https://0x7f",
+            "https://+1.0.0.1",
         ];
         for text in invalid {
             assert!(Endpoint::parse(text).is_err(), "{text}");
