@@ -81,7 +81,8 @@ async fn a_claims_challenge_reaches_the_token_source_decoded() {
     let standard = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7InZhbHVlIjoiMT4/In19fQ==";
     let forms = [
         format!(
-            r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="{standard}""#
+            "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
+             error=\"insufficient_claims\", claims=\"{standard}\""
         ),
         format!(r#"Bearer claims="{standard}", error="insufficient_claims""#),
         format!(r#"Bearer error="insufficient_claims",claims="{}""#, standard.trim_end_matches('=')),
