@@ -9,6 +9,7 @@ use host_test::host::TokenSource;
 use host_test::plugin::{Action, CANARY, canary};
 use host_test::script::{Script, accepted, answer, graph_error};
 use host_test::trial::Trial;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
 
@@ -169,4 +170,13 @@ async fn a_token_that_an_answer_echoes_is_cut_out() {
             assert_eq!(error.message, "Bearer [token] is not valid; [token]");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_an_error_of_the_host_repeats_is_cut_out() {
+    let detail = format!("cannot send authorization: Bearer {CANARY}");
+    let options = Options { max_attempts: Some(1), ..Options::default() };
+    let trial = dismiss(canary(), options, [Fate::Failed(ErrorCode::InternalError(Some(detail)))]).await;
+    let Error::NoAnswer(text) = &trial.failure().cause else { panic!("{trial:#?}") };
+    assert_eq!(text, "internal-error: cannot send authorization: Bearer [token]");
 }
