@@ -231,13 +231,20 @@ async fn a_refusal_after_an_attempt_that_may_have_been_applied_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_does_not_come_in_time_is_given_up() {
-    let part = response(503, &[], "{");
-    for fate in [Fate::Silence, Fate::Stalled(part.clone()), Fate::Stalled(part.map(|_| Bytes::new()))] {
+async fn an_answer_that_does_not_come_in_time_is_given_up_and_a_status_that_came_decides() {
+    let stalled = |status, part: &'static str| Fate::Stalled(response(status, &[], part));
+    let table = [
+        (Fate::Silence, "unknown(no-answer)"),
+        (stalled(503, "{"), "unknown(unavailable)"),
+        (stalled(503, ""), "unknown(unavailable)"),
+        (stalled(400, "{"), "refused(rejected)"),
+        (stalled(200, "<html>"), "unknown(unexpected)"),
+    ];
+    for (fate, outcome) in table {
         let begun = Instant::now();
         let options = Options { attempt_timeout_ms: Some(1_500), ..one_attempt() };
         let trial = dismiss(options, [fate]).await;
-        assert_eq!(outcomes(&trial), ["unknown(no-answer)"]);
+        assert_eq!(outcomes(&trial), [outcome]);
         assert_within_a_tick(begun, 1_500);
     }
 }

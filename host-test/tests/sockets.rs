@@ -75,8 +75,8 @@ async fn answers_mean_what_they_mean_in_process() {
         ("cut off before the body", Fate::Truncated(part("")), "unknown(unavailable)"),
         ("a chunked body cut off", Fate::Truncated(response(404, &[], "{")), "refused(rejected)"),
         ("endless", Fate::Endless(response(500, &[], "x".repeat(1_000))), "unknown(unavailable)"),
-        ("stalled in the body", Fate::Stalled(part("{")), "unknown(no-answer)"),
-        ("stalled before the body", Fate::Stalled(part("")), "unknown(no-answer)"),
+        ("stalled in the body", Fate::Stalled(part("{")), "unknown(unavailable)"),
+        ("stalled before the body", Fate::Stalled(part("")), "unknown(unavailable)"),
         ("silence", Fate::Silence, "unknown(no-answer)"),
         ("closed without an answer", Fate::Reset, "unknown(no-answer)"),
     ];
