@@ -8,7 +8,8 @@ use std::process::{Command, exit};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Packages that are components, and what each is built from, relative to the workspace.
-const COMPONENTS: &[(&str, &[&str])] = &[("entra-risk", &["src", "wit"])];
+const COMPONENTS: &[(&str, &[&str])] =
+    &[("entra-risk", &["src", "wit"]), ("bare-request", &["host-test/guests/bare-request/src"])];
 
 /// Variables of the cargo that runs this script. They say how to build for the host, and would replace the flags of
 /// `.cargo/config.toml` or put clippy in the compiler's place.

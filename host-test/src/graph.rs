@@ -263,11 +263,11 @@ impl Graph {
         };
 
         let action = route::find(request.uri().path()).ok();
-        let (answer, settled) = match &fate {
-            Fate::Answered(answer) | Fate::Truncated(answer) | Fate::Endless(answer) => (Some(answer), true),
-            Fate::Stalled(answer) => (Some(answer), false),
-            Fate::Reset | Fate::Failed(_) => (None, true),
-            Fate::Silence => (None, false),
+        let answer = match &fate {
+            Fate::Answered(answer) | Fate::Truncated(answer) | Fate::Endless(answer) | Fate::Stalled(answer) => {
+                Some(answer)
+            }
+            Fate::Reset | Fate::Failed(_) | Fate::Silence => None,
         };
         let seconds = |answer: &Response| answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok();
         let retry_after = answer.and_then(|answer| match &fault {
@@ -283,7 +283,8 @@ impl Graph {
             status: answer.map(Response::status),
             retry_after,
             fault,
-            settled: settled.then_some(now + after),
+            settled: (!matches!(fate, Fate::Silence)).then_some(now + after),
+            stalls: matches!(fate, Fate::Silence | Fate::Stalled(_)),
         };
         state.arrivals.push(arrival.clone());
         (Reply { after, fate }, arrival)

@@ -47,7 +47,7 @@ pub static SABOTAGES: &[Sabotage] = &[
     sabotage("fresh-tokens-without-end", "retry.rs", "if may_try && !self.had_fresh_token", "if may_try", "one fresh token a batch"),
     sabotage("on-after-a-403", "retry.rs", " | (_, Some(403))", "", "nothing is sent after what ends the call"),
     sabotage("a-deadline-overrun", "run.rs", "|deadline| timeout.min(deadline)", "|_| timeout", "the deadline holds"),
-    sabotage("sent-after-the-deadline", "run.rs", "now >= deadline || (self.in_flight.is_empty() && at >= deadline)", "false && now >= deadline && at >= deadline", "nothing is sent after the deadline"),
+    sabotage("sent-after-the-deadline", "run.rs", "http::now().saturating_add(time)", "http::now().saturating_add(time * 2)", "nothing is sent after the deadline"),
     sabotage("a-request-not-counted", "run.rs", "batch.attempts = batch.attempts.saturating_add(1);", "batch.attempts = batch.attempts.saturating_add(u32::from(batch.attempts != 1));", "attempts are counted right"),
     sabotage("an-ambiguity-forgotten", "error.rs", "_ if ambiguous =>", "_ if false && ambiguous =>", "refused and unsent ids were not applied"),
     sabotage("a-timeout-taken-for-unsent", "http.rs", "ErrorCode::ConnectionTimeout => (NoAnswer {", "ErrorCode::ConnectionTimeout => (Unreachable {", "refused and unsent ids were not applied"),

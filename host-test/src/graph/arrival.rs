@@ -26,8 +26,10 @@ pub struct Arrival {
     pub status: Option<StatusCode>,
     /// The wait that the answer asks for.
     pub retry_after: Option<Duration>,
-    /// When the whole answer, or the fault, was there to see; `None` where the client waits in vain.
+    /// When the status of the answer, or the error, was there to see; `None` where the client waits in vain.
     pub settled: Option<Duration>,
+    /// The rest of the answer never comes.
+    pub stalls: bool,
 }
 
 /// One line, for people.
@@ -48,9 +50,9 @@ impl fmt::Display for Arrival {
         if self.applied {
             write!(f, " applied")?;
         }
-        match self.settled {
-            Some(settled) => write!(f, " after {:?}", settled - self.at),
-            None => write!(f, " and no end"),
+        if let Some(settled) = self.settled {
+            write!(f, " after {:?}", settled - self.at)?;
         }
+        if self.stalls { write!(f, " and no end") } else { Ok(()) }
     }
 }

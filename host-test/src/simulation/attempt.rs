@@ -34,8 +34,9 @@ impl<'a> Attempt<'a> {
     pub(super) fn new(account: &Account, arrival: &'a Arrival, number: u32) -> Self {
         let patience = Duration::from_millis(account.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
         let gives_up = account.deadline().map_or(arrival.at + patience, |deadline| deadline.min(arrival.at + patience));
-        let over = arrival.settled.map_or(gives_up, |settled| settled.min(gives_up));
         let seen = (arrival.settled != Some(gives_up)).then_some(arrival.settled.is_some_and(|at| at < gives_up));
+        // The rest of an answer is waited for, though its status decides.
+        let over = arrival.settled.filter(|_| !arrival.stalls).map_or(gives_up, |settled| settled.min(gives_up));
         Attempt { arrival, number, over, seen }
     }
 

@@ -1,0 +1,99 @@
+//! What the plugin costs its host: an instance of it, and a warm call that sends one request of 60 ids, next to a guest
+//! that does no more than send the same request. The service answers at once, in this process; time is virtual.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use host_test::bindings::actions::{Options, Pace};
+use host_test::engine::{Engine, grant};
+use host_test::exchange::{Fate, Reply, Request, Response, Service};
+use host_test::host::{Host, Way};
+use host_test::plugin::{Action, CANARY, Plugin, canary};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+use wasmtime::Store;
+use wasmtime::component::{Component, InstancePre, TypedFunc};
+
+/// Accepts everything.
+struct Yes;
+
+impl Service for Yes {
+    fn serve(&self, _: Duration, _: Request) -> Reply {
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = http::StatusCode::NO_CONTENT;
+        Reply::at_once(Fate::Answered(answer))
+    }
+}
+
+type Post = TypedFunc<(String, String, String, Vec<u8>), (u16,)>;
+
+fn host() -> Host {
+    Host::new(Way::Stub(Arc::new(Yes)), canary(), 0)
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+/// The guest that only sends, in the same engine.
+fn bare(engine: &Engine) -> InstancePre<Host> {
+    let engine = engine.component().engine();
+    let component = Component::from_file(engine, Path::new(env!("BARE_REQUEST_WASM"))).expect("the bare guest");
+    grant(engine).and_then(|linker| linker.instantiate_pre(&component)).expect("the bare guest")
+}
+
+fn instances(criterion: &mut Criterion) {
+    let engine = Engine::pooled(10).expect("an engine");
+    let bare = bare(&engine);
+    let runtime = runtime();
+    let mut group = criterion.benchmark_group("instance");
+    group.bench_function("plugin", |bencher| {
+        bencher.iter(|| runtime.block_on(Plugin::new(&engine, host())).expect("an instance"));
+    });
+    group.bench_function("bare request", |bencher| {
+        bencher.iter(|| {
+            let mut store = Store::new(bare.engine(), host());
+            runtime.block_on(bare.instantiate_async(&mut store)).expect("an instance")
+        });
+    });
+    group.finish();
+}
+
+fn calls(criterion: &mut Criterion) {
+    let ids: Vec<String> = (1..=60).map(|n| Uuid::from_u128(n).to_string()).collect();
+    let engine = Engine::pooled(10).expect("an engine");
+    let bare = bare(&engine);
+    let runtime = runtime();
+    let mut group = criterion.benchmark_group("warm call");
+
+    let mut plugin = runtime.block_on(Plugin::new(&engine, host())).expect("an instance");
+    // So many that none waits for its turn.
+    let pace = Pace { requests: 1_000, window_ms: 1 };
+    let options = Options { pace: Some(pace), ..Options::default() };
+    group.bench_function("plugin", |bencher| {
+        bencher.iter(|| {
+            let said = runtime.block_on(plugin.call(Action::DismissRiskyUsers, &ids, Some(&options)));
+            assert!(said.expect("no trap").is_ok());
+        });
+    });
+
+    let mut store = Store::new(bare.engine(), host());
+    let instance = runtime.block_on(bare.instantiate_async(&mut store)).expect("an instance");
+    let post: Post = instance.get_typed_func(&mut store, "post").expect("its export");
+    let body = format!(r#"{{"userIds":["{}"]}}"#, ids.join(r#"",""#)).into_bytes();
+    let path = "/v1.0/identityProtection/riskyUsers/dismiss";
+    group.bench_function("bare request", |bencher| {
+        bencher.iter(|| {
+            let arguments = ("graph.microsoft.com".into(), path.into(), CANARY.into(), body.clone());
+            let (status,) = runtime.block_on(post.call_async(&mut store, arguments)).expect("no trap");
+            assert_eq!(status, 204);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, instances, calls);
+criterion_main!(benches);

@@ -1,0 +1,64 @@
+//! The least that a wasi:http guest can do: one request, of which the caller gives all, and the status of its answer. The
+//! benchmark holds the plugin against it.
+
+#[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../../wit",
+        inline: "
+            package bare:request;
+            world guest {
+                import wasi:http/outgoing-handler@0.2.2;
+                export post: func(authority: string, path: string, token: string, body: list<u8>) -> u16;
+            }
+        ",
+        world: "bare:request/guest",
+        with: {
+            "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
+            "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
+            "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
+        },
+    });
+}
+
+use waki::bindings::wasi::http::outgoing_handler;
+use waki::bindings::wasi::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
+
+struct Guest;
+
+impl bindings::Guest for Guest {
+    fn post(authority: String, path: String, token: String, body: Vec<u8>) -> u16 {
+        post(&authority, &path, &token, &body).unwrap_or_default()
+    }
+}
+
+fn post(authority: &str, path: &str, token: &str, body: &[u8]) -> Option<u16> {
+    let headers = [
+        ("authorization".into(), format!("Bearer {token}").into_bytes()),
+        ("content-type".into(), b"application/json".to_vec()),
+        ("content-length".into(), body.len().to_string().into_bytes()),
+    ];
+    let request = OutgoingRequest::new(Fields::from_list(&headers).ok()?);
+    request.set_method(&Method::Post).ok()?;
+    request.set_scheme(Some(&Scheme::Https)).ok()?;
+    request.set_authority(Some(authority)).ok()?;
+    request.set_path_with_query(Some(path)).ok()?;
+    let outgoing = request.body().ok()?;
+    let stream = outgoing.write().ok()?;
+    let future = outgoing_handler::handle(request, None).ok()?;
+    stream.blocking_write_and_flush(body).ok()?;
+    drop(stream);
+    OutgoingBody::finish(outgoing, None).ok()?;
+    future.subscribe().block();
+    Some(future.get()?.ok()?.ok()?.status())
+}
+
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, reason = "generated code")]
+mod export {
+    super::bindings::export!(Guest with_types_in super::bindings);
+    use super::Guest;
+}
