@@ -1,10 +1,9 @@
 //! The answer of the token endpoint: a token, an error that passes, or one that stays until somebody changes something.
 
-use serde_json::Value;
-
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 use crate::cache::Token;
 use crate::config::Endpoint;
+use crate::json::Json;
 
 /// The plugin's own limit, in bytes.
 const MAX_TOKEN: usize = 65_536;
@@ -46,7 +45,7 @@ const DEFAULT_ADVICE: &str = "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the app
 
 /// Judges an answer.
 pub(crate) fn read(status: u16, body: &[u8], endpoint: &Endpoint) -> Result<Token, TokenError> {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let answer = Json::parse(body).unwrap_or(Json::Null);
     if status == 200 {
         return token(&answer).ok_or_else(|| {
             TokenError::Unavailable(format!(
@@ -55,8 +54,11 @@ pub(crate) fn read(status: u16, body: &[u8], endpoint: &Endpoint) -> Result<Toke
             ))
         });
     }
-    let error = answer.get("error").and_then(Value::as_str).and_then(|error| ERRORS.iter().find(|one| **one == error));
-    let code = answer.pointer("/error_codes/0").and_then(Value::as_u64);
+    let error = answer.get("error").and_then(Json::text).and_then(|error| ERRORS.iter().find(|one| **one == error));
+    let code = match answer.get("error_codes") {
+        Some(Json::List(codes)) => codes.first().and_then(Json::number),
+        _ => None,
+    };
     let mut what = format!("{} answered {status}", endpoint.authority);
     if let Some(error) = error {
         what = format!("{what} {error}");
@@ -75,10 +77,10 @@ pub(crate) fn read(status: u16, body: &[u8], endpoint: &Endpoint) -> Result<Toke
 }
 
 /// The token of a successful answer (RFC 6749, section 5.1). One without a lifetime is not kept.
-fn token(answer: &Value) -> Option<Token> {
-    let value = answer.get("access_token")?.as_str()?;
+fn token(answer: &Json) -> Option<Token> {
+    let value = answer.get("access_token")?.text()?;
     let usable = !value.is_empty() && value.len() <= MAX_TOKEN && value.bytes().all(|byte| byte.is_ascii_graphic());
-    let seconds = answer.get("expires_in").and_then(Value::as_u64).unwrap_or_default();
+    let seconds = answer.get("expires_in").and_then(Json::number).unwrap_or_default();
     usable.then(|| Token { value: value.to_owned(), seconds })
 }
 

@@ -1,7 +1,5 @@
 //! The environment, parsed once: which application asks for a token, where, and what proves that it is the one.
 
-use std::net::IpAddr;
-
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 
 /// The clouds: the audience of the token, and the host that issues it.
@@ -54,7 +52,7 @@ impl Config {
         let [(_, tenant), (_, client_id), (_, secret), (_, assertion), (_, host)] = variables;
 
         let tenant = tenant.ok_or_else(|| denied("AZURE_TENANT_ID is not set: set it to the tenant's id or domain"))?;
-        if !tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
+        if !tenant.bytes().all(is_of_name) {
             return Err(denied("AZURE_TENANT_ID is neither a GUID nor a domain"));
         }
         let client_id =
@@ -79,24 +77,24 @@ impl Config {
 /// Splits `https://host[:port][/]` into whether it is TLS, and the authority. A bare host is taken as `https`, as the
 /// Azure SDKs do. Plain `http` never leaves the machine: the secret would be readable on the way.
 fn parse_authority(text: &str) -> Option<(bool, &str)> {
-    let (tls, rest) = match text.split_once("://") {
-        None => (true, text),
-        Some(("https", rest)) => (true, rest),
-        Some(("http", rest)) => (false, rest),
-        Some(_) => return None,
+    let (tls, rest) = match text.strip_prefix("http://") {
+        Some(rest) => (false, rest),
+        None => (true, text.strip_prefix("https://").unwrap_or(text)),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let end_of_host = authority.rfind(']').unwrap_or(0);
-    let (host, port) = match authority.rfind(':').filter(|colon| *colon > end_of_host) {
-        Some(colon) => authority.split_at_checked(colon)?,
-        None => (authority, ""),
+    let (host, port) = match authority.strip_prefix("[::1]") {
+        Some(port) => ("localhost", port),
+        None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
     };
     let port_is_valid = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok();
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse::<IpAddr>().ok();
-    let named =
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
-    let loopback = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
-    (port_is_valid && (named || address.is_some()) && (tls || loopback)).then_some((tls, authority))
+    let host_is_valid = !host.is_empty() && host.bytes().all(is_of_name);
+    let loopback = host == "localhost"
+        || (host.starts_with("127.") && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    (port_is_valid && host_is_valid && (tls || loopback)).then_some((tls, authority))
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
 }
 
 fn denied(why: &str) -> TokenError {

@@ -1,10 +1,12 @@
 //! The body of the request to the token endpoint.
 //! Source: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>.
 
-use serde_json::{Map, Value, json};
-
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 use crate::config::{Config, Proof};
+use crate::json::Json;
+
+const ACCESS_TOKEN: &str = "access_token";
+const CAPABILITIES: &str = "xms_cc";
 
 /// Writes the form. `challenge` is the claims challenge of Microsoft Graph, JSON.
 pub(crate) fn write(config: &Config, audience: &str, challenge: Option<&str>) -> Result<String, TokenError> {
@@ -25,16 +27,31 @@ pub(crate) fn write(config: &Config, audience: &str, challenge: Option<&str>) ->
 /// What the challenge demands, and the capability `cp1`: without it Microsoft Graph sends no challenge.
 /// Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
 fn claims(challenge: Option<&str>) -> Result<String, TokenError> {
-    let not_claims = || TokenError::Denied("the claims challenge of Microsoft Graph is not a JSON object".to_owned());
-    let mut claims: Map<String, Value> =
-        challenge.map_or(Ok(Map::new()), serde_json::from_str).map_err(|_| not_claims())?;
-    let of_access = claims.entry("access_token").or_insert(Value::Null);
-    if of_access.is_null() {
-        *of_access = json!({});
+    members(challenge.map_or(Some(Json::Null), |challenge| Json::parse(challenge.as_bytes())))
+        .and_then(|mut claims| {
+            let mut of_access = members(take(&mut claims, ACCESS_TOKEN))?;
+            take(&mut of_access, CAPABILITIES);
+            let cp1 = Json::List(vec![Json::Text("cp1".to_owned())]);
+            of_access.push((CAPABILITIES.to_owned(), Json::Object(vec![("values".to_owned(), cp1)])));
+            claims.push((ACCESS_TOKEN.to_owned(), Json::Object(of_access)));
+            Some(Json::Object(claims).to_string())
+        })
+        .ok_or_else(|| TokenError::Denied("the claims challenge of Microsoft Graph is not a JSON object".to_owned()))
+}
+
+/// The members of an object; null and what is absent have none.
+fn members(json: Option<Json>) -> Option<Vec<(String, Json)>> {
+    match json? {
+        Json::Object(members) => Some(members),
+        Json::Null => Some(Vec::new()),
+        _ => None,
     }
-    let of_access = of_access.as_object_mut().ok_or_else(not_claims)?;
-    of_access.insert("xms_cc".to_owned(), json!({ "values": ["cp1"] }));
-    Ok(Value::Object(claims).to_string())
+}
+
+/// Takes a member out.
+fn take(members: &mut Vec<(String, Json)>, name: &str) -> Option<Json> {
+    let at = members.iter().position(|(member, _)| member == name);
+    Some(at.map_or(Json::Null, |at| members.remove(at).1))
 }
 
 #[cfg(test)]
@@ -47,7 +64,7 @@ mod tests {
             (None, r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#),
             (
                 Some(r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}},"id_token":null}"#),
-                r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"},"xms_cc":{"values":["cp1"]}},"id_token":null}"#,
+                r#"{"id_token":null,"access_token":{"nbf":{"essential":true,"value":"1604106651"},"xms_cc":{"values":["cp1"]}}}"#,
             ),
             (Some(r#"{"access_token":null}"#), r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#),
         ];

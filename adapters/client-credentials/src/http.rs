@@ -44,7 +44,7 @@ impl Fault {
                 TokenError::Denied(format!("{host} has no certificate that the host trusts"))
             }
             Fault::Failed(code) => {
-                TokenError::Unavailable(format!("no answer from {host} ({code:?}): try again later"))
+                TokenError::Unavailable(format!("no answer from {host} ({}): try again later", name(&code)))
             }
             Fault::TooSlow => TokenError::Unavailable(format!("no answer from {host} in 30 s: try again later")),
             Fault::TooLong => TokenError::Unavailable(format!(
@@ -52,6 +52,19 @@ impl Fault {
             )),
             Fault::Host => TokenError::Denied(format!("the host does not take a request to {host}")),
         }
+    }
+}
+
+/// The causes that an operator can do something about. Hosts report most others as the same few protocol errors.
+fn name(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => "its name is not found",
+        ErrorCode::ConnectionRefused => "connection refused",
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => "it cannot be reached",
+        ErrorCode::DestinationIpProhibited => "its address is prohibited",
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => "TLS failed: is its certificate trusted?",
+        ErrorCode::ConnectionTimeout | ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "timeout",
+        _ => "the connection broke",
     }
 }
 

@@ -6,6 +6,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test may fail"))]
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component sends requests"))]
 
 mod answer;
@@ -13,6 +14,7 @@ mod cache;
 mod config;
 mod form;
 mod http;
+mod json;
 
 mod bindings {
     wit_bindgen::generate!({
