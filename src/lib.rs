@@ -1,35 +1,75 @@
-#![allow(warnings)]
-mod bindings {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "plugin",
-        with: {
-            "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
-            "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
-            "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
-            "wasi:random/random@0.2.2": waki::bindings::wasi::random::random,
-        },
-        pub_export_macro: true,
-    });
+//! Clears and confirms risk in Microsoft Entra ID Protection: four actions of Microsoft Graph as one WebAssembly
+//! component.
+//!
+//! What the component promises is written in `wit/`, for those who call it. In here, a call takes this way:
+//! [`input`] parses what the caller gives; `run` splits it into batches and sends them, asking [`token`] for the
+//! credential, [`pace`] and [`retry`] when and whether; [`request`] says what is sent, `http` moves it, [`response`]
+//! judges what comes back; [`error`] says what went wrong in the words of the contract.
+
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "a test may fail"
+    )
+)]
+
+pub mod action;
+pub mod bindings;
+pub mod challenge;
+pub mod error;
+mod http;
+pub mod input;
+pub mod pace;
+pub mod request;
+pub mod response;
+pub mod retry;
+mod run;
+pub mod token;
+
+use action::Action;
+use bindings::exports::entra::risk::actions::{Failure, Guest, Options, Receipt};
+use error::Error;
+use input::Input;
+
+/// The component's export.
+struct Plugin;
+
+impl Guest for Plugin {
+    fn dismiss_sign_ins(request_ids: Vec<String>, options: Option<Options>) -> Result<Vec<Receipt>, Failure> {
+        perform(&action::DISMISS_SIGN_INS, request_ids, options)
+    }
+
+    fn confirm_sign_ins_safe(request_ids: Vec<String>, options: Option<Options>) -> Result<Vec<Receipt>, Failure> {
+        perform(&action::CONFIRM_SIGN_INS_SAFE, request_ids, options)
+    }
+
+    fn confirm_sign_ins_compromised(
+        request_ids: Vec<String>,
+        options: Option<Options>,
+    ) -> Result<Vec<Receipt>, Failure> {
+        perform(&action::CONFIRM_SIGN_INS_COMPROMISED, request_ids, options)
+    }
+
+    fn dismiss_risky_users(user_ids: Vec<String>, options: Option<Options>) -> Result<Vec<Receipt>, Failure> {
+        perform(&action::DISMISS_RISKY_USERS, user_ids, options)
+    }
 }
-use bindings::exports::entra::risk::actions::*;
-struct P;
-fn go(ids: Vec<String>, o: Option<Options>, p: u32) -> Result<Vec<Receipt>, Failure> {
-    let h = waki::bindings::wasi::http::types::Fields::new();
-    let r = waki::bindings::wasi::http::types::OutgoingRequest::new(h);
-    let f = waki::bindings::wasi::http::outgoing_handler::handle(r, None);
-    let t = bindings::entra::risk::credentials::get_token(&bindings::entra::risk::credentials::TokenRequest{audience: String::new(), refresh: false, claims: None});
-    let now = waki::bindings::wasi::clocks::monotonic_clock::now() + waki::bindings::wasi::random::random::get_random_u64() + p as u64;
-    Ok(vec![Receipt { ids, attempts: now as u32, request_id: None, client_request_id: String::new(), date: f.is_ok().then(String::new)}])
+
+fn perform(action: &'static Action, ids: Vec<String>, options: Option<Options>) -> Result<Vec<Receipt>, Failure> {
+    match Input::parse(action, ids, options) {
+        Ok(input) => run::run(action, input),
+        Err(text) => Err(Failure { cause: Error::InvalidArgument(text).into(), batches: Vec::new() }),
+    }
 }
-impl Guest for P {
-    fn dismiss_sign_ins(ids: Vec<String>, o: Option<Options>) -> Result<Vec<Receipt>, Failure> { go(ids, o, 1) }
-    fn confirm_sign_ins_safe(ids: Vec<String>, o: Option<Options>) -> Result<Vec<Receipt>, Failure> { go(ids, o, 2) }
-    fn confirm_sign_ins_compromised(ids: Vec<String>, o: Option<Options>) -> Result<Vec<Receipt>, Failure> { go(ids, o, 3) }
-    fn dismiss_risky_users(ids: Vec<String>, o: Option<Options>) -> Result<Vec<Receipt>, Failure> { go(ids, o, 4) }
-}
-#[cfg(target_arch = "wasm32")]
-bindings::export!(P with_types_in bindings);

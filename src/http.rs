@@ -1,0 +1,278 @@
+//! One request under way, over wasi:http, and the clock to wait by: the only file that touches WASI. Nothing in here
+//! blocks but [`wait`].
+
+use std::time::Duration;
+
+use waki::bindings::wasi::clocks::monotonic_clock;
+use waki::bindings::wasi::http::outgoing_handler;
+use waki::bindings::wasi::http::types::{
+    DnsErrorPayload, ErrorCode, Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method,
+    OutgoingBody, OutgoingRequest, Scheme,
+};
+use waki::bindings::wasi::io::poll::{self, Pollable};
+use waki::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+use waki::bindings::wasi::random::random;
+
+use crate::error::{Error, Transport};
+use crate::input::Endpoint;
+use crate::request::Request;
+use crate::response::{Answer, NO_CONTENT};
+
+/// A request under way. Dropping it gives it up.
+// Fields drop in this order: whatever came out of another resource goes before it.
+pub struct Exchange {
+    upload: Option<Upload>,
+    download: Option<Download>,
+    answered: Pollable,
+    response: FutureIncomingResponse,
+}
+
+/// The body of the request, as long as it is not all sent.
+struct Upload {
+    writable: Pollable,
+    stream: OutputStream,
+    body: OutgoingBody,
+    bytes: Vec<u8>,
+    written: usize,
+    flushing: bool,
+}
+
+/// An answer, as long as its body is not all read.
+struct Download {
+    readable: Pollable,
+    stream: InputStream,
+    _body: IncomingBody,
+    answer: Answer,
+}
+
+/// The time since a start of the clock's own.
+pub fn now() -> Duration {
+    Duration::from_nanos(monotonic_clock::now())
+}
+
+/// Waits until one of the exchanges can go on, or until `wake`.
+pub fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, wake: Duration) {
+    let timer = monotonic_clock::subscribe_instant(u64::try_from(wake.as_nanos()).unwrap_or(u64::MAX));
+    let mut pollables = vec![&timer];
+    for exchange in exchanges {
+        exchange.pollables(&mut pollables);
+    }
+    poll::poll(&pollables);
+}
+
+/// A number that nobody can guess.
+pub fn chance() -> u64 {
+    random::get_random_u64()
+}
+
+impl Exchange {
+    /// Hands a request to the host.
+    pub fn start(endpoint: &Endpoint, request: Request) -> Result<Exchange, Error> {
+        let headers = Fields::from_list(&request.headers).map_err(|error| match error {
+            HeaderError::Forbidden => Error::DeniedByHost("the host forbids a header of the request".to_owned()),
+            HeaderError::InvalidSyntax | HeaderError::Immutable => unfit("a header"),
+        })?;
+        let outgoing = OutgoingRequest::new(headers);
+        let scheme = if endpoint.tls { Scheme::Https } else { Scheme::Http };
+        outgoing.set_method(&Method::Post).map_err(|()| unfit("the method"))?;
+        outgoing.set_scheme(Some(&scheme)).map_err(|()| unfit("the scheme"))?;
+        outgoing.set_authority(Some(&endpoint.authority)).map_err(|()| unfit("the authority"))?;
+        outgoing.set_path_with_query(Some(&request.path)).map_err(|()| unfit("the path"))?;
+        let body = outgoing.body().map_err(|()| unfit("the body"))?;
+        let stream = body.write().map_err(|()| unfit("the body"))?;
+        let response = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
+        Ok(Exchange {
+            upload: Some(Upload {
+                writable: stream.subscribe(),
+                stream,
+                body,
+                bytes: request.body,
+                written: 0,
+                flushing: false,
+            }),
+            download: None,
+            answered: response.subscribe(),
+            response,
+        })
+    }
+
+    /// Goes on as far as it can, and gives the answer, or what prevents one, once it is there.
+    pub fn advance(&mut self) -> Option<Result<Answer, Error>> {
+        if let Some(upload) = self.upload.take() {
+            self.upload = upload.advance();
+        }
+        if self.download.is_none() {
+            match self.response.get()? {
+                Ok(Ok(response)) => match Download::start(&response) {
+                    Ok(download) => self.download = Some(download),
+                    Err(answer) => return Some(Ok(answer)),
+                },
+                Ok(Err(code)) => return Some(Err(transport_error(&code))),
+                Err(()) => return Some(Err(unfit("the response"))),
+            }
+            // Who has answered does not wait for the rest of the request.
+            self.upload = None;
+        }
+        self.download.as_mut()?.advance().map(Ok)
+    }
+
+    fn pollables<'a>(&'a self, pollables: &mut Vec<&'a Pollable>) {
+        pollables.extend(self.upload.as_ref().map(|upload| &upload.writable));
+        pollables.push(match &self.download {
+            Some(download) => &download.readable,
+            None => &self.answered,
+        });
+    }
+}
+
+impl Upload {
+    /// Writes as much as the host takes. Gives itself back as long as there is more to do; an error ends it, as the
+    /// response then tells what happened.
+    fn advance(mut self) -> Option<Upload> {
+        loop {
+            let room = match self.stream.check_write() {
+                Ok(0) => return Some(self),
+                Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
+                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return None,
+            };
+            let rest = self.bytes.get(self.written..).unwrap_or_default();
+            if !rest.is_empty() {
+                let chunk = rest.get(..room).unwrap_or(rest);
+                self.stream.write(chunk).ok()?;
+                self.written = self.written.saturating_add(chunk.len());
+            } else if !self.flushing {
+                self.stream.flush().ok()?;
+                self.flushing = true;
+            } else {
+                let Upload { writable, stream, body, .. } = self;
+                drop(writable);
+                drop(stream);
+                // Were it to fail, the response would tell.
+                let _ = OutgoingBody::finish(body, None);
+                return None;
+            }
+        }
+    }
+}
+
+impl Download {
+    /// Takes the status and headers of a response. `Err` where that is all of the answer.
+    fn start(response: &IncomingResponse) -> Result<Download, Answer> {
+        let headers = response.headers();
+        let first = |name: &str| values(&headers, name).into_iter().next();
+        let answer = Answer {
+            status: response.status(),
+            request_id: first("request-id"),
+            date: first("date"),
+            retry_after: first("retry-after"),
+            www_authenticate: values(&headers, "www-authenticate"),
+            body: Vec::new(),
+        };
+        if answer.status == NO_CONTENT {
+            return Err(answer);
+        }
+        let Ok(body) = response.consume() else { return Err(answer) };
+        match body.stream() {
+            Ok(stream) => Ok(Download { readable: stream.subscribe(), stream, _body: body, answer }),
+            Err(()) => Err(answer),
+        }
+    }
+
+    /// Reads what is there. Gives the answer at the end of its body, at the limit of what is read, or when the rest
+    /// does not come: the status has said what matters.
+    fn advance(&mut self) -> Option<Answer> {
+        loop {
+            let room = MAX_BODY_BYTES.saturating_sub(self.answer.body.len());
+            if room > 0 {
+                match self.stream.read(room as u64) {
+                    Ok(bytes) if bytes.is_empty() => return None,
+                    Ok(bytes) => {
+                        self.answer.body.extend(bytes);
+                        continue;
+                    }
+                    Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => {}
+                }
+            }
+            return Some(std::mem::take(&mut self.answer));
+        }
+    }
+}
+
+/// The values of a header that are text.
+fn values(headers: &Fields, name: &str) -> Vec<String> {
+    headers.get(&name.to_owned()).into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
+}
+
+/// The host did not take a part of a request that every host takes.
+fn unfit(part: &str) -> Error {
+    Error::Other(format!("the host did not take {part}"))
+}
+
+/// What an error of wasi:http means. Only those that rule out that anything reached Microsoft Graph say so: a
+/// connection timeout does not, as hosts report an idle connection by it too.
+fn transport_error(code: &ErrorCode) -> Error {
+    let text = |cause: &str| Transport { cause: cause.to_owned(), may_pass: false };
+    let passing = |cause: &str| Transport { cause: cause.to_owned(), may_pass: true };
+    match code {
+        ErrorCode::DnsTimeout => Error::Unreachable(passing("DNS-timeout")),
+        ErrorCode::DnsError(DnsErrorPayload { rcode, .. }) => {
+            Error::Unreachable(passing(&with("DNS-error", rcode.as_deref())))
+        }
+        ErrorCode::DestinationNotFound => Error::Unreachable(passing("destination-not-found")),
+        ErrorCode::DestinationUnavailable => Error::Unreachable(passing("destination-unavailable")),
+        ErrorCode::DestinationIpUnroutable => Error::Unreachable(passing("destination-IP-unroutable")),
+        ErrorCode::ConnectionRefused => Error::Unreachable(passing("connection-refused")),
+
+        // Hosts report a bad certificate as any of these, and that does not pass.
+        ErrorCode::TlsProtocolError => Error::Unreachable(text("TLS-protocol-error")),
+        ErrorCode::TlsCertificateError => Error::Unreachable(text("TLS-certificate-error")),
+        ErrorCode::TlsAlertReceived(alert) => {
+            Error::Unreachable(text(&with("TLS-alert-received", alert.alert_message.as_deref())))
+        }
+
+        ErrorCode::HttpRequestDenied => Error::DeniedByHost("HTTP-request-denied".to_owned()),
+        ErrorCode::DestinationIpProhibited => Error::DeniedByHost("destination-IP-prohibited".to_owned()),
+
+        ErrorCode::ConnectionTerminated => Error::NoAnswer(passing("connection-terminated")),
+        ErrorCode::ConnectionTimeout => Error::NoAnswer(passing("connection-timeout")),
+        ErrorCode::ConnectionReadTimeout => Error::NoAnswer(passing("connection-read-timeout")),
+        ErrorCode::ConnectionWriteTimeout => Error::NoAnswer(passing("connection-write-timeout")),
+        ErrorCode::ConnectionLimitReached => Error::NoAnswer(passing("connection-limit-reached")),
+        ErrorCode::HttpResponseIncomplete => Error::NoAnswer(passing("HTTP-response-incomplete")),
+        ErrorCode::HttpResponseTimeout => Error::NoAnswer(passing("HTTP-response-timeout")),
+        ErrorCode::HttpProtocolError => Error::NoAnswer(passing("HTTP-protocol-error")),
+        ErrorCode::InternalError(detail) => Error::NoAnswer(passing(&with("internal-error", detail.as_deref()))),
+
+        ErrorCode::HttpResponseHeaderSectionSize(_) => Error::NoAnswer(text("HTTP-response-header-section-size")),
+        ErrorCode::HttpResponseHeaderSize(_) => Error::NoAnswer(text("HTTP-response-header-size")),
+        ErrorCode::HttpResponseBodySize(_) => Error::NoAnswer(text("HTTP-response-body-size")),
+        ErrorCode::HttpResponseTrailerSectionSize(_) => Error::NoAnswer(text("HTTP-response-trailer-section-size")),
+        ErrorCode::HttpResponseTrailerSize(_) => Error::NoAnswer(text("HTTP-response-trailer-size")),
+        ErrorCode::HttpResponseTransferCoding(_) => Error::NoAnswer(text("HTTP-response-transfer-coding")),
+        ErrorCode::HttpResponseContentCoding(_) => Error::NoAnswer(text("HTTP-response-content-coding")),
+        ErrorCode::HttpUpgradeFailed => Error::NoAnswer(text("HTTP-upgrade-failed")),
+
+        ErrorCode::HttpRequestLengthRequired => Error::Other("HTTP-request-length-required".to_owned()),
+        ErrorCode::HttpRequestBodySize(_) => Error::Other("HTTP-request-body-size".to_owned()),
+        ErrorCode::HttpRequestMethodInvalid => Error::Other("HTTP-request-method-invalid".to_owned()),
+        ErrorCode::HttpRequestUriInvalid => Error::Other("HTTP-request-URI-invalid".to_owned()),
+        ErrorCode::HttpRequestUriTooLong => Error::Other("HTTP-request-URI-too-long".to_owned()),
+        ErrorCode::HttpRequestHeaderSectionSize(_) => Error::Other("HTTP-request-header-section-size".to_owned()),
+        ErrorCode::HttpRequestHeaderSize(_) => Error::Other("HTTP-request-header-size".to_owned()),
+        ErrorCode::HttpRequestTrailerSectionSize(_) => Error::Other("HTTP-request-trailer-section-size".to_owned()),
+        ErrorCode::HttpRequestTrailerSize(_) => Error::Other("HTTP-request-trailer-size".to_owned()),
+        ErrorCode::LoopDetected => Error::Other("loop-detected".to_owned()),
+        ErrorCode::ConfigurationError => Error::Other("configuration-error".to_owned()),
+    }
+}
+
+/// A cause with what the host says of it.
+fn with(cause: &str, detail: Option<&str>) -> String {
+    match detail {
+        Some(detail) => [cause, ": ", detail].concat(),
+        None => cause.to_owned(),
+    }
+}
+
+/// A Graph error is well below a kilobyte; whoever sends more than this is not Graph.
+const MAX_BODY_BYTES: usize = 65_536;

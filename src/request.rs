@@ -1,0 +1,50 @@
+//! A batch and a credential become a request: exactly the documented one.
+
+use crate::action::Action;
+use crate::bindings::exports::entra::risk::actions::ApiVersion;
+use crate::token::Authorization;
+
+/// What is sent by `POST`. It has no `Debug`, as it may hold a token.
+pub struct Request {
+    /// Path, without a query.
+    pub path: String,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The request of an action for a batch of ids.
+    pub fn new(
+        action: &Action,
+        api_version: ApiVersion,
+        ids: &[String],
+        authorization: &Authorization,
+        client_request_id: &str,
+    ) -> Request {
+        let version = match api_version {
+            ApiVersion::V1 => "/v1.0",
+            ApiVersion::Beta => "/beta",
+        };
+        let body = body(action.id_field, ids);
+        let mut headers = vec![
+            ("content-type".to_owned(), b"application/json".to_vec()),
+            // Without it the body would go out in chunks.
+            ("content-length".to_owned(), body.len().to_string().into_bytes()),
+            ("client-request-id".to_owned(), client_request_id.as_bytes().to_vec()),
+            ("user-agent".to_owned(), USER_AGENT.as_bytes().to_vec()),
+        ];
+        if let Authorization::Bearer(token) = authorization {
+            headers.push(("authorization".to_owned(), token.header_value()));
+        }
+        Request { path: [version, action.path].concat(), headers, body }
+    }
+}
+
+/// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens: nothing in them needs escaping.
+fn body(field: &str, ids: &[String]) -> Vec<u8> {
+    ["{\"", field, "\":[\"", &ids.join("\",\""), "\"]}"].concat().into_bytes()
+}
+
+const USER_AGENT: &str = concat!("entra-risk/", env!("CARGO_PKG_VERSION"));
