@@ -11,7 +11,7 @@ use lexopt::prelude::*;
 pub(crate) enum Command {
     Help,
     Version,
-    Perform(Job),
+    Perform(Box<Job>),
 }
 
 /// An action with its input, options and outputs.
@@ -99,7 +99,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Command::Perform(job))
+    Ok(Command::Perform(Box::new(job)))
 }
 
 fn next(parser: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>>, String> {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn job(line: &str) -> Job {
+    fn job(line: &str) -> Box<Job> {
         match parse(line.split_whitespace().map(str::to_owned)) {
             Ok(Command::Perform(job)) => job,
             other => panic!("{line}: {other:?}"),

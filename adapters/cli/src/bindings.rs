@@ -1,4 +1,6 @@
-//! The generated bindings of the command's world.
+//! The generated bindings of the command's world. The actions are those of the shared crate.
+
+#![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
 wit_bindgen::generate!({
     path: ["../../wit", "wit"],
@@ -8,3 +10,10 @@ wit_bindgen::generate!({
     generate_all,
     pub_export_macro: true,
 });
+
+// Only a component exports: the symbols' names are not for a native linker.
+#[cfg(target_arch = "wasm32")]
+export!(Command with_types_in self);
+
+#[cfg(target_arch = "wasm32")]
+use crate::Command;

@@ -35,7 +35,7 @@ mod tests {
     use crate::arguments::{Command, parse};
 
     #[track_caller]
-    fn job(line: &str) -> Job {
+    fn job(line: &str) -> Box<Job> {
         match parse(line.split_whitespace().map(str::to_owned)) {
             Ok(Command::Perform(job)) => job,
             other => panic!("{line}: {other:?}"),

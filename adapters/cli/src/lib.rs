@@ -24,16 +24,12 @@ use ids::Ids;
 use run::Run;
 use stdio::{Progress, complain, print};
 
-#[cfg(target_arch = "wasm32")]
-bindings::export!(Command with_types_in bindings);
-
 /// Requests in a slice while somebody watches, at least: with fewer, waiting for the last answer of a slice would
 /// lower the rate. For the documented limits it means news every 5 or 10 seconds.
 const SLICE: u32 = 5;
 
-/// The command.
-#[derive(Debug)]
-pub struct Command;
+/// The component's export.
+struct Command;
 
 impl bindings::exports::wasi::cli::run::Guest for Command {
     fn run() -> Result<(), ()> {
@@ -54,7 +50,7 @@ fn command() -> Result<bool, String> {
     match parse(environment::get_arguments().into_iter().skip(1))? {
         arguments::Command::Help => print(include_str!("help.txt")),
         arguments::Command::Version => print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")),
-        arguments::Command::Perform(job) => return perform(job),
+        arguments::Command::Perform(job) => return perform(*job),
     }
     Ok(true)
 }
