@@ -1,11 +1,11 @@
 //! What would be sent, as the plugin would send it.
 
 use entra_risk_account::actions::{ApiVersion, Cloud};
-use serde_json::json;
 
 use crate::arguments::Job;
 
-/// Every request: a line with method and address, and a line with the body.
+/// Every request: a line with method and address, and a line with the body. Ids are GUIDs: nothing in them has to be
+/// escaped.
 pub(crate) fn requests<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = String> + 'a {
     let options = &job.options;
     let cloud = options.cloud.unwrap_or(Cloud::Global);
@@ -17,7 +17,9 @@ pub(crate) fn requests<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Ite
     };
     let address = format!("{root}/{version}{}", job.action.path);
     let per_request = options.ids_per_request.unwrap_or(60) as usize;
-    ids.chunks(per_request.max(1)).map(move |ids| format!("POST {address}\n{}\n", json!({ job.action.id_field: ids })))
+    let field = job.action.id_field;
+    ids.chunks(per_request.max(1))
+        .map(move |ids| format!("POST {address}\n{{\"{field}\":[\"{}\"]}}\n", ids.join("\",\"")))
 }
 
 /// What the requests come to, for people.
