@@ -1,4 +1,4 @@
-//! The generated bindings: the project's own world, exported, with waki's bindings for everything of WASI.
+//! The generated bindings: the project's own world, with waki's bindings for everything of WASI.
 
 #![allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
@@ -16,10 +16,3 @@ wit_bindgen::generate!({
         "wasi:random/random@0.2.2": waki::bindings::wasi::random::random,
     },
 });
-
-// Only a component exports: the symbols' names are not for a native linker.
-#[cfg(target_arch = "wasm32")]
-export!(Plugin with_types_in self);
-
-#[cfg(target_arch = "wasm32")]
-use crate::Plugin;

@@ -2,89 +2,185 @@
 //!
 //! Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
 
-use base64::Engine;
-use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde_json::Value;
+use crate::json::Json;
 
-/// The claims, JSON, of the first `Bearer` challenge in these header values that asks for any
-/// (`error="insufficient_claims"`).
+/// The claims, JSON, that the first `Bearer` challenge in one of these header values asks for with
+/// `error="insufficient_claims"`.
 pub fn claims(www_authenticate: &[String]) -> Option<String> {
     www_authenticate.iter().find_map(|value| {
-        let mut claims = None;
-        let mut insufficient = false;
-        let mut bearer = false;
-        let mut rest = value.as_str();
-        while let Some(part) = next(&mut rest) {
-            match part {
-                _ if claims.is_some() && insufficient && matches!(part, Part::Scheme(_)) => break,
-                Part::Scheme(name) => {
-                    (bearer, insufficient, claims) = (name.eq_ignore_ascii_case("Bearer"), false, None);
+        let mut parts = Parts(value.as_bytes());
+        let mut challenge = Challenge::default();
+        loop {
+            match parts.next() {
+                Some((name, Some(value))) => challenge.take(name, value),
+                // The next challenge begins, or none does.
+                scheme => {
+                    if let Some(claims) = challenge.claims() {
+                        return Some(claims);
+                    }
+                    let (scheme, _) = scheme?;
+                    challenge = Challenge { is_bearer: scheme.eq_ignore_ascii_case(b"Bearer"), ..Challenge::default() };
                 }
-                Part::Parameter(name, value) if bearer && name.eq_ignore_ascii_case("error") => {
-                    insufficient = value == "insufficient_claims";
-                }
-                Part::Parameter(name, value) if bearer && name.eq_ignore_ascii_case("claims") => {
-                    claims = decode(&value)
-                }
-                Part::Parameter(..) => {}
             }
         }
-        claims.filter(|_| insufficient)
     })
 }
 
-/// A piece of the header (RFC 9110, section 11.6.1).
-enum Part<'a> {
-    /// The name of a scheme, with which a challenge begins; also the credentials in its place of parameters.
-    Scheme(&'a str),
-    /// `name=value` or `name="value"`.
-    Parameter(&'a str, String),
+/// What matters of a challenge.
+#[derive(Default)]
+struct Challenge {
+    is_bearer: bool,
+    wants_claims: bool,
+    claims: Vec<u8>,
 }
 
-fn next<'a>(rest: &mut &'a str) -> Option<Part<'a>> {
-    *rest = rest.trim_start_matches([' ', '\t', ',']);
-    let (name, after) = rest.split_at(rest.find([' ', '\t', ',', '=']).unwrap_or(rest.len()));
-    if rest.is_empty() {
-        return None;
-    }
-    let Some(value) = after.trim_start_matches([' ', '\t']).strip_prefix('=') else {
-        *rest = after;
-        return Some(Part::Scheme(name));
-    };
-    let value = value.trim_start_matches([' ', '\t']);
-    if let Some(quoted) = value.strip_prefix('"') {
-        let (text, after) = unquote(quoted);
-        *rest = after;
-        return Some(Part::Parameter(name, text));
-    }
-    let (text, after) = value.split_at(value.find([' ', '\t', ',']).unwrap_or(value.len()));
-    *rest = after;
-    Some(Part::Parameter(name, text.to_owned()))
-}
-
-/// The text of a quoted string after its opening quote, and what follows its closing one (RFC 9110, section 5.6.4).
-fn unquote(quoted: &str) -> (String, &str) {
-    let mut text = String::new();
-    let mut chars = quoted.chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '"' => break,
-            '\\' => text.extend(chars.next()),
-            char => text.push(char),
+impl Challenge {
+    fn take(&mut self, name: &[u8], value: Vec<u8>) {
+        if name.eq_ignore_ascii_case(b"error") {
+            self.wants_claims = value == b"insufficient_claims";
+        } else if name.eq_ignore_ascii_case(b"claims") {
+            self.claims = value;
         }
     }
-    (text, chars.as_str())
+
+    fn claims(&self) -> Option<String> {
+        if self.is_bearer && self.wants_claims { decode(&self.claims) } else { None }
+    }
 }
 
-/// JSON in base64 of either alphabet, with or without padding.
-fn decode(base64: &str) -> Option<String> {
-    let alphabet = if base64.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
-    let json = GeneralPurpose::new(alphabet, LENIENT).decode(base64).ok()?;
-    let json = String::from_utf8(json).ok()?;
-    serde_json::from_str::<Value>(&json).is_ok_and(|claims| claims.is_object()).then_some(json)
+/// The rest of a header value, in parts: the name of a scheme, or the name and value of one of its parameters
+/// (RFC 9110, section 11.6.1).
+struct Parts<'a>(&'a [u8]);
+
+impl<'a> Parts<'a> {
+    fn next(&mut self) -> Option<(&'a [u8], Option<Vec<u8>>)> {
+        self.take_while(|byte| is_space(byte) || byte == b',');
+        if self.0.is_empty() {
+            return None;
+        }
+        let name = self.take_while(|byte| !is_space(byte) && byte != b',' && byte != b'=');
+        self.take_while(is_space);
+        let Some(value) = self.0.strip_prefix(b"=") else { return Some((name, None)) };
+        self.0 = value;
+        self.take_while(is_space);
+        let value = match self.0.strip_prefix(b"\"") {
+            Some(quoted) => {
+                self.0 = quoted;
+                self.take_quoted()
+            }
+            None => self.take_while(|byte| !is_space(byte) && byte != b',').to_vec(),
+        };
+        Some((name, Some(value)))
+    }
+
+    fn take_while(&mut self, belongs: impl Fn(u8) -> bool) -> &'a [u8] {
+        let end = self.0.iter().position(|&byte| !belongs(byte)).unwrap_or(self.0.len());
+        let (taken, rest) = self.0.split_at_checked(end).unwrap_or_default();
+        self.0 = rest;
+        taken
+    }
+
+    /// The text of a quoted string after its opening quote (RFC 9110, section 5.6.4).
+    fn take_quoted(&mut self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut bytes = self.0.iter();
+        while let Some(&byte) = bytes.next() {
+            match byte {
+                b'"' => break,
+                b'\\' => text.extend(bytes.next().copied()),
+                byte => text.push(byte),
+            }
+        }
+        self.0 = bytes.as_slice();
+        text
+    }
 }
 
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// A JSON object in base64 of either alphabet, with or without padding (RFC 4648, sections 4 and 5).
+fn decode(base64: &[u8]) -> Option<String> {
+    let end = base64.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last.saturating_add(1));
+    let mut json = Vec::with_capacity(base64.len());
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for byte in base64.get(..end)? {
+        let value = match byte {
+            b'A'..=b'Z' => byte.saturating_sub(b'A'),
+            b'a'..=b'z' => byte.saturating_sub(b'a').saturating_add(26),
+            b'0'..=b'9' => byte.saturating_sub(b'0').saturating_add(52),
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count = count.saturating_add(6);
+        if count >= 8 {
+            count = count.saturating_sub(8);
+            json.push((bits >> count) as u8);
+        }
+    }
+    // A single digit over is no byte: such a text is cut short.
+    if count == 6 {
+        return None;
+    }
+    matches!(Json::parse(&json), Json::Object(_)).then(|| String::from_utf8(json).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::claims;
+
+    const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1702682181"},"x":"?>~"}}"#;
+
+    fn asked(header: &str) -> Option<String> {
+        use base64::prelude::*;
+        let header = header
+            .replace("<standard>", &BASE64_STANDARD.encode(CLAIMS))
+            .replace("<url-safe>", &BASE64_URL_SAFE_NO_PAD.encode(CLAIMS))
+            .replace("<not-json>", &BASE64_STANDARD.encode("claims"));
+        claims(&[header])
+    }
+
+    #[test]
+    fn claims_are_found_in_every_form_of_the_challenge() {
+        let headers = [
+            r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="<standard>""#,
+            r#"Bearer claims="<url-safe>",error="insufficient_claims""#,
+            r#"bearer ERROR = "insufficient_claims" , Claims = "<standard>", realm="a \"b\", error=\"x\"""#,
+            "Bearer error=insufficient_claims, claims=<url-safe>",
+            r#"Negotiate, Bearer error="insufficient_claims", claims="<standard>""#,
+            r#"Negotiate YII=, Basic realm="x", Bearer claims="<url-safe>", error="insufficient_claims", PoP nonce="1""#,
+            r#"Bearer error="invalid_token", Bearer error="insufficient_claims", claims="<standard>""#,
+        ];
+        for header in headers {
+            assert_eq!(asked(header).as_deref(), Some(CLAIMS), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_without_usable_claims_asks_for_none() {
+        let headers = [
+            "",
+            "Bearer",
+            "Bearer ,,, = =",
+            r#"Bearer error="insufficient_claims""#,
+            r#"Bearer error="invalid_token", claims="<standard>""#,
+            r#"PoP error="insufficient_claims", claims="<standard>""#,
+            r#"Bearer error="insufficient_claims", PoP claims="<standard>""#,
+            r#"Bearer error="insufficient_claims", claims="<not-json>""#,
+            r#"Bearer error="insufficient_claims", claims="not base64!""#,
+            r#"Bearer error="insufficient_claims", claims=""#,
+        ];
+        for header in headers {
+            assert_eq!(asked(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_first_header_that_asks_for_claims_counts() {
+        let values = ["Negotiate".to_owned(), r#"Bearer error="insufficient_claims", claims="e30""#.to_owned()];
+        assert_eq!(claims(&values).as_deref(), Some("{}"));
+    }
+}

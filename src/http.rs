@@ -7,7 +7,7 @@ use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
     DnsErrorPayload, ErrorCode, Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method,
-    OutgoingBody, OutgoingRequest, Scheme,
+    OutgoingBody, OutgoingRequest, Scheme, TlsAlertReceivedPayload,
 };
 use waki::bindings::wasi::io::poll::{self, Pollable};
 use waki::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -211,67 +211,83 @@ fn unfit(part: &str) -> Error {
 /// What an error of wasi:http means. Only those that rule out that anything reached Microsoft Graph say so: a
 /// connection timeout does not, as hosts report an idle connection by it too.
 fn transport_error(code: &ErrorCode) -> Error {
-    let text = |cause: &str| Transport { cause: cause.to_owned(), may_pass: false };
-    let passing = |cause: &str| Transport { cause: cause.to_owned(), may_pass: true };
-    match code {
-        ErrorCode::DnsTimeout => Error::Unreachable(passing("DNS-timeout")),
-        ErrorCode::DnsError(DnsErrorPayload { rcode, .. }) => {
-            Error::Unreachable(passing(&with("DNS-error", rcode.as_deref())))
+    use Meaning::{Denied, NoAnswer, Other, Unreachable};
+    let (meaning, cause) = match code {
+        ErrorCode::DnsTimeout => (Unreachable { may_pass: true }, "DNS-timeout"),
+        ErrorCode::DnsError(_) => (Unreachable { may_pass: true }, "DNS-error"),
+        ErrorCode::DestinationNotFound => (Unreachable { may_pass: true }, "destination-not-found"),
+        ErrorCode::DestinationUnavailable => (Unreachable { may_pass: true }, "destination-unavailable"),
+        ErrorCode::DestinationIpUnroutable => (Unreachable { may_pass: true }, "destination-IP-unroutable"),
+        ErrorCode::ConnectionRefused => (Unreachable { may_pass: true }, "connection-refused"),
+
+        // Hosts report a bad certificate by any of these, and that does not pass.
+        ErrorCode::TlsProtocolError => (Unreachable { may_pass: false }, "TLS-protocol-error"),
+        ErrorCode::TlsCertificateError => (Unreachable { may_pass: false }, "TLS-certificate-error"),
+        ErrorCode::TlsAlertReceived(_) => (Unreachable { may_pass: false }, "TLS-alert-received"),
+
+        ErrorCode::HttpRequestDenied => (Denied, "HTTP-request-denied"),
+        ErrorCode::DestinationIpProhibited => (Denied, "destination-IP-prohibited"),
+
+        ErrorCode::ConnectionTerminated => (NoAnswer { may_pass: true }, "connection-terminated"),
+        ErrorCode::ConnectionTimeout => (NoAnswer { may_pass: true }, "connection-timeout"),
+        ErrorCode::ConnectionReadTimeout => (NoAnswer { may_pass: true }, "connection-read-timeout"),
+        ErrorCode::ConnectionWriteTimeout => (NoAnswer { may_pass: true }, "connection-write-timeout"),
+        ErrorCode::ConnectionLimitReached => (NoAnswer { may_pass: true }, "connection-limit-reached"),
+        ErrorCode::HttpResponseIncomplete => (NoAnswer { may_pass: true }, "HTTP-response-incomplete"),
+        ErrorCode::HttpResponseTimeout => (NoAnswer { may_pass: true }, "HTTP-response-timeout"),
+        ErrorCode::HttpProtocolError => (NoAnswer { may_pass: true }, "HTTP-protocol-error"),
+        ErrorCode::InternalError(_) => (NoAnswer { may_pass: true }, "internal-error"),
+
+        ErrorCode::HttpResponseHeaderSectionSize(_) => {
+            (NoAnswer { may_pass: false }, "HTTP-response-header-section-size")
         }
-        ErrorCode::DestinationNotFound => Error::Unreachable(passing("destination-not-found")),
-        ErrorCode::DestinationUnavailable => Error::Unreachable(passing("destination-unavailable")),
-        ErrorCode::DestinationIpUnroutable => Error::Unreachable(passing("destination-IP-unroutable")),
-        ErrorCode::ConnectionRefused => Error::Unreachable(passing("connection-refused")),
-
-        // Hosts report a bad certificate as any of these, and that does not pass.
-        ErrorCode::TlsProtocolError => Error::Unreachable(text("TLS-protocol-error")),
-        ErrorCode::TlsCertificateError => Error::Unreachable(text("TLS-certificate-error")),
-        ErrorCode::TlsAlertReceived(alert) => {
-            Error::Unreachable(text(&with("TLS-alert-received", alert.alert_message.as_deref())))
+        ErrorCode::HttpResponseHeaderSize(_) => (NoAnswer { may_pass: false }, "HTTP-response-header-size"),
+        ErrorCode::HttpResponseBodySize(_) => (NoAnswer { may_pass: false }, "HTTP-response-body-size"),
+        ErrorCode::HttpResponseTrailerSectionSize(_) => {
+            (NoAnswer { may_pass: false }, "HTTP-response-trailer-section-size")
         }
+        ErrorCode::HttpResponseTrailerSize(_) => (NoAnswer { may_pass: false }, "HTTP-response-trailer-size"),
+        ErrorCode::HttpResponseTransferCoding(_) => (NoAnswer { may_pass: false }, "HTTP-response-transfer-coding"),
+        ErrorCode::HttpResponseContentCoding(_) => (NoAnswer { may_pass: false }, "HTTP-response-content-coding"),
+        ErrorCode::HttpUpgradeFailed => (NoAnswer { may_pass: false }, "HTTP-upgrade-failed"),
 
-        ErrorCode::HttpRequestDenied => Error::DeniedByHost("HTTP-request-denied".to_owned()),
-        ErrorCode::DestinationIpProhibited => Error::DeniedByHost("destination-IP-prohibited".to_owned()),
-
-        ErrorCode::ConnectionTerminated => Error::NoAnswer(passing("connection-terminated")),
-        ErrorCode::ConnectionTimeout => Error::NoAnswer(passing("connection-timeout")),
-        ErrorCode::ConnectionReadTimeout => Error::NoAnswer(passing("connection-read-timeout")),
-        ErrorCode::ConnectionWriteTimeout => Error::NoAnswer(passing("connection-write-timeout")),
-        ErrorCode::ConnectionLimitReached => Error::NoAnswer(passing("connection-limit-reached")),
-        ErrorCode::HttpResponseIncomplete => Error::NoAnswer(passing("HTTP-response-incomplete")),
-        ErrorCode::HttpResponseTimeout => Error::NoAnswer(passing("HTTP-response-timeout")),
-        ErrorCode::HttpProtocolError => Error::NoAnswer(passing("HTTP-protocol-error")),
-        ErrorCode::InternalError(detail) => Error::NoAnswer(passing(&with("internal-error", detail.as_deref()))),
-
-        ErrorCode::HttpResponseHeaderSectionSize(_) => Error::NoAnswer(text("HTTP-response-header-section-size")),
-        ErrorCode::HttpResponseHeaderSize(_) => Error::NoAnswer(text("HTTP-response-header-size")),
-        ErrorCode::HttpResponseBodySize(_) => Error::NoAnswer(text("HTTP-response-body-size")),
-        ErrorCode::HttpResponseTrailerSectionSize(_) => Error::NoAnswer(text("HTTP-response-trailer-section-size")),
-        ErrorCode::HttpResponseTrailerSize(_) => Error::NoAnswer(text("HTTP-response-trailer-size")),
-        ErrorCode::HttpResponseTransferCoding(_) => Error::NoAnswer(text("HTTP-response-transfer-coding")),
-        ErrorCode::HttpResponseContentCoding(_) => Error::NoAnswer(text("HTTP-response-content-coding")),
-        ErrorCode::HttpUpgradeFailed => Error::NoAnswer(text("HTTP-upgrade-failed")),
-
-        ErrorCode::HttpRequestLengthRequired => Error::Other("HTTP-request-length-required".to_owned()),
-        ErrorCode::HttpRequestBodySize(_) => Error::Other("HTTP-request-body-size".to_owned()),
-        ErrorCode::HttpRequestMethodInvalid => Error::Other("HTTP-request-method-invalid".to_owned()),
-        ErrorCode::HttpRequestUriInvalid => Error::Other("HTTP-request-URI-invalid".to_owned()),
-        ErrorCode::HttpRequestUriTooLong => Error::Other("HTTP-request-URI-too-long".to_owned()),
-        ErrorCode::HttpRequestHeaderSectionSize(_) => Error::Other("HTTP-request-header-section-size".to_owned()),
-        ErrorCode::HttpRequestHeaderSize(_) => Error::Other("HTTP-request-header-size".to_owned()),
-        ErrorCode::HttpRequestTrailerSectionSize(_) => Error::Other("HTTP-request-trailer-section-size".to_owned()),
-        ErrorCode::HttpRequestTrailerSize(_) => Error::Other("HTTP-request-trailer-size".to_owned()),
-        ErrorCode::LoopDetected => Error::Other("loop-detected".to_owned()),
-        ErrorCode::ConfigurationError => Error::Other("configuration-error".to_owned()),
+        ErrorCode::HttpRequestLengthRequired => (Other, "HTTP-request-length-required"),
+        ErrorCode::HttpRequestBodySize(_) => (Other, "HTTP-request-body-size"),
+        ErrorCode::HttpRequestMethodInvalid => (Other, "HTTP-request-method-invalid"),
+        ErrorCode::HttpRequestUriInvalid => (Other, "HTTP-request-URI-invalid"),
+        ErrorCode::HttpRequestUriTooLong => (Other, "HTTP-request-URI-too-long"),
+        ErrorCode::HttpRequestHeaderSectionSize(_) => (Other, "HTTP-request-header-section-size"),
+        ErrorCode::HttpRequestHeaderSize(_) => (Other, "HTTP-request-header-size"),
+        ErrorCode::HttpRequestTrailerSectionSize(_) => (Other, "HTTP-request-trailer-section-size"),
+        ErrorCode::HttpRequestTrailerSize(_) => (Other, "HTTP-request-trailer-size"),
+        ErrorCode::LoopDetected => (Other, "loop-detected"),
+        ErrorCode::ConfigurationError => (Other, "configuration-error"),
+    };
+    let detail = match code {
+        ErrorCode::DnsError(DnsErrorPayload { rcode: detail, .. })
+        | ErrorCode::TlsAlertReceived(TlsAlertReceivedPayload { alert_message: detail, .. })
+        | ErrorCode::InternalError(detail) => detail.as_deref(),
+        _ => None,
+    };
+    let mut cause = cause.to_owned();
+    if let Some(detail) = detail {
+        cause.push_str(": ");
+        cause.push_str(detail);
+    }
+    match meaning {
+        Unreachable { may_pass } => Error::Unreachable(Transport { cause, may_pass }),
+        Denied => Error::DeniedByHost(cause),
+        NoAnswer { may_pass } => Error::NoAnswer(Transport { cause, may_pass }),
+        Other => Error::Other(cause),
     }
 }
 
-/// A cause with what the host says of it.
-fn with(cause: &str, detail: Option<&str>) -> String {
-    match detail {
-        Some(detail) => [cause, ": ", detail].concat(),
-        None => cause.to_owned(),
-    }
+/// The kinds of [`Error`] that a host reports.
+enum Meaning {
+    Unreachable { may_pass: bool },
+    Denied,
+    NoAnswer { may_pass: bool },
+    Other,
 }
 
 /// A Graph error is well below a kilobyte; whoever sends more than this is not Graph.

@@ -28,9 +28,15 @@
 pub mod action;
 pub mod bindings;
 pub mod challenge;
+pub mod date;
 pub mod error;
+// The names of the exports are not for a native linker.
+#[cfg(target_arch = "wasm32")]
+mod export;
+pub mod guid;
 mod http;
 pub mod input;
+pub mod json;
 pub mod pace;
 pub mod request;
 pub mod response;

@@ -1,6 +1,5 @@
 //! Send now, or when: at most so many requests in any window of time. Pure: time is an argument.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::bindings::exports::entra::risk::actions::Pace;
@@ -9,10 +8,15 @@ use crate::bindings::exports::entra::risk::actions::Pace;
 #[derive(Default)]
 pub struct Pacer {
     /// The latest sends, oldest first.
-    sent: VecDeque<Duration>,
+    sent: Vec<Duration>,
 }
 
 impl Pacer {
+    /// Nothing was sent yet.
+    pub const fn new() -> Pacer {
+        Pacer { sent: Vec::new() }
+    }
+
     /// When the next request may be sent: a time that may have passed.
     pub fn earliest(&self, pace: &Pace) -> Duration {
         // The send that must have left the window is the one `requests` sends ago.
@@ -25,9 +29,9 @@ impl Pacer {
 
     /// Enters a request sent at `now`.
     pub fn sent(&mut self, pace: &Pace, now: Duration) {
-        self.sent.push_back(now);
+        self.sent.push(now);
         while self.sent.len() > KEPT.max(pace.requests as usize) {
-            self.sent.pop_front();
+            self.sent.remove(0);
         }
     }
 }

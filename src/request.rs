@@ -38,13 +38,20 @@ impl Request {
         if let Authorization::Bearer(token) = authorization {
             headers.push(("authorization".to_owned(), token.header_value()));
         }
-        Request { path: [version, action.path].concat(), headers, body }
+        Request { path: format!("{version}{}", action.path), headers, body }
     }
 }
 
 /// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens: nothing in them needs escaping.
 fn body(field: &str, ids: &[String]) -> Vec<u8> {
-    ["{\"", field, "\":[\"", &ids.join("\",\""), "\"]}"].concat().into_bytes()
+    let mut body = format!("{{\"{field}\":[");
+    for (position, id) in ids.iter().enumerate() {
+        body.push_str(if position == 0 { "\"" } else { ",\"" });
+        body.push_str(id);
+        body.push('"');
+    }
+    body.push_str("]}");
+    body.into_bytes()
 }
 
 const USER_AGENT: &str = concat!("entra-risk/", env!("CARGO_PKG_VERSION"));

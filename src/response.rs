@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::challenge;
+use crate::json::Json;
 use crate::token::Authorization;
+use crate::{challenge, date};
 
 /// An answer as it came. Of the headers it has those that mean something here, each with its first value.
 #[derive(Default)]
@@ -68,8 +67,8 @@ impl Answer {
             return Ok(Accepted { request_id: redact(self.request_id), client_request_id, date: redact(self.date) });
         }
         let retry_after = self.retry_after.and_then(|value| retry_after(&value, self.date.as_deref()));
-        let error = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
-        let error = error.get("error");
+        let body = Json::parse(&self.body);
+        let error = body.get("error");
         let inner = error.and_then(|error| error.get("innerError").or_else(|| error.get("innererror")));
         Err(GraphError {
             status: self.status,
@@ -84,8 +83,8 @@ impl Answer {
     }
 }
 
-fn text(object: Option<&Value>, member: &str) -> Option<String> {
-    object?.get(member)?.as_str().map(str::to_owned)
+fn text(object: Option<&Json>, member: &str) -> Option<String> {
+    object?.get(member)?.text().map(str::to_owned)
 }
 
 /// The time that a `Retry-After` asks to wait: seconds, or a date measured against the answer's own `Date`
@@ -96,7 +95,50 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
         // All digits, so that the only error is a number too large.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let now = httpdate::parse_http_date(date?.trim_ascii()).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
+    let seconds = date::parse(value)?.saturating_sub(date::parse(date?.trim_ascii())?);
+    Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let cases = [
+            ("0", None, Some(0)),
+            ("120", None, Some(120)),
+            (" 7 ", DATE, Some(7)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", DATE, Some(120)),
+            ("Sunday, 06-Nov-94 08:51:37 GMT", DATE, Some(120)),
+            ("Sun Nov  6 08:51:37 1994", DATE, Some(120)),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", DATE, Some(0)),
+            ("Tue, 01 Jan 2030 00:00:00 GMT", Some("Mon, 31 Dec 2029 23:59:59 GMT"), Some(1)),
+            ("99999999999999999999999", None, Some(u64::MAX)),
+        ];
+        for (value, date, seconds) in cases {
+            assert_eq!(retry_after(value, date), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_that_says_nothing_is_ignored() {
+        let cases = [
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1s", None),
+            ("soon", DATE),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", None),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some("yesterday")),
+            ("Sun, 06 Nov 1994 08:51:37 CET", DATE),
+            ("Sun, 06 Nov 1994 25:51:37 GMT", DATE),
+        ];
+        for (value, date) in cases {
+            assert_eq!(retry_after(value, date), None, "{value}");
+        }
+    }
 }

@@ -83,3 +83,85 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// `Retry-After` counts whole seconds, so that 0 is anything below one, and every request counts against the limit:
 /// never retry at once.
 const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::GraphError;
+
+    const FIRST: Attempt = Attempt { number: 1, max: 4, had_fresh_token: false, time_left: None };
+
+    fn answered(status: u16, retry_after: Option<u64>) -> Error {
+        Error::Answered(GraphError {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            ..GraphError::default()
+        })
+    }
+
+    #[test]
+    fn backoff_doubles_from_3_s_to_180_s_with_up_to_a_quarter_of_jitter() {
+        for (number, seconds) in
+            [(1, 3), (2, 6), (3, 12), (4, 24), (5, 48), (6, 96), (7, 180), (9, 180), (u32::MAX, 180)]
+        {
+            let least = Duration::from_secs(seconds);
+            assert_eq!(wait(&answered(503, None), number, 0), least);
+            for chance in [1, 749, 750, 123_456_789, u64::MAX] {
+                let waited = wait(&answered(503, None), number, chance);
+                assert!(waited >= least && waited <= (least * 5 / 4).min(MAX_BACKOFF), "{number} {chance} {waited:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn retry_after_is_waited_out_and_never_less_than_a_second() {
+        for (asked, waited) in [(0, 1), (1, 1), (17, 17), (300, 300)] {
+            assert_eq!(wait(&answered(429, Some(asked)), 3, 99), Duration::from_secs(waited));
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_sent_again() {
+        let wait = Duration::from_secs(3);
+        for status in 100..=599 {
+            let expected = match status {
+                429 | 500 | 502 | 503 | 504 => Decision::Retry(wait),
+                401 => Decision::RetryWithFreshToken,
+                403 => Decision::EndCall,
+                _ => Decision::GiveUp,
+            };
+            assert_eq!(FIRST.decide(&answered(status, None), wait), expected, "{status}");
+        }
+        for may_pass in [true, false] {
+            let expected = if may_pass { Decision::Retry(wait) } else { Decision::GiveUp };
+            let transport = Transport { cause: String::new(), may_pass };
+            assert_eq!(FIRST.decide(&Error::Unreachable(transport.clone()), wait), expected);
+            assert_eq!(FIRST.decide(&Error::NoAnswer(transport), wait), expected);
+        }
+    }
+
+    #[test]
+    fn the_last_attempt_and_the_deadline_end_the_retries() {
+        let last = Attempt { number: 4, ..FIRST };
+        assert_eq!(last.decide(&answered(429, Some(2)), Duration::from_secs(2)), Decision::GiveUp);
+        assert_eq!(last.decide(&answered(401, None), Duration::ZERO), Decision::EndCall);
+        let hurried = Attempt { time_left: Some(Duration::from_secs(3)), ..FIRST };
+        assert_eq!(hurried.decide(&answered(503, None), Duration::from_secs(3)), Decision::GiveUp);
+        assert_eq!(hurried.decide(&answered(429, Some(3)), Duration::from_secs(3)), Decision::EndCall);
+    }
+
+    #[test]
+    fn a_retry_after_of_over_300_s_gives_up_at_once() {
+        let wait = Duration::from_secs(301);
+        assert_eq!(FIRST.decide(&answered(429, Some(301)), wait), Decision::EndCall);
+        assert_eq!(FIRST.decide(&answered(503, Some(301)), wait), Decision::GiveUp);
+    }
+
+    #[test]
+    fn a_refused_token_is_replaced_once() {
+        assert_eq!(
+            Attempt { had_fresh_token: true, ..FIRST }.decide(&answered(401, None), Duration::ZERO),
+            Decision::EndCall
+        );
+    }
+}

@@ -7,11 +7,10 @@ use std::mem;
 use std::thread::LocalKey;
 use std::time::Duration;
 
-use uuid::Builder;
-
 use crate::action::{Action, ServiceLimit};
 use crate::bindings::exports::entra::risk::actions::{Batch as BatchResult, Failure, Outcome, Receipt};
 use crate::error::{Error, Fate, Transport};
+use crate::guid;
 use crate::http::{self, Exchange};
 use crate::input::{Input, Settings};
 use crate::pace::Pacer;
@@ -23,8 +22,8 @@ use crate::token::{Authorization, Refusal};
 // What was sent against each limit of the service, for as long as the instance lives. An instance runs one call at a
 // time, which takes the account and puts it back.
 thread_local! {
-    static SIGN_INS: Cell<Pacer> = Cell::default();
-    static RISKY_USERS: Cell<Pacer> = Cell::default();
+    static SIGN_INS: Cell<Pacer> = const { Cell::new(Pacer::new()) };
+    static RISKY_USERS: Cell<Pacer> = const { Cell::new(Pacer::new()) };
 }
 
 /// Performs an action: `Ok` if every id was accepted.
@@ -158,7 +157,7 @@ impl Run {
         }
         batch.attempts = batch.attempts.saturating_add(1);
         self.pacer.sent(&self.settings.pace, now);
-        let client_request_id = new_guid();
+        let client_request_id = guid::random(u128::from(http::chance()) << 64 | u128::from(http::chance()));
         let request =
             Request::new(self.action, self.settings.api_version, &batch.ids, &authorization, &client_request_id);
         match Exchange::start(&self.settings.endpoint, request) {
@@ -283,10 +282,4 @@ impl Batch {
 fn receipt(ids: Vec<String>, attempts: u32, accepted: Accepted) -> Receipt {
     let Accepted { request_id, client_request_id, date } = accepted;
     Receipt { ids, attempts, request_id, client_request_id, date }
-}
-
-/// A random GUID (RFC 9562, section 5.4).
-fn new_guid() -> String {
-    let bytes = u128::from(http::chance()) << 64 | u128::from(http::chance());
-    Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid().to_string()
 }

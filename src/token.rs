@@ -39,10 +39,17 @@ impl Authorization {
 
     /// The same text with the token, where it stands in it, replaced: for what comes from outside.
     pub fn redact(&self, text: String) -> String {
-        match self {
-            Authorization::Bearer(token) if text.contains(&token.0) => text.replace(&token.0, "[token]"),
-            _ => text,
+        let Authorization::Bearer(Token(token)) = self else { return text };
+        let mut redacted = String::new();
+        let mut rest = text.as_str();
+        // Visible ASCII, so that what is found begins and ends between characters.
+        while let Some(start) = rest.as_bytes().windows(token.len()).position(|part| part == token.as_bytes()) {
+            redacted.push_str(rest.get(..start).unwrap_or_default());
+            redacted.push_str("[token]");
+            rest = rest.get(start.saturating_add(token.len())..).unwrap_or_default();
         }
+        redacted.push_str(rest);
+        redacted
     }
 }
 
@@ -63,7 +70,7 @@ impl Token {
 
     /// The value of the `authorization` header (RFC 6750, section 2.1).
     pub fn header_value(&self) -> Vec<u8> {
-        ["Bearer ", &self.0].concat().into_bytes()
+        format!("Bearer {}", self.0).into_bytes()
     }
 }
 

@@ -1,0 +1,88 @@
+//! The plugin's world as a wasmtime host sees it, made from `wit/`.
+
+#[expect(missing_docs, reason = "generated: the documentation is in wit/")]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        // The plugin's world without wasi, of which the bindings are in the crates of wasmtime.
+        inline: "
+            package entra:host-test;
+            world plugin {
+                import entra:risk/credentials@0.1.0;
+                export entra:risk/actions@0.1.0;
+            }
+        ",
+        exports: { default: async },
+        additional_derives: [PartialEq],
+    });
+}
+
+pub use generated::entra::risk::credentials;
+pub use generated::exports::entra::risk::actions;
+pub use generated::{Plugin, PluginPre};
+
+use actions::{Error, GraphError, Options, Outcome};
+
+impl Default for Options {
+    /// No field given: what the contract documents as default for each.
+    fn default() -> Self {
+        Options {
+            cloud: None,
+            endpoint: None,
+            api_version: None,
+            ids_per_request: None,
+            max_in_flight: None,
+            max_attempts: None,
+            attempt_timeout_ms: None,
+            deadline_ms: None,
+            pace: None,
+        }
+    }
+}
+
+impl Outcome {
+    /// The case and the error in it, in short: `refused(throttled)`.
+    pub fn case(&self) -> String {
+        match self {
+            Outcome::Accepted(_) => "accepted".into(),
+            Outcome::Refused(error) => format!("refused({})", error.case()),
+            Outcome::Unknown(error) => format!("unknown({})", error.case()),
+            Outcome::Unsent(error) => format!("unsent({})", error.case()),
+        }
+    }
+}
+
+impl Error {
+    /// The name of the case, as the contract spells it.
+    pub fn case(&self) -> &'static str {
+        match self {
+            Error::InvalidArgument(_) => "invalid-argument",
+            Error::NoToken(_) => "no-token",
+            Error::DeniedByHost(_) => "denied-by-host",
+            Error::Unauthenticated(_) => "unauthenticated",
+            Error::Forbidden(_) => "forbidden",
+            Error::Rejected(_) => "rejected",
+            Error::Throttled(_) => "throttled",
+            Error::Unavailable(_) => "unavailable",
+            Error::Unexpected(_) => "unexpected",
+            Error::Unreachable(_) => "unreachable",
+            Error::NoAnswer(_) => "no-answer",
+            Error::DeadlinePassed => "deadline-passed",
+            Error::Stopped => "stopped",
+            Error::Other(_) => "other",
+        }
+    }
+
+    /// What was answered, where something was.
+    pub fn graph_error(&self) -> Option<&GraphError> {
+        match self {
+            Error::Unauthenticated(error)
+            | Error::Forbidden(error)
+            | Error::Rejected(error)
+            | Error::Throttled(error)
+            | Error::Unavailable(error)
+            | Error::Unexpected(error) => Some(error),
+            _ => None,
+        }
+    }
+}
