@@ -167,26 +167,33 @@ fn host(authority: &str) -> Option<&str> {
         || port.strip_prefix(':').is_some_and(|port| {
             port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|number| number != 0)
         });
-    let host_is_valid = host == IPV6_LOOPBACK || (host.len() <= 253 && host.split('.').all(is_dns_label));
+    let host_is_valid = host == IPV6_LOOPBACK || is_ipv4(host) || is_dns_name(host);
     (port_is_valid && host_is_valid).then_some(host)
 }
 
 const IPV6_LOOPBACK: &str = "[::1]";
 
-/// Letters, digits and inner hyphens, 1 to 63 of them (RFC 1123, section 2.1).
-fn is_dns_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+/// Labels of letters, digits and inner hyphens; the last one does not begin with a digit, as in an address
+/// (RFC 1123, section 2.1).
+fn is_dns_name(host: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let starts_with_digit = |label: &str| label.starts_with(|first: char| first.is_ascii_digit());
+    host.len() <= 253 && host.split('.').all(is_label) && !host.rsplit('.').next().is_some_and(starts_with_digit)
 }
 
-/// `localhost`, an address of 127.0.0.0/8 as four numbers, or `[::1]`.
+/// Four numbers without leading zeros (RFC 3986, section 3.2.2).
+fn is_ipv4(host: &str) -> bool {
+    let is_number = |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with(['0', '+']));
+    host.split('.').count() == 4 && host.split('.').all(is_number)
+}
+
 fn is_loopback(host: &str) -> bool {
-    let is_number = |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with('0'));
-    host == IPV6_LOOPBACK
-        || host.eq_ignore_ascii_case("localhost")
-        || (host.starts_with("127.") && host.split('.').count() == 4 && host.split('.').all(is_number))
+    host == IPV6_LOOPBACK || host.eq_ignore_ascii_case("localhost") || (is_ipv4(host) && host.starts_with("127."))
 }
 
 /// A value for a message: quoted, on one line, cut to a readable length.
@@ -272,6 +279,10 @@ mod tests {
             "http://localhost.example.com",
             "http://localhost@example.com",
             "http://0.0.0.0",
+            "https://256.0.0.1",
+            "https://10.0.0",
+            "https://0x7f",
+            "https://+1.0.0.1",
         ];
         for text in invalid {
             assert!(Endpoint::parse(text).is_err(), "{text}");
