@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::action::Action;
 use crate::bindings::exports::entra::risk::actions::{ApiVersion, Cloud, Options, Pace};
-use crate::guid;
+use crate::{decimal, guid};
 
 /// A call: the ids, each once, and how to send them.
 #[derive(Debug)]
@@ -163,10 +163,8 @@ fn host(authority: &str) -> Option<&str> {
         Some(port) => (IPV6_LOOPBACK, port),
         None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
     };
-    let port_is_valid = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|port| {
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|number| number != 0)
-        });
+    let is_port = |port: &str| decimal::parse(port).is_some_and(|port| (1..=65_535).contains(&port));
+    let port_is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     let host_is_valid = host == IPV6_LOOPBACK || is_ipv4(host) || is_dns_name(host);
     (port_is_valid && host_is_valid).then_some(host)
 }
@@ -176,20 +174,25 @@ const IPV6_LOOPBACK: &str = "[::1]";
 /// Labels of letters, digits and inner hyphens; the last one does not begin with a digit, as in an address
 /// (RFC 1123, section 2.1).
 fn is_dns_name(host: &str) -> bool {
-    let is_label = |label: &str| {
+    let mut last_label = "";
+    let all_are_labels = host.split('.').all(|label| {
+        last_label = label;
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
-    };
-    let starts_with_digit = |label: &str| label.starts_with(|first: char| first.is_ascii_digit());
-    host.len() <= 253 && host.split('.').all(is_label) && !host.rsplit('.').next().is_some_and(starts_with_digit)
+    });
+    all_are_labels && host.len() <= 253 && !last_label.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
 }
 
 /// Four numbers without leading zeros (RFC 3986, section 3.2.2).
 fn is_ipv4(host: &str) -> bool {
-    let is_number = |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with(['0', '+']));
-    host.split('.').count() == 4 && host.split('.').all(is_number)
+    let mut count = 0_u32;
+    let all_are_numbers = host.split('.').all(|part| {
+        count = count.saturating_add(1);
+        decimal::parse(part).is_some_and(|number| number <= 255) && (part == "0" || !part.starts_with('0'))
+    });
+    all_are_numbers && count == 4
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -29,6 +29,7 @@ pub mod action;
 pub mod bindings;
 pub mod challenge;
 pub mod date;
+pub mod decimal;
 pub mod error;
 // The names of the exports are not for a native linker.
 #[cfg(target_arch = "wasm32")]

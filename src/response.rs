@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::json::Json;
 use crate::token::Authorization;
-use crate::{challenge, date};
+use crate::{challenge, date, decimal};
 
 /// An answer as it came. Of the headers it has those that mean something here, each with its first value.
 #[derive(Default)]
@@ -91,9 +91,8 @@ fn text(object: Option<&Json>, member: &str) -> Option<String> {
 /// (RFC 9110, section 10.2.3). A date that has passed means none.
 pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim_ascii();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // All digits, so that the only error is a number too large.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    if let Some(seconds) = decimal::parse(value) {
+        return Some(Duration::from_secs(seconds));
     }
     let seconds = date::parse(value)?.saturating_sub(date::parse(date?.trim_ascii())?);
     Some(Duration::from_secs(seconds))
