@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod clock;
+pub mod dist;
 pub mod engine;
 pub mod examples;
 pub mod exchange;
