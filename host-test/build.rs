@@ -8,7 +8,11 @@ use std::process::{Command, exit};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Packages that are components, and what each is built from, relative to the workspace.
-const COMPONENTS: &[(&str, &[&str])] = &[("entra-risk", &["src", "wit"])];
+const COMPONENTS: &[(&str, &[&str])] = &[
+    ("entra-risk", &["src", "wit"]),
+    ("entra-risk-cli", &["adapters/account", "adapters/cli"]),
+    ("entra-risk-gateway", &["adapters/account", "adapters/gateway"]),
+];
 
 /// Variables of the cargo that runs this script. They say how to build for the host, and would replace the flags of
 /// `.cargo/config.toml` or put clippy in the compiler's place.

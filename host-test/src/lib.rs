@@ -5,6 +5,7 @@ pub mod clock;
 pub mod engine;
 pub mod examples;
 pub mod exchange;
+pub mod front;
 pub mod host;
 mod playback;
 pub mod plugin;
