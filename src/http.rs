@@ -70,16 +70,16 @@ impl Exchange {
     pub fn start(endpoint: &Endpoint, request: Request) -> Result<Exchange, Error> {
         let headers = Fields::from_list(&request.headers).map_err(|error| match error {
             HeaderError::Forbidden => Error::DeniedByHost("the host forbids a header of the request".to_owned()),
-            HeaderError::InvalidSyntax | HeaderError::Immutable => unfit("a header"),
+            HeaderError::InvalidSyntax | HeaderError::Immutable => unfit(),
         })?;
         let outgoing = OutgoingRequest::new(headers);
         let scheme = if endpoint.tls { Scheme::Https } else { Scheme::Http };
-        outgoing.set_method(&Method::Post).map_err(|()| unfit("the method"))?;
-        outgoing.set_scheme(Some(&scheme)).map_err(|()| unfit("the scheme"))?;
-        outgoing.set_authority(Some(&endpoint.authority)).map_err(|()| unfit("the authority"))?;
-        outgoing.set_path_with_query(Some(&request.path)).map_err(|()| unfit("the path"))?;
-        let body = outgoing.body().map_err(|()| unfit("the body"))?;
-        let stream = body.write().map_err(|()| unfit("the body"))?;
+        outgoing.set_method(&Method::Post).map_err(|()| unfit())?;
+        outgoing.set_scheme(Some(&scheme)).map_err(|()| unfit())?;
+        outgoing.set_authority(Some(&endpoint.authority)).map_err(|()| unfit())?;
+        outgoing.set_path_with_query(Some(&request.path)).map_err(|()| unfit())?;
+        let body = outgoing.body().map_err(|()| unfit())?;
+        let stream = body.write().map_err(|()| unfit())?;
         let response = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
         Ok(Exchange {
             upload: Some(Upload {
@@ -108,12 +108,17 @@ impl Exchange {
                     Err(answer) => return Some(Ok(answer)),
                 },
                 Ok(Err(code)) => return Some(Err(transport_error(&code))),
-                Err(()) => return Some(Err(unfit("the response"))),
+                Err(()) => return Some(Err(Error::Other("the response was taken already".to_owned()))),
             }
             // Who has answered does not wait for the rest of the request.
             self.upload = None;
         }
         self.download.as_mut()?.advance().map(Ok)
+    }
+
+    /// Gives up waiting. Where a status came, that is an answer, with as much of its body as came.
+    pub fn into_answer(self) -> Option<Answer> {
+        self.download.map(|download| download.answer)
     }
 
     fn pollables<'a>(&'a self, pollables: &mut Vec<&'a Pollable>) {
@@ -203,9 +208,9 @@ fn values(headers: &Fields, name: &str) -> Vec<String> {
     headers.get(&name.to_owned()).into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
 }
 
-/// The host did not take a part of a request that every host takes.
-fn unfit(part: &str) -> Error {
-    Error::Other(format!("the host did not take {part}"))
+/// The host did not take the request: nothing was sent.
+fn unfit() -> Error {
+    Error::Unreachable(Transport { cause: "the host did not take the request".to_owned(), may_pass: false })
 }
 
 /// What an error of wasi:http means. Only those that rule out that anything reached Microsoft Graph say so: a

@@ -176,7 +176,9 @@ impl Run {
         let now = http::now();
         for mut flight in mem::take(&mut self.in_flight) {
             match flight.exchange.advance() {
-                Some(Ok(answer)) => self.answered(flight, answer),
+                Some(Ok(answer)) => {
+                    self.answered(flight.batch, answer, flight.client_request_id, &flight.authorization);
+                }
                 Some(Err(error)) => self.fail(flight.batch, error.redacted(&flight.authorization)),
                 None if now < flight.ends_at => self.in_flight.push(flight),
                 None => self.timed_out(flight, now),
@@ -184,27 +186,31 @@ impl Run {
         }
     }
 
-    fn answered(&mut self, flight: Flight, answer: Answer) {
-        match answer.judge(flight.client_request_id, &flight.authorization) {
+    fn answered(&mut self, index: usize, answer: Answer, client_request_id: String, authorization: &Authorization) {
+        match answer.judge(client_request_id, authorization) {
             Ok(accepted) => {
-                if let Some(batch) = self.batches.get_mut(flight.batch) {
+                if let Some(batch) = self.batches.get_mut(index) {
                     batch.last = Some(Ok(accepted));
                 }
             }
-            Err(error) => self.fail(flight.batch, Error::Answered(error)),
+            Err(error) => self.fail(index, Error::Answered(error)),
         }
     }
 
     fn timed_out(&mut self, flight: Flight, now: Duration) {
+        let Flight { batch: index, exchange, client_request_id, authorization, .. } = flight;
+        if let Some(answer) = exchange.into_answer() {
+            return self.answered(index, answer, client_request_id, &authorization);
+        }
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.ended_by = self.ended_by.take().or(Some(Error::DeadlinePassed));
-            if let Some(batch) = self.batches.get_mut(flight.batch) {
+            if let Some(batch) = self.batches.get_mut(index) {
                 batch.ambiguous = true;
             }
-            self.fail(flight.batch, Error::DeadlinePassed);
+            self.fail(index, Error::DeadlinePassed);
         } else {
-            let cause = format!("no complete answer within {} ms", self.settings.attempt_timeout.as_millis());
-            self.fail(flight.batch, Error::NoAnswer(Transport { cause, may_pass: true }));
+            let cause = format!("no answer within {} ms", self.settings.attempt_timeout.as_millis());
+            self.fail(index, Error::NoAnswer(Transport { cause, may_pass: true }));
         }
     }
 

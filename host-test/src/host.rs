@@ -1,5 +1,5 @@
-//! What one plugin instance sees of its host: credentials, a clock, random numbers, and a way for its requests, of which
-//! each one is kept.
+//! What one plugin instance sees of its host: credentials, a clock, random numbers, and a way for its requests, each
+//! of which is kept.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

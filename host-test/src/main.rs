@@ -1,6 +1,6 @@
-//! The main job: loads the component, performs the four actions with the ids of the Microsoft Graph documentation before
-//! a Graph in this process, and shows what left the component and what came back. Ends with an error when anything is
-//! not as it should be.
+//! The main job: loads the component, performs the four actions with the ids of the Microsoft Graph documentation
+//! before a Graph in this process, and shows what left the component and what came back. Ends with an error when
+//! anything is not as it should be.
 
 use anyhow::{Context, Result, ensure};
 use host_test::bindings::actions::{Failure, GraphError, Options, Receipt};

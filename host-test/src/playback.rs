@@ -21,6 +21,7 @@ pub(crate) struct Body {
 enum Rest {
     End,
     Reset,
+    Broken,
     Again,
     Nothing,
 }
@@ -45,13 +46,19 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = ErrorCode;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
         let body = self.get_mut();
         let part = if body.rest == Rest::Again { body.given.clone() } else { body.given.take() };
         match (part, body.rest) {
             (Some(part), _) => Poll::Ready(Some(Ok(Frame::data(part)))),
             (None, Rest::End) => Poll::Ready(None),
-            (None, Rest::Reset) => Poll::Ready(Some(Err(ErrorCode::HttpProtocolError))),
+            (None, Rest::Reset) => {
+                // Not at once: a server sends what it was given while it waits for more.
+                body.rest = Rest::Broken;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, Rest::Broken) => Poll::Ready(Some(Err(ErrorCode::HttpProtocolError))),
             // Nobody wakes the client: it has to give up by itself.
             (None, Rest::Again | Rest::Nothing) => Poll::Pending,
         }

@@ -1,0 +1,161 @@
+//! Arguments that are not as documented: nothing is sent, no token is asked for, and the text names the culprit.
+
+use host_test::bindings::actions::{Error, Options, Pace};
+use host_test::plugin::Action;
+use host_test::script::accepted;
+use host_test::trial::Trial;
+
+const ID: &str = "29f270bb-4d23-4f68-8a57-dc73dc0d4caf";
+
+/// Asserts that a call is refused with a text that has all of `culprit` in it. That nothing was sent, no token asked
+/// for and no batch reported is checked for every trial that ends so.
+#[track_caller]
+fn assert_refused(trial: &Trial, culprit: &[&str]) {
+    let Error::InvalidArgument(text) = &trial.failure().cause else { panic!("{:?}", trial.failure().cause) };
+    for part in culprit {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+/// A value as texts show it: on one line, whatever is in it.
+fn shown(value: &str) -> String {
+    format!("\"{}\"", value.replace(char::is_control, "\u{fffd}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_is_no_hyphenated_guid_is_named_with_its_position() {
+    let wrong = [
+        "",
+        " ",
+        "user@example.com",
+        "29f270bb4d234f688a57dc73dc0d4caf",
+        "{29f270bb-4d23-4f68-8a57-dc73dc0d4caf}",
+        "urn:uuid:29f270bb-4d23-4f68-8a57-dc73dc0d4caf",
+        "29f270bb-4d23-4f68-8a57-dc73dc0d4ca",
+        "29f270bb-4d23-4f68-8a57-dc73dc0d4caf0",
+        "29f270bb-4d23-4f68-8a57-dc73dc0d4cag",
+        "29f270bb-4d23-4f688-a57-dc73dc0d4caf",
+        " 29f270bb-4d23-4f68-8a57-dc73dc0d4caf",
+        "29f270bb-4d23-4f68-8a57-dc73dc0d4ca\u{e9}",
+        "29f270bb-4d23-4f68-8a57-\"],\"x\":[\"af",
+        "\0",
+    ];
+    for action in Action::ALL {
+        let parameter = if action == Action::DismissRiskyUsers { "user-ids[1]" } else { "request-ids[1]" };
+        for id in wrong {
+            let trial = Trial::scripted(action, &[ID, id], Options::default(), []).await;
+            assert_refused(&trial, &[parameter, &shown(id)]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_refused() {
+    for action in Action::ALL {
+        let trial = Trial::scripted::<&str>(action, &[], Options::default(), []).await;
+        assert_refused(&trial, &["ids: empty"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_id_is_not_repeated_in_full() {
+    let trial = Trial::scripted(Action::DismissSignIns, &["x".repeat(1_000_000)], Options::default(), []).await;
+    let Error::InvalidArgument(text) = &trial.failure().cause else { panic!("{:?}", trial.failure().cause) };
+    assert!(text.len() < 300, "{} bytes", text.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_out_of_range_are_named_with_their_range() {
+    type Set = fn(&mut Options, u32);
+    let options: &[(&str, Set, &[u32], &[u32])] = &[
+        ("options.ids-per-request", |o, n| o.ids_per_request = Some(n), &[0, 61, u32::MAX], &[1, 60]),
+        ("options.max-in-flight", |o, n| o.max_in_flight = Some(n), &[0, 33, u32::MAX], &[1, 32]),
+        ("options.max-attempts", |o, n| o.max_attempts = Some(n), &[0, 11, u32::MAX], &[1, 10]),
+        ("options.attempt-timeout-ms", |o, n| o.attempt_timeout_ms = Some(n), &[0, 600_001], &[1, 600_000]),
+        ("options.deadline-ms", |o, n| o.deadline_ms = Some(n), &[0], &[1, u32::MAX]),
+        ("options.pace.requests", |o, n| o.pace = Some(Pace { requests: n, window_ms: 1 }), &[0], &[1, u32::MAX]),
+        ("options.pace.window-ms", |o, n| o.pace = Some(Pace { requests: 1, window_ms: n }), &[0], &[1, u32::MAX]),
+    ];
+    for (name, set, wrong, right) in options {
+        for n in *wrong {
+            let mut options = Options::default();
+            set(&mut options, *n);
+            let trial = Trial::scripted(Action::DismissRiskyUsers, &[ID], options, []).await;
+            assert_refused(&trial, &[name, &format!(": {n}: ")]);
+        }
+        for n in *right {
+            let mut options = Options::default();
+            set(&mut options, *n);
+            let trial = Trial::scripted(Action::DismissRiskyUsers, &[ID], options, [accepted()]).await;
+            assert!(trial.result.is_ok(), "{name}: {n}: {trial:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sign_ins_may_have_ten_thousand_ids_in_a_request_and_no_more() {
+    for action in [Action::DismissSignIns, Action::ConfirmSignInsSafe, Action::ConfirmSignInsCompromised] {
+        let options = |n| Options { ids_per_request: Some(n), ..Options::default() };
+        assert!(Trial::scripted(action, &[ID], options(10_000), [accepted()]).await.result.is_ok());
+        let trial = Trial::scripted(action, &[ID], options(10_001), []).await;
+        assert_refused(&trial, &["options.ids-per-request", "10001"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_a_secure_or_loopback_root_and_nothing_more() {
+    let right = [
+        "https://graph.microsoft.com",
+        "https://gateway.example:8443",
+        "https://10.0.0.1",
+        "http://localhost",
+        "http://localhost:8080",
+        "http://127.0.0.1:1",
+        "http://127.255.0.3",
+        "http://[::1]:65535",
+    ];
+    for endpoint in right {
+        let options = Options { endpoint: Some(endpoint.into()), ..Options::default() };
+        let trial = Trial::scripted(Action::DismissSignIns, &[ID], options, [accepted()]).await;
+        assert!(trial.result.is_ok(), "{endpoint}: {trial:#?}");
+    }
+    let wrong = [
+        "",
+        "graph.microsoft.com",
+        "https://",
+        "https:///",
+        "https://graph.microsoft.com/",
+        "https://graph.microsoft.com/v1.0",
+        "https://graph.microsoft.com?a=b",
+        "https://graph.microsoft.com#a",
+        "https://user@graph.microsoft.com",
+        "https://user:password@graph.microsoft.com",
+        "https://graph.microsoft.com:",
+        "https://graph.microsoft.com:0",
+        "https://graph.microsoft.com:65536",
+        "https://graph.microsoft.com:+1",
+        "https://graph.microsoft.com ",
+        " https://graph.microsoft.com",
+        "https://graph microsoft.com",
+        "https://graph.microsoft.com\r\nx: y",
+        "https://graph.micr\u{f6}soft.com",
+        "https://%67raph.microsoft.com",
+        "https://-.example",
+        "https://a..b",
+        "https://[::1",
+        "https://[localhost]",
+        "HTTPS://graph.microsoft.com:1:2",
+        "ftp://localhost",
+        "http://graph.microsoft.com",
+        "http://10.0.0.1",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://[2001:db8::1]",
+        "http://0.0.0.0",
+    ];
+    for endpoint in wrong {
+        let options = Options { endpoint: Some(endpoint.into()), ..Options::default() };
+        let trial = Trial::scripted(Action::DismissSignIns, &[ID], options, []).await;
+        assert_refused(&trial, &["options.endpoint", &shown(endpoint)]);
+    }
+}
