@@ -85,7 +85,7 @@ impl Shell {
         wasi.arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(MemoryInputPipe::new(self.input.clone()));
         wasi.stdout(stdout.clone()).stderr(Screen(stderr.clone(), self.terminal));
-        wasi.preopened_dir(self.directory.path(), ".", FsPerms::all()).unwrap();
+        wasi.preopened_dir(self.directory.path(), ".", FsPerms::ReadWrite).unwrap();
         let host = Host::with(&mut wasi, Way::Stub(Script::at_once(fates)), canary(), 1);
         let mut store = Store::new(command().engine(), host);
         let command = CommandPre::new(command().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
@@ -247,14 +247,6 @@ async fn json_accounts_for_every_id() {
 
 #[tokio::test(start_paused = true)]
 async fn ids_come_from_arguments_files_columns_and_pipes_together() {
-    let csv = format!("\u{feff}\"Name\",\"Request ID\"\r\n\"A, B\",{}\r\nC,{}\r\n", id(2), id(1));
-    let shell = Shell::new().file("ids.csv", csv).input(format!("request id\n{}\n", id(3)));
-    let line = format!("dismiss-sign-ins {} - --file ids.csv --column REQUEST&ID", id(1)).replace('&', " ");
-    // A column with a blank in its name cannot be written in a line that is split at blanks.
-    let line = line.replace("--column REQUEST ID", "--column=Name");
-    let ran = shell.run(&line, []).await;
-    ran.is_usage_error("ids.csv:2: \"A, B\" is not an id (a GUID with hyphens)");
-
     let shell = Shell::new().file("ids.csv", format!("name,id\nA,{}\nB,{}\n", id(2), id(1)));
     let shell = shell.input(format!("id\r\n{}\r\n", id(3)));
     let line = format!("dismiss-sign-ins {} - --file ids.csv --column ID", id(1));
@@ -280,7 +272,10 @@ async fn wrong_usage_is_told_apart_and_sends_nothing() {
             "dismiss-risky-users --file /etc/ids.txt".to_owned(),
             "/etc/ids.txt: the runtime gives no directory with it (as wasmtime run --dir . does)".to_owned(),
         ),
-        (format!("dismiss-risky-users {} --left taken/left.txt", id(1)), "taken/left.txt: Not a directory".to_owned()),
+        (
+            format!("dismiss-risky-users {} --left taken/left.txt", id(1)),
+            "taken/left.txt: Not a directory or a symbolic link to a directory".to_owned(),
+        ),
     ];
     for (line, said) in cases {
         shell.run(&line, []).await.is_usage_error(&said);
