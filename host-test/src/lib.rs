@@ -7,6 +7,7 @@ pub mod dist;
 pub mod engine;
 pub mod examples;
 pub mod exchange;
+pub mod front;
 pub mod graph;
 pub mod host;
 pub mod peer;

@@ -70,7 +70,8 @@ fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
 }
 
 fn failed(path: &str, code: ErrorCode) -> String {
-    format!("{path}: {}", code.message())
+    // The message goes on with what POSIX calls it.
+    format!("{path}: {}", code.message().split(',').next().unwrap_or_default())
 }
 
 #[cfg(test)]
