@@ -2,8 +2,10 @@
 //! ways to fail; and, as the real one does not, an account of what really happened.
 
 mod answer;
+mod arrival;
 mod fault;
 mod limit;
+mod request;
 mod route;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,17 +18,18 @@ use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER}
 use http::{Method, StatusCode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::Value;
 use uuid::Uuid;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::exchange::{Fate, Reply, Request, Response, Service};
 pub use answer::CLAIMS;
 use answer::Letterhead;
+pub use arrival::Arrival;
 pub use fault::{Fault, Kind, RetryAfter};
 pub use limit::Limit;
 use limit::Window;
-use route::{Bucket, Lost, ROUTES, Route};
+use request::{read, spelled, token};
+use route::{Bucket, Lost, ROUTES};
 
 /// How a [`Graph`] is to be.
 #[derive(Debug, Clone)]
@@ -65,29 +68,6 @@ impl Default for Settings {
     }
 }
 
-/// One request, and what came of it.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// When it arrived, since the service's start.
-    pub at: Duration,
-    /// The action it asks for, by its place among the four.
-    pub action: Option<usize>,
-    /// Its `client-request-id`.
-    pub client_request_id: String,
-    /// Its ids as spelled, where they could be read.
-    pub ids: Vec<String>,
-    /// Whether the action was carried out.
-    pub applied: bool,
-    /// What went wrong, beyond what Microsoft Graph itself refuses.
-    pub fault: Option<Fault>,
-    /// The status of the answer, where there is one.
-    pub status: Option<StatusCode>,
-    /// The wait that the answer asks for.
-    pub retry_after: Option<Duration>,
-    /// When the whole answer, or the fault, was there to see; `None` where the client waits in vain.
-    pub settled: Option<Duration>,
-}
-
 /// A tenant of Microsoft Graph and one application in it. It holds tokens: it has no `Debug`.
 pub struct Graph {
     settings: Settings,
@@ -96,7 +76,7 @@ pub struct Graph {
 
 struct State {
     rng: StdRng,
-    planned: VecDeque<Fault>,
+    planned: VecDeque<Option<Fault>>,
     users: Window,
     sign_ins: Window,
     /// Tokens that are no longer good, and whether a claims challenge says so.
@@ -118,8 +98,8 @@ impl Graph {
         Graph { settings, state: Mutex::new(state) }
     }
 
-    /// Lets these faults happen to the next requests, in this order, before any that are drawn.
-    pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
+    /// Lets these faults, or none, happen to the next requests, in this order, before any that are drawn.
+    pub fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.state().planned.extend(faults);
     }
 
@@ -238,6 +218,7 @@ impl Graph {
                 let date = later - Duration::from_secs((-seconds).try_into().unwrap_or_default());
                 answer::retry_after(answer, &httpdate::fmt_http_date(date))
             }
+            RetryAfter::Endless => answer::retry_after(answer, "99999999999999999999999"),
             RetryAfter::Garbage(text) => answer::retry_after(answer, text),
         };
         let half = |answer: Response| answer.map(|body| body.slice(..body.len() / 2));
@@ -252,17 +233,12 @@ impl Graph {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Service for Graph {
-    fn serve(&self, now: Duration, request: Request) -> Reply {
+    /// Does as [`Service::serve`] does, and gives the account of the request besides.
+    pub fn tell(&self, now: Duration, request: Request) -> (Reply, Arrival) {
         let state = &mut *self.state();
         let mut fault = match state.planned.pop_front() {
             None if state.rng.random_bool(self.settings.faults) => Some(Fault::draw(&mut state.rng)),
-            planned => planned,
+            planned => planned.flatten(),
         };
         // Timers go by whole milliseconds, and the account is to say when the client really saw the answer.
         let (fastest, slowest) = (self.settings.latency.start().as_millis(), self.settings.latency.end().as_millis());
@@ -298,7 +274,7 @@ impl Service for Graph {
             Some(fault) => fault.retry_after.wait(),
             None => seconds(answer).map(Duration::from_secs),
         });
-        state.arrivals.push(Arrival {
+        let arrival = Arrival {
             at: now,
             action,
             client_request_id,
@@ -308,38 +284,18 @@ impl Service for Graph {
             retry_after,
             fault,
             settled: settled.then_some(now + after),
-        });
-        Reply { after, fate }
+        };
+        state.arrivals.push(arrival.clone());
+        (Reply { after, fate }, arrival)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The token of a request, where its header has the right form.
-fn token(request: &Request) -> Option<&[u8]> {
-    request.headers().get(AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ").filter(|token| !token.is_empty())
-}
-
-/// The ids in a body as they are spelled.
-fn spelled(field: &str, body: &[u8]) -> Option<Vec<String>> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    body.get(field)?.as_array()?.iter().map(|id| id.as_str().map(Into::into)).collect()
-}
-
-/// Reads the ids of a body that is as documented, or says what is wrong with it.
-fn read(route: &Route, body: &[u8]) -> Result<Vec<Uuid>, String> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
-        return Err("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of \
-                    valid JSON format."
-            .into());
-    };
-    if let Some(other) = fields.keys().find(|field| *field != route.field) {
-        return Err(format!("The parameter '{other}' in the request payload is not a valid parameter."));
+impl Service for Graph {
+    fn serve(&self, now: Duration, request: Request) -> Reply {
+        self.tell(now, request).0
     }
-    let ids =
-        spelled(route.field, body).ok_or(format!("The parameter '{}' is not a collection of strings.", route.field))?;
-    if ids.is_empty() || route.most.is_some_and(|most| ids.len() > most) {
-        return Err(format!("The parameter '{}' holds {} ids.", route.field, ids.len()));
-    }
-    // Of the spellings that the parser knows, only the hyphenated one has 36 characters.
-    let guid = |id: &String| Uuid::try_parse(id).ok().filter(|_| id.len() == 36).ok_or(format!("Invalid GUID: {id}"));
-    ids.iter().map(guid).collect()
 }

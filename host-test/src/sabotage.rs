@@ -29,9 +29,9 @@ pub struct Sabotage {
 #[rustfmt::skip]
 pub static SABOTAGES: &[Sabotage] = &[
     sabotage("a-lost-batch", "run.rs", "let batches = self.batches.into_iter().map(", "let batches = self.batches.into_iter().skip(1).map(", "every id exactly once, in the order given"),
-    sabotage("a-double-count", "input.rs", "if seen.insert(guid) {", "if seen.insert(guid) || position % 2 == 1 {", "every id exactly once, in the order given"),
+    sabotage("a-double-count", "input.rs", "next == guid)", "next == guid && position % 2 == 0)", "every id exactly once, in the order given"),
     sabotage("an-overfull-batch", "run.rs", "take(settings.ids_per_request)", "take(settings.ids_per_request.saturating_add(1))", "batches have the size asked for"),
-    sabotage("ids-of-another-batch", "request.rs", "&ids.join(", "&ids.get(1..).unwrap_or_default().join(", "a request holds the ids of a batch"),
+    sabotage("ids-of-another-batch", "request.rs", "ids.iter().enumerate()", "ids.iter().skip(1).enumerate()", "a request holds the ids of a batch"),
     sabotage("ok-though-refused", "run.rs", "matches!(batch.last, Some(Ok(_)))", "batch.last.is_some()", "every id exactly once, in the order given"),
     sabotage("an-early-send", "pace.rs", "Duration::from_millis(pace.window_ms.into())", "Duration::from_millis(u64::from(pace.window_ms) * 19 / 20)", "the pace is kept"),
     sabotage("an-overfull-window", "pace.rs", "checked_sub(pace.requests as usize)", "checked_sub((pace.requests as usize).saturating_add(1))", "the pace is kept"),
@@ -50,13 +50,13 @@ pub static SABOTAGES: &[Sabotage] = &[
     sabotage("sent-after-the-deadline", "run.rs", "now >= deadline || (self.in_flight.is_empty() && at >= deadline)", "false && now >= deadline && at >= deadline", "nothing is sent after the deadline"),
     sabotage("a-request-not-counted", "run.rs", "batch.attempts = batch.attempts.saturating_add(1);", "batch.attempts = batch.attempts.saturating_add(u32::from(batch.attempts != 1));", "attempts are counted right"),
     sabotage("an-ambiguity-forgotten", "error.rs", "_ if ambiguous =>", "_ if false && ambiguous =>", "refused and unsent ids were not applied"),
-    sabotage("a-timeout-taken-for-unsent", "http.rs", "ErrorCode::ConnectionTimeout => Error::NoAnswer(", "ErrorCode::ConnectionTimeout => Error::Unreachable(", "refused and unsent ids were not applied"),
+    sabotage("a-timeout-taken-for-unsent", "http.rs", "ErrorCode::ConnectionTimeout => (NoAnswer {", "ErrorCode::ConnectionTimeout => (Unreachable {", "refused and unsent ids were not applied"),
     sabotage("a-sign-in-page-taken-for-success", "response.rs", "if self.status == NO_CONTENT {", "if self.status / 100 == 2 {", "accepted ids were applied"),
     sabotage("a-refusal-taken-for-unknown", "error.rs", "Fate::Refused => wit::Outcome::Refused(", "Fate::Refused => wit::Outcome::Unknown(", "an outcome is what the attempts say"),
     sabotage("another-request-on-the-receipt", "run.rs", "Receipt { ids, attempts, request_id, client_request_id, date }", "Receipt { ids, attempts, request_id: Some(client_request_id), client_request_id: new_guid(), date }", "a receipt is that of the accepted request"),
     sabotage("a-batch-never-tried", "run.rs", "untried: 0,", "untried: 1,", "every batch is tried"),
-    sabotage("a-token-shown", "token.rs", "text.replace(&token.0, \"[token]\")", "text", "no token shows"),
-    sabotage("a-trap", "response.rs", "until.duration_since(now).unwrap_or_default()", "until.duration_since(now).unwrap()", "no input and no answer makes it trap"),
+    sabotage("a-token-shown", "token.rs", "redacted.push_str(\"[token]\");", "redacted.push_str(token);", "no token shows"),
+    sabotage("a-trap", "decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "no input and no answer makes it trap"),
 ];
 
 const fn sabotage(

@@ -155,7 +155,7 @@ fn five_requests_in_ten_seconds_for_sign_ins_and_the_refusal_says_when() {
 fn a_revoked_token_stays_refused_and_another_is_good() {
     for (kind, claims) in [(Kind::Expired, false), (Kind::Challenged, true)] {
         let graph = graph();
-        graph.plan([Fault::of(kind)]);
+        graph.plan([Some(Fault::of(kind))]);
         for at in [0, 1_000] {
             let refused = answer(&graph, at, request(USERS, &users(1)));
             let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
@@ -173,7 +173,7 @@ fn a_fault_happens_as_asked_for_and_is_on_the_account() {
     for (kind, applied) in [(Kind::ServerError, true), (Kind::Reset, false), (Kind::Silence, true)] {
         let graph = graph();
         let fault = Fault { applied, ..Fault::of(kind).retry_after(RetryAfter::Seconds(7)) };
-        graph.plan([fault.clone()]);
+        graph.plan([Some(fault.clone())]);
         graph.serve(Duration::ZERO, request(USERS, &users(3)));
         assert_eq!((graph.applied().len(), last(&graph).fault), (if applied { 3 } else { 0 }, Some(fault)));
     }
@@ -182,7 +182,7 @@ fn a_fault_happens_as_asked_for_and_is_on_the_account() {
 #[test]
 fn what_never_arrives_does_not_count_against_the_limit() {
     let graph = graph();
-    graph.plan([Fault::of(Kind::NoConnection)]);
+    graph.plan([Some(Fault::of(Kind::NoConnection))]);
     assert!(matches!(graph.serve(Duration::ZERO, request(USERS, &users(1))).fate, Fate::Failed(_)));
     assert_eq!(answer(&graph, 1, request(USERS, &users(1))).status(), 204);
 }

@@ -57,10 +57,20 @@ async fn main() -> Result<ExitCode> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     credentials::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     let mut store = Store::new(&engine, State::default());
-    let plugin = Host_::instantiate_async(&mut store, &Component::from_file(&engine, component)?, &linker).await?;
+    let plugin = Host::instantiate_async(&mut store, &Component::from_file(&engine, component)?, &linker).await?;
 
     // One id a request, so that an id that is refused takes no other with it.
-    let options = Options { endpoint: env::var("GRAPH_ENDPOINT").ok(), ids_per_request: Some(1), ..Options::default() };
+    let options = Options {
+        cloud: None,
+        endpoint: env::var("GRAPH_ENDPOINT").ok(),
+        api_version: None,
+        ids_per_request: Some(1),
+        max_in_flight: None,
+        max_attempts: None,
+        attempt_timeout_ms: None,
+        deadline_ms: None,
+        pace: None,
+    };
     let actions = plugin.entra_risk_actions();
     match actions.call_dismiss_risky_users(&mut store, &ids, Some(&options)).await? {
         Ok(receipts) => println!("accepted: {}", receipts.iter().map(|receipt| receipt.ids.len()).sum::<usize>()),

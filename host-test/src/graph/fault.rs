@@ -75,6 +75,8 @@ pub enum RetryAfter {
     Seconds(u64),
     /// An HTTP date: so many seconds after the answer's own, or before it.
     Date(i64),
+    /// More seconds than a number holds: to be read as very many.
+    Endless,
     /// Neither: to be read as none.
     Garbage(&'static str),
 }
@@ -85,6 +87,8 @@ impl RetryAfter {
         match self {
             RetryAfter::Seconds(seconds) => Some(Duration::from_secs(seconds)),
             RetryAfter::Date(seconds) => Some(Duration::from_secs(seconds.try_into().unwrap_or_default())),
+            // Decades, so that a sum of times stays one.
+            RetryAfter::Endless => Some(Duration::from_secs(u32::MAX.into())),
             RetryAfter::Absent | RetryAfter::Garbage(_) => None,
         }
     }
@@ -163,6 +167,7 @@ impl Fault {
                 13..16 => RetryAfter::Date(rng.random_range(-20..=40)),
                 16 => RetryAfter::Seconds(rng.random_range(290..=310)),
                 17 => RetryAfter::Date(rng.random_range(3_000..=90_000)),
+                18 => RetryAfter::Endless,
                 _ => RetryAfter::Garbage(GARBAGE.choose(rng).copied().unwrap_or_default()),
             };
         }

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::account::{Account, name};
 use super::attempt::{Attempt, Verdict};
-use super::trace::{first, line};
+use super::trace::first;
 use crate::bindings::actions::{Batch, Error, Outcome};
 use crate::graph::{Arrival, Limit};
 use crate::plugin::{Action, CANARY};
@@ -154,7 +154,7 @@ fn check_retries(account: &Account, batch: &Batch, attempts: &[Attempt<'_>], fou
             found.add("a retry waits", || format!("sent at {:?}, not before {earliest:?}", second.arrival.at));
         }
         if !first.may_be_retried() {
-            found.add("only what may pass is retried", || line(first.arrival));
+            found.add("only what may pass is retried", || first.arrival.to_string());
         }
     }
     let refused = attempts.iter().filter(|attempt| attempt.status() == Some(StatusCode::UNAUTHORIZED)).count();
@@ -203,7 +203,9 @@ fn check_outcome(account: &Account, batch: &Batch, attempts: &[Attempt<'_>], fou
     if let Outcome::Accepted(receipt) = &batch.outcome {
         let last = attempts.last().map(|last| (&last.arrival.client_request_id, last.arrival.status));
         if receipt.ids != batch.ids || last != Some((&receipt.client_request_id, Some(StatusCode::NO_CONTENT))) {
-            found.add("a receipt is that of the accepted request", || format!("{} on the receipt, last {last:?}", receipt.client_request_id));
+            found.add("a receipt is that of the accepted request", || {
+                format!("{} on the receipt, last {last:?}", receipt.client_request_id)
+            });
         }
     }
     if attempts.is_empty() && !ended(account) {

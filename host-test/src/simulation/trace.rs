@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::account::name;
 use super::{Account, Run};
 use crate::bindings::actions::{Batch, Outcome};
-use crate::graph::Arrival;
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +23,7 @@ impl fmt::Display for Account {
         let call = &self.call;
         writeln!(f, "{} {} of {} ids", seconds(self.started), call.action.name(), call.ids.len())?;
         writeln!(f, "           {:?}", call.options)?;
-        self.arrivals.iter().try_for_each(|arrival| writeln!(f, "{}", line(arrival)))?;
+        self.arrivals.iter().try_for_each(|arrival| writeln!(f, "{arrival}"))?;
         let said = match (&self.said, self.cause()) {
             (Err(trap), _) => format!("trap: {trap}"),
             (_, Some(cause)) => format!("err, cause {cause:?}"),
@@ -32,27 +31,6 @@ impl fmt::Display for Account {
         };
         writeln!(f, "{} {said}", seconds(self.ended))?;
         self.batches().iter().try_for_each(|batch| writeln!(f, "           {}", told(batch)))
-    }
-}
-
-/// A request, and what became of it.
-pub(super) fn line(arrival: &Arrival) -> String {
-    let mut line = format!("{}   {} ids {}", seconds(arrival.at), arrival.ids.len(), first(&arrival.ids));
-    if let Some(fault) = &arrival.fault {
-        line += &format!(" {:?}", fault.kind);
-    }
-    if let Some(status) = arrival.status {
-        line += &format!(" {}", status.as_u16());
-    }
-    if let Some(wait) = arrival.retry_after {
-        line += &format!(" retry-after {wait:?}");
-    }
-    if arrival.applied {
-        line += " applied";
-    }
-    match arrival.settled {
-        Some(settled) => line + &format!(" after {:?}", settled - arrival.at),
-        None => line + " and no end",
     }
 }
 
