@@ -1,0 +1,129 @@
+//! Answers as Microsoft Graph spells them, and as things between do.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, StatusCode};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::exchange::Response;
+
+/// What an answer repeats of the exchange it belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Letterhead {
+    /// Microsoft Graph's own id of the request.
+    pub(super) request_id: Uuid,
+    /// What the client called it; Microsoft Graph repeats its own id where the client gave none.
+    pub(super) client_request_id: String,
+    /// When it answers.
+    pub(super) date: SystemTime,
+}
+
+impl Letterhead {
+    /// An answer with the headers that each one of Microsoft Graph has.
+    pub(super) fn answer(&self, status: StatusCode, body: impl Into<Bytes>) -> Response {
+        let mut response = Response::new(body.into());
+        *response.status_mut() = status;
+        set(&mut response, HeaderName::from_static("request-id"), &self.request_id.to_string());
+        set(&mut response, HeaderName::from_static("client-request-id"), &self.client_request_id);
+        set(&mut response, DATE, &httpdate::fmt_http_date(self.date));
+        response
+    }
+
+    /// An error, in JSON.
+    pub(super) fn error(&self, status: StatusCode, code: &str, message: &str) -> Response {
+        let request_id = self.request_id.to_string();
+        let date = iso8601(self.date);
+        let inner = json!({ "date": date, "request-id": request_id, "client-request-id": self.client_request_id });
+        let body = json!({ "error": { "code": code, "message": message, "innerError": inner } }).to_string();
+        let mut response = self.answer(status, body);
+        set(&mut response, CONTENT_TYPE, "application/json");
+        response
+    }
+
+    /// `429` with or without a `Retry-After` in whole seconds.
+    pub(super) fn throttled(&self, wait: Option<Duration>) -> Response {
+        let response = self.error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Too many requests.");
+        match wait {
+            Some(wait) => retry_after(response, &wait.as_secs_f64().ceil().to_string()),
+            None => response,
+        }
+    }
+
+    /// `401` for a token that is missing, not known or not valid any more.
+    pub(super) fn unauthenticated(&self, message: &str) -> Response {
+        let mut response = self.error(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
+        let authority = "https://login.microsoftonline.com/common/oauth2/authorize";
+        let challenge = format!(
+            r#"Bearer realm="", authorization_uri="{authority}", client_id="00000003-0000-0000-c000-000000000000""#
+        );
+        set(&mut response, WWW_AUTHENTICATE, &challenge);
+        response
+    }
+
+    /// `401` of continuous access evaluation: the token was revoked, a new one must satisfy [`CLAIMS`].
+    pub(super) fn challenge(&self) -> Response {
+        let message = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: \
+                       TokenIssuedBeforeRevocationTimestamp";
+        let mut response = self.unauthenticated(message);
+        let old = response.headers()[WWW_AUTHENTICATE].to_str().unwrap_or_default();
+        let value = format!(r#"{old}, error="insufficient_claims", claims="{CLAIMS_BASE64}""#);
+        set(&mut response, WWW_AUTHENTICATE, &value);
+        response
+    }
+
+    /// A proxy's page: that to sign in with, or that to be sorry with.
+    pub(super) fn page(&self, status: StatusCode) -> Response {
+        let mut response = Response::new(Bytes::from_static(b"<!DOCTYPE html><title>Guest network</title>"));
+        *response.status_mut() = status;
+        set(&mut response, CONTENT_TYPE, "text/html; charset=utf-8");
+        set(&mut response, DATE, &httpdate::fmt_http_date(self.date));
+        response
+    }
+}
+
+/// The claims of [`Letterhead::challenge`], as the token endpoint wants them.
+pub const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
+const CLAIMS_BASE64: &str = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNjA0MTA2NjUxIn19fQ==";
+
+/// The same answer with a `Retry-After`.
+pub(super) fn retry_after(mut response: Response, value: &str) -> Response {
+    set(&mut response, RETRY_AFTER, value);
+    response
+}
+
+/// A proxy's way to its sign-in page.
+pub(super) fn redirect() -> Response {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::FOUND;
+    set(&mut response, LOCATION, "https://proxy.example/sign-in");
+    response
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    // Bytes, as what a client sends and a fault asks for need not be ASCII.
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// ISO 8601 without a zone, from the parts of an HTTP date.
+fn iso8601(date: SystemTime) -> String {
+    let fixdate = httpdate::fmt_http_date(date);
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months.iter().position(|month| fixdate[8..11] == **month).unwrap_or_default() + 1;
+    format!("{}-{month:02}-{}T{}", &fixdate[12..16], &fixdate[5..7], &fixdate[17..25])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_inner_date_is_iso_8601_without_a_zone() {
+        assert_eq!(
+            super::iso8601(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_657_779_765)),
+            "2022-07-14T06:22:45"
+        );
+    }
+}
