@@ -143,7 +143,8 @@ impl Call {
         let text = format!("{:?} {}", head.headers, String::from_utf8_lossy(&body));
         assert!(!text.contains(CANARY) && !text.contains(KEY), "a secret shows: {text}");
         assert_eq!(head.headers[CONTENT_LENGTH], body.len().to_string());
-        assert_eq!((&head.headers[CONTENT_TYPE], &head.headers[CACHE_CONTROL]), (&"application/json", &"no-store"));
+        assert_eq!(head.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(head.headers[CACHE_CONTROL], "no-store");
         let body = serde_json::from_slice(&body).unwrap();
         let exchanges = store.data().exchanges();
         let told = Told { status: head.status, headers: head.headers, body, exchanges };
@@ -303,10 +304,10 @@ async fn the_status_says_what_became_of_the_ids() {
     let cases: [(&str, std::ops::Range<usize>, Vec<Fate>, u16, &str); 8] = [
         ("1", 0..120, vec![accepted(), not_found()], 207, "rejected"),
         ("2", 0..120, vec![not_found(), not_found()], 422, "rejected"),
-        ("3", 0..61, vec![not_found(), Fate::Silence], 207, "rejected"),
+        ("3", 0..61, vec![not_found(), Fate::Silence], 504, "deadline-passed"),
         ("4", 0..60, vec![denied()], 502, "forbidden"),
         ("5", 0..60, vec![throttled()], 503, "throttled"),
-        ("6", 0..60, vec![Fate::Silence], 504, "no-answer"),
+        ("6", 0..60, vec![Fate::Silence], 504, "deadline-passed"),
         ("7", 0..60, vec![answer(200, &[], "<html>Sign in</html>")], 502, "unexpected"),
         ("8", 0..60, vec![answer(302, &[("location", "https://a.test")], "")], 502, "unexpected"),
     ];
