@@ -80,7 +80,6 @@ async fn main() -> std::io::Result<ExitCode> {
         seed: arguments.seed,
         absent: arguments.absent.into_iter().collect(),
         epoch: SystemTime::now(),
-        ..Settings::default()
     });
     let server = Server::start(Arc::new(Telling(graph)), arguments.port).await?;
     if let [program, own @ ..] = arguments.command.as_slice() {
