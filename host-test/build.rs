@@ -8,8 +8,14 @@ use std::process::{Command, exit};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Packages that are components, and what each is built from, relative to the workspace.
-const COMPONENTS: &[(&str, &[&str])] =
-    &[("entra-risk", &["src", "wit"]), ("bare-request", &["host-test/guests/bare-request/src"])];
+const COMPONENTS: &[(&str, &[&str])] = &[
+    ("entra-risk", &["src", "wit"]),
+    ("entra-risk-cli", &["adapters/account", "adapters/cli"]),
+    ("entra-risk-gateway", &["adapters/account", "adapters/gateway"]),
+    ("entra-risk-env-token", &["adapters/env-token"]),
+    ("entra-risk-client-credentials", &["adapters/client-credentials"]),
+    ("bare-request", &["host-test/guests/bare-request/src"]),
+];
 
 /// Variables of the cargo that runs this script. They say how to build for the host, and would replace the flags of
 /// `.cargo/config.toml` or put clippy in the compiler's place.
@@ -38,7 +44,10 @@ fn main() {
     }
 
     add_target();
+    let config = config();
+    println!("cargo::rustc-env=COMPONENT_CONFIG={config}");
     let mut cargo = cargo(&workspace, &target_dir);
+    cargo.args(["--config", &config]);
     for (package, inputs) in COMPONENTS {
         for input in *inputs {
             println!("cargo::rerun-if-changed={}", workspace.join(input).display());
@@ -52,6 +61,13 @@ fn main() {
         let built = target_dir.join(TARGET).join("release").join(&file).with_extension("wasm");
         println!("cargo::rustc-env={}_WASM={}", file.to_uppercase(), built.display());
     }
+}
+
+/// Flags that keep the folder of the crates, which differs from machine to machine, out of the components. Cargo adds
+/// them to those of `.cargo/config.toml`.
+fn config() -> String {
+    let home = env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", env::var("HOME").unwrap_or_default()));
+    format!("target.{TARGET}.rustflags=['--remap-path-prefix={home}=cargo']")
 }
 
 fn path(variable: &str) -> PathBuf {

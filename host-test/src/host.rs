@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
-use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
@@ -69,9 +69,13 @@ struct Outbound {
 impl Host {
     /// A host that starts now. `seed` decides the plugin's random numbers.
     pub fn new(way: Way, token_source: TokenSource, seed: u64) -> Self {
+        Host::with(&mut WasiCtx::builder(), way, token_source, seed)
+    }
+
+    /// The same for a front, which sees more: its arguments, environment, files and streams are in `wasi`.
+    pub fn with(wasi: &mut WasiCtxBuilder, way: Way, token_source: TokenSource, seed: u64) -> Self {
         let start = Instant::now();
-        let wasi =
-            WasiCtx::builder().monotonic_clock(Clock::since(start)).secure_random(StdRng::seed_from_u64(seed)).build();
+        let wasi = wasi.monotonic_clock(Clock::since(start)).secure_random(StdRng::seed_from_u64(seed)).build();
         Host {
             table: ResourceTable::new(),
             wasi,

@@ -3,9 +3,11 @@
 pub mod bindings;
 pub mod bulk;
 pub mod clock;
+pub mod dist;
 pub mod engine;
 pub mod examples;
 pub mod exchange;
+pub mod front;
 pub mod graph;
 pub mod host;
 pub mod peer;

@@ -1,5 +1,7 @@
 //! `graph` serves the faithful Microsoft Graph on the loopback interface, to any client.
 
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -7,6 +9,8 @@ use clap::Parser;
 use host_test::exchange::{Reply, Request, Service};
 use host_test::graph::{Graph, Limit, Settings};
 use host_test::server::Server;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 /// Serves a faithful Microsoft Graph on the loopback interface: the four actions on risk, with their limits, and with
 /// faults on demand. Prints its address, and a line for each request; stops by a signal.
@@ -36,6 +40,12 @@ struct Arguments {
     /// Stops by itself after so many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     time: Option<u64>,
+    /// An id that the tenant does not have: a request with it is refused. May be given again.
+    #[arg(long, value_name = "ID")]
+    absent: Vec<Uuid>,
+    /// A command to run meanwhile, with the service's address in GRAPH_ENDPOINT: its exit code is that of this one.
+    #[arg(trailing_var_arg = true, conflicts_with = "time")]
+    command: Vec<OsString>,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -56,7 +66,7 @@ impl Service for Telling {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
+async fn main() -> std::io::Result<ExitCode> {
     let arguments = Arguments::parse();
     let latency = Duration::from_millis(arguments.latency_ms);
     let slowest = arguments.slowest_ms.map_or(latency, Duration::from_millis).max(latency);
@@ -68,14 +78,20 @@ async fn main() -> std::io::Result<()> {
         latency: latency..=slowest,
         faults: arguments.faults,
         seed: arguments.seed,
+        absent: arguments.absent.into_iter().collect(),
         epoch: SystemTime::now(),
-        ..Settings::default()
     });
     let server = Server::start(Arc::new(Telling(graph)), arguments.port).await?;
+    if let [program, own @ ..] = arguments.command.as_slice() {
+        let mut command = Command::new(program);
+        command.args(own).env("GRAPH_ENDPOINT", server.endpoint());
+        let status = spawn_blocking(move || command.status()).await??;
+        return Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from));
+    }
     println!("{}", server.endpoint());
     match arguments.time {
         Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
         None => std::future::pending().await,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
