@@ -48,15 +48,16 @@ pub static SABOTAGES: &[Sabotage] = &[
     sabotage("on-after-a-403", "retry.rs", " | (_, Some(403))", "", "nothing is sent after what ends the call"),
     sabotage("a-deadline-overrun", "run.rs", "|deadline| timeout.min(deadline)", "|_| timeout", "the deadline holds"),
     sabotage("sent-after-the-deadline", "run.rs", "http::now().saturating_add(time)", "http::now().saturating_add(time * 2)", "nothing is sent after the deadline"),
-    sabotage("a-request-not-counted", "run.rs", "batch.attempts = batch.attempts.saturating_add(1);", "batch.attempts = batch.attempts.saturating_add(u32::from(batch.attempts != 1));", "attempts are counted right"),
+    sabotage("a-request-not-counted", "run.rs", "let Batch { ids, attempts, ambiguous, last, .. } = self;", "let Batch { ids, ambiguous, last, .. } = self; let attempts = 1;", "attempts are counted right"),
     sabotage("an-ambiguity-forgotten", "error.rs", "_ if ambiguous =>", "_ if false && ambiguous =>", "refused and unsent ids were not applied"),
     sabotage("a-timeout-taken-for-unsent", "http.rs", "ErrorCode::ConnectionTimeout => (NoAnswer {", "ErrorCode::ConnectionTimeout => (Unreachable {", "refused and unsent ids were not applied"),
     sabotage("a-sign-in-page-taken-for-success", "response.rs", "if self.status == NO_CONTENT {", "if self.status / 100 == 2 {", "accepted ids were applied"),
     sabotage("a-refusal-taken-for-unknown", "error.rs", "Fate::Refused => wit::Outcome::Refused(", "Fate::Refused => wit::Outcome::Unknown(", "an outcome is what the attempts say"),
-    sabotage("another-request-on-the-receipt", "run.rs", "Receipt { ids, attempts, request_id, client_request_id, date }", "Receipt { ids, attempts, request_id: Some(client_request_id), client_request_id: new_guid(), date }", "a receipt is that of the accepted request"),
+    sabotage("another-request-on-the-receipt", "run.rs", "Receipt { ids, attempts, request_id, client_request_id, date }", "Receipt { ids, attempts, request_id: Some(client_request_id), client_request_id: String::new(), date }", "a receipt is that of the accepted request"),
     sabotage("a-batch-never-tried", "run.rs", "untried: 0,", "untried: 1,", "every batch is tried"),
     sabotage("a-token-shown", "token.rs", "redacted.push_str(\"[token]\");", "redacted.push_str(token);", "no token shows"),
-    sabotage("a-trap", "decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "no input and no answer makes it trap"),
+    sabotage("a-trap", "decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "every call returns"),
+    sabotage("a-call-without-end", "run.rs", "batch.attempts = batch.attempts.saturating_add(1);", "batch.attempts = 1;", "every call returns"),
 ];
 
 const fn sabotage(

@@ -3,6 +3,7 @@
 
 mod account;
 mod attempt;
+mod bounded;
 mod check;
 mod plan;
 mod trace;
@@ -19,6 +20,7 @@ pub use account::Account;
 pub use check::{Violation, check};
 pub use plan::{Call, Plan};
 
+use self::bounded::Bounded;
 use crate::bindings::credentials::{Credential, TokenError};
 use crate::engine::Engine;
 use crate::graph::{Graph, Kind};
@@ -60,19 +62,20 @@ pub fn virtual_time<T>(work: impl Future<Output = T>) -> T {
 
 async fn act(engine: &Engine, plan: &Plan) -> wasmtime::Result<Vec<Account>> {
     let graph = Arc::new(Graph::new(plan.graph.clone()));
+    let service = Arc::new(Bounded::new(graph.clone()));
     let start = Instant::now();
-    let mut plugin = Plugin::new(engine, Host::new(Way::Stub(graph.clone()), tokens(plan), plan.seed)).await?;
+    let mut plugin = Plugin::new(engine, Host::new(Way::Stub(service.clone()), tokens(plan), plan.seed)).await?;
     let mut accounts: Vec<Account> = Vec::new();
     let mut arrived = 0;
     for call in &plan.calls {
         tokio::time::sleep(call.pause).await;
         let started = start.elapsed();
-        let said = plugin.call(call.action, &call.ids, Some(&call.options)).await.map_err(|trap| format!("{trap:?}"));
+        let said = service.end(plugin.call(call.action, &call.ids, Some(&call.options))).await;
         let arrivals = graph.arrivals(arrived);
         arrived += arrivals.len();
-        let trapped = said.is_err();
+        let dead = said.is_err();
         accounts.push(Account { call: call.clone(), started, ended: start.elapsed(), arrivals, said });
-        if trapped {
+        if dead {
             break;
         }
     }

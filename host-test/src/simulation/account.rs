@@ -17,7 +17,7 @@ pub struct Account {
     pub ended: Duration,
     /// What reached the service.
     pub arrivals: Vec<Arrival>,
-    /// What the plugin said, or how it trapped.
+    /// What the plugin said, or why it did not return.
     pub said: Result<Result<Vec<Receipt>, Failure>, String>,
 }
 

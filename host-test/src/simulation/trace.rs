@@ -25,7 +25,7 @@ impl fmt::Display for Account {
         writeln!(f, "           {:?}", call.options)?;
         self.arrivals.iter().try_for_each(|arrival| writeln!(f, "{arrival}"))?;
         let said = match (&self.said, self.cause()) {
-            (Err(trap), _) => format!("trap: {trap}"),
+            (Err(why), _) => why.clone(),
             (_, Some(cause)) => format!("err, cause {cause:?}"),
             (_, None) => "ok".into(),
         };
