@@ -5,12 +5,24 @@ pub fn parse(text: &str) -> Option<u128> {
     if text.len() != 36 {
         return None;
     }
-    text.bytes().enumerate().try_fold(0, |number: u128, (position, byte)| match (position, byte) {
-        (8 | 13 | 18 | 23, b'-') => Some(number),
-        (8 | 13 | 18 | 23, _) => None,
-        _ => Some(number << 4 | u128::from(char::from(byte).to_digit(16)?)),
-    })
+    let mut number = 0;
+    for (position, byte) in text.bytes().enumerate() {
+        if (HYPHENS >> position & 1 == 1) != (byte == b'-') {
+            return None;
+        }
+        let digit = match byte {
+            b'-' => continue,
+            b'0'..=b'9' => byte & 0xf,
+            b'A'..=b'F' | b'a'..=b'f' => (byte & 0xf).wrapping_add(9),
+            _ => return None,
+        };
+        number = number << 4 | u128::from(digit);
+    }
+    Some(number)
 }
+
+/// The positions of the hyphens, a bit each.
+const HYPHENS: u64 = 1 << 8 | 1 << 13 | 1 << 18 | 1 << 23;
 
 /// A random GUID, version 4, of 128 random bits.
 pub fn random(bits: u128) -> String {

@@ -81,19 +81,9 @@ impl Exchange {
         let body = outgoing.body().map_err(|()| unfit())?;
         let stream = body.write().map_err(|()| unfit())?;
         let response = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
-        Ok(Exchange {
-            upload: Some(Upload {
-                writable: stream.subscribe(),
-                stream,
-                body,
-                bytes: request.body,
-                written: 0,
-                flushing: false,
-            }),
-            download: None,
-            answered: response.subscribe(),
-            response,
-        })
+        let upload =
+            Upload { writable: stream.subscribe(), stream, body, bytes: request.body, written: 0, flushing: false };
+        Ok(Exchange { upload: upload.advance(), download: None, answered: response.subscribe(), response })
     }
 
     /// Goes on as far as it can, and gives the answer, or what prevents one, once it is there.
@@ -165,17 +155,17 @@ impl Download {
     fn start(response: &IncomingResponse) -> Result<Download, Answer> {
         let headers = response.headers();
         let first = |name: &str| values(&headers, name).into_iter().next();
-        let answer = Answer {
+        let mut answer = Answer {
             status: response.status(),
             request_id: first("request-id"),
             date: first("date"),
-            retry_after: first("retry-after"),
-            www_authenticate: values(&headers, "www-authenticate"),
-            body: Vec::new(),
+            ..Answer::default()
         };
         if answer.status == NO_CONTENT {
             return Err(answer);
         }
+        answer.retry_after = first("retry-after");
+        answer.www_authenticate = values(&headers, "www-authenticate");
         let Ok(body) = response.consume() else { return Err(answer) };
         match body.stream() {
             Ok(stream) => Ok(Download { readable: stream.subscribe(), stream, _body: body, answer }),

@@ -45,12 +45,13 @@ impl Request {
 /// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens: nothing in them needs escaping.
 fn body(field: &str, ids: &[String]) -> Vec<u8> {
     let mut body = format!("{{\"{field}\":[");
-    for (position, id) in ids.iter().enumerate() {
-        body.push_str(if position == 0 { "\"" } else { ",\"" });
+    let mut separator = "\"";
+    for id in ids {
+        body.push_str(separator);
         body.push_str(id);
-        body.push('"');
+        separator = "\",\"";
     }
-    body.push_str("]}");
+    body.push_str("\"]}");
     body.into_bytes()
 }
 

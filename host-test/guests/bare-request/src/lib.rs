@@ -1,5 +1,5 @@
-//! The least that a wasi:http guest can do: one request, of which the caller gives all, and the status of its answer. The
-//! benchmark holds the plugin against it.
+//! The least that a wasi:http guest can do to dismiss the risk of users: one request, and the status of its answer. It
+//! checks, keeps and tells nothing. The benchmark holds the plugin against it.
 
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
 mod bindings {
@@ -9,7 +9,7 @@ mod bindings {
             package bare:request;
             world guest {
                 import wasi:http/outgoing-handler@0.2.2;
-                export post: func(authority: string, path: string, token: string, body: list<u8>) -> u16;
+                export dismiss: func(user-ids: list<string>, token: string) -> u16;
             }
         ",
         world: "bare:request/guest",
@@ -30,12 +30,13 @@ use waki::bindings::wasi::http::types::{Fields, Method, OutgoingBody, OutgoingRe
 struct Guest;
 
 impl bindings::Guest for Guest {
-    fn post(authority: String, path: String, token: String, body: Vec<u8>) -> u16 {
-        post(&authority, &path, &token, &body).unwrap_or_default()
+    fn dismiss(user_ids: Vec<String>, token: String) -> u16 {
+        dismiss(&user_ids, &token).unwrap_or_default()
     }
 }
 
-fn post(authority: &str, path: &str, token: &str, body: &[u8]) -> Option<u16> {
+fn dismiss(user_ids: &[String], token: &str) -> Option<u16> {
+    let body = format!(r#"{{"userIds":["{}"]}}"#, user_ids.join(r#"",""#)).into_bytes();
     let headers = [
         ("authorization".into(), format!("Bearer {token}").into_bytes()),
         ("content-type".into(), b"application/json".to_vec()),
@@ -44,12 +45,12 @@ fn post(authority: &str, path: &str, token: &str, body: &[u8]) -> Option<u16> {
     let request = OutgoingRequest::new(Fields::from_list(&headers).ok()?);
     request.set_method(&Method::Post).ok()?;
     request.set_scheme(Some(&Scheme::Https)).ok()?;
-    request.set_authority(Some(authority)).ok()?;
-    request.set_path_with_query(Some(path)).ok()?;
+    request.set_authority(Some("graph.microsoft.com")).ok()?;
+    request.set_path_with_query(Some("/v1.0/identityProtection/riskyUsers/dismiss")).ok()?;
     let outgoing = request.body().ok()?;
     let stream = outgoing.write().ok()?;
     let future = outgoing_handler::handle(request, None).ok()?;
-    stream.blocking_write_and_flush(body).ok()?;
+    stream.blocking_write_and_flush(&body).ok()?;
     drop(stream);
     OutgoingBody::finish(outgoing, None).ok()?;
     future.subscribe().block();
