@@ -31,7 +31,7 @@ pub static SABOTAGES: &[Sabotage] = &[
     sabotage("a-lost-batch", "run.rs", "let batches = self.batches.into_iter().map(", "let batches = self.batches.into_iter().skip(1).map(", "every id exactly once, in the order given"),
     sabotage("a-double-count", "input.rs", "*flag = first == next;", "*flag = first == next && position % 2 == 0;", "every id exactly once, in the order given"),
     sabotage("an-overfull-batch", "run.rs", "take(settings.ids_per_request)", "take(settings.ids_per_request.saturating_add(1))", "batches have the size asked for"),
-    sabotage("ids-of-another-batch", "request.rs", "ids.iter().enumerate()", "ids.iter().skip(1).enumerate()", "a request holds the ids of a batch"),
+    sabotage("ids-of-another-batch", "request.rs", "for id in ids {", "for id in ids.iter().skip(1) {", "a request holds the ids of a batch"),
     sabotage("ok-though-refused", "run.rs", "matches!(batch.last, Some(Ok(_)))", "batch.last.is_some()", "every id exactly once, in the order given"),
     sabotage("an-early-send", "pace.rs", "Duration::from_millis(pace.window_ms.into())", "Duration::from_millis(u64::from(pace.window_ms) * 19 / 20)", "the pace is kept"),
     sabotage("an-overfull-window", "pace.rs", "checked_sub(pace.requests as usize)", "checked_sub((pace.requests as usize).saturating_add(1))", "the pace is kept"),

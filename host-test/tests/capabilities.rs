@@ -69,10 +69,10 @@ fn a_component_that_asks_for_more_is_refused() {
 }
 
 #[test]
-fn it_is_at_most_144_kib() {
+fn it_is_at_most_128_kib() {
     let size = fs::metadata(COMPONENT).expect("the component").len() as usize;
     println!("{size} bytes");
-    assert!(size <= 144 * KIB, "{size} bytes");
+    assert!(size <= 128 * KIB, "{size} bytes");
 }
 
 #[tokio::test(start_paused = true)]

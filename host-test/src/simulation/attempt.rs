@@ -73,7 +73,7 @@ impl<'a> Attempt<'a> {
 
     /// The least wait before another of the same batch.
     pub(super) fn wait(&self) -> Duration {
-        let backoff = Duration::from_secs(3 << (self.number - 1)).min(Duration::from_secs(180));
+        let backoff = Duration::from_secs(3 << (self.number - 1).min(6)).min(Duration::from_secs(180));
         match (self.seen, self.arrival.status, self.arrival.retry_after) {
             (Some(true), Some(StatusCode::UNAUTHORIZED), _) => Duration::ZERO,
             (Some(true), _, Some(wait)) => wait.max(Duration::from_secs(1)),
