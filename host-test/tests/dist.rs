@@ -10,6 +10,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wit_parser::decoding::{DecodedWasm, decode};
 
+/// 128 KiB for the plugin, with all that it says of itself.
+const MAX_PLUGIN_SIZE: usize = 131_072;
+
 /// 400 KiB for what is composed of three components.
 const MAX_SIZE: usize = 409_600;
 
@@ -40,7 +43,8 @@ fn each_product_asks_for_no_more_than_it_needs() {
 fn each_product_is_small_and_says_what_it_is() {
     for product in PRODUCTS {
         let bytes = product.build().unwrap();
-        assert!(bytes.len() <= MAX_SIZE, "{}: {} bytes", product.name, bytes.len());
+        let most = if product.name == "entra-risk" { MAX_PLUGIN_SIZE } else { MAX_SIZE };
+        assert!(bytes.len() <= most, "{}: {} bytes", product.name, bytes.len());
         let payload = Payload::from_binary(&bytes).unwrap();
         let metadata = payload.metadata();
         assert_eq!(metadata.name.as_deref(), Some(product.name));
