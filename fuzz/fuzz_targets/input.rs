@@ -49,8 +49,7 @@ fuzz_target!(|text: &str| {
     assert_eq!(parsed.is_ok(), all_valid);
     if let Ok(input) = parsed {
         let mut seen = HashSet::new();
-        let expected: Vec<String> =
-            ids.into_iter().filter(|id| seen.insert(Uuid::try_parse(id).unwrap())).collect();
+        let expected: Vec<String> = ids.into_iter().filter(|id| seen.insert(Uuid::try_parse(id).unwrap())).collect();
         assert_eq!(input.ids, expected);
     }
 });
