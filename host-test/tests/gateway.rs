@@ -301,23 +301,23 @@ async fn slow_and_truncated_bodies_are_refused() {
 async fn the_status_says_what_became_of_the_ids() {
     let denied = || graph_error(403, &[], "Authorization_RequestDenied", "Insufficient privileges.");
     let throttled = || graph_error(429, &[("retry-after", "400")], "TooManyRequests", "Too many requests.");
-    let cases: [(&str, std::ops::Range<usize>, Vec<Fate>, u16, &str); 8] = [
-        ("1", 0..120, vec![accepted(), not_found()], 207, "rejected"),
-        ("2", 0..120, vec![not_found(), not_found()], 422, "rejected"),
-        ("3", 0..61, vec![not_found(), Fate::Silence], 504, "deadline-passed"),
-        ("4", 0..60, vec![denied()], 502, "forbidden"),
-        ("5", 0..60, vec![throttled()], 503, "throttled"),
-        ("6", 0..60, vec![Fate::Silence], 504, "deadline-passed"),
-        ("7", 0..60, vec![answer(200, &[], "<html>Sign in</html>")], 502, "unexpected"),
-        ("8", 0..60, vec![answer(302, &[("location", "https://a.test")], "")], 502, "unexpected"),
+    let cases: [(usize, Vec<Fate>, u16, &str); 8] = [
+        (120, vec![accepted(), not_found()], 207, "rejected"),
+        (120, vec![not_found(), not_found()], 422, "rejected"),
+        (61, vec![not_found(), Fate::Silence], 504, "deadline-passed"),
+        (60, vec![denied()], 502, "forbidden"),
+        (60, vec![throttled()], 503, "throttled"),
+        (60, vec![Fate::Silence], 504, "deadline-passed"),
+        (60, vec![answer(200, &[], "<html>Sign in</html>")], 502, "unexpected"),
+        (60, vec![answer(302, &[("location", "https://a.test")], "")], 502, "unexpected"),
     ];
-    for (case, ids, fates, status, kind) in cases {
+    for (ids, fates, status, kind) in cases {
         let environment = vec![("GATEWAY_KEY", KEY), ("GATEWAY_DEADLINE_MS", "5000")];
-        let told = Call { environment, ..Call::new(USERS, users(ids.clone())) }.send(fates).await;
-        assert_eq!((told.status.as_u16(), told.body["cause"]["kind"].as_str()), (status, Some(kind)), "{case}");
+        let told = Call { environment, ..Call::new(USERS, users(0..ids)) }.send(fates).await;
+        assert_eq!((told.status.as_u16(), told.body["cause"]["kind"].as_str()), (status, Some(kind)));
         let counted: u64 = told.body["ids"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
-        assert_eq!(counted, ids.len() as u64, "{case}");
-        assert_eq!(told.headers.get(RETRY_AFTER).is_some(), status == 503, "{case}");
+        assert_eq!(counted, ids as u64, "{kind}");
+        assert_eq!(told.headers.get(RETRY_AFTER).is_some(), status == 503, "{kind}");
     }
 }
 

@@ -128,7 +128,7 @@ fn serve(wasmtime: &str, gateway: &str, endpoint: &str) -> Result<(Gateway, Stri
 
 /// Sends a request, with a wrong key where its number says so, and times the answer.
 async fn send(client: &mut SendRequest<Full<Bytes>>, number: u32) -> Result<Duration> {
-    let wrong = number % 10 == 0;
+    let wrong = number.is_multiple_of(10);
     let body = format!("{{\"userIds\":[\"8f0e4c0b-6ec1-4c1e-a9b8-{number:012x}\"]}}");
     let request = http::Request::post("/v1.0/identityProtection/riskyUsers/dismiss")
         .header("host", "gateway.test")

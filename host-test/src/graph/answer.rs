@@ -84,7 +84,7 @@ impl Letterhead {
     }
 }
 
-/// The claims of [`Letterhead::challenge`], as the token endpoint wants them.
+/// The claims of the challenge, as the token endpoint wants them.
 pub const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
 const CLAIMS_BASE64: &str = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNjA0MTA2NjUxIn19fQ==";
 

@@ -1,6 +1,8 @@
 //! The least that a wasi:http guest can do to dismiss the risk of users: one request, and the status of its answer. It
 //! checks, keeps and tells nothing. The benchmark holds the plugin against it.
 
+#![cfg(target_arch = "wasm32")]
+
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, reason = "generated code")]
 mod bindings {
     wit_bindgen::generate!({
@@ -57,7 +59,6 @@ fn dismiss(user_ids: &[String], token: &str) -> Option<u16> {
     Some(future.get()?.ok()?.ok()?.status())
 }
 
-#[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code, reason = "generated code")]
 mod export {
     super::bindings::export!(Guest with_types_in super::bindings);
