@@ -1,5 +1,5 @@
-//! The fronts of the plugin, the command and the gateway: each composed with it, in a host that grants all of WASI, so
-//! that what they ask for is theirs to say.
+//! The fronts of the plugin, the command and the gateway, each composed with it, and the plugin composed with a token
+//! adapter: in a host that grants all of WASI, so that what they ask for is theirs to say.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use wac_graph::{CompositionGraph, EncodeOptions};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::error::Context;
 
-use crate::bindings::credentials;
+use crate::bindings::{PluginPre, credentials};
 use crate::engine::COMPONENT;
 use crate::host::Host;
 
@@ -25,7 +25,7 @@ pub const GATEWAY: &str = env!("ENTRA_RISK_GATEWAY_WASM");
 /// Where the components that were just built do not fit together or cannot be loaded.
 pub fn command() -> &'static InstancePre<Host> {
     static COMPOSED: OnceLock<InstancePre<Host>> = OnceLock::new();
-    COMPOSED.get_or_init(|| load(COMMAND).expect("the command and the plugin"))
+    COMPOSED.get_or_init(|| load(COMPONENT, COMMAND).expect("the command and the plugin"))
 }
 
 /// The gateway with the plugin, ready to be instantiated.
@@ -34,7 +34,7 @@ pub fn command() -> &'static InstancePre<Host> {
 /// Where the components that were just built do not fit together or cannot be loaded.
 pub fn gateway() -> &'static InstancePre<Host> {
     static COMPOSED: OnceLock<InstancePre<Host>> = OnceLock::new();
-    COMPOSED.get_or_init(|| load(GATEWAY).expect("the gateway and the plugin"))
+    COMPOSED.get_or_init(|| load(COMPONENT, GATEWAY).expect("the gateway and the plugin"))
 }
 
 /// What the component in this file imports.
@@ -47,9 +47,17 @@ pub fn imports(file: &str) -> Vec<String> {
     component.component_type().imports(&engine).map(|(name, _)| name.to_owned()).collect()
 }
 
-fn load(front: &str) -> wasmtime::Result<InstancePre<Host>> {
+/// The plugin with the token adapter in this file, ready to be instantiated.
+///
+/// # Panics
+/// Where the two do not fit together or cannot be loaded.
+pub fn plugin_with(adapter: &str) -> PluginPre<Host> {
+    load(adapter, COMPONENT).and_then(PluginPre::new).expect(adapter)
+}
+
+fn load(plug: &str, socket: &str) -> wasmtime::Result<InstancePre<Host>> {
     let engine = wasmtime::Engine::default();
-    let component = Component::from_binary(&engine, &compose(front)?)?;
+    let component = Component::from_binary(&engine, &compose(plug, socket)?)?;
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -57,15 +65,15 @@ fn load(front: &str) -> wasmtime::Result<InstancePre<Host>> {
     linker.instantiate_pre(&component)
 }
 
-/// The component in which the front calls the plugin, and which asks its host for what is left.
-fn compose(front: &str) -> wasmtime::Result<Vec<u8>> {
+/// The component in which the socket calls the plug, and which asks its host for what is left.
+fn compose(plug: &str, socket: &str) -> wasmtime::Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
     let mut package = |name: &str, file: &str| {
         let package =
             Package::from_file(name, None, Path::new(file), graph.types_mut()).map_err(wasmtime::Error::msg)?;
         graph.register_package(package).context("registered")
     };
-    let (plugin, front) = (package("entra:risk", COMPONENT)?, package("entra:front", front)?);
-    wac_graph::plug(&mut graph, vec![plugin], front)?;
+    let (plug, socket) = (package("entra:plug", plug)?, package("entra:socket", socket)?);
+    wac_graph::plug(&mut graph, vec![plug], socket)?;
     Ok(graph.encode(EncodeOptions::default())?)
 }
