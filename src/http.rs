@@ -29,12 +29,12 @@ pub struct Exchange {
 
 /// The body of the request, as long as it is not all sent.
 struct Upload {
-    writable: Pollable,
+    /// Where the host has taken no more than a part.
+    writable: Option<Pollable>,
     stream: OutputStream,
     body: OutgoingBody,
     bytes: Vec<u8>,
     written: usize,
-    flushing: bool,
 }
 
 /// An answer, as long as its body is not all read.
@@ -81,8 +81,7 @@ impl Exchange {
         let body = outgoing.body().map_err(|()| unfit())?;
         let stream = body.write().map_err(|()| unfit())?;
         let response = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
-        let upload =
-            Upload { writable: stream.subscribe(), stream, body, bytes: request.body, written: 0, flushing: false };
+        let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0 };
         Ok(Exchange { upload: upload.advance(), download: None, answered: response.subscribe(), response })
     }
 
@@ -112,7 +111,7 @@ impl Exchange {
     }
 
     fn pollables<'a>(&'a self, pollables: &mut Vec<&'a Pollable>) {
-        pollables.extend(self.upload.as_ref().map(|upload| &upload.writable));
+        pollables.extend(self.upload.as_ref().and_then(|upload| upload.writable.as_ref()));
         pollables.push(match &self.download {
             Some(download) => &download.readable,
             None => &self.answered,
@@ -124,29 +123,27 @@ impl Upload {
     /// Writes as much as the host takes. Gives itself back as long as there is more to do; an error ends it, as the
     /// response then tells what happened.
     fn advance(mut self) -> Option<Upload> {
-        loop {
+        while self.written < self.bytes.len() {
             let room = match self.stream.check_write() {
-                Ok(0) => return Some(self),
+                Ok(0) => {
+                    self.writable.get_or_insert_with(|| self.stream.subscribe());
+                    return Some(self);
+                }
                 Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
                 Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return None,
             };
             let rest = self.bytes.get(self.written..).unwrap_or_default();
-            if !rest.is_empty() {
-                let chunk = rest.get(..room).unwrap_or(rest);
-                self.stream.write(chunk).ok()?;
-                self.written = self.written.saturating_add(chunk.len());
-            } else if !self.flushing {
-                self.stream.flush().ok()?;
-                self.flushing = true;
-            } else {
-                let Upload { writable, stream, body, .. } = self;
-                drop(writable);
-                drop(stream);
-                // Were it to fail, the response would tell.
-                let _ = OutgoingBody::finish(body, None);
-                return None;
-            }
+            let chunk = rest.get(..room).unwrap_or(rest);
+            self.stream.write(chunk).ok()?;
+            self.written = self.written.saturating_add(chunk.len());
         }
+        let Upload { writable, stream, body, .. } = self;
+        let _ = stream.flush();
+        drop(writable);
+        drop(stream);
+        // Were it to fail, the response would tell.
+        let _ = OutgoingBody::finish(body, None);
+        None
     }
 }
 
