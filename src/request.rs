@@ -44,7 +44,11 @@ impl Request {
 
 /// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens: nothing in them needs escaping.
 fn body(field: &str, ids: &[String]) -> Vec<u8> {
-    let mut body = format!("{{\"{field}\":[");
+    // An id takes 36 bytes, two quotes and a comma.
+    let mut body = String::with_capacity(ids.len().saturating_mul(39).saturating_add(32));
+    body.push_str("{\"");
+    body.push_str(field);
+    body.push_str("\":[");
     let mut separator = "\"";
     for id in ids {
         body.push_str(separator);
