@@ -29,12 +29,14 @@ pub struct Exchange {
 
 /// The body of the request, as long as it is not all sent.
 struct Upload {
-    /// Where the host has taken no more than a part.
+    /// Where the host did not take all of it at once.
     writable: Option<Pollable>,
     stream: OutputStream,
     body: OutgoingBody,
     bytes: Vec<u8>,
     written: usize,
+    /// All is written. A stream that is dropped before the host has taken it may lose what was written last.
+    flushing: bool,
 }
 
 /// An answer, as long as its body is not all read.
@@ -81,7 +83,7 @@ impl Exchange {
         let body = outgoing.body().map_err(|()| unfit())?;
         let stream = body.write().map_err(|()| unfit())?;
         let response = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
-        let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0 };
+        let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0, flushing: false };
         Ok(Exchange { upload: upload.advance(), download: None, answered: response.subscribe(), response })
     }
 
@@ -123,7 +125,7 @@ impl Upload {
     /// Writes as much as the host takes. Gives itself back as long as there is more to do; an error ends it, as the
     /// response then tells what happened.
     fn advance(mut self) -> Option<Upload> {
-        while self.written < self.bytes.len() {
+        loop {
             let room = match self.stream.check_write() {
                 Ok(0) => {
                     self.writable.get_or_insert_with(|| self.stream.subscribe());
@@ -133,17 +135,22 @@ impl Upload {
                 Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return None,
             };
             let rest = self.bytes.get(self.written..).unwrap_or_default();
-            let chunk = rest.get(..room).unwrap_or(rest);
-            self.stream.write(chunk).ok()?;
-            self.written = self.written.saturating_add(chunk.len());
+            if !rest.is_empty() {
+                let chunk = rest.get(..room).unwrap_or(rest);
+                self.stream.write(chunk).ok()?;
+                self.written = self.written.saturating_add(chunk.len());
+            } else if !self.flushing {
+                self.stream.flush().ok()?;
+                self.flushing = true;
+            } else {
+                let Upload { writable, stream, body, .. } = self;
+                drop(writable);
+                drop(stream);
+                // Were it to fail, the response would tell.
+                let _ = OutgoingBody::finish(body, None);
+                return None;
+            }
         }
-        let Upload { writable, stream, body, .. } = self;
-        let _ = stream.flush();
-        drop(writable);
-        drop(stream);
-        // Were it to fail, the response would tell.
-        let _ = OutgoingBody::finish(body, None);
-        None
     }
 }
 

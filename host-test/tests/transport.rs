@@ -1,13 +1,25 @@
-//! What each error of wasi:http becomes. The table does not compile when wasi:http has a code that it lacks.
+//! What each error of wasi:http becomes, and how a body gets through a stream that is slow to take it. The table does not
+//! compile when wasi:http has a code that it lacks.
 
+use std::mem;
+
+use bytes::Bytes;
+use host_test::bindings::PluginPre;
 use host_test::bindings::actions::{Error, Options};
+use host_test::engine::{COMPONENT, grant};
 use host_test::exchange::Fate;
-use host_test::plugin::Action;
-use host_test::script::accepted;
+use host_test::host::{Host, Way};
+use host_test::plugin::{Action, canary};
+use host_test::script::{Script, accepted};
 use host_test::trial::Trial;
+use wasmtime::component::{Component, Resource};
+use wasmtime::{Engine, Store, StoreContextMut};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError};
 use wasmtime_wasi_http::p2::bindings::http::types::{
-    DnsErrorPayload, ErrorCode, FieldSizePayload, TlsAlertReceivedPayload,
+    DnsErrorPayload, ErrorCode, FieldSizePayload, OutgoingBody, TlsAlertReceivedPayload,
 };
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 /// What a code means, and what follows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -158,4 +170,69 @@ async fn what_was_perhaps_sent_once_stays_unknown() {
         let trial = Trial::scripted(Action::DismissRiskyUsers, &IDS, Options::default(), fates).await;
         assert_eq!(trial.batch().outcome.case(), outcome);
     }
+}
+
+/// The stream of a host that takes a few bytes at a time, passes them on when it is flushed, and loses what it still holds
+/// when it is dropped.
+struct Slow {
+    inner: DynOutputStream,
+    held: Vec<u8>,
+    room: usize,
+    flushing: bool,
+}
+
+#[async_trait]
+impl Pollable for Slow {
+    async fn ready(&mut self) {
+        let _ = self.inner.write_ready().await;
+        if self.flushing {
+            let _ = self.inner.write(mem::take(&mut self.held).into());
+            let _ = self.inner.flush();
+            let _ = self.inner.write_ready().await;
+            self.flushing = false;
+        }
+        self.room = 16;
+    }
+}
+
+#[async_trait]
+impl OutputStream for Slow {
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Ok(self.room)
+    }
+
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.room = 0;
+        self.held.extend(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        (self.room, self.flushing) = (0, true);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_arrives_whole_at_a_host_that_loses_what_is_not_flushed() {
+    let engine = Engine::default();
+    let mut linker = grant(&engine).unwrap();
+    linker.allow_shadowing(true);
+    let write = |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
+        let WasiHttpCtxView { table, .. } = store.data_mut().http();
+        let Some(inner) = table.get_mut(&body)?.take_output_stream() else { return Ok((Err(()),)) };
+        let slow: DynOutputStream = Box::new(Slow { inner, held: Vec::new(), room: 0, flushing: false });
+        Ok((Ok::<_, ()>(table.push_child(slow, &body)?),))
+    };
+    linker.instance("wasi:http/types@0.2.12").unwrap().func_wrap("[method]outgoing-body.write", write).unwrap();
+    let component = Component::from_file(&engine, COMPONENT).unwrap();
+    let plugin = PluginPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+    let mut store = Store::new(&engine, Host::new(Way::Stub(Script::at_once([accepted()])), canary(), 0));
+    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
+
+    let ids = IDS.map(str::to_owned);
+    let said = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    assert!(said.is_ok(), "{said:?}");
+    let [exchange] = &*store.data().exchanges() else { panic!("one request") };
+    assert_eq!(exchange.request.body(), &format!(r#"{{"userIds":["{}","{}"]}}"#, IDS[0], IDS[1]));
 }
