@@ -120,10 +120,9 @@ impl Run {
     /// is left.
     fn launch(&mut self) -> Option<Duration> {
         while self.ended_by.is_none() && self.in_flight.len() < self.settings.max_in_flight {
+            let now = http::now();
             let retry = self.retries.peek().map(|&Reverse(retry)| retry);
             let untried = (self.untried < self.batches.len()).then_some((Duration::ZERO, self.untried));
-            retry.or(untried)?;
-            let now = http::now();
             // A batch that was begun goes first, once its time has come.
             let (due, batch) = retry.filter(|&(due, _)| due <= now).or(untried).or(retry)?;
             let at = due.max(self.held_until).max(self.pacer.earliest(&self.settings.pace));
