@@ -1,0 +1,166 @@
+//! The four actions, the clouds and the service limits as data.
+
+/// An action of Microsoft Graph on a list of ids.
+#[derive(Debug)]
+pub struct Action {
+    /// Name of the plugin's function.
+    pub name: &'static str,
+    /// Path of the request, after the version.
+    pub path: &'static str,
+    /// The only member of the request's body: an array of ids.
+    pub id_field: &'static str,
+    /// Name of the function's parameter that contains the ids.
+    pub ids_parameter: &'static str,
+    /// Version of Microsoft Graph unless the caller names one.
+    pub api_version: ApiVersion,
+    /// Maximum ids in a request.
+    pub max_ids_per_request: u32,
+    /// The limit that its requests count against.
+    pub limit: ServiceLimit,
+    /// The permission that an application needs.
+    pub application_permission: &'static str,
+}
+
+/// The four actions, in the order of the contract.
+pub static ACTIONS: [Action; 4] =
+    [DISMISS_SIGN_INS, CONFIRM_SIGN_INS_SAFE, CONFIRM_SIGN_INS_COMPROMISED, DISMISS_RISKY_USERS];
+
+const DISMISS_SIGN_INS: Action = Action {
+    name: "dismiss-sign-ins",
+    path: "/auditLogs/signIns/dismiss",
+    id_field: "requestIds",
+    ids_parameter: "request-ids",
+    api_version: ApiVersion::V1,
+    max_ids_per_request: SIGN_INS_PER_REQUEST,
+    limit: ServiceLimit::SignIns,
+    application_permission: "IdentityRiskEvent.ReadWrite.All",
+};
+
+const CONFIRM_SIGN_INS_SAFE: Action = Action {
+    name: "confirm-sign-ins-safe",
+    path: "/auditLogs/signIns/confirmSafe",
+    api_version: ApiVersion::Beta,
+    ..DISMISS_SIGN_INS
+};
+
+const CONFIRM_SIGN_INS_COMPROMISED: Action = Action {
+    name: "confirm-sign-ins-compromised",
+    path: "/auditLogs/signIns/confirmCompromised",
+    api_version: ApiVersion::Beta,
+    ..DISMISS_SIGN_INS
+};
+
+const DISMISS_RISKY_USERS: Action = Action {
+    name: "dismiss-risky-users",
+    path: "/identityProtection/riskyUsers/dismiss",
+    id_field: "userIds",
+    ids_parameter: "user-ids",
+    api_version: ApiVersion::V1,
+    max_ids_per_request: USERS_PER_REQUEST,
+    limit: ServiceLimit::RiskyUsers,
+    application_permission: "IdentityRiskyUser.ReadWrite.All",
+};
+
+/// No maximum is documented for sign-ins; this many ids make a body of 390 kB, well below the 4 MB of a request.
+const SIGN_INS_PER_REQUEST: u32 = 10_000;
+
+/// Source: <https://learn.microsoft.com/graph/api/riskyuser-dismiss?view=graph-rest-beta>.
+const USERS_PER_REQUEST: u32 = 60;
+
+/// A version of Microsoft Graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiVersion {
+    /// `/v1.0`
+    V1,
+    /// `/beta`
+    Beta,
+}
+
+impl ApiVersion {
+    /// The first segment of the path, with its slash.
+    pub fn segment(self) -> &'static str {
+        match self {
+            ApiVersion::V1 => "/v1.0",
+            ApiVersion::Beta => "/beta",
+        }
+    }
+}
+
+/// A documented limit of the service: one bucket for all actions that name it.
+///
+/// Source: <https://learn.microsoft.com/graph/throttling-limits>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceLimit {
+    /// Identity and access reports: 5 requests in 10 seconds, per app and tenant.
+    SignIns,
+    /// Identity protection: 1 request per second, per tenant over all apps.
+    RiskyUsers,
+}
+
+impl ServiceLimit {
+    /// The limit as numbers.
+    pub fn rate_limit(self) -> RateLimit {
+        match self {
+            ServiceLimit::SignIns => RateLimit { requests: 5, window_ms: 10_000 },
+            ServiceLimit::RiskyUsers => RateLimit { requests: 1, window_ms: 1_000 },
+        }
+    }
+}
+
+/// At most `requests` requests in any period of `window_ms` milliseconds; both at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests in a window.
+    pub requests: u32,
+    /// Length of the window in milliseconds.
+    pub window_ms: u32,
+}
+
+/// A national cloud.
+///
+/// Source: <https://learn.microsoft.com/graph/deployments>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    /// The global service; also US Government Community Cloud (GCC).
+    Global,
+    /// US Government L4 (GCC High).
+    UsGovL4,
+    /// US Government L5 (DoD).
+    UsGovL5,
+    /// China, operated by 21Vianet.
+    China,
+}
+
+impl Cloud {
+    /// Every cloud, in the order of the contract.
+    pub const ALL: [Cloud; 4] = [Cloud::Global, Cloud::UsGovL4, Cloud::UsGovL5, Cloud::China];
+
+    /// Its name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cloud::Global => "global",
+            Cloud::UsGovL4 => "us-gov-l4",
+            Cloud::UsGovL5 => "us-gov-l5",
+            Cloud::China => "china",
+        }
+    }
+
+    /// The root of its Microsoft Graph, which is the audience of its tokens too.
+    pub fn graph_root(self) -> &'static str {
+        match self {
+            Cloud::Global => "https://graph.microsoft.com",
+            Cloud::UsGovL4 => "https://graph.microsoft.us",
+            Cloud::UsGovL5 => "https://dod-graph.microsoft.us",
+            Cloud::China => "https://microsoftgraph.chinacloudapi.cn",
+        }
+    }
+
+    /// The root of its token endpoint.
+    pub fn token_authority(self) -> &'static str {
+        match self {
+            Cloud::Global => "https://login.microsoftonline.com",
+            Cloud::UsGovL4 | Cloud::UsGovL5 => "https://login.microsoftonline.us",
+            Cloud::China => "https://login.chinacloudapi.cn",
+        }
+    }
+}
