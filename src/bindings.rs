@@ -1,4 +1,4 @@
-//! The generated bindings: the project's own world, with waki's bindings for everything of WASI.
+//! The generated bindings: the project's own world, and waki's bindings for everything of WASI.
 
 #![allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 

@@ -1,63 +1,64 @@
-//! The exports of the component. What lifts the arguments of a call and lowers its result is 13 kB of generated code,
-//! the same for each of the four functions: here every export but notes which function it is, and enters the one copy.
+//! The exports of the component, in place of the generated ones: see [`abi`](crate::abi).
 
-#![allow(missing_docs, unsafe_code, reason = "stands in the place of generated code")]
+#![expect(missing_docs, unsafe_code, reason = "takes the place of generated code")]
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
-use crate::Plugin;
-use crate::bindings::exports::entra::risk::actions::{Failure, Guest, Options, Receipt};
+use entra_risk_engine::action::{ACTIONS, Action};
 
-type Function = fn(Vec<String>, Option<Options>) -> Result<Vec<Receipt>, Failure>;
+use crate::abi::{Arguments, Returned};
+use crate::run;
 
 thread_local! {
-    /// The function that is being called. An instance runs one call at a time.
-    static CALLED: Cell<Function> = const { Cell::new(Plugin::dismiss_sign_ins) };
+    /// The latest result, until the host has read it.
+    static RETURNED: RefCell<Option<Box<Returned>>> = const { RefCell::new(None) };
 }
 
-/// Performs the function that is being called, whichever of its own is entered.
-struct Called;
-
-macro_rules! call_the_called {
-    ($($function:ident)*) => {
-        impl Guest for Called {
-            $(fn $function(ids: Vec<String>, options: Option<Options>) -> Result<Vec<Receipt>, Failure> {
-                CALLED.get()(ids, options)
-            })*
-        }
-    };
+/// Performs an action, and returns where its result is.
+unsafe fn perform(action: &'static Action, arguments: *mut u8) -> *mut u8 {
+    // SAFETY: the host calls an exported action.
+    let (ids, options) = unsafe { Arguments::take(arguments) };
+    let returned = Box::new(Returned::new(run::run(action, ids, options)));
+    let address = returned.address();
+    RETURNED.set(Some(returned));
+    address
 }
-call_the_called!(dismiss_sign_ins confirm_sign_ins_safe confirm_sign_ins_compromised dismiss_risky_users);
 
-/// Where `export!` looks for the generated code: all of it, but for the entrances, which go before it.
+/// Where `export!` looks for the generated functions.
 mod types {
     pub(super) mod exports {
         pub(crate) mod entra {
             pub(crate) mod risk {
                 pub(crate) mod actions {
-                    use super::super::super::super::super::{CALLED, Called};
-                    use crate::bindings::exports::entra::risk::actions as generated;
+                    use super::super::super::super::super::{ACTIONS, RETURNED, perform};
                     pub(crate) use crate::bindings::exports::entra::risk::actions::*;
 
-                    macro_rules! enter {
-                        ($($entrance:ident: $function:ident)*) => {
-                            $(pub(crate) unsafe fn $entrance<T: Guest>(arguments: *mut u8) -> *mut u8 {
-                                CALLED.set(T::$function);
-                                // SAFETY: the arguments and the results of all four functions have the same types.
-                                unsafe { generated::_export_dismiss_sign_ins_cabi::<Called>(arguments) }
-                            })*
+                    macro_rules! export {
+                        ($($position:literal: $export:ident $post_return:ident)*) => {
+                            $(
+                                pub(crate) unsafe fn $export<T>(arguments: *mut u8) -> *mut u8 {
+                                    // SAFETY: the host calls an exported action.
+                                    unsafe { perform(&ACTIONS[$position], arguments) }
+                                }
+
+                                pub(crate) unsafe fn $post_return<T>(_: *mut u8) {
+                                    RETURNED.take();
+                                }
+                            )*
                         };
                     }
-                    enter! {
-                        _export_dismiss_sign_ins_cabi: dismiss_sign_ins
-                        _export_confirm_sign_ins_safe_cabi: confirm_sign_ins_safe
-                        _export_confirm_sign_ins_compromised_cabi: confirm_sign_ins_compromised
-                        _export_dismiss_risky_users_cabi: dismiss_risky_users
+                    export! {
+                        0: _export_dismiss_sign_ins_cabi __post_return_dismiss_sign_ins
+                        1: _export_confirm_sign_ins_safe_cabi __post_return_confirm_sign_ins_safe
+                        2: _export_confirm_sign_ins_compromised_cabi __post_return_confirm_sign_ins_compromised
+                        3: _export_dismiss_risky_users_cabi __post_return_dismiss_risky_users
                     }
                 }
             }
         }
     }
 }
+
+struct Plugin;
 
 crate::bindings::export!(Plugin with_types_in types);

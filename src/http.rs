@@ -1,8 +1,13 @@
-//! One request under way, over wasi:http, and the clock to wait by: the only file that touches WASI. Nothing in here
-//! blocks but [`wait`].
+//! One request in flight over wasi:http, the clock to wait by, and random numbers: the only file that touches WASI.
+//! Nothing here blocks except [`wait`].
 
-use std::time::Duration;
+use std::mem;
 
+use entra_risk_engine::endpoint::Endpoint;
+use entra_risk_engine::error::{TransportError, TransportErrorKind};
+use entra_risk_engine::request::Request;
+use entra_risk_engine::response::{NO_CONTENT, Response};
+use entra_risk_engine::time::Nanos;
 use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
@@ -11,50 +16,64 @@ use waki::bindings::wasi::http::types::{
 };
 use waki::bindings::wasi::io::poll::{self, Pollable};
 use waki::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
-use waki::bindings::wasi::random::random;
+use waki::bindings::wasi::random::random as wasi_random;
 
-use crate::error::{Error, Transport};
-use crate::input::Endpoint;
-use crate::request::Request;
-use crate::response::{Answer, NO_CONTENT};
-
-/// A request under way. Dropping it gives it up.
-// Fields drop in this order: whatever came out of another resource goes before it.
-pub struct Exchange {
+/// A request in flight. Dropping it abandons it.
+// Fields drop in this order: a resource goes before the one that it came from.
+pub(crate) struct Exchange {
+    /// The body of the request, until it is written or the host takes no more of it.
     upload: Option<Upload>,
+    request_is_complete: bool,
     download: Option<Download>,
-    answered: Pollable,
-    response: FutureIncomingResponse,
+    responded: Pollable,
+    future: FutureIncomingResponse,
 }
 
-/// The body of the request, as long as it is not all sent.
+/// What came of an exchange so far.
+pub(crate) enum Progress {
+    Pending,
+    Response(Response),
+    Failed(TransportError),
+}
+
+/// A request whose body is being written.
 struct Upload {
-    /// Where the host did not take all of it at once.
+    /// Present if the host did not take all of the body at once.
     writable: Option<Pollable>,
     stream: OutputStream,
     body: OutgoingBody,
     bytes: Vec<u8>,
     written: usize,
-    /// All is written. A stream that is dropped before the host has taken it may lose what was written last.
-    flushing: bool,
+    /// Everything is written. Dropping the stream before the flush ends can lose the last write.
+    is_flushing: bool,
 }
 
-/// An answer, as long as its body is not all read.
+/// A response whose status and headers have arrived.
 struct Download {
+    /// Its body, until it has been read.
+    body: Option<Body>,
+    response: Response,
+}
+
+struct Body {
     readable: Pollable,
     stream: InputStream,
     _body: IncomingBody,
-    answer: Answer,
 }
 
 /// The time since a start of the clock's own.
-pub fn now() -> Duration {
-    Duration::from_nanos(monotonic_clock::now())
+pub(crate) fn now() -> Nanos {
+    monotonic_clock::now()
 }
 
-/// Waits until one of the exchanges can go on, or until `wake`.
-pub fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, wake: Duration) {
-    let timer = monotonic_clock::subscribe_instant(u64::try_from(wake.as_nanos()).unwrap_or(u64::MAX));
+/// A random number that cannot be predicted.
+pub(crate) fn random() -> u64 {
+    wasi_random::get_random_u64()
+}
+
+/// Waits until one of the exchanges can make progress, or until this time.
+pub(crate) fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, until: Nanos) {
+    let timer = monotonic_clock::subscribe_instant(until);
     let mut pollables = vec![&timer];
     for exchange in exchanges {
         exchange.pollables(&mut pollables);
@@ -62,138 +81,178 @@ pub fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, wake: Duration) {
     poll::poll(&pollables);
 }
 
-/// A number that nobody can guess.
-pub fn chance() -> u64 {
-    random::get_random_u64()
-}
-
 impl Exchange {
     /// Hands a request to the host.
-    pub fn start(endpoint: &Endpoint, request: Request) -> Result<Exchange, Error> {
+    pub(crate) fn start(endpoint: &Endpoint, request: Request) -> Result<Exchange, TransportError> {
         let headers = Fields::from_list(&request.headers).map_err(|error| match error {
-            HeaderError::Forbidden => Error::DeniedByHost("the host forbids a header of the request".to_owned()),
-            HeaderError::InvalidSyntax | HeaderError::Immutable => unfit(),
+            HeaderError::Forbidden => TransportError {
+                kind: TransportErrorKind::Denied,
+                cause: "the host forbids a header of the request".to_owned(),
+            },
+            HeaderError::InvalidSyntax | HeaderError::Immutable => rejected_by_host(()),
         })?;
         let outgoing = OutgoingRequest::new(headers);
-        let scheme = if endpoint.tls { Scheme::Https } else { Scheme::Http };
-        outgoing.set_method(&Method::Post).map_err(|()| unfit())?;
-        outgoing.set_scheme(Some(&scheme)).map_err(|()| unfit())?;
-        outgoing.set_authority(Some(&endpoint.authority)).map_err(|()| unfit())?;
-        outgoing.set_path_with_query(Some(&request.path)).map_err(|()| unfit())?;
-        let body = outgoing.body().map_err(|()| unfit())?;
-        let stream = body.write().map_err(|()| unfit())?;
-        let response = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
-        let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0, flushing: false };
-        Ok(Exchange { upload: upload.advance(), download: None, answered: response.subscribe(), response })
+        let scheme = if endpoint.https { Scheme::Https } else { Scheme::Http };
+        outgoing.set_method(&Method::Post).map_err(rejected_by_host)?;
+        outgoing.set_scheme(Some(&scheme)).map_err(rejected_by_host)?;
+        outgoing.set_authority(Some(&endpoint.authority)).map_err(rejected_by_host)?;
+        outgoing.set_path_with_query(Some(&request.path)).map_err(rejected_by_host)?;
+        let body = outgoing.body().map_err(rejected_by_host)?;
+        let stream = body.write().map_err(rejected_by_host)?;
+        let future = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
+        let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0, is_flushing: false };
+        let responded = future.subscribe();
+        let mut exchange =
+            Exchange { upload: Some(upload), request_is_complete: false, download: None, responded, future };
+        exchange.write();
+        Ok(exchange)
     }
 
-    /// Goes on as far as it can, and gives the answer, or what prevents one, once it is there.
-    pub fn advance(&mut self) -> Option<Result<Answer, Error>> {
-        if let Some(upload) = self.upload.take() {
-            self.upload = upload.advance();
-        }
+    /// Whether part of the request has yet to be written.
+    pub(crate) fn is_uploading(&self) -> bool {
+        self.upload.is_some()
+    }
+
+    /// Writes and reads as much as the host allows.
+    pub(crate) fn advance(&mut self) -> Progress {
+        self.write();
         if self.download.is_none() {
-            match self.response.get()? {
-                Ok(Ok(response)) => match Download::start(&response) {
-                    Ok(download) => self.download = Some(download),
-                    Err(answer) => return Some(Ok(answer)),
-                },
-                Ok(Err(code)) => return Some(Err(transport_error(&code))),
-                Err(()) => return Some(Err(Error::Other("the response was taken already".to_owned()))),
+            match self.future.get() {
+                None => return Progress::Pending,
+                Some(Ok(Ok(response))) => {
+                    let download = Download::start(&response);
+                    // Only success needs the whole request.
+                    if download.response.status != NO_CONTENT {
+                        self.upload = None;
+                    }
+                    self.download = Some(download);
+                }
+                Some(Ok(Err(code))) => return Progress::Failed(transport_error(&code)),
+                Some(Err(())) => {
+                    let cause = "the response was taken already".to_owned();
+                    return Progress::Failed(TransportError { kind: TransportErrorKind::Other, cause });
+                }
             }
-            // Who has answered does not wait for the rest of the request.
-            self.upload = None;
         }
-        self.download.as_mut()?.advance().map(Ok)
+        let Some(download) = &mut self.download else { return Progress::Pending };
+        if !download.is_complete() || self.upload.is_some() {
+            return Progress::Pending;
+        }
+        let mut response = mem::take(&mut download.response);
+        response.request_is_complete = self.request_is_complete;
+        Progress::Response(response)
     }
 
-    /// Gives up waiting. Where a status came, that is an answer, with as much of its body as came.
-    pub fn into_answer(self) -> Option<Answer> {
-        self.download.map(|download| download.answer)
+    /// Stops waiting. A status that has arrived is a response, with as much of its body as has arrived.
+    pub(crate) fn into_response(self) -> Option<Response> {
+        let mut response = self.download?.response;
+        response.request_is_complete = self.request_is_complete;
+        Some(response)
+    }
+
+    fn write(&mut self) {
+        match self.upload.take().map(Upload::advance) {
+            Some(Written::Part(upload)) => self.upload = Some(upload),
+            Some(Written::All) => self.request_is_complete = true,
+            // The response contains the reason.
+            Some(Written::Broken) | None => {}
+        }
     }
 
     fn pollables<'a>(&'a self, pollables: &mut Vec<&'a Pollable>) {
         pollables.extend(self.upload.as_ref().and_then(|upload| upload.writable.as_ref()));
-        pollables.push(match &self.download {
-            Some(download) => &download.readable,
-            None => &self.answered,
-        });
+        match &self.download {
+            Some(download) => pollables.extend(download.body.as_ref().map(|body| &body.readable)),
+            None => pollables.push(&self.responded),
+        }
     }
 }
 
+/// How far the body of a request is written.
+enum Written {
+    Part(Upload),
+    All,
+    Broken,
+}
+
 impl Upload {
-    /// Writes as much as the host takes. Gives itself back as long as there is more to do; an error ends it, as the
-    /// response then tells what happened.
-    fn advance(mut self) -> Option<Upload> {
+    /// Writes as much as the host takes.
+    fn advance(mut self) -> Written {
         loop {
             let room = match self.stream.check_write() {
                 Ok(0) => {
                     self.writable.get_or_insert_with(|| self.stream.subscribe());
-                    return Some(self);
+                    return Written::Part(self);
                 }
                 Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return None,
+                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return Written::Broken,
             };
             let rest = self.bytes.get(self.written..).unwrap_or_default();
             if !rest.is_empty() {
                 let chunk = rest.get(..room).unwrap_or(rest);
-                self.stream.write(chunk).ok()?;
+                if self.stream.write(chunk).is_err() {
+                    return Written::Broken;
+                }
                 self.written = self.written.saturating_add(chunk.len());
-            } else if !self.flushing {
-                self.stream.flush().ok()?;
-                self.flushing = true;
+            } else if !self.is_flushing {
+                if self.stream.flush().is_err() {
+                    return Written::Broken;
+                }
+                self.is_flushing = true;
             } else {
                 let Upload { writable, stream, body, .. } = self;
                 drop(writable);
                 drop(stream);
-                // Were it to fail, the response would tell.
+                // A failure here surfaces in the response.
                 let _ = OutgoingBody::finish(body, None);
-                return None;
+                return Written::All;
             }
         }
     }
 }
 
 impl Download {
-    /// Takes the status and headers of a response. `Err` where that is all of the answer.
-    fn start(response: &IncomingResponse) -> Result<Download, Answer> {
-        let headers = response.headers();
+    /// Takes the status and the headers of a response.
+    fn start(incoming: &IncomingResponse) -> Download {
+        let headers = incoming.headers();
         let first = |name: &str| values(&headers, name).into_iter().next();
-        let mut answer = Answer {
-            status: response.status(),
-            request_id: first("request-id"),
-            date: first("date"),
-            ..Answer::default()
+        let status = incoming.status();
+        let (request_id, date) = (first("request-id"), first("date"));
+        if status == NO_CONTENT {
+            return Download { body: None, response: Response { status, request_id, date, ..Response::default() } };
+        }
+        let response = Response {
+            status,
+            request_id,
+            date,
+            retry_after: values(&headers, "retry-after"),
+            www_authenticate: values(&headers, "www-authenticate"),
+            ..Response::default()
         };
-        if answer.status == NO_CONTENT {
-            return Err(answer);
-        }
-        answer.retry_after = first("retry-after");
-        answer.www_authenticate = values(&headers, "www-authenticate");
-        let Ok(body) = response.consume() else { return Err(answer) };
-        match body.stream() {
-            Ok(stream) => Ok(Download { readable: stream.subscribe(), stream, _body: body, answer }),
-            Err(()) => Err(answer),
-        }
+        Download { body: Body::of(incoming), response }
     }
 
-    /// Reads what is there. Gives the answer at the end of its body, at the limit of what is read, or when the rest
-    /// does not come: the status has said what matters.
-    fn advance(&mut self) -> Option<Answer> {
-        loop {
-            let room = MAX_BODY_BYTES.saturating_sub(self.answer.body.len());
-            if room > 0 {
-                match self.stream.read(room as u64) {
-                    Ok(bytes) if bytes.is_empty() => return None,
-                    Ok(bytes) => {
-                        self.answer.body.extend(bytes);
-                        continue;
-                    }
-                    Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => {}
-                }
+    /// Reads what has arrived. The end of the body, its limit, or a break in it completes the response: the status
+    /// has arrived.
+    fn is_complete(&mut self) -> bool {
+        let received = &mut self.response.body;
+        while let Some(body) = &self.body {
+            let room = MAX_BODY_BYTES.saturating_sub(received.len());
+            match if room == 0 { Err(StreamError::Closed) } else { body.stream.read(room as u64) } {
+                Ok(bytes) if bytes.is_empty() => return false,
+                Ok(bytes) => received.extend(bytes),
+                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => self.body = None,
             }
-            return Some(std::mem::take(&mut self.answer));
         }
+        true
+    }
+}
+
+impl Body {
+    fn of(response: &IncomingResponse) -> Option<Body> {
+        let body = response.consume().ok()?;
+        let stream = body.stream().ok()?;
+        Some(Body { readable: stream.subscribe(), stream, _body: body })
     }
 }
 
@@ -202,53 +261,51 @@ fn values(headers: &Fields, name: &str) -> Vec<String> {
     headers.get(&name.to_owned()).into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
 }
 
-/// The host did not take the request: nothing was sent.
-fn unfit() -> Error {
-    Error::Unreachable(Transport { cause: "the host did not take the request".to_owned(), may_pass: false })
+/// The host does not accept the request: nothing was sent.
+fn rejected_by_host<T>(_: T) -> TransportError {
+    TransportError {
+        kind: TransportErrorKind::RejectedByHost,
+        cause: "the host does not accept the request".to_owned(),
+    }
 }
 
-/// What an error of wasi:http means. Only those that rule out that anything reached Microsoft Graph say so: a
-/// connection timeout does not, as hosts report an idle connection by it too.
-fn transport_error(code: &ErrorCode) -> Error {
-    use Meaning::{Denied, NoAnswer, Other, Unreachable};
-    let (meaning, cause) = match code {
-        ErrorCode::DnsTimeout => (Unreachable { may_pass: true }, "DNS-timeout"),
-        ErrorCode::DnsError(_) => (Unreachable { may_pass: true }, "DNS-error"),
-        ErrorCode::DestinationNotFound => (Unreachable { may_pass: true }, "destination-not-found"),
-        ErrorCode::DestinationUnavailable => (Unreachable { may_pass: true }, "destination-unavailable"),
-        ErrorCode::DestinationIpUnroutable => (Unreachable { may_pass: true }, "destination-IP-unroutable"),
-        ErrorCode::ConnectionRefused => (Unreachable { may_pass: true }, "connection-refused"),
+/// What an error of wasi:http proves. A connection timeout does not prove that nothing was sent: some hosts report an
+/// idle connection with it.
+fn transport_error(code: &ErrorCode) -> TransportError {
+    use TransportErrorKind::{Certificate, Denied, NoResponse, Other, Tls, Unreachable, Unreadable};
+    let (kind, cause) = match code {
+        ErrorCode::DnsTimeout => (Unreachable, "DNS-timeout"),
+        ErrorCode::DnsError(_) => (Unreachable, "DNS-error"),
+        ErrorCode::DestinationNotFound => (Unreachable, "destination-not-found"),
+        ErrorCode::DestinationUnavailable => (Unreachable, "destination-unavailable"),
+        ErrorCode::DestinationIpUnroutable => (Unreachable, "destination-IP-unroutable"),
+        ErrorCode::ConnectionRefused => (Unreachable, "connection-refused"),
 
-        // Hosts report a bad certificate by any of these, and that does not pass.
-        ErrorCode::TlsProtocolError => (Unreachable { may_pass: false }, "TLS-protocol-error"),
-        ErrorCode::TlsCertificateError => (Unreachable { may_pass: false }, "TLS-certificate-error"),
-        ErrorCode::TlsAlertReceived(_) => (Unreachable { may_pass: false }, "TLS-alert-received"),
+        ErrorCode::TlsProtocolError => (Tls, "TLS-protocol-error"),
+        ErrorCode::TlsCertificateError => (Certificate, "TLS-certificate-error"),
+        ErrorCode::TlsAlertReceived(_) => (Tls, "TLS-alert-received"),
 
         ErrorCode::HttpRequestDenied => (Denied, "HTTP-request-denied"),
         ErrorCode::DestinationIpProhibited => (Denied, "destination-IP-prohibited"),
 
-        ErrorCode::ConnectionTerminated => (NoAnswer { may_pass: true }, "connection-terminated"),
-        ErrorCode::ConnectionTimeout => (NoAnswer { may_pass: true }, "connection-timeout"),
-        ErrorCode::ConnectionReadTimeout => (NoAnswer { may_pass: true }, "connection-read-timeout"),
-        ErrorCode::ConnectionWriteTimeout => (NoAnswer { may_pass: true }, "connection-write-timeout"),
-        ErrorCode::ConnectionLimitReached => (NoAnswer { may_pass: true }, "connection-limit-reached"),
-        ErrorCode::HttpResponseIncomplete => (NoAnswer { may_pass: true }, "HTTP-response-incomplete"),
-        ErrorCode::HttpResponseTimeout => (NoAnswer { may_pass: true }, "HTTP-response-timeout"),
-        ErrorCode::HttpProtocolError => (NoAnswer { may_pass: true }, "HTTP-protocol-error"),
-        ErrorCode::InternalError(_) => (NoAnswer { may_pass: true }, "internal-error"),
+        ErrorCode::ConnectionTerminated => (NoResponse, "connection-terminated"),
+        ErrorCode::ConnectionTimeout => (NoResponse, "connection-timeout"),
+        ErrorCode::ConnectionReadTimeout => (NoResponse, "connection-read-timeout"),
+        ErrorCode::ConnectionWriteTimeout => (NoResponse, "connection-write-timeout"),
+        ErrorCode::ConnectionLimitReached => (NoResponse, "connection-limit-reached"),
+        ErrorCode::HttpResponseIncomplete => (NoResponse, "HTTP-response-incomplete"),
+        ErrorCode::HttpResponseTimeout => (NoResponse, "HTTP-response-timeout"),
+        ErrorCode::HttpProtocolError => (NoResponse, "HTTP-protocol-error"),
+        ErrorCode::InternalError(_) => (NoResponse, "internal-error"),
 
-        ErrorCode::HttpResponseHeaderSectionSize(_) => {
-            (NoAnswer { may_pass: false }, "HTTP-response-header-section-size")
-        }
-        ErrorCode::HttpResponseHeaderSize(_) => (NoAnswer { may_pass: false }, "HTTP-response-header-size"),
-        ErrorCode::HttpResponseBodySize(_) => (NoAnswer { may_pass: false }, "HTTP-response-body-size"),
-        ErrorCode::HttpResponseTrailerSectionSize(_) => {
-            (NoAnswer { may_pass: false }, "HTTP-response-trailer-section-size")
-        }
-        ErrorCode::HttpResponseTrailerSize(_) => (NoAnswer { may_pass: false }, "HTTP-response-trailer-size"),
-        ErrorCode::HttpResponseTransferCoding(_) => (NoAnswer { may_pass: false }, "HTTP-response-transfer-coding"),
-        ErrorCode::HttpResponseContentCoding(_) => (NoAnswer { may_pass: false }, "HTTP-response-content-coding"),
-        ErrorCode::HttpUpgradeFailed => (NoAnswer { may_pass: false }, "HTTP-upgrade-failed"),
+        ErrorCode::HttpResponseHeaderSectionSize(_) => (Unreadable, "HTTP-response-header-section-size"),
+        ErrorCode::HttpResponseHeaderSize(_) => (Unreadable, "HTTP-response-header-size"),
+        ErrorCode::HttpResponseBodySize(_) => (Unreadable, "HTTP-response-body-size"),
+        ErrorCode::HttpResponseTrailerSectionSize(_) => (Unreadable, "HTTP-response-trailer-section-size"),
+        ErrorCode::HttpResponseTrailerSize(_) => (Unreadable, "HTTP-response-trailer-size"),
+        ErrorCode::HttpResponseTransferCoding(_) => (Unreadable, "HTTP-response-transfer-coding"),
+        ErrorCode::HttpResponseContentCoding(_) => (Unreadable, "HTTP-response-content-coding"),
+        ErrorCode::HttpUpgradeFailed => (Unreadable, "HTTP-upgrade-failed"),
 
         ErrorCode::HttpRequestLengthRequired => (Other, "HTTP-request-length-required"),
         ErrorCode::HttpRequestBodySize(_) => (Other, "HTTP-request-body-size"),
@@ -273,21 +330,8 @@ fn transport_error(code: &ErrorCode) -> Error {
         cause.push_str(": ");
         cause.push_str(detail);
     }
-    match meaning {
-        Unreachable { may_pass } => Error::Unreachable(Transport { cause, may_pass }),
-        Denied => Error::DeniedByHost(cause),
-        NoAnswer { may_pass } => Error::NoAnswer(Transport { cause, may_pass }),
-        Other => Error::Other(cause),
-    }
+    TransportError { kind, cause }
 }
 
-/// The kinds of [`Error`] that a host reports.
-enum Meaning {
-    Unreachable { may_pass: bool },
-    Denied,
-    NoAnswer { may_pass: bool },
-    Other,
-}
-
-/// A Graph error is well below a kilobyte; whoever sends more than this is not Graph.
+/// An error of Microsoft Graph is well below a kilobyte: a larger body is not from Microsoft Graph.
 const MAX_BODY_BYTES: usize = 65_536;

@@ -67,6 +67,9 @@ const SIGN_INS_PER_REQUEST: u32 = 10_000;
 /// Source: <https://learn.microsoft.com/graph/api/riskyuser-dismiss?view=graph-rest-beta>.
 const USERS_PER_REQUEST: u32 = 60;
 
+/// Ids in a request unless the caller chooses: the documented maximum for users.
+pub const DEFAULT_IDS_PER_REQUEST: u32 = USERS_PER_REQUEST;
+
 /// A version of Microsoft Graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {

@@ -49,9 +49,8 @@ fn host(authority: &str) -> Option<&str> {
         Some(port) => (IPV6_LOOPBACK, port),
         None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
     };
-    let is_port = |port: &str| {
-        !port.starts_with('0') && decimal::parse(port).is_some_and(|port| (1..=65_535).contains(&port))
-    };
+    let is_port =
+        |port: &str| !port.starts_with('0') && decimal::parse(port).is_some_and(|port| (1..=65_535).contains(&port));
     let port_is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     let host_is_valid = host == IPV6_LOOPBACK || is_ipv4(host) || is_dns_name(host);
     (port_is_valid && host_is_valid).then_some(host)

@@ -1,9 +1,32 @@
-//! Every decision of entra-risk as pure Rust: no bindings, no clock, no I/O and no randomness.
+//! Every decision of entra-risk as pure Rust: no bindings, no clock, no I/O and no randomness. Time, random numbers,
+//! tokens and responses are arguments.
+//!
+//! A call of an action is a [`Call`](call::Call): a state machine that returns what to do next. The modules in the order
+//! in which a call uses them:
+//!
+//! - [`action`], [`endpoint`], [`guid`], [`arguments`]: what the caller asks for, parsed once.
+//! - [`call`]: which request is sent when, and what its response means for the others.
+//! - [`rate_limit`], `circuit`, `tokens`: when the next request may be sent.
+//! - [`token`], [`request`]: what is sent.
+//! - [`response`], [`error`]: what came back, judged. [`json`], [`date`], [`decimal`] and [`challenge`] parse it.
+//! - [`report`]: the outcome of every id.
 
 pub mod action;
+pub mod arguments;
+pub mod call;
 pub mod challenge;
+mod circuit;
 pub mod date;
 pub mod decimal;
 pub mod endpoint;
+pub mod error;
 pub mod guid;
 pub mod json;
+mod random;
+pub mod rate_limit;
+pub mod report;
+pub mod request;
+pub mod response;
+pub mod time;
+pub mod token;
+mod tokens;

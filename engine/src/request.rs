@@ -1,10 +1,9 @@
-//! A batch and a credential become a request: exactly the documented one.
+//! The documented request: ids and a credential become a path, headers and a body.
 
-use crate::action::Action;
-use crate::bindings::exports::entra::risk::actions::ApiVersion;
+use crate::action::{Action, ApiVersion};
 use crate::token::Authorization;
 
-/// What is sent by `POST`. It has no `Debug`, as it may hold a token.
+/// A `POST` request. It has no `Debug`, because it may contain a token.
 pub struct Request {
     /// Path, without a query.
     pub path: String,
@@ -15,7 +14,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request of an action for a batch of ids.
+    /// The request of an action for these ids.
     pub fn new(
         action: &Action,
         api_version: ApiVersion,
@@ -23,14 +22,10 @@ impl Request {
         authorization: &Authorization,
         client_request_id: &str,
     ) -> Request {
-        let version = match api_version {
-            ApiVersion::V1 => "/v1.0",
-            ApiVersion::Beta => "/beta",
-        };
         let body = body(action.id_field, ids);
         let mut headers = vec![
             ("content-type".to_owned(), b"application/json".to_vec()),
-            // Without it the body would go out in chunks.
+            // Without it the body would be sent in chunks.
             ("content-length".to_owned(), body.len().to_string().into_bytes()),
             ("client-request-id".to_owned(), client_request_id.as_bytes().to_vec()),
             ("user-agent".to_owned(), USER_AGENT.as_bytes().to_vec()),
@@ -38,11 +33,11 @@ impl Request {
         if let Authorization::Bearer(token) = authorization {
             headers.push(("authorization".to_owned(), token.header_value()));
         }
-        Request { path: format!("{version}{}", action.path), headers, body }
+        Request { path: [api_version.segment(), action.path].concat(), headers, body }
     }
 }
 
-/// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens: nothing in them needs escaping.
+/// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens, so nothing in them needs escaping.
 fn body(field: &str, ids: &[String]) -> Vec<u8> {
     // An id takes 36 bytes, two quotes and a comma.
     let mut body = String::with_capacity(ids.len().saturating_mul(39).saturating_add(32));

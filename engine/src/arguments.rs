@@ -1,0 +1,208 @@
+//! The arguments of a call, parsed once into types that cannot hold invalid values.
+
+use std::collections::BinaryHeap;
+
+use crate::action::{Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, RateLimit};
+use crate::endpoint::Endpoint;
+use crate::guid;
+use crate::time::{Nanos, from_ms};
+
+/// The options of a call as the caller gives them. An absent field has the default that the contract states.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Names the tenant.
+    pub tenant: Option<String>,
+    /// The national cloud.
+    pub cloud: Option<Cloud>,
+    /// Replaces the cloud's root as the address.
+    pub endpoint: Option<String>,
+    /// Replaces the cloud's root as the audience of the token.
+    pub audience: Option<String>,
+    /// The version of Microsoft Graph.
+    pub api_version: Option<ApiVersion>,
+    /// Maximum ids in a request.
+    pub ids_per_request: Option<u32>,
+    /// Maximum concurrent requests.
+    pub max_in_flight: Option<u32>,
+    /// Maximum attempts for the same ids.
+    pub max_attempts: Option<u32>,
+    /// Milliseconds from sending a request to the end of its response.
+    pub attempt_timeout_ms: Option<u32>,
+    /// Milliseconds for the whole call.
+    pub deadline_ms: Option<u32>,
+    /// Longest time in milliseconds from a failure to the next acceptance.
+    pub patience_ms: Option<u32>,
+    /// Whether a refused batch is split to find the ids at fault.
+    pub isolate_refused: Option<bool>,
+    /// The rate limit to keep.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// The options of a call with their defaults filled in, all within their ranges.
+#[derive(Debug)]
+pub struct Settings {
+    /// Names the tenant.
+    pub tenant: Option<String>,
+    /// The audience of the token.
+    pub audience: String,
+    /// The address of the requests.
+    pub endpoint: Endpoint,
+    /// The version of Microsoft Graph.
+    pub api_version: ApiVersion,
+    /// Maximum ids in a request.
+    pub ids_per_request: usize,
+    /// Maximum concurrent requests.
+    pub max_in_flight: usize,
+    /// Maximum attempts for the same ids.
+    pub max_attempts: u32,
+    /// From sending a request to the end of its response.
+    pub attempt_timeout: Nanos,
+    /// For the whole call.
+    pub deadline: Option<Nanos>,
+    /// Longest time from a failure to the next acceptance.
+    pub patience: Nanos,
+    /// Whether a refused batch is split to find the ids at fault.
+    pub isolate_refused: bool,
+    /// The rate limit to keep.
+    pub rate_limit: RateLimit,
+}
+
+impl Settings {
+    /// Parses the options of a call of `action`. The error names the option, its value and the rule.
+    pub fn parse(action: &Action, options: Options) -> Result<Settings, String> {
+        let root = options.cloud.unwrap_or(Cloud::Global).graph_root();
+        let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| action.limit.rate_limit());
+        let rate_limit = RateLimit {
+            requests: within("rate-limit.requests", Some(requests), 1, u32::MAX)?,
+            window_ms: within("rate-limit.window-ms", Some(window_ms), 1, u32::MAX)?,
+        };
+        let deadline_ms = options.deadline_ms.map(|ms| within("deadline-ms", Some(ms), 1, u32::MAX)).transpose()?;
+        let patience_ms = within("patience-ms", options.patience_ms, 180_000, u32::MAX)?;
+        let ids_per_request =
+            within("ids-per-request", options.ids_per_request, DEFAULT_IDS_PER_REQUEST, action.max_ids_per_request)?;
+        Ok(Settings {
+            tenant: options.tenant.map(tenant).transpose()?,
+            endpoint: address("endpoint", options.endpoint.as_deref().unwrap_or(root))?,
+            audience: match options.audience {
+                Some(audience) if address("audience", &audience)?.https => audience,
+                Some(audience) => return Err(format!("options.audience: {}: must be https://", quoted(&audience))),
+                None => root.to_owned(),
+            },
+            api_version: options.api_version.unwrap_or(action.api_version),
+            ids_per_request: ids_per_request as usize,
+            max_in_flight: within("max-in-flight", options.max_in_flight, 4, 32)? as usize,
+            max_attempts: within("max-attempts", options.max_attempts, 4, 10)?,
+            attempt_timeout: from_ms(within("attempt-timeout-ms", options.attempt_timeout_ms, 100_000, 600_000)?),
+            deadline: deadline_ms.map(from_ms),
+            // Two windows: after one 429, the next request may be answered only a window later.
+            patience: from_ms(patience_ms).max(from_ms(rate_limit.window_ms).saturating_mul(2)),
+            isolate_refused: options.isolate_refused.unwrap_or(true),
+            rate_limit,
+        })
+    }
+}
+
+/// Parses the ids of a call of `action`: at least one, each a GUID in hyphenated form. Returns them without
+/// repetitions, as spelled first, in the order given. The case of letters does not matter.
+pub fn distinct_ids(action: &Action, mut ids: Vec<String>) -> Result<Vec<String>, String> {
+    let parameter = action.ids_parameter;
+    if ids.is_empty() {
+        return Err(format!("{parameter}: empty; at least one id is required"));
+    }
+    let mut guids = Vec::with_capacity(ids.len());
+    for (position, id) in ids.iter().enumerate() {
+        let Some(guid) = guid::parse(id) else {
+            return Err(format!(
+                "{parameter}[{position}]: {}: not a GUID in hyphenated form (00000000-0000-0000-0000-000000000000)",
+                quoted(id)
+            ));
+        };
+        guids.push((guid, position));
+    }
+    // Sorting brings the same ids together, the first one first. (A heap takes a tenth of the code of a set.)
+    let guids = BinaryHeap::from(guids).into_sorted_vec();
+    let mut is_repeated = vec![false; ids.len()];
+    for pair in guids.windows(2) {
+        if let [(first, _), (next, position)] = pair
+            && let Some(flag) = is_repeated.get_mut(*position)
+        {
+            *flag = first == next;
+        }
+    }
+    let mut is_repeated = is_repeated.into_iter();
+    ids.retain(|_| is_repeated.next() == Some(false));
+    Ok(ids)
+}
+
+fn tenant(tenant: String) -> Result<String, String> {
+    if (1..=256).contains(&tenant.len()) && tenant.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(tenant)
+    } else {
+        Err(format!("options.tenant: {}: must be 1 to 256 visible ASCII characters", quoted(&tenant)))
+    }
+}
+
+fn address(option: &str, text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|rule| format!("options.{option}: {}: {rule}", quoted(text)))
+}
+
+fn within(option: &str, given: Option<u32>, default: u32, max: u32) -> Result<u32, String> {
+    match given.unwrap_or(default) {
+        value if (1..=max).contains(&value) => Ok(value),
+        value if max == u32::MAX => Err(format!("options.{option}: {value}: must be at least 1")),
+        value => Err(format!("options.{option}: {value}: must be from 1 to {max}")),
+    }
+}
+
+/// A value for a message: quoted, on one line, cut to a readable length.
+fn quoted(value: &str) -> String {
+    const MAX_CHARS: usize = 64;
+    let mut text = String::from('"');
+    text.extend(value.chars().take(MAX_CHARS).map(|char| if char.is_control() { '\u{fffd}' } else { char }));
+    text.push_str(if value.chars().nth(MAX_CHARS).is_some() { "\"…" } else { "\"" });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::ACTIONS;
+
+    #[test]
+    fn keeps_a_repeated_id_once_as_spelled_first() {
+        let ids = [
+            "0000000A-0000-0000-0000-000000000000",
+            "0000000b-0000-0000-0000-000000000000",
+            "0000000a-0000-0000-0000-000000000000",
+            "00000000-0000-0000-0000-000000000000",
+            "0000000B-0000-0000-0000-000000000000",
+        ];
+        let given = ids.map(str::to_owned).to_vec();
+        assert_eq!(distinct_ids(&ACTIONS[3], given).unwrap(), [ids[0], ids[1], ids[3]]);
+    }
+
+    #[test]
+    fn messages_quote_a_value_on_one_line_and_cut_it() {
+        assert_eq!(quoted("a\nb\u{7f}"), "\"a\u{fffd}b\u{fffd}\"");
+        assert_eq!(quoted(&"é".repeat(64)), format!("\"{}\"", "é".repeat(64)));
+        assert_eq!(quoted(&"é".repeat(65)), format!("\"{}\"…", "é".repeat(64)));
+    }
+
+    #[test]
+    fn the_audience_is_kept_as_spelled_and_must_be_https() {
+        let parse = |audience: &str| {
+            let options = Options { audience: Some(audience.to_owned()), ..Options::default() };
+            Settings::parse(&ACTIONS[0], options).map(|settings| settings.audience)
+        };
+        assert_eq!(parse("https://Graph.Example"), Ok("https://Graph.Example".to_owned()));
+        assert!(parse("http://localhost").is_err());
+        assert!(parse("https://graph.example/.default").is_err());
+    }
+
+    #[test]
+    fn patience_is_at_least_two_windows() {
+        let rate_limit = Some(RateLimit { requests: 1, window_ms: 10_000 });
+        let options = Options { patience_ms: Some(1), rate_limit, ..Options::default() };
+        assert_eq!(Settings::parse(&ACTIONS[0], options).unwrap().patience, from_ms(20_000));
+    }
+}

@@ -1,0 +1,114 @@
+//! The circuit: after failures in a row, one request at a time probes whether the service is back.
+
+use crate::random::Random;
+use crate::time::{Nanos, SECOND};
+
+/// What the results of the latest attempts say about the service.
+#[derive(Debug, Default)]
+pub(crate) struct Circuit {
+    /// Failures since the circuit was last closed.
+    failures: u32,
+    /// Unexpected statuses in a row.
+    unexpected: u32,
+    /// While the circuit is open: the next request is not sent before.
+    next_probe: Nanos,
+}
+
+impl Circuit {
+    /// Only one request may be in flight.
+    pub(crate) fn is_open(&self) -> bool {
+        self.failures >= OPENING_FAILURES
+    }
+
+    /// When the next request may be sent, a time that may have passed.
+    pub(crate) fn earliest(&self) -> Nanos {
+        if self.is_open() { self.next_probe } else { 0 }
+    }
+
+    /// Records an acceptance or a refusal: the service is there.
+    pub(crate) fn close(&mut self) {
+        *self = Circuit::default();
+    }
+
+    /// Records a failure that may pass.
+    pub(crate) fn failed(&mut self, now: Nanos, random: &mut Random) {
+        self.failures = self.failures.saturating_add(1);
+        let probes = self.failures.saturating_sub(OPENING_FAILURES).saturating_add(1);
+        self.next_probe = now.saturating_add(backoff(probes, MAX_PROBE_WAIT, random));
+    }
+
+    /// Records a status that Microsoft Graph does not give. Returns whether there were too many in a row.
+    pub(crate) fn unexpected(&mut self, now: Nanos, random: &mut Random) -> bool {
+        self.failed(now, random);
+        self.unexpected = self.unexpected.saturating_add(1);
+        self.unexpected >= MAX_UNEXPECTED
+    }
+
+    /// Records a status that Microsoft Graph gives, whichever it is.
+    pub(crate) fn expected(&mut self) {
+        self.unexpected = 0;
+    }
+}
+
+/// The wait before the attempt after the `number`th failure: 3 s doubling to `max`, and up to a quarter more.
+pub(crate) fn backoff(number: u32, max: Nanos, random: &mut Random) -> Nanos {
+    let doublings = 2_u64.saturating_pow(number.saturating_sub(1));
+    let wait = FIRST_BACKOFF.saturating_mul(doublings).min(max);
+    wait.saturating_add(random.up_to(wait / 4))
+}
+
+/// The base of the Microsoft Graph SDKs.
+const FIRST_BACKOFF: Nanos = 3 * SECOND;
+
+/// The longest wait between attempts for the same ids, without jitter.
+pub(crate) const MAX_BACKOFF: Nanos = 60 * SECOND;
+
+/// The longest wait between probes, without jitter: an outage is noticed to be over soon after.
+pub(crate) const MAX_PROBE_WAIT: Nanos = 10 * SECOND;
+
+/// Failures in a row that open the circuit.
+const OPENING_FAILURES: u32 = 2;
+
+/// Unexpected statuses in a row that end the call.
+const MAX_UNEXPECTED: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_to_a_limit_with_up_to_a_quarter_of_jitter() {
+        let random = &mut Random::new(5);
+        for (number, seconds) in [(1, 3), (2, 6), (3, 12), (4, 24), (5, 48), (6, 60), (u32::MAX, 60)] {
+            for _ in 0..100 {
+                let wait = backoff(number, MAX_BACKOFF, random);
+                assert!((seconds * SECOND..=seconds * SECOND * 5 / 4).contains(&wait), "{number} {wait}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_failures_open_the_circuit_until_it_is_closed() {
+        let mut circuit = Circuit::default();
+        let random = &mut Random::new(5);
+        circuit.failed(0, random);
+        assert!(!circuit.is_open());
+        circuit.failed(SECOND, random);
+        assert!(circuit.is_open());
+        assert!((4 * SECOND..5 * SECOND).contains(&circuit.earliest()), "{circuit:?}");
+        circuit.close();
+        assert!(!circuit.is_open());
+    }
+
+    #[test]
+    fn the_third_unexpected_status_in_a_row_is_too_many() {
+        let mut circuit = Circuit::default();
+        let random = &mut Random::new(5);
+        assert!(!circuit.unexpected(0, random));
+        assert!(!circuit.unexpected(0, random));
+        circuit.expected();
+        assert!(!circuit.unexpected(0, random));
+        assert!(!circuit.unexpected(0, random));
+        assert!(circuit.unexpected(0, random));
+    }
+}

@@ -1,0 +1,158 @@
+//! The credential of a request: checked once, sent, and never printed.
+
+/// How a request is authorized.
+#[derive(Clone)]
+pub enum Authorization {
+    /// By a token in the `authorization` header.
+    Bearer(Token),
+    /// By the host, which adds the header.
+    AttachedByHost,
+}
+
+/// An access token: 1 to 65 536 bytes of visible ASCII. It has no `Debug`, so that nothing prints it.
+#[derive(Clone)]
+pub struct Token(String);
+
+/// What the token provider returns.
+pub enum Credential {
+    /// A token, not checked yet.
+    Bearer(String),
+    /// The host adds the `authorization` header.
+    AttachedByHost,
+}
+
+/// What a token is needed for: the request to the token provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// The tenant of the call.
+    pub tenant: Option<String>,
+    /// The audience of the token.
+    pub audience: String,
+    /// Where the token will be sent.
+    pub endpoint: String,
+    /// Microsoft Graph rejected the token that was returned last.
+    pub refresh: bool,
+    /// The claims challenge of the rejection, decoded.
+    pub claims: Option<String>,
+}
+
+/// Why the token provider returns no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// None now.
+    Unavailable(String),
+    /// None until something changes.
+    Denied(String),
+    /// The caller has asked to stop.
+    Cancelled,
+}
+
+impl Authorization {
+    /// Checks what the token provider returned. The error contains nothing of the token.
+    pub fn parse(credential: Credential) -> Result<Authorization, String> {
+        match credential {
+            Credential::Bearer(token) => Token::parse(token).map(Authorization::Bearer),
+            Credential::AttachedByHost => Ok(Authorization::AttachedByHost),
+        }
+    }
+
+    /// Cuts a text from outside to at most `max` bytes, and replaces in it every run of 24 characters of the token.
+    pub fn sanitize(&self, text: &str, max: usize) -> String {
+        let text = cut(text, max);
+        let mut sanitized = String::with_capacity(text.len());
+        let mut rest = text;
+        if let Authorization::Bearer(Token(token)) = self {
+            while let Some((start, end)) = find_run(rest.as_bytes(), token.as_bytes()) {
+                // A token is ASCII: a run begins and ends between characters.
+                sanitized.push_str(rest.get(..start).unwrap_or_default());
+                sanitized.push_str("[token]");
+                rest = rest.get(end..).unwrap_or_default();
+            }
+        }
+        sanitized.push_str(rest);
+        sanitized.truncate(cut(&sanitized, max).len());
+        sanitized
+    }
+}
+
+impl Token {
+    /// Parses a token. The error contains nothing of it.
+    pub fn parse(token: String) -> Result<Token, String> {
+        if token.is_empty() {
+            return Err("the token is empty".to_owned());
+        }
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(format!("the token is longer than {MAX_TOKEN_BYTES} bytes"));
+        }
+        match token.bytes().position(|byte| !byte.is_ascii_graphic()) {
+            Some(position) => {
+                Err(format!("the token contains a byte that is not visible ASCII, at position {position}"))
+            }
+            None => Ok(Token(token)),
+        }
+    }
+
+    /// The value of the `authorization` header (RFC 6750, section 2.1).
+    pub fn header_value(&self) -> Vec<u8> {
+        [b"Bearer ", self.0.as_bytes()].concat()
+    }
+}
+
+/// The first longest run of the token in a text, if it is of 24 bytes or the whole token.
+fn find_run(text: &[u8], token: &[u8]) -> Option<(usize, usize)> {
+    let length = token.len().min(MAX_RUN_BYTES);
+    text.windows(length).enumerate().find_map(|(start, window)| {
+        let tail = text.get(start..).unwrap_or_default();
+        let matching = |part: &[u8]| part.iter().zip(tail).take_while(|(a, b)| a == b).count();
+        let found = token.windows(length).enumerate().filter(|(_, part)| *part == window);
+        let longest = found.map(|(at, _)| matching(token.get(at..).unwrap_or_default())).max()?;
+        Some((start, start.saturating_add(longest)))
+    })
+}
+
+/// The first bytes of a text, at most `max`, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or_default()
+}
+
+/// Hosts limit the headers of a request, wasmtime to 128 KiB with a trap: a token stays well below.
+const MAX_TOKEN_BYTES: usize = 65_536;
+
+/// The contract: no run of 24 characters of a token appears in a text.
+const MAX_RUN_BYTES: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_every_run_of_24_characters_of_the_token() {
+        let token: String = (0..100_u8).map(|n| char::from(b'0' + n % 70)).collect();
+        let authorization = Authorization::Bearer(Token::parse(token.clone()).unwrap());
+        let sanitize = |text: &str| authorization.sanitize(text, 512);
+        assert_eq!(sanitize(&token), "[token]");
+        assert_eq!(sanitize(&format!("é{}é{}", &token[3..27], &token[70..])), "é[token]é[token]");
+        assert_eq!(sanitize(&token[3..26]), token[3..26]);
+        assert_eq!(sanitize(""), "");
+    }
+
+    #[test]
+    fn replaces_a_short_token_as_a_whole() {
+        let authorization = Authorization::Bearer(Token::parse("abc".to_owned()).unwrap());
+        assert_eq!(authorization.sanitize("xabcabc ab", 512), "x[token][token] ab");
+    }
+
+    #[test]
+    fn cuts_a_text_between_characters() {
+        let text = Authorization::AttachedByHost.sanitize(&"é".repeat(300), 511);
+        assert_eq!(text, "é".repeat(255));
+    }
+
+    #[test]
+    fn rejects_a_token_that_a_header_cannot_contain() {
+        for token in ["", "a b", "a\n", "ü", &"x".repeat(65_537)] {
+            assert!(Token::parse(token.to_owned()).is_err());
+        }
+        assert!(Token::parse("x".repeat(65_536)).is_ok());
+    }
+}
