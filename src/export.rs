@@ -1,6 +1,6 @@
 //! The exports of the component, in place of the generated ones: see [`abi`](crate::abi).
 
-#![expect(missing_docs, unsafe_code, reason = "takes the place of generated code")]
+#![expect(unsafe_code, clippy::extra_unused_type_parameters, reason = "takes the place of generated code")]
 
 use std::cell::RefCell;
 
