@@ -1,10 +1,10 @@
-//! Files, in the directories that the runtime was given.
+//! Files in the directories that the runtime grants.
 
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
-use crate::stdio::MOST_BYTES;
+use crate::stdio::MAX_INPUT_BYTES;
 
-/// All of a file.
+/// Reads a whole file.
 pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
     let file = open(path, OpenFlags::empty(), DescriptorFlags::READ)?;
     let mut bytes = Vec::new();
@@ -14,26 +14,26 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
         if end {
             return Ok(bytes);
         }
-        if bytes.len() > MOST_BYTES {
-            return Err(format!("{path}: over {MOST_BYTES} bytes"));
+        if bytes.len() > MAX_INPUT_BYTES {
+            return Err(format!("{path}: expected at most {MAX_INPUT_BYTES} bytes"));
         }
     }
 }
 
-/// A list of ids that is written again as things go on.
+/// A file with a list of ids that is rewritten during the run.
 pub(crate) struct List {
     path: String,
     file: Descriptor,
 }
 
 impl List {
-    /// Opens or creates the file, and leaves what is in it until there is something to write.
+    /// Opens or creates the file. Its content stays until the first `write`.
     pub(crate) fn open(path: String) -> Result<Self, String> {
         let file = open(&path, OpenFlags::CREATE, DescriptorFlags::WRITE)?;
         Ok(List { path, file })
     }
 
-    /// Makes these ids, one a line, all that is in the file.
+    /// Replaces the content of the file by these ids, one a line.
     pub(crate) fn write<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<(), String> {
         let text: String = ids.flat_map(|id| [id, "\n"]).collect();
         self.replace(text.as_bytes()).map_err(|code| failed(&self.path, code))
@@ -53,12 +53,14 @@ fn open(path: &str, how: OpenFlags, access: DescriptorFlags) -> Result<Descripto
     let directories = get_directories();
     let found = directories.iter().filter_map(|(directory, name)| Some((directory, within(name, path)?)));
     let Some((directory, rest)) = found.min_by_key(|(_, rest)| rest.len()) else {
-        return Err(format!("{path}: the runtime gives no directory with it (as wasmtime run --dir . does)"));
+        return Err(format!(
+            "{path}: the runtime grants no directory that contains it; grant one, for example with wasmtime run --dir ."
+        ));
     };
     directory.open_at(PathFlags::SYMLINK_FOLLOW, rest, how, access).map_err(|code| failed(path, code))
 }
 
-/// The path relative to the directory of this name, where it lies in it.
+/// The path relative to the directory with this name, if the directory contains it.
 fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
     let plain = |path: &'a str| path.trim_start_matches("./");
     match directory.trim_end_matches('/') {
@@ -70,7 +72,7 @@ fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
 }
 
 fn failed(path: &str, code: ErrorCode) -> String {
-    // The message goes on with what POSIX calls it.
+    // After a comma, the message continues with the name of the error in POSIX.
     format!("{path}: {}", code.message().split(',').next().unwrap_or_default())
 }
 
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_found_in_the_directory_that_holds_it() {
+    fn a_path_is_relative_to_the_directory_that_contains_it() {
         let cases = [
             (".", "ids.txt", Some("ids.txt")),
             (".", "./a/ids.txt", Some("a/ids.txt")),

@@ -1,52 +1,51 @@
-//! Ids as people keep them: arguments, lists of lines, columns of CSV; each taken once, in the order given.
+//! Ids from arguments, lists and CSV columns: each once, in the order given.
 
 use std::collections::HashSet;
 use std::fmt::Display;
 
 use csv_core::{ReadFieldResult, Reader};
-use entra_risk_account::is_guid;
+use entra_risk_engine::guid;
 
 /// The ids to act on.
 #[derive(Default)]
 pub(crate) struct Ids {
-    /// Each id once, as it was spelled first.
+    /// Each id once, in its first spelling.
     pub(crate) list: Vec<String>,
-    /// How many more were given, of which each was in the list already.
+    /// Number of ids that were already in the list when they were added.
     pub(crate) repeated: usize,
-    seen: HashSet<String>,
+    seen: HashSet<u128>,
 }
 
 impl Ids {
-    /// Adds an id found at `place`, which the error names.
+    /// Adds an id. The error names `place`.
     pub(crate) fn add(&mut self, id: &str, place: impl Display) -> Result<(), String> {
-        if !is_guid(id) {
-            // What stands there may be long, or anything: enough of it to be found again, and nothing that a terminal
-            // would act on.
+        let Some(number) = guid::parse(id) else {
+            // Bounded and escaped: it may be long, and a terminal executes control characters.
             let shown: String = id.chars().take(60).collect();
-            return Err(format!("{place}: {shown:?} is not an id (a GUID with hyphens)"));
-        }
-        if self.seen.insert(id.to_ascii_lowercase()) {
+            return Err(format!("{place}: expected an id (a hyphenated GUID); got '{}'", shown.escape_debug()));
+        };
+        if self.seen.insert(number) {
             self.list.push(id.to_owned());
         } else {
-            self.repeated += 1;
+            self.repeated = self.repeated.saturating_add(1);
         }
         Ok(())
     }
 
-    /// Adds the ids of a list, one a line; `#` starts a comment, blank lines count for nothing.
+    /// Adds the ids of a list, one a line. `#` starts a comment; blank lines are ignored.
     pub(crate) fn add_lines(&mut self, input: &[u8], source: &str) -> Result<(), String> {
         for (number, line) in (1..).zip(decode(input).lines()) {
             let id = line.split('#').next().unwrap_or_default().trim();
             if !id.is_empty() {
                 self.add(id, format_args!("{source}:{number}")).map_err(|error| {
-                    if id.contains([',', ';', '"']) { format!("{error}; for CSV, give --column") } else { error }
+                    if id.contains([',', ';', '"']) { format!("{error}; for CSV, add --column") } else { error }
                 })?;
             }
         }
         Ok(())
     }
 
-    /// Adds the ids of the column with this name in its header, whatever the case. Empty fields count for nothing.
+    /// Adds the ids in the column with this name (in any case) in the header. Empty fields are ignored.
     pub(crate) fn add_csv(&mut self, input: &[u8], column: &str, source: &str) -> Result<(), String> {
         let text = decode(input);
         let mut input = text.as_bytes();
@@ -77,16 +76,16 @@ impl Ids {
             if record_end && let Some(names) = header.take() {
                 wanted = names.iter().position(|name| name.eq_ignore_ascii_case(column));
                 if wanted.is_none() {
-                    return Err(format!("{source}: no column {column:?}; there are {names:?}"));
+                    return Err(format!("{source}: unknown column {column:?}; the header has {names:?}"));
                 }
             }
         }
-        if header.is_some() { Err(format!("{source}: no header")) } else { Ok(()) }
+        if header.is_some() { Err(format!("{source}: expected a header")) } else { Ok(()) }
     }
 }
 
-/// Text as files have it: UTF-8 with or without a byte order mark, or what Windows PowerShell writes, UTF-16. What is
-/// neither turns into characters that no id has.
+/// Decodes UTF-8 with or without a byte order mark, or little-endian UTF-16 with one, which Windows PowerShell writes.
+/// Invalid input becomes replacement characters, which no id contains.
 fn decode(input: &[u8]) -> String {
     match input {
         [0xff, 0xfe, rest @ ..] => {
@@ -118,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn comments_blank_lines_and_windows_endings_count_for_nothing() {
+    fn comments_blank_lines_and_windows_line_ends_are_ignored() {
         let ids = lines(&format!("\u{feff}# users\r\n{A}\r\n\r\n   \n  {B}  # Ann\n#{A}"));
         assert_eq!(ids.map(|ids| ids.list), Ok(vec![A.to_owned(), B.to_owned()]));
     }
 
     #[test]
-    fn what_windows_powershell_writes_is_read() {
+    fn utf_16_of_windows_powershell_is_read() {
         let utf16: Vec<u8> = format!("\u{feff}{A}\r\n{B}\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
         let mut ids = Ids::default();
         assert_eq!(ids.add_lines(&utf16, "ids.txt"), Ok(()));
@@ -132,22 +131,22 @@ mod tests {
     }
 
     #[test]
-    fn an_id_given_again_is_taken_once_as_spelled_first() {
+    fn a_repeated_id_is_kept_once_in_its_first_spelling() {
         let upper = A.to_ascii_uppercase();
         let ids = lines(&format!("{upper}\n{B}\n{A}\n")).unwrap();
         assert_eq!((ids.list, ids.repeated), (vec![upper, B.to_owned()], 1));
     }
 
     #[test]
-    fn what_is_no_id_is_named_with_its_place() {
-        let told = lines(&format!("{A}\n\x1b[31mred\n")).err().unwrap();
-        assert_eq!(told, r#"ids.txt:2: "\u{1b}[31mred" is not an id (a GUID with hyphens)"#);
-        let told = lines("id,name\n").err().unwrap();
-        assert_eq!(told, r#"ids.txt:1: "id,name" is not an id (a GUID with hyphens); for CSV, give --column"#);
+    fn an_invalid_id_is_reported_with_its_place() {
+        let message = lines(&format!("{A}\n\x1b[31mred\n")).err().unwrap();
+        assert_eq!(message, r"ids.txt:2: expected an id (a hyphenated GUID); got '\u{1b}[31mred'");
+        let message = lines("id,name\n").err().unwrap();
+        assert_eq!(message, "ids.txt:1: expected an id (a hyphenated GUID); got 'id,name'; for CSV, add --column");
     }
 
     #[test]
-    fn a_column_is_found_by_name_behind_quotes_and_line_ends() {
+    fn a_column_is_found_by_name_after_quotes_and_line_ends() {
         let long = "x".repeat(1000);
         let text = format!(
             "\u{feff}\"User\",\"Request ID\",note\r\n\"Ann, \"\"A\"\"\",\"{A}\",\"two\nlines\"\r\n{long},{B}\r\nshort\r\n,,\r\n"
@@ -156,9 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_column_is_told_with_those_there_are() {
-        assert_eq!(csv("a,b\n1,2\n", "id"), Err(r#"ids.csv: no column "id"; there are ["a", "b"]"#.to_owned()));
-        assert_eq!(csv("", "id"), Err("ids.csv: no header".to_owned()));
-        assert!(csv("id\nfoo\n", "id").unwrap_err().starts_with("ids.csv:2: \"foo\""));
+    fn a_missing_column_is_reported_with_the_header() {
+        assert_eq!(
+            csv("a,b\n1,2\n", "id"),
+            Err(r#"ids.csv: unknown column "id"; the header has ["a", "b"]"#.to_owned())
+        );
+        assert_eq!(csv("", "id"), Err("ids.csv: expected a header".to_owned()));
+        assert!(
+            csv("id\nfoo\n", "id").unwrap_err().starts_with("ids.csv:2: expected an id (a hyphenated GUID); got 'foo'")
+        );
     }
 }
