@@ -1,26 +1,27 @@
-//! The key that every caller must have.
+//! The key that every caller must send.
 
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::answer::{self, Answer};
+use crate::response::Response;
 
-/// Lets pass who has the key: in `authorization: Bearer <key>` or in `x-api-key: <key>`, with these the values of the
-/// two headers. The time it takes tells nothing of the key but whether its length is that of the one given.
-pub fn check(key: Option<&str>, authorization: &[Vec<u8>], api_key: &[Vec<u8>]) -> Result<(), Answer> {
+/// Checks the key in `authorization: Bearer <key>` or `x-api-key: <key>`, given the values of the two headers. The time
+/// that it takes depends on the lengths of the keys, not on their contents.
+pub(crate) fn check(key: Option<&str>, authorization: &[Vec<u8>], api_key: &[Vec<u8>]) -> Result<(), Response> {
     let Some(key) = key.map(str::as_bytes) else {
-        return Err(answer::refuse(503, "keyNotConfigured", "GATEWAY_KEY is not set: the gateway serves nobody."));
+        let message = "The gateway has no key: its operator must set GATEWAY_KEY.";
+        return Err(Response::error(503, "keyNotConfigured", message));
     };
     let bearer = authorization.iter().filter_map(|value| match value.split_at_checked(7) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(token),
         _ => None,
     });
-    let given = bearer.chain(api_key.iter().map(Vec::as_slice));
-    let found = given.fold(Choice::from(0), |found, given| found | given.ct_eq(key));
+    let candidates = bearer.chain(api_key.iter().map(Vec::as_slice));
+    let found = candidates.fold(Choice::from(0), |found, candidate| found | candidate.ct_eq(key));
     if found.into() {
         Ok(())
     } else {
-        let refusal = answer::refuse(401, "unauthorized", "The gateway's key is missing or wrong.");
-        Err(refusal.with("www-authenticate", "Bearer"))
+        let error = Response::error(401, "unauthorized", "The gateway's key is missing or wrong.");
+        Err(error.with_header("www-authenticate", "Bearer"))
     }
 }
 
@@ -31,11 +32,11 @@ mod tests {
     #[track_caller]
     fn status(key: Option<&str>, authorization: &[&str], api_key: &[&str]) -> Option<u16> {
         let bytes = |values: &[&str]| values.iter().map(|value| value.as_bytes().to_vec()).collect::<Vec<_>>();
-        check(key, &bytes(authorization), &bytes(api_key)).err().map(|answer| answer.status)
+        check(key, &bytes(authorization), &bytes(api_key)).err().map(|error| error.status)
     }
 
     #[test]
-    fn only_who_has_the_key_passes() {
+    fn wrong_key_is_unauthorized() {
         let key = Some("canary-key");
         assert_eq!(status(key, &["Bearer canary-key"], &[]), None);
         assert_eq!(status(key, &["bearer canary-key"], &[]), None);
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_it_serves_nobody() {
+    fn every_request_is_unavailable_until_a_key_is_configured() {
         assert_eq!(status(None, &["Bearer "], &[""]), Some(503));
     }
 }

@@ -1,73 +1,77 @@
-//! What the caller gets: a status, perhaps a header, and JSON. `openapi.yaml` describes all of it.
+//! The response: a status, perhaps a header, and JSON. `openapi.yaml` describes every response.
 
-use entra_risk_account::actions::Error;
-use entra_risk_account::{Account, Action, Fate};
+use entra_risk_report::actions::Error;
+use entra_risk_report::{Action, OutcomeKind, Report};
+use serde_json::json;
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Response {
     /// The HTTP status code.
-    pub status: u16,
-    /// A header besides the usual ones.
-    pub header: Option<(&'static str, String)>,
+    pub(crate) status: u16,
+    /// A header besides those of every response.
+    pub(crate) header: Option<(&'static str, String)>,
     /// The body, JSON.
-    pub body: String,
+    pub(crate) body: String,
 }
 
-impl Answer {
-    /// The same answer with this header.
+impl Response {
+    /// The response to a request that is not valid, in the form of Microsoft Graph's errors.
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Response {
+        let body = json!({ "error": { "code": code, "message": message } });
+        Response { status, header: None, body: body.to_string() }
+    }
+
+    /// The response if a setting is not valid. It contains the name but not the value, which may be a secret.
+    pub(crate) fn misconfigured(setting: &str) -> Response {
+        Response::error(
+            500,
+            "misconfigured",
+            &format!("{setting} is not valid: the gateway's operator must correct it."),
+        )
+    }
+
+    /// The response that reports the outcome of every id.
+    pub(crate) fn report(action: &Action, report: &Report) -> Response {
+        // The ids and every other setting have been checked. The text of the error contains the value.
+        if let Some(Error::InvalidArgument(_)) = report.cause {
+            return Response::misconfigured("GATEWAY_TENANT");
+        }
+        let response = Response { status: status(report), header: None, body: report.json(action) };
+        match &report.cause {
+            Some(Error::Throttled(graph)) if response.status == 503 => match graph.retry_after_ms {
+                Some(wait) => response.with_header("retry-after", wait.div_ceil(1_000).to_string()),
+                None => response,
+            },
+            _ => response,
+        }
+    }
+
+    /// The same response with this header.
     #[must_use]
-    pub fn with(self, name: &'static str, value: impl Into<String>) -> Self {
-        Answer { header: Some((name, value.into())), ..self }
+    pub(crate) fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
+        Response { header: Some((name, value.into())), ..self }
     }
 }
 
-/// The answer to a request that is not in order, shaped as Microsoft Graph's errors are. `code` and `message` are the
-/// gateway's own words.
-pub fn refuse(status: u16, code: &str, message: &str) -> Answer {
-    let [code, message] = [code, message].map(|text| serde_json::to_string(text).unwrap_or_default());
-    Answer { status, header: None, body: format!("{{\"error\":{{\"code\":{code},\"message\":{message}}}}}") }
-}
-
-/// The answer where a setting of the gateway is wrong, named without its value, which may hold a secret.
-pub fn misconfigured(setting: &str) -> Answer {
-    refuse(500, "misconfigured", &format!("The gateway's operator must correct {setting}."))
-}
-
-/// The answer that says what became of every id.
-pub fn account(action: &Action, account: &Account) -> Answer {
-    // The ids have been checked: it can only be an option, and the text holds its value.
-    if let Some(Error::InvalidArgument(_)) = account.cause {
-        return misconfigured("GATEWAY_ENDPOINT or another option");
-    }
-    let answer = Answer { status: status(account), header: None, body: account.json(action) };
-    match account.cause {
-        Some(Error::Throttled(ref graph)) if answer.status == 503 => match graph.retry_after_ms {
-            Some(wait) => answer.with("retry-after", wait.div_ceil(1_000).to_string()),
-            None => answer,
-        },
-        _ => answer,
-    }
-}
-
-/// 200 where every id was accepted and 207 where some were; else what the cause comes to.
-fn status(account: &Account) -> u16 {
-    let Some(cause) = &account.cause else { return 200 };
-    let some = |fate| account.ids(fate).next().is_some();
+/// 200 if every id was accepted, 422 if every id was refused, 207 if only some were accepted or refused. Otherwise the
+/// cause determines the status.
+fn status(report: &Report) -> u16 {
+    let Some(cause) = &report.cause else { return 200 };
+    let [accepted, refused, not_applied, unknown] = OutcomeKind::ALL.map(|kind| report.ids(kind).next().is_some());
     match cause {
-        _ if some(Fate::Accepted) => 207,
-        Error::Rejected(_) if some(Fate::Unknown) || some(Fate::Unsent) => 207,
-        Error::Rejected(_) => 422,
-        Error::NoToken(_) | Error::Throttled(_) => 503,
-        Error::NoAnswer(_) | Error::DeadlinePassed => 504,
+        _ if refused && !accepted && !not_applied && !unknown => 422,
+        _ if accepted || refused => 207,
+        Error::NoToken(_) | Error::Throttled(_) | Error::Cancelled => 503,
+        Error::NoResponse(_) | Error::DeadlineExceeded => 504,
         _ => 502,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_account::ACTIONS;
-    use entra_risk_account::actions::{Batch, Failure, GraphError, Outcome, Receipt};
+    use entra_risk_report::ACTIONS;
+    use entra_risk_report::actions::{Batch, Failure, GraphError, Outcome, Receipt};
 
     use super::*;
 
@@ -83,52 +87,64 @@ mod tests {
         }
     }
 
-    fn receipt() -> Receipt {
-        let ids = vec!["a".to_owned()];
-        Receipt { ids, attempts: 1, request_id: None, client_request_id: String::new(), date: None }
+    fn batch(outcome: Outcome) -> Batch {
+        Batch { ids: vec!["a".to_owned()], attempts: 1, outcome }
+    }
+
+    fn accepted() -> Outcome {
+        Outcome::Accepted(Receipt { request_id: None, client_request_id: String::new(), date: None })
     }
 
     #[track_caller]
-    fn answer(cause: Error, outcomes: &[Outcome]) -> Answer {
-        let batch = |outcome: &Outcome| Batch { ids: vec!["a".to_owned()], attempts: 1, outcome: outcome.clone() };
-        account(&ACTIONS[0], &Account::of(Err(Failure { cause, batches: outcomes.iter().map(batch).collect() })))
+    fn response(cause: Error, outcomes: Vec<Outcome>) -> Response {
+        let batches = outcomes.into_iter().map(batch).collect();
+        Response::report(&ACTIONS[0], &Report::from(Err(Failure { cause, batches })))
     }
 
     #[test]
-    fn the_status_says_what_became_of_the_whole() {
-        assert_eq!(account(&ACTIONS[0], &Account::of(Ok(vec![receipt()]))).status, 200);
-        let rejected = || Error::Rejected(graph(None));
-        let refused = || Outcome::Refused(rejected());
-        let lost = || Error::NoAnswer(String::new());
+    fn the_status_summarizes_the_outcomes() {
+        assert_eq!(Response::report(&ACTIONS[0], &Report::from(Ok(vec![batch(accepted())]))).status, 200);
+        let client_error = || Error::ClientError(graph(None));
+        let refused = || Outcome::Refused(client_error());
+        let no_response = || Error::NoResponse(String::new());
+        let forbidden = || Error::Forbidden(graph(None));
+        let unattempted = || Outcome::NotApplied(Error::NotAttempted);
         let cases = [
-            (rejected(), vec![refused(), Outcome::Accepted(receipt())], 207),
-            (Error::DeadlinePassed, vec![Outcome::Accepted(receipt()), Outcome::Unsent(Error::DeadlinePassed)], 207),
-            (rejected(), vec![refused(), Outcome::Unknown(lost())], 207),
-            (rejected(), vec![refused(), refused()], 422),
-            (lost(), vec![Outcome::Unknown(lost()), refused()], 504),
-            (Error::DeadlinePassed, vec![Outcome::Unsent(Error::DeadlinePassed)], 504),
-            (Error::NoToken(String::new()), vec![Outcome::Unsent(Error::NoToken(String::new()))], 503),
-            (Error::Forbidden(graph(None)), vec![refused(), Outcome::Unsent(Error::Stopped)], 502),
-            (Error::Unreachable(String::new()), vec![Outcome::Unsent(Error::Stopped)], 502),
+            (client_error(), vec![refused(), accepted()], 207),
+            (Error::DeadlineExceeded, vec![accepted(), unattempted()], 207),
+            (client_error(), vec![refused(), Outcome::Unknown(no_response())], 207),
+            (no_response(), vec![Outcome::Unknown(no_response()), refused()], 207),
+            (Error::Throttled(graph(Some(1))), vec![refused(), unattempted()], 207),
+            (client_error(), vec![refused(), refused()], 422),
+            (no_response(), vec![Outcome::Unknown(no_response()), unattempted()], 504),
+            (Error::DeadlineExceeded, vec![unattempted()], 504),
+            (Error::NoToken(String::new()), vec![unattempted()], 503),
+            (Error::Cancelled, vec![unattempted()], 503),
+            (Error::Throttled(graph(None)), vec![Outcome::NotApplied(Error::Throttled(graph(None)))], 503),
+            (Error::Unauthenticated(graph(None)), vec![Outcome::NotApplied(Error::Unauthenticated(graph(None)))], 502),
+            (forbidden(), vec![Outcome::NotApplied(forbidden()), unattempted()], 502),
+            (client_error(), vec![Outcome::NotApplied(client_error())], 502),
+            (Error::ServerError(graph(None)), vec![Outcome::Unknown(Error::ServerError(graph(None)))], 502),
+            (Error::Unreachable(String::new()), vec![unattempted()], 502),
         ];
         for (cause, outcomes, expected) in cases {
-            let told = format!("{cause:?} {outcomes:?}");
-            assert_eq!(answer(cause, &outcomes).status, expected, "{told}");
+            let case = format!("{cause:?} {outcomes:?}");
+            assert_eq!(response(cause, outcomes).status, expected, "{case}");
         }
     }
 
     #[test]
-    fn throttling_is_handed_on_with_its_wait() {
+    fn throttling_is_reported_with_its_retry_after() {
         let throttled = |wait| Error::Throttled(graph(wait));
-        let told = answer(throttled(Some(301_001)), &[Outcome::Refused(throttled(None))]);
-        assert_eq!((told.status, told.header), (503, Some(("retry-after", "302".to_owned()))));
-        assert_eq!(answer(throttled(None), &[]).header, None);
+        let unavailable = response(throttled(Some(301_001)), vec![Outcome::NotApplied(throttled(None))]);
+        assert_eq!((unavailable.status, unavailable.header), (503, Some(("retry-after", "302".to_owned()))));
+        assert_eq!(response(throttled(None), vec![]).header, None);
     }
 
     #[test]
-    fn a_refused_option_is_told_without_its_value() {
-        let told = answer(Error::InvalidArgument("endpoint https://user:canary@a.test".to_owned()), &[]);
-        assert_eq!(told.status, 500);
-        assert!(!told.body.contains("canary"));
+    fn an_invalid_option_is_reported_without_its_value() {
+        let response = response(Error::InvalidArgument("tenant canary".to_owned()), vec![]);
+        assert_eq!(response.status, 500);
+        assert!(response.body.contains("GATEWAY_TENANT") && !response.body.contains("canary"), "{}", response.body);
     }
 }
