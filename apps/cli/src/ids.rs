@@ -22,7 +22,7 @@ impl Ids {
         let Some(number) = guid::parse(id) else {
             // Bounded and escaped: it may be long, and a terminal executes control characters.
             let shown: String = id.chars().take(60).collect();
-            return Err(format!("{place}: expected an id (a hyphenated GUID); got '{}'", shown.escape_debug()));
+            return Err(format!("{place}: expected an id (a hyphenated GUID); got {shown:?}"));
         };
         if self.seen.insert(number) {
             self.list.push(id.to_owned());
@@ -140,9 +140,9 @@ mod tests {
     #[test]
     fn an_invalid_id_is_reported_with_its_place() {
         let message = lines(&format!("{A}\n\x1b[31mred\n")).err().unwrap();
-        assert_eq!(message, r"ids.txt:2: expected an id (a hyphenated GUID); got '\u{1b}[31mred'");
+        assert_eq!(message, r#"ids.txt:2: expected an id (a hyphenated GUID); got "\u{1b}[31mred""#);
         let message = lines("id,name\n").err().unwrap();
-        assert_eq!(message, "ids.txt:1: expected an id (a hyphenated GUID); got 'id,name'; for CSV, add --column");
+        assert_eq!(message, r#"ids.txt:1: expected an id (a hyphenated GUID); got "id,name"; for CSV, add --column"#);
     }
 
     #[test]
@@ -162,7 +162,9 @@ mod tests {
         );
         assert_eq!(csv("", "id"), Err("ids.csv: expected a header".to_owned()));
         assert!(
-            csv("id\nfoo\n", "id").unwrap_err().starts_with("ids.csv:2: expected an id (a hyphenated GUID); got 'foo'")
+            csv("id\nfoo\n", "id")
+                .unwrap_err()
+                .starts_with(r#"ids.csv:2: expected an id (a hyphenated GUID); got "foo""#)
         );
     }
 }

@@ -76,6 +76,7 @@ fn unattempted(ids: &[String], per_request: usize) -> impl Iterator<Item = Batch
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests may fail")]
 mod tests {
     use std::cell::{Cell, RefCell};
 
