@@ -34,7 +34,12 @@ impl WasiHttpView for State {
 impl credentials::Host for State {
     fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
         let token = env::var("GRAPH_TOKEN").ok().filter(|_| !request.refresh).map(Credential::Bearer);
-        token.ok_or_else(|| TokenError::Denied(format!("GRAPH_TOKEN is not set or was rejected: set it to an access token for {}", request.audience)))
+        token.ok_or_else(|| {
+            TokenError::Denied(format!(
+                "GRAPH_TOKEN is not set or was rejected: set it to an access token for {}",
+                request.audience
+            ))
+        })
     }
 }
 
