@@ -35,7 +35,8 @@ pub(crate) fn write(
 /// The claims of the challenge and the capability `cp1`: Microsoft Graph sends a challenge only to clients with it.
 /// Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
 fn claims(challenge: Option<&str>) -> Option<String> {
-    let challenge = challenge.map_or(Some(Value::Null), |challenge| serde_json::from_str(challenge).ok())?;
+    let challenge =
+        challenge.map_or(Some(Value::Null), |challenge| serde_json::from_slice(challenge.as_bytes()).ok())?;
     let mut claims = members(challenge)?;
     let mut of_access = members(claims.remove(ACCESS_TOKEN).unwrap_or_default())?;
     of_access.insert(CAPABILITIES.to_owned(), json!({ "values": ["cp1"] }));

@@ -1,9 +1,9 @@
 //! The gateway of entra-risk: a `wasi:http/incoming-handler` that accepts the requests of the four actions as Microsoft
 //! Graph does, from callers with a key instead of a token, and reports the outcome of every id.
 //!
-//! The steps for a request: [`settings`] from the environment, [`key`], [`route`], [`body`], the plugin, [`response`].
-//! The first step that fails determines the response. Callers without the key learn nothing else, and nothing is sent
-//! to Microsoft Graph for a request that is not valid.
+//! The steps for a request: `settings` from the environment, `key`, `route`, `body`, the plugin, `response`. The first
+//! step that fails determines the response. Callers without the key learn nothing else, and nothing is sent to Microsoft
+//! Graph for a request that is not valid.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 

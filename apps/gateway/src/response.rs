@@ -1,8 +1,9 @@
 //! The response: a status, perhaps a header, and JSON. `openapi.yaml` describes every response.
 
+use std::collections::BTreeMap;
+
 use entra_risk_report::actions::Error;
 use entra_risk_report::{Action, OutcomeKind, Report};
-use serde_json::json;
 
 /// A response.
 #[derive(Debug)]
@@ -18,8 +19,9 @@ pub(crate) struct Response {
 impl Response {
     /// The response to a request that is not valid, in the form of Microsoft Graph's errors.
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Response {
-        let body = json!({ "error": { "code": code, "message": message } });
-        Response { status, header: None, body: body.to_string() }
+        let body = BTreeMap::from([("error", BTreeMap::from([("code", code), ("message", message)]))]);
+        // It cannot fail: the keys are strings.
+        Response { status, header: None, body: serde_json::to_string(&body).unwrap_or_default() }
     }
 
     /// The response if a setting is not valid. It contains the name but not the value, which may be a secret.
