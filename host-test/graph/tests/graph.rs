@@ -1,10 +1,11 @@
-//! The model of Microsoft Graph by itself: what it accepts, what it refuses and in which words, and what it counts.
+//! The model of Microsoft Graph: which requests it accepts, how it refuses others, and what it counts.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_test::exchange::{Fate, Request, Response, Service};
-use host_test::graph::{Arrival, CLAIMS, Fault, Graph, Kind, RetryAfter, Settings};
+use graph_model::{
+    Arrival, Behavior, CLAIMS, Fault, FaultKind, Graph, Request, Response, RetryAfter, Service, Settings,
+};
 use http::StatusCode;
 use uuid::Uuid;
 
@@ -31,10 +32,10 @@ fn users(count: usize) -> String {
 }
 
 #[track_caller]
-fn answer(graph: &Graph, at_ms: u64, request: Request) -> Response {
-    match graph.serve(Duration::from_millis(at_ms), request).fate {
-        Fate::Answered(answer) => answer,
-        fate => panic!("no answer: {fate:?}"),
+fn respond(graph: &Graph, at_ms: u64, request: Request) -> Response {
+    match graph.serve(Duration::from_millis(at_ms), request).behavior {
+        Behavior::Complete(response) => response,
+        behavior => panic!("no response: {behavior:?}"),
     }
 }
 
@@ -43,29 +44,29 @@ fn last(graph: &Graph) -> Arrival {
     graph.arrivals(0).pop().expect("a request")
 }
 
-fn code(answer: &Response) -> String {
-    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+fn code(response: &Response) -> String {
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     body["error"]["code"].as_str().unwrap().into()
 }
 
 #[test]
-fn each_action_is_there_in_both_versions() {
+fn both_versions_have_every_action() {
     let graph = graph();
     let rest = ["auditLogs/signIns/dismiss", "auditLogs/signIns/confirmSafe", "auditLogs/signIns/confirmCompromised"];
     for (nth, version) in ["v1.0", "beta"].iter().enumerate() {
         for (action, rest) in rest.iter().enumerate() {
             let at = 60_000 * (nth + 2 * action) as u64;
             let body = format!(r#"{{"requestIds":["{ID}"]}}"#);
-            assert_eq!(answer(&graph, at, request(&format!("/{version}/{rest}"), &body)).status(), 204);
+            assert_eq!(respond(&graph, at, request(&format!("/{version}/{rest}"), &body)).status(), 204);
             assert_eq!(graph.applied()[&(action, ID.parse().unwrap())], nth + 1);
         }
         let path = format!("/{version}/identityProtection/riskyUsers/dismiss");
-        assert_eq!(answer(&graph, 400_000 + 1_000 * nth as u64, request(&path, &users(60))).status(), 204);
+        assert_eq!(respond(&graph, 400_000 + 1_000 * nth as u64, request(&path, &users(60))).status(), 204);
     }
 }
 
 #[test]
-fn a_request_that_is_not_as_documented_is_refused_and_not_applied() {
+fn an_undocumented_request_is_refused_and_not_applied() {
     let good = users(1);
     let with = |change: fn(&mut Request)| {
         let mut request = request(USERS, &good);
@@ -95,26 +96,26 @@ fn a_request_that_is_not_as_documented_is_refused_and_not_applied() {
         (body(&format!(r#"{{"userIds":["{ID}"],"comment":""}}"#)), 400, "BadRequest"),
         (body(&users(61)), 400, "BadRequest"),
     ];
-    for (nth, (request, status, expected)) in table.into_iter().enumerate() {
+    for (index, (request, status, expected)) in table.into_iter().enumerate() {
         let graph = graph();
-        let answer = answer(&graph, 0, request);
-        assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (status, expected), "row {nth}");
-        assert!(graph.applied().is_empty(), "row {nth}");
+        let response = respond(&graph, 0, request);
+        assert_eq!((response.status().as_u16(), code(&response).as_str()), (status, expected), "row {index}");
+        assert!(graph.applied().is_empty(), "row {index}");
     }
 }
 
 #[test]
-fn an_id_that_the_tenant_does_not_have_refuses_the_whole_request() {
+fn an_absent_id_refuses_the_whole_request() {
     let absent = [Uuid::from_u128(1)].into();
     let graph = Graph::new(Settings { absent, ..Settings::default() });
-    let answer = answer(&graph, 0, request(USERS, &users(2)));
-    assert_eq!((answer.status(), code(&answer).as_str()), (StatusCode::NOT_FOUND, "Request_ResourceNotFound"));
+    let response = respond(&graph, 0, request(USERS, &users(2)));
+    assert_eq!((response.status(), code(&response).as_str()), (StatusCode::NOT_FOUND, "Request_ResourceNotFound"));
     assert!(graph.applied().is_empty());
 }
 
 #[test]
-fn an_answer_is_spelled_as_microsoft_graph_spells_it() {
-    let refused = answer(&graph(), 0, request(USERS, ""));
+fn a_response_has_the_format_of_microsoft_graph() {
+    let refused = respond(&graph(), 0, request(USERS, ""));
     let header = |name: &str| refused.headers()[name].to_str().unwrap().to_owned();
     let body: serde_json::Value = serde_json::from_slice(refused.body()).unwrap();
     let inner = &body["error"]["innerError"];
@@ -129,48 +130,48 @@ fn an_answer_is_spelled_as_microsoft_graph_spells_it() {
 }
 
 #[test]
-fn one_request_a_second_for_users_and_a_refused_one_counts() {
+fn users_limit_is_one_request_per_second_and_counts_refused_requests() {
     let graph = graph();
-    let status = |at| answer(&graph, at, request(USERS, &users(1))).status().as_u16();
+    let status = |at| respond(&graph, at, request(USERS, &users(1))).status().as_u16();
     assert_eq!([0, 999, 1_500, 2_499, 3_499, 4_499].map(status), [204, 429, 429, 429, 204, 204]);
-    let refused = answer(&graph, 5_000, request(USERS, &users(1)));
+    let refused = respond(&graph, 5_000, request(USERS, &users(1)));
     assert_eq!((code(&refused).as_str(), refused.headers().get("retry-after")), ("TooManyRequests", None));
 }
 
 #[test]
-fn five_requests_in_ten_seconds_for_sign_ins_and_the_refusal_says_when() {
+fn sign_ins_limit_is_five_requests_per_ten_seconds_with_retry_after() {
     let graph = graph();
-    let ask = |at| answer(&graph, at, request(SIGN_INS, &format!(r#"{{"requestIds":["{ID}"]}}"#)));
+    let send = |at| respond(&graph, at, request(SIGN_INS, &format!(r#"{{"requestIds":["{ID}"]}}"#)));
     for at in [0, 1_000, 2_000, 3_000, 4_000] {
-        assert_eq!(ask(at).status(), 204);
+        assert_eq!(send(at).status(), 204);
     }
-    let refused = ask(4_500);
-    // The sixth counts: room is made when the second leaves.
+    let refused = send(4_500);
+    // The sixth counts: a request is accepted once the second leaves the window.
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"7".parse().unwrap()));
-    assert_eq!(ask(11_500).status(), 204);
-    assert_eq!(answer(&graph, 4_500, request(USERS, &users(1))).status(), 204, "users have a limit of their own");
+    assert_eq!(send(11_500).status(), 204);
+    assert_eq!(respond(&graph, 4_500, request(USERS, &users(1))).status(), 204, "users have their own limit");
 }
 
 #[test]
-fn a_revoked_token_stays_refused_and_another_is_good() {
-    for (kind, claims) in [(Kind::Expired, false), (Kind::Challenged, true)] {
+fn a_revoked_token_stays_invalid_and_a_new_one_is_valid() {
+    for (kind, claims) in [(FaultKind::Expired, false), (FaultKind::Challenged, true)] {
         let graph = graph();
         graph.plan([Some(Fault::of(kind))]);
         for at in [0, 1_000] {
-            let refused = answer(&graph, at, request(USERS, &users(1)));
+            let refused = respond(&graph, at, request(USERS, &users(1)));
             let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
             assert_eq!((refused.status().as_u16(), challenge.contains("insufficient_claims")), (401, claims));
         }
         let mut fresh = request(USERS, &users(1));
         fresh.headers_mut().insert("authorization", "Bearer good-2".parse().unwrap());
-        assert_eq!(answer(&graph, 2_000, fresh).status(), 204);
+        assert_eq!(respond(&graph, 2_000, fresh).status(), 204);
     }
     assert!(serde_json::from_str::<serde_json::Value>(CLAIMS).is_ok());
 }
 
 #[test]
-fn a_fault_happens_as_asked_for_and_is_on_the_account() {
-    for (kind, applied) in [(Kind::ServerError, true), (Kind::Reset, false), (Kind::Silence, true)] {
+fn a_planned_fault_is_applied_and_recorded() {
+    for (kind, applied) in [(FaultKind::ServerError, true), (FaultKind::Reset, false), (FaultKind::Silence, true)] {
         let graph = graph();
         let fault = Fault { applied, ..Fault::of(kind).retry_after(RetryAfter::Seconds(7)) };
         graph.plan([Some(fault.clone())]);
@@ -180,11 +181,11 @@ fn a_fault_happens_as_asked_for_and_is_on_the_account() {
 }
 
 #[test]
-fn what_never_arrives_does_not_count_against_the_limit() {
+fn a_request_that_never_arrives_does_not_count_against_the_limit() {
     let graph = graph();
-    graph.plan([Some(Fault::of(Kind::NoConnection))]);
-    assert!(matches!(graph.serve(Duration::ZERO, request(USERS, &users(1))).fate, Fate::Failed(_)));
-    assert_eq!(answer(&graph, 1, request(USERS, &users(1))).status(), 204);
+    graph.plan([Some(Fault::of(FaultKind::NoConnection))]);
+    assert!(matches!(graph.serve(Duration::ZERO, request(USERS, &users(1))).behavior, Behavior::Failed(_)));
+    assert_eq!(respond(&graph, 1, request(USERS, &users(1))).status(), 204);
 }
 
 #[test]
@@ -199,5 +200,5 @@ fn the_same_seed_draws_the_same_faults() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
     let kinds: std::collections::BTreeSet<_> = (0..20).flat_map(run).flatten().map(|fault| fault.kind).collect();
-    assert_eq!(kinds.len(), 20, "each kind is met: {kinds:?}");
+    assert_eq!(kinds.len(), 20, "not every kind was drawn: {kinds:?}");
 }

@@ -1,4 +1,4 @@
-//! `graph` serves the faithful Microsoft Graph on the loopback interface, to any client.
+//! `graph-model` serves the model of Microsoft Graph on the loopback interface, for any client.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -6,61 +6,60 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::Parser;
-use host_test::exchange::{Reply, Request, Service};
-use host_test::graph::{Graph, Limit, Settings};
-use host_test::server::Server;
+use graph_model::{Graph, Limit, Reply, Request, Server, Service, Settings};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Serves a faithful Microsoft Graph on the loopback interface: the four actions on risk, with their limits, and with
-/// faults on demand. Prints its address, and a line for each request; stops by a signal.
+/// Serves a model of Microsoft Graph on the loopback interface: the four actions on risk with their service limits, and
+/// faults on demand. Prints its address and a line for each request. Runs until a signal stops it.
 #[derive(Parser)]
 struct Arguments {
-    /// The port; 0 takes one that is free.
+    /// The port; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// The beginning of each token that is good; without it any token is.
+    /// Accept only tokens that begin with this [default: any token].
     #[arg(long, default_value = "", hide_default_value = true)]
     token: String,
-    /// Milliseconds to the answer.
+    /// Milliseconds until the response.
     #[arg(long, default_value_t = 200)]
     latency_ms: u64,
-    /// Milliseconds to the slowest answer, where answers differ.
+    /// Milliseconds until the slowest response [default: --latency-ms].
     #[arg(long)]
     slowest_ms: Option<u64>,
-    /// The share of requests that something happens to, 0 to 1.
+    /// The share of requests that suffer a fault, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     faults: f64,
-    /// Faults are drawn from this.
+    /// The seed from which faults are drawn.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Requests in a second for users, and in 10 seconds for sign-ins, in place of the documented limits.
+    /// Requests per second for users, and per 10 seconds for sign-ins, instead of the documented limits.
     #[arg(long)]
     limit: Option<usize>,
-    /// Stops by itself after so many seconds.
+    /// Stop after this many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     time: Option<u64>,
-    /// An id that the tenant does not have: a request with it is refused. May be given again.
+    /// An id that the tenant does not have: a request with it is refused. May be repeated.
     #[arg(long, value_name = "ID")]
     absent: Vec<Uuid>,
-    /// A command to run meanwhile, with the service's address in GRAPH_ENDPOINT: its exit code is that of this one.
+    /// A command to run with the service's address in GRAPH_ENDPOINT; the server stops and exits with the command's
+    /// exit code.
     #[arg(trailing_var_arg = true, conflicts_with = "time")]
     command: Vec<OsString>,
 }
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "not a number from 0 to 1".into())
+    share.ok_or_else(|| "expected a number from 0 to 1".into())
 }
 
-/// Tells of each request.
-struct Telling(Graph);
+/// Prints a line for each request.
+struct Logging(Graph);
 
-impl Service for Telling {
+impl Service for Logging {
     fn serve(&self, now: Duration, request: Request) -> Reply {
-        let what = format!("{} {}", request.method(), request.uri().path());
-        let (reply, arrival) = self.0.tell(now, request);
-        println!("{arrival} {what}");
+        let target = format!("{} {}", request.method(), request.uri().path());
+        let (reply, arrival) = self.0.serve_recorded(now, request);
+        println!("{arrival} {target}");
         reply
     }
 }
@@ -81,7 +80,7 @@ async fn main() -> std::io::Result<ExitCode> {
         absent: arguments.absent.into_iter().collect(),
         epoch: SystemTime::now(),
     });
-    let server = Server::start(Arc::new(Telling(graph)), arguments.port).await?;
+    let server = Server::start(Arc::new(Logging(graph)), arguments.port).await?;
     if let [program, own @ ..] = arguments.command.as_slice() {
         let mut command = Command::new(program);
         command.args(own).env("GRAPH_ENDPOINT", server.endpoint());

@@ -1,4 +1,4 @@
-//! The component, compiled once, and the linker that grants what its world names and nothing else.
+//! The plugin as a compiled component, and the linker that grants the imports of its world and nothing else.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -15,58 +15,58 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use crate::bindings::{PluginPre, credentials};
 use crate::host::Host;
 
-/// Where `build.rs` put the component.
-pub const COMPONENT: &str = env!("ENTRA_RISK_WASM");
+/// The file of the plugin, the same bytes as `target/dist/entra-risk.wasm`.
+pub const FILE: &str = env!("PLUGIN_WASM");
 
-/// A wasmtime engine and the component in it, ready to be instantiated.
+/// The plugin compiled by a wasmtime engine, ready to be instantiated.
 #[derive(Clone)]
-pub struct Engine {
-    pub(crate) plugin: PluginPre<Host>,
+pub struct PluginComponent {
+    pub(crate) pre: PluginPre<Host>,
 }
 
-impl Engine {
-    /// The engine of this process, with memory allocated on demand.
+impl PluginComponent {
+    /// The plugin of this process, with memory allocated on demand.
     ///
     /// # Panics
-    /// Where the component that was just built cannot be loaded.
-    pub fn shared() -> &'static Engine {
-        static ENGINE: OnceLock<Engine> = OnceLock::new();
-        ENGINE.get_or_init(|| {
-            Engine::load(Path::new(COMPONENT), &Config::new()).unwrap_or_else(|error| panic!("{COMPONENT}: {error:?}"))
+    /// If the plugin cannot be loaded.
+    pub fn shared() -> &'static PluginComponent {
+        static SHARED: OnceLock<PluginComponent> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            Self::load(Path::new(FILE), &Config::new()).unwrap_or_else(|error| panic!("{FILE}: {error:?}"))
         })
     }
 
-    /// An engine whose instances come from a pool of at most `instances`, for hosts that make many of them.
-    pub fn pooled(instances: u32) -> wasmtime::Result<Engine> {
+    /// The plugin with a pool of at most `instances` instances, for hosts that create many of them.
+    pub fn pooled(instances: u32) -> wasmtime::Result<PluginComponent> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(instances).total_core_instances(instances.saturating_mul(4));
         pool.total_memories(instances).total_tables(instances.saturating_mul(4)).total_stacks(instances);
         let mut config = Config::new();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        Engine::load(Path::new(COMPONENT), &config)
+        Self::load(Path::new(FILE), &config)
     }
 
-    /// Compiles the component in a file. Fails where it asks for more than is granted, or is no plugin.
-    pub fn load(file: &Path, config: &Config) -> wasmtime::Result<Engine> {
+    /// Compiles the plugin in a file. Fails if it imports more than is granted, or if it is not a plugin.
+    pub fn load(file: &Path, config: &Config) -> wasmtime::Result<PluginComponent> {
         let engine = wasmtime::Engine::new(config)?;
         let component = Component::from_file(&engine, file)?;
-        Ok(Engine { plugin: PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)? })
+        Ok(PluginComponent { pre: PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)? })
     }
 
     /// The component.
     pub fn component(&self) -> &Component {
-        self.plugin.instance_pre().component()
+        self.pre.instance_pre().component()
     }
 }
 
-/// Stands for the table of resources, which is all that wasi:io needs.
+/// Selects the table of resources, because wasi:io needs nothing else.
 struct HasIo;
 
 impl HasData for HasIo {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// What the plugin's world names, interface by interface, and no other.
+/// Grants the interfaces that the plugin's world imports, and no other.
 pub fn grant(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;

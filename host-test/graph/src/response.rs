@@ -1,4 +1,4 @@
-//! Answers as Microsoft Graph spells them, and as things between do.
+//! Responses as Microsoft Graph and the proxies before it spell them.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,22 +8,22 @@ use http::{HeaderName, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::exchange::Response;
+use crate::Response;
 
-/// What an answer repeats of the exchange it belongs to.
+/// What a response repeats of the exchange it belongs to.
 #[derive(Debug, Clone)]
-pub(super) struct Letterhead {
+pub(crate) struct ResponseContext {
     /// Microsoft Graph's own id of the request.
-    pub(super) request_id: Uuid,
-    /// What the client called it; Microsoft Graph repeats its own id where the client gave none.
-    pub(super) client_request_id: String,
-    /// When it answers.
-    pub(super) date: SystemTime,
+    pub(crate) request_id: Uuid,
+    /// The client's id of the request, or `request_id` if the client sent none.
+    pub(crate) client_request_id: String,
+    /// The date of the response.
+    pub(crate) date: SystemTime,
 }
 
-impl Letterhead {
-    /// An answer with the headers that each one of Microsoft Graph has.
-    pub(super) fn answer(&self, status: StatusCode, body: impl Into<Bytes>) -> Response {
+impl ResponseContext {
+    /// A response with the headers that every response of Microsoft Graph has.
+    pub(crate) fn response(&self, status: StatusCode, body: impl Into<Bytes>) -> Response {
         let mut response = Response::new(body.into());
         *response.status_mut() = status;
         set(&mut response, HeaderName::from_static("request-id"), &self.request_id.to_string());
@@ -33,27 +33,27 @@ impl Letterhead {
     }
 
     /// An error, in JSON.
-    pub(super) fn error(&self, status: StatusCode, code: &str, message: &str) -> Response {
+    pub(crate) fn error(&self, status: StatusCode, code: &str, message: &str) -> Response {
         let request_id = self.request_id.to_string();
         let date = iso8601(self.date);
         let inner = json!({ "date": date, "request-id": request_id, "client-request-id": self.client_request_id });
         let body = json!({ "error": { "code": code, "message": message, "innerError": inner } }).to_string();
-        let mut response = self.answer(status, body);
+        let mut response = self.response(status, body);
         set(&mut response, CONTENT_TYPE, "application/json");
         response
     }
 
     /// `429` with or without a `Retry-After` in whole seconds.
-    pub(super) fn throttled(&self, wait: Option<Duration>) -> Response {
+    pub(crate) fn throttled(&self, wait: Option<Duration>) -> Response {
         let response = self.error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Too many requests.");
         match wait {
-            Some(wait) => retry_after(response, &wait.as_secs_f64().ceil().to_string()),
+            Some(wait) => with_retry_after(response, &wait.as_secs_f64().ceil().to_string()),
             None => response,
         }
     }
 
-    /// `401` for a token that is missing, not known or not valid any more.
-    pub(super) fn unauthenticated(&self, message: &str) -> Response {
+    /// `401` for a token that is missing, unknown or no longer valid.
+    pub(crate) fn unauthenticated(&self, message: &str) -> Response {
         let mut response = self.error(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
         let authority = "https://login.microsoftonline.com/common/oauth2/authorize";
         let challenge = format!(
@@ -64,7 +64,7 @@ impl Letterhead {
     }
 
     /// `401` of continuous access evaluation: the token was revoked, a new one must satisfy [`CLAIMS`].
-    pub(super) fn challenge(&self) -> Response {
+    pub(crate) fn challenge(&self) -> Response {
         let message = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: \
                        TokenIssuedBeforeRevocationTimestamp";
         let mut response = self.unauthenticated(message);
@@ -74,8 +74,8 @@ impl Letterhead {
         response
     }
 
-    /// A proxy's page: that to sign in with, or that to be sorry with.
-    pub(super) fn page(&self, status: StatusCode) -> Response {
+    /// A page of a proxy or gateway: to sign in, or to report an error.
+    pub(crate) fn page(&self, status: StatusCode) -> Response {
         let mut response = Response::new(Bytes::from_static(b"<!DOCTYPE html><title>Guest network</title>"));
         *response.status_mut() = status;
         set(&mut response, CONTENT_TYPE, "text/html; charset=utf-8");
@@ -84,18 +84,18 @@ impl Letterhead {
     }
 }
 
-/// The claims of the challenge, as the token endpoint wants them.
+/// The claims of the challenge, as they are to be sent to the token endpoint.
 pub const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
 const CLAIMS_BASE64: &str = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNjA0MTA2NjUxIn19fQ==";
 
-/// The same answer with a `Retry-After`.
-pub(super) fn retry_after(mut response: Response, value: &str) -> Response {
+/// The same response with a `Retry-After`.
+pub(crate) fn with_retry_after(mut response: Response, value: &str) -> Response {
     set(&mut response, RETRY_AFTER, value);
     response
 }
 
-/// A proxy's way to its sign-in page.
-pub(super) fn redirect() -> Response {
+/// A proxy's redirect to its sign-in page.
+pub(crate) fn redirect() -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::FOUND;
     set(&mut response, LOCATION, "https://proxy.example/sign-in");
@@ -103,7 +103,7 @@ pub(super) fn redirect() -> Response {
 }
 
 fn set(response: &mut Response, name: HeaderName, value: &str) {
-    // Bytes, as what a client sends and a fault asks for need not be ASCII.
+    // From bytes, because the ids that clients send and the values of faults need not be ASCII.
     if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
         response.headers_mut().insert(name, value);
     }

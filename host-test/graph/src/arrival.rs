@@ -1,41 +1,41 @@
-//! The account of one request: when it came, what it asked for, and what became of it.
+//! The record of one request: when it arrived, what it requested, and what happened to it.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::Fault;
+use crate::Fault;
 
-/// One request, and what came of it.
+/// One request and its result.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// When it arrived, since the service's start.
     pub at: Duration,
-    /// The action it asks for, by its place among the four.
+    /// The action it requests, by its index among the four.
     pub action: Option<usize>,
     /// Its `client-request-id`.
     pub client_request_id: String,
-    /// Its ids as spelled, where they could be read.
+    /// Its ids as spelled; empty if they could not be read.
     pub ids: Vec<String>,
-    /// Whether the action was carried out.
+    /// Whether the action was applied.
     pub applied: bool,
-    /// What went wrong, beyond what Microsoft Graph itself refuses.
+    /// The fault, other than a refusal of Microsoft Graph itself.
     pub fault: Option<Fault>,
-    /// The status of the answer, where there is one.
+    /// The status of the response, if there was one.
     pub status: Option<StatusCode>,
-    /// The wait that the answer asks for.
+    /// The wait that the response demands.
     pub retry_after: Option<Duration>,
-    /// When the status of the answer, or the error, was there to see; `None` where the client waits in vain.
+    /// When the client could see the status of the response, or the error; `None` for silence.
     pub settled: Option<Duration>,
-    /// The rest of the answer never comes.
+    /// The rest of the response never arrives.
     pub stalls: bool,
 }
 
-/// One line, for people.
+/// One line of a trace.
 impl fmt::Display for Arrival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Enough to tell batches apart.
+        // Eight digits are enough to distinguish batches.
         let first = self.ids.first().and_then(|id| id.get(..8)).unwrap_or("none");
         write!(f, "{:10.3}   {} ids {first}", self.at.as_secs_f64(), self.ids.len())?;
         if let Some(fault) = &self.fault {

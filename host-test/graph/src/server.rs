@@ -1,4 +1,4 @@
-//! A service behind a real HTTP server on the loopback interface.
+//! An HTTP server on the loopback interface for any service.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,16 +9,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
-use wasmtime_wasi_http::io::TokioIo;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::exchange::{Request, Service};
-use crate::playback::{Body, play};
+use crate::{FaultBody, Request, Service, TransportError, play};
 
-/// A server that stops, with every connection it has, when dropped.
+/// A running server. Dropping it closes the listener and every connection.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -26,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on a port of the loopback interface, 0 for any that is free, on the current tokio runtime.
+    /// Serves on a port of the loopback interface, 0 for any free one, on the current tokio runtime.
     pub async fn start(service: Arc<dyn Service>, port: u16) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
@@ -35,16 +33,16 @@ impl Server {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let service = Arc::clone(&service);
-                let answer = service_fn(move |request| answer(Arc::clone(&service), start, request));
-                // An error of a connection is a fate that was asked for, or the client's own doing.
-                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+                let respond = service_fn(move |request| respond(Arc::clone(&service), start, request));
+                // A connection fails because the service demanded it, or because of the client.
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), respond));
                 while connections.try_join_next().is_some() {}
             }
         });
         Ok(Server { address, accepting })
     }
 
-    /// The address, as it is written in the `endpoint` of the plugin's options.
+    /// The address in the form of `endpoint` of the plugin's options.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -56,21 +54,21 @@ impl Drop for Server {
     }
 }
 
-/// An error makes hyper close the connection without an answer.
-async fn answer(
+/// An error makes hyper close the connection without a response.
+async fn respond(
     service: Arc<dyn Service>,
     start: Instant,
     request: http::Request<Incoming>,
-) -> Result<http::Response<Body>, ErrorCode> {
+) -> Result<http::Response<FaultBody>, TransportError> {
     let (mut parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| ErrorCode::HttpRequestBodySize(None))?;
+    let body = body.collect().await.map_err(|_| TransportError::HttpProtocolError)?;
     parts.uri = absolute(&parts).unwrap_or(parts.uri);
     let reply = service.serve(start.elapsed(), Request::from_parts(parts, body.to_bytes()));
     drop(service);
     play(reply).await
 }
 
-/// The whole URI of a request, of which the authority comes in the `host` header.
+/// The absolute URI of a request, with the authority from its `host` header.
 fn absolute(parts: &http::request::Parts) -> Option<Uri> {
     let host = parts.headers.get(http::header::HOST)?.as_bytes();
     Uri::builder().scheme("http").authority(host).path_and_query(parts.uri.path_and_query()?.clone()).build().ok()
