@@ -1,12 +1,12 @@
-//! The built artifact: what it asks for and offers, its size and its memory.
+//! The plugin as users get it: its imports, exports, size and memory.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use host_test::bindings::actions::Options;
-use host_test::engine::{COMPONENT, Engine, grant};
+use host_test::component::{FILE, PluginComponent, grant};
 use host_test::examples::EXAMPLES;
-use host_test::host::{Host, Way};
+use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::{Script, accepted};
 use uuid::Uuid;
@@ -16,8 +16,8 @@ use wasmtime::component::types::ComponentItem;
 const KIB: usize = 1024;
 
 #[test]
-fn it_imports_what_its_world_names_and_nothing_else() {
-    let component = Engine::shared().component();
+fn imports_are_those_of_the_world() {
+    let component = PluginComponent::shared().component();
     let ty = component.component_type();
     let imports: BTreeSet<&str> = ty.imports(component.engine()).map(|(name, _)| name).collect();
     let granted = BTreeSet::from([
@@ -34,8 +34,8 @@ fn it_imports_what_its_world_names_and_nothing_else() {
 }
 
 #[test]
-fn every_exported_function_is_called_by_the_tests() {
-    let component = Engine::shared().component();
+fn exports_are_the_four_actions() {
+    let component = PluginComponent::shared().component();
     let ty = component.component_type();
     let exports: Vec<_> = ty.exports(component.engine()).collect();
     let [("entra:risk/actions@0.1.0", actions)] = exports.as_slice() else { panic!("exports: {exports:?}") };
@@ -50,9 +50,9 @@ fn every_exported_function_is_called_by_the_tests() {
 }
 
 #[test]
-fn a_component_that_asks_for_more_is_refused() {
-    // The same component, but for an import of which the name is as long.
-    let mut bytes = fs::read(COMPONENT).expect("the component");
+fn a_component_with_another_import_is_rejected() {
+    // The same component with one import renamed; both names have the same length.
+    let mut bytes = fs::read(FILE).expect("the plugin");
     let (clock, more) = (b"wasi:clocks/monotonic-clock@", b"wasi:sockets/ip-name-lookup@");
     let mut found = 0;
     for at in 0..bytes.len() - clock.len() {
@@ -62,28 +62,28 @@ fn a_component_that_asks_for_more_is_refused() {
         }
     }
     assert!(found > 0);
-    let engine = Engine::shared().component().engine();
+    let engine = PluginComponent::shared().component().engine();
     let component = Component::new(engine, &bytes).expect("a valid component");
-    let refusal = grant(engine).and_then(|linker| linker.instantiate_pre(&component)).err().expect("refused");
+    let refusal = grant(engine).and_then(|linker| linker.instantiate_pre(&component)).err().expect("rejected");
     assert!(format!("{refusal:?}").contains("wasi:sockets/ip-name-lookup"), "{refusal:?}");
 }
 
 #[test]
-fn it_is_at_most_128_kib() {
-    let size = fs::metadata(COMPONENT).expect("the component").len() as usize;
+fn size_is_at_most_128_kib() {
+    let size = fs::metadata(FILE).expect("the plugin").len() as usize;
     println!("{size} bytes");
     assert!(size <= 128 * KIB, "{size} bytes");
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_starts_with_at_most_192_kib_of_memory() {
+async fn initial_memory_is_at_most_192_kib() {
     let memory = Plugin::before(Script::new([])).await.memory();
     println!("{} KiB", memory / KIB);
     assert!(memory <= 192 * KIB, "{memory} bytes");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_thousand_ids_take_at_most_16_mib_of_memory() {
+async fn memory_for_a_hundred_thousand_ids_is_at_most_16_mib() {
     let ids: Vec<String> = (1..=100_000).map(|id| Uuid::from_u128(id).to_string()).collect();
     for (action, ids_per_request) in [(Action::DismissRiskyUsers, 60), (Action::DismissSignIns, 10_000)] {
         let requests = ids.len().div_ceil(ids_per_request as usize);
@@ -97,11 +97,11 @@ async fn a_hundred_thousand_ids_take_at_most_16_mib_of_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_runs_in_a_pool_of_instances() {
-    let engine = Engine::pooled(4).expect("a pool");
+async fn runs_in_a_pool_of_instances() {
+    let component = PluginComponent::pooled(4).expect("a pool");
     for _ in 0..8 {
-        let host = Host::new(Way::Stub(Script::at_once([accepted()])), canary(), 0);
-        let mut plugin = Plugin::new(&engine, host).await.expect("an instance");
+        let host = Host::new(Outbound::InProcess(Script::at_once([accepted()])), canary(), 0);
+        let mut plugin = Plugin::new(&component, host).await.expect("an instance");
         let ids = EXAMPLES[0].ids.map(str::to_owned);
         assert!(plugin.call(Action::DismissSignIns, &ids, None).await.expect("no trap").is_ok());
     }

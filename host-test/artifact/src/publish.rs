@@ -14,9 +14,9 @@ use crate::{names, workspace};
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// Its name.
-    pub name: &'a str,
+    pub name: &'static str,
     /// What it does, in a few words.
-    pub description: &'a str,
+    pub description: &'static str,
     /// Its documentation. `None` for components that are plugged into others, because tools refuse a component in which
     /// more than one part contains documentation.
     pub docs: Option<&'a str>,

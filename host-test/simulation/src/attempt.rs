@@ -1,77 +1,79 @@
-//! One attempt as the plugin must have seen it, worked out from the service's account alone.
+//! One attempt as the plugin must have seen it, derived only from the service's record.
 
 use std::time::Duration;
 
+use graph_model::{Arrival, FaultKind};
 use http::StatusCode;
 
-use crate::graph::{Arrival, Kind};
-use crate::simulation::Account;
+use crate::CallRecord;
 
-/// What the plugin can know of its ids after an attempt.
+
+/// What the plugin can know about its ids after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Accepted,
     Refused,
     /// It may have been applied.
-    Open,
+    MaybeApplied,
     /// Nothing was sent.
     Unsent,
 }
 
-/// An attempt, and when it was over.
+/// An attempt and its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) arrival: &'a Arrival,
-    /// Which one of its batch, from 1.
+    /// Its number within its batch, from 1.
     pub(super) number: u32,
-    pub(super) over: Duration,
-    /// The answer, or the error, came before the plugin gave up. `None` where both fall on one millisecond: either
-    /// may come first.
+    /// When it ended for the plugin.
+    pub(super) ended: Duration,
+    /// Whether the response, or the error, arrived before the timeout. `None` if both fall on one millisecond, because
+    /// either may come first.
     pub(super) seen: Option<bool>,
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(account: &Account, arrival: &'a Arrival, number: u32) -> Self {
-        let patience = Duration::from_millis(account.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
-        let gives_up = account.deadline().map_or(arrival.at + patience, |deadline| deadline.min(arrival.at + patience));
-        let seen = (arrival.settled != Some(gives_up)).then_some(arrival.settled.is_some_and(|at| at < gives_up));
-        // The rest of an answer is waited for, though its status decides.
-        let over = arrival.settled.filter(|_| !arrival.stalls).map_or(gives_up, |settled| settled.min(gives_up));
-        Attempt { arrival, number, over, seen }
+    pub(super) fn new(call: &CallRecord, arrival: &'a Arrival, number: u32) -> Self {
+        let timeout = Duration::from_millis(call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
+        let timed_out = call.deadline().map_or(arrival.at + timeout, |deadline| deadline.min(arrival.at + timeout));
+        let seen = (arrival.settled != Some(timed_out)).then_some(arrival.settled.is_some_and(|at| at < timed_out));
+        // The plugin waits for the rest of a response even though the status decides.
+        let ended = arrival.settled.filter(|_| !arrival.stalls).map_or(timed_out, |settled| settled.min(timed_out));
+        Attempt { arrival, number, ended, seen }
     }
 
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<FaultKind> {
         self.arrival.fault.as_ref().map(|fault| fault.kind)
     }
 
-    /// The status, if it was seen.
+    /// The status, if the plugin saw it.
     pub(super) fn status(&self) -> Option<StatusCode> {
         self.arrival.status.filter(|_| self.seen == Some(true))
     }
 
-    /// What it says of the ids; `None` where that cannot be told from outside.
+    /// What it implies for the ids; `None` if that cannot be determined from outside.
     pub(super) fn verdict(&self) -> Option<Verdict> {
         if !self.seen? {
-            return Some(Verdict::Open);
+            return Some(Verdict::MaybeApplied);
         }
         Some(match (self.arrival.status, self.kind()) {
             (Some(StatusCode::NO_CONTENT), _) => Verdict::Accepted,
             (Some(status), _) if status.is_client_error() || status.is_redirection() => Verdict::Refused,
-            (None, Some(Kind::NoConnection | Kind::NoName | Kind::Tls | Kind::Denied)) => Verdict::Unsent,
-            _ => Verdict::Open,
+            (None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Denied)) => Verdict::Unsent,
+            _ => Verdict::MaybeApplied,
         })
     }
 
-    /// Whether it may be followed by another of the same batch.
-    pub(super) fn may_be_retried(&self) -> bool {
+    /// Whether another attempt of the same batch may follow.
+    pub(super) fn is_transient(&self) -> bool {
         self.seen != Some(true)
             || match (self.arrival.status, self.kind()) {
                 (Some(status), _) => [401, 429, 500, 502, 503, 504].contains(&status.as_u16()),
-                (None, kind) => !matches!(kind, Some(Kind::Tls | Kind::Denied)),
+                (None, kind) => !matches!(kind, Some(FaultKind::Tls | FaultKind::Denied)),
             }
     }
 
-    /// The least wait before another of the same batch.
+    /// The shortest wait before another attempt of the same batch.
     pub(super) fn wait(&self) -> Duration {
         let backoff = Duration::from_secs(3 << (self.number - 1).min(6)).min(Duration::from_secs(180));
         match (self.seen, self.arrival.status, self.arrival.retry_after) {
@@ -82,16 +84,16 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Whether it ends the call: nothing is sent after it.
-    pub(super) fn ends_call(&self, account: &Account) -> bool {
+    /// Whether it ends the call, so that nothing may be sent after it.
+    pub(super) fn ends_call(&self, call: &CallRecord) -> bool {
         let too_long = |wait: Duration| {
-            let past = account.deadline().is_some_and(|deadline| self.over + wait >= deadline);
-            past || wait > Duration::from_secs(300)
+            let past_deadline = call.deadline().is_some_and(|deadline| self.ended + wait >= deadline);
+            past_deadline || wait > Duration::from_secs(300)
         };
         match (self.status().map(|status| status.as_u16()), self.kind()) {
             (Some(403), _) => true,
             (Some(429), _) => self.arrival.retry_after.is_some_and(too_long),
-            (None, Some(Kind::Denied)) => self.seen == Some(true),
+            (None, Some(FaultKind::Denied)) => self.seen == Some(true),
             _ => false,
         }
     }

@@ -1,122 +1,143 @@
-//! The component with one promise broken on purpose, built from a copy of its source: a check that never fails proves
-//! nothing.
+//! Mutants: copies of the plugin with one change each that violates an invariant. An invariant that no mutant violates is
+//! not known to be checked.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io;
+use std::path::Path;
 
-use wasmtime::ensure;
+use artifact::{Cargo, target_dir, workspace};
+use host_test::component::{FILE, PluginComponent};
 use wasmtime::error::Context;
+use wasmtime::{Config, Error, Result, ensure};
 
-use crate::engine::COMPONENT;
+use crate::Run;
 
-/// One change of the component's source, and the promise that it breaks.
+/// One change of the plugin's source, and the invariant that it violates.
 #[derive(Debug)]
-pub struct Sabotage {
-    /// What it does.
+pub struct Mutant {
+    /// What it does wrong.
     pub name: &'static str,
-    /// The file in `src/`.
+    /// The source file, relative to the workspace.
     file: &'static str,
-    /// What stands there, exactly once.
+    /// Text that occurs in the file exactly once.
     from: &'static str,
-    /// What is to stand there.
+    /// The text that replaces it.
     to: &'static str,
-    /// The promise, as the simulation's check calls it.
-    pub breaks: &'static str,
+    /// The invariant that it violates.
+    pub violates: &'static str,
 }
 
-/// At least one for each promise that the simulation checks.
+/// At least one for each invariant.
 #[rustfmt::skip]
-pub static SABOTAGES: &[Sabotage] = &[
-    sabotage("a-lost-batch", "run.rs", "let batches = self.batches.into_iter().map(", "let batches = self.batches.into_iter().skip(1).map(", "every id exactly once, in the order given"),
-    sabotage("a-double-count", "input.rs", "*flag = first == next;", "*flag = first == next && position % 2 == 0;", "every id exactly once, in the order given"),
-    sabotage("an-overfull-batch", "run.rs", "take(settings.ids_per_request)", "take(settings.ids_per_request.saturating_add(1))", "batches have the size asked for"),
-    sabotage("ids-of-another-batch", "request.rs", "for id in ids {", "for id in ids.iter().skip(1) {", "a request holds the ids of a batch"),
-    sabotage("ok-though-refused", "run.rs", "matches!(batch.last, Some(Ok(_)))", "batch.last.is_some()", "every id exactly once, in the order given"),
-    sabotage("an-early-send", "pace.rs", "Duration::from_millis(pace.window_ms.into())", "Duration::from_millis(u64::from(pace.window_ms) * 19 / 20)", "the pace is kept"),
-    sabotage("an-overfull-window", "pace.rs", "checked_sub(pace.requests as usize)", "checked_sub((pace.requests as usize).saturating_add(1))", "the pace is kept"),
-    sabotage("a-forgetful-instance", "run.rs", "account.set(mem::take(&mut run.pacer));", "", "the pace is kept"),
-    sabotage("a-limit-that-is-not-the-documented-one", "action.rs", "requests: 1, window_ms: 1_000", "requests: 1, window_ms: 900", "the documented limit is never met"),
-    sabotage("one-too-many-in-flight", "run.rs", "self.in_flight.len() < self.settings.max_in_flight", "self.in_flight.len() <= self.settings.max_in_flight", "at most max-in-flight open"),
-    sabotage("a-retry-too-many", "retry.rs", "self.number < self.max", "self.number <= self.max", "no more than max-attempts a batch"),
-    sabotage("a-retry-too-few", "retry.rs", "self.number < self.max", "self.number.saturating_add(1) < self.max", "what may pass is retried"),
-    sabotage("an-early-retry", "retry.rs", "FIRST_BACKOFF: Duration = Duration::from_secs(3)", "FIRST_BACKOFF: Duration = Duration::from_millis(2_500)", "a retry waits"),
-    sabotage("a-retry-after-ignored", "retry.rs", "Some(time) => time.max(MIN_RETRY_AFTER)", "Some(_) => MIN_RETRY_AFTER", "a retry waits"),
-    sabotage("a-hold-ignored", "run.rs", "due.max(self.held_until)", "due", "a 429 holds back every batch"),
-    sabotage("a-retry-of-what-does-not-pass", "retry.rs", "Some(429 | 500 | 502 | 503 | 504)", "Some(400..=599)", "only what may pass is retried"),
-    sabotage("fresh-tokens-without-end", "retry.rs", "if may_try && !self.had_fresh_token", "if may_try", "one fresh token a batch"),
-    sabotage("on-after-a-403", "retry.rs", " | (_, Some(403))", "", "nothing is sent after what ends the call"),
-    sabotage("a-deadline-overrun", "run.rs", "|deadline| timeout.min(deadline)", "|_| timeout", "the deadline holds"),
-    sabotage("sent-after-the-deadline", "run.rs", "http::now().saturating_add(time)", "http::now().saturating_add(time * 2)", "nothing is sent after the deadline"),
-    sabotage("a-request-not-counted", "run.rs", "let Batch { ids, attempts, ambiguous, last, .. } = self;", "let Batch { ids, ambiguous, last, .. } = self; let attempts = 1;", "attempts are counted right"),
-    sabotage("an-ambiguity-forgotten", "error.rs", "_ if ambiguous =>", "_ if false && ambiguous =>", "refused and unsent ids were not applied"),
-    sabotage("a-timeout-taken-for-unsent", "http.rs", "ErrorCode::ConnectionTimeout => (NoAnswer {", "ErrorCode::ConnectionTimeout => (Unreachable {", "refused and unsent ids were not applied"),
-    sabotage("a-sign-in-page-taken-for-success", "response.rs", "if self.status == NO_CONTENT {", "if self.status / 100 == 2 {", "accepted ids were applied"),
-    sabotage("a-refusal-taken-for-unknown", "error.rs", "Fate::Refused => wit::Outcome::Refused(", "Fate::Refused => wit::Outcome::Unknown(", "an outcome is what the attempts say"),
-    sabotage("another-request-on-the-receipt", "run.rs", "Receipt { ids, attempts, request_id, client_request_id, date }", "Receipt { ids, attempts, request_id: Some(client_request_id), client_request_id: String::new(), date }", "a receipt is that of the accepted request"),
-    sabotage("a-batch-never-tried", "run.rs", "untried: 0,", "untried: 1,", "every batch is tried"),
-    sabotage("a-token-shown", "token.rs", "redacted.push_str(\"[token]\");", "redacted.push_str(token);", "no token shows"),
-    sabotage("a-trap", "decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "every call returns"),
-    sabotage("a-call-without-end", "run.rs", "batch.attempts = batch.attempts.saturating_add(1);", "batch.attempts = 1;", "every call returns"),
+pub static MUTANTS: &[Mutant] = &[
+    mutant("lost-batch", "src/run.rs", "let batches = self.batches.into_iter().map(", "let batches = self.batches.into_iter().skip(1).map(", "every id is reported exactly once, in the order given"),
+    mutant("repeated-id", "src/input.rs", "*flag = first == next;", "*flag = first == next && position % 2 == 0;", "every id is reported exactly once, in the order given"),
+    mutant("oversized-batch", "src/run.rs", "take(settings.ids_per_request)", "take(settings.ids_per_request.saturating_add(1))", "a batch contains at most ids-per-request ids"),
+    mutant("missing-id-in-request", "src/request.rs", "for id in ids {", "for id in ids.iter().skip(1) {", "a request contains the ids of one batch"),
+    mutant("refused-reported-as-ok", "src/run.rs", "matches!(batch.last, Some(Ok(_)))", "batch.last.is_some()", "every id is reported exactly once, in the order given"),
+    mutant("shortened-window", "src/pace.rs", "Duration::from_millis(pace.window_ms.into())", "Duration::from_millis(u64::from(pace.window_ms) * 19 / 20)", "the rate limit is kept"),
+    mutant("overfull-window", "src/pace.rs", "checked_sub(pace.requests as usize)", "checked_sub((pace.requests as usize).saturating_add(1))", "the rate limit is kept"),
+    mutant("rate-limit-state-lost", "src/run.rs", "account.set(mem::take(&mut run.pacer));", "", "the rate limit is kept"),
+    mutant("wrong-documented-limit", "src/action.rs", "requests: 1, window_ms: 1_000", "requests: 1, window_ms: 900", "the documented rate limit causes no 429"),
+    mutant("one-more-in-flight", "src/run.rs", "self.in_flight.len() < self.settings.max_in_flight", "self.in_flight.len() <= self.settings.max_in_flight", "at most max-in-flight requests are open"),
+    mutant("one-more-retry", "src/retry.rs", "self.number < self.max", "self.number <= self.max", "a batch has at most max-attempts attempts"),
+    mutant("one-retry-less", "src/retry.rs", "self.number < self.max", "self.number.saturating_add(1) < self.max", "transient errors are retried"),
+    mutant("short-backoff", "src/retry.rs", "FIRST_BACKOFF: Duration = Duration::from_secs(3)", "FIRST_BACKOFF: Duration = Duration::from_millis(2_500)", "a retry waits long enough"),
+    mutant("retry-after-ignored", "src/retry.rs", "Some(time) => time.max(MIN_RETRY_AFTER)", "Some(_) => MIN_RETRY_AFTER", "a retry waits long enough"),
+    mutant("throttling-of-others-ignored", "src/run.rs", "due.max(self.held_until)", "due", "a 429 delays every batch"),
+    mutant("permanent-error-retried", "src/retry.rs", "Some(429 | 500 | 502 | 503 | 504)", "Some(400..=599)", "only transient errors are retried"),
+    mutant("unlimited-fresh-tokens", "src/retry.rs", "if may_try && !self.had_fresh_token", "if may_try", "a batch gets at most one fresh token"),
+    mutant("continues-after-403", "src/retry.rs", " | (_, Some(403))", "", "nothing is sent after an error that ends the call"),
+    mutant("deadline-overrun", "src/run.rs", "|deadline| timeout.min(deadline)", "|_| timeout", "the call returns by its deadline"),
+    mutant("sent-after-deadline", "src/run.rs", "http::now().saturating_add(time)", "http::now().saturating_add(time * 2)", "nothing is sent after the deadline"),
+    mutant("attempts-not-counted", "src/run.rs", "let Batch { ids, attempts, ambiguous, last, .. } = self;", "let Batch { ids, ambiguous, last, .. } = self; let attempts = 1;", "attempts are counted correctly"),
+    mutant("maybe-applied-forgotten", "src/error.rs", "_ if ambiguous =>", "_ if false && ambiguous =>", "refused and unsent ids were not applied"),
+    mutant("timeout-reported-as-unsent", "src/http.rs", "ErrorCode::ConnectionTimeout => (NoAnswer {", "ErrorCode::ConnectionTimeout => (Unreachable {", "refused and unsent ids were not applied"),
+    mutant("sign-in-page-is-success", "src/response.rs", "if self.status == NO_CONTENT {", "if self.status / 100 == 2 {", "accepted ids were applied"),
+    mutant("refused-reported-as-unknown", "src/error.rs", "Fate::Refused => wit::Outcome::Refused(", "Fate::Refused => wit::Outcome::Unknown(", "an outcome follows from the attempts"),
+    mutant("wrong-request-on-receipt", "src/run.rs", "Receipt { ids, attempts, request_id, client_request_id, date }", "Receipt { ids, attempts, request_id: Some(client_request_id), client_request_id: String::new(), date }", "a receipt is from the accepted request"),
+    mutant("batch-never-attempted", "src/run.rs", "untried: 0,", "untried: 1,", "every batch is attempted"),
+    mutant("token-revealed", "src/token.rs", "redacted.push_str(\"[token]\");", "redacted.push_str(token);", "no output contains the token"),
+    mutant("trap", "src/decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "every call returns"),
+    mutant("endless-call", "src/run.rs", "batch.attempts = batch.attempts.saturating_add(1);", "batch.attempts = 1;", "every call returns"),
 ];
 
-const fn sabotage(
+/// What the plugin is built from, as far as it exists.
+const SOURCES: &[&str] = &["Cargo.lock", "engine", "src", "wit"];
+
+const fn mutant(
     name: &'static str,
     file: &'static str,
     from: &'static str,
     to: &'static str,
-    breaks: &'static str,
-) -> Sabotage {
-    Sabotage { name, file, from, to, breaks }
+    violates: &'static str,
+) -> Mutant {
+    Mutant { name, file, from, to, violates }
 }
 
-impl Sabotage {
-    /// Builds the component with this change, beside the outer cargo's own builds, and gives its file.
+impl Mutant {
+    /// Builds the mutant in `target/mutants`.
     ///
     /// # Errors
-    /// Where the source has changed so that the sabotage no longer applies, or does not build.
-    pub fn build(&self) -> wasmtime::Result<PathBuf> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        // The component lies in `target/component/wasm32-unknown-unknown/release/`.
-        let target = Path::new(COMPONENT).ancestors().nth(4).context("no target directory")?.join("sabotage");
-        let copy = target.join("source");
-        for folder in ["src", "wit"] {
-            let _ = fs::remove_dir_all(copy.join(folder));
-            copy_tree(&workspace.join(folder), &copy.join(folder))?;
+    /// If the mutant does not build, or if the source has changed so that the change no longer applies.
+    pub fn build(&self) -> Result<PluginComponent> {
+        let workspace = workspace();
+        let out_dir = Path::new(FILE).parent().context("no folder")?;
+        let target_dir = target_dir(out_dir).context("no target folder")?.join("mutants");
+        let copy = target_dir.join("source");
+        if copy.exists() {
+            fs::remove_dir_all(&copy)?;
         }
-        fs::copy(workspace.join("Cargo.lock"), copy.join("Cargo.lock"))?;
-        let manifest = fs::read_to_string(workspace.join("Cargo.toml"))?;
-        let alone = manifest.lines().map(|line| if line.starts_with("members = ") { "members = []" } else { line });
-        fs::write(copy.join("Cargo.toml"), alone.collect::<Vec<_>>().join("\n"))?;
+        fs::create_dir_all(&copy)?;
+        for source in SOURCES.iter().filter(|source| workspace.join(source).exists()) {
+            copy_all(&workspace.join(source), &copy.join(source))?;
+        }
+        fs::write(copy.join("Cargo.toml"), without_other_members(&fs::read_to_string(workspace.join("Cargo.toml"))?))?;
 
-        let source = copy.join("src").join(self.file);
-        let text = fs::read_to_string(&source)?;
-        let found = text.matches(self.from).count();
-        ensure!(found == 1, "{}: {:?} stands {found} times in {}", self.name, self.from, self.file);
+        let source = copy.join(self.file);
+        let text = fs::read_to_string(&source).context(self.file)?;
+        let count = text.matches(self.from).count();
+        ensure!(count == 1, "{}: {:?} occurs {count} times in {}", self.name, self.from, self.file);
         fs::write(&source, text.replace(self.from, self.to))?;
 
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(&workspace).args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown"]);
-        cargo.arg("--manifest-path").arg(copy.join("Cargo.toml")).arg("--target-dir").arg(&target);
-        for outer in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
-            cargo.env_remove(outer);
+        let cargo = Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir };
+        let file = cargo.build("entra-risk").map_err(|error| Error::msg(format!("{}: {error:?}", self.name)))?;
+        PluginComponent::load(&file, &Config::new())
+    }
+
+    /// The first of these seeds in which the simulation catches the mutant.
+    ///
+    /// # Errors
+    /// If the mutant cannot be instantiated.
+    pub fn first_caught(&self, plugin: &PluginComponent, seeds: impl IntoIterator<Item = u64>) -> Result<Option<u64>> {
+        for seed in seeds {
+            let run = Run::play(plugin, seed)?;
+            if run.violations.iter().any(|violation| violation.invariant == self.violates) {
+                return Ok(Some(seed));
+            }
         }
-        let output = cargo.output()?;
-        ensure!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
-        Ok(target.join("wasm32-unknown-unknown/release/entra_risk.wasm"))
+        Ok(None)
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+/// The manifest of a workspace that contains only the plugin and the crates in it that the plugin depends on.
+fn without_other_members(manifest: &str) -> String {
+    match manifest.split_once("members = [") {
+        Some((before, after)) => {
+            format!("{before}members = [{}", after.find(']').map_or(after, |end| &after[end..]))
+        }
+        None => manifest.to_owned(),
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    if !from.is_dir() {
+        return fs::copy(from, to).map(drop);
+    }
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
+        let name = entry?.file_name();
+        copy_all(&from.join(&name), &to.join(&name))?;
     }
     Ok(())
 }

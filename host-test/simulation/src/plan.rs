@@ -1,22 +1,22 @@
-//! A bad day, drawn from a seed: what is asked of the plugin, and what the service will do to it.
+//! The plan of a run, drawn from a seed: the calls of the plugin and the behavior of the service.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use graph_model::{Limit, Settings};
+use host_test::bindings::actions::{Options, Pace};
+use host_test::plugin::{Action, CANARY};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use uuid::{Builder, Uuid};
 
-use crate::bindings::actions::{Options, Pace};
-use crate::graph::{Limit, Settings};
-use crate::plugin::{Action, CANARY};
 
-/// One run of the simulation.
+/// The plan of one run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Everything is drawn from this, the plugin's own random numbers too.
+    /// Everything is drawn from this, including the plugin's random numbers.
     pub seed: u64,
     /// The service.
     pub graph: Settings,
@@ -31,11 +31,11 @@ pub struct Plan {
 /// One call of the plugin.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// How long after the call before.
+    /// The time since the previous call.
     pub pause: Duration,
     /// The action.
     pub action: Action,
-    /// The ids as they are given.
+    /// The ids.
     pub ids: Vec<String>,
     /// The options.
     pub options: Options,
@@ -45,16 +45,16 @@ impl Plan {
     /// Draws a run.
     pub fn draw(seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
-        let people: Vec<Uuid> = (0..rng.random_range(1..=400)).map(|_| guid(rng)).collect();
-        let calls = (0..*[1, 1, 1, 2, 3].choose(rng).unwrap_or(&1)).map(|_| Call::draw(rng, &people)).collect();
+        let population: Vec<Uuid> = (0..rng.random_range(1..=400)).map(|_| guid(rng)).collect();
+        let calls = (0..*[1, 1, 1, 2, 3].choose(rng).unwrap_or(&1)).map(|_| Call::draw(rng, &population)).collect();
         let absent = match rng.random_ratio(1, 5) {
-            true => people.iter().filter(|_| rng.random_ratio(1, 30)).copied().collect(),
+            true => population.iter().filter(|_| rng.random_ratio(1, 30)).copied().collect(),
             false => BTreeSet::new(),
         };
         let slow = millis(rng, 1..=20_000);
         let latency = if rng.random() { slow..=slow } else { slow.min(Duration::from_millis(50))..=slow };
         let faults = *[0.0, 0.05, 0.2, 0.5, 0.9].choose(rng).unwrap_or(&0.0);
-        // A tenant in which another app works too has less room than is documented.
+        // Another app in the same tenant uses up a part of the documented limit.
         let (users, sign_ins) = match rng.random_ratio(1, 5) {
             true => (
                 Limit { window: Duration::from_millis(2_500), ..Limit::USERS },
@@ -71,10 +71,10 @@ impl Plan {
 }
 
 impl Call {
-    fn draw(rng: &mut StdRng, people: &[Uuid]) -> Self {
+    fn draw(rng: &mut StdRng, population: &[Uuid]) -> Self {
         let action = *Action::ALL.choose(rng).unwrap_or(&Action::DismissRiskyUsers);
-        let mut ids: Vec<String> = people.iter().filter(|_| rng.random_ratio(9, 10)).map(Uuid::to_string).collect();
-        ids.push(people[0].to_string());
+        let mut ids: Vec<String> = population.iter().filter(|_| rng.random_ratio(9, 10)).map(Uuid::to_string).collect();
+        ids.push(population[0].to_string());
         if rng.random_ratio(1, 3) {
             let again: Vec<_> = ids.iter().filter(|_| rng.random_ratio(1, 10)).cloned().collect();
             again.into_iter().for_each(|id| ids.insert(rng.random_range(0..=ids.len()), id));
@@ -82,30 +82,30 @@ impl Call {
         for id in ids.iter_mut().filter(|_| rng.random_ratio(1, 4)) {
             *id = id.to_uppercase();
         }
-        let mut sometimes = |range: RangeInclusive<u32>| rng.random::<bool>().then(|| skewed(rng, range));
-        // Not below a tenth of the ids, or all would be pacing.
-        let few = (ids.len() / 30).clamp(1, 60) as u32;
-        let most = if action == Action::DismissRiskyUsers { 60 } else { 400 };
+        let mut sometimes = |range: RangeInclusive<u32>| rng.random::<bool>().then(|| log_uniform(rng, range));
+        // With fewer, most of the run would be waiting for the rate limit.
+        let min = (ids.len() / 30).clamp(1, 60) as u32;
+        let max = if action == Action::DismissRiskyUsers { 60 } else { 400 };
         let options = Options {
-            ids_per_request: sometimes(few..=most),
+            ids_per_request: sometimes(min..=max),
             max_in_flight: sometimes(1..=32),
             max_attempts: sometimes(1..=10),
             attempt_timeout_ms: sometimes(1..=600_000),
             deadline_ms: sometimes(1..=3_600_000),
-            pace: sometimes(1..=20_000).map(|window_ms| Pace { requests: skewed(rng, 1..=12), window_ms }),
+            pace: sometimes(1..=20_000).map(|window_ms| Pace { requests: log_uniform(rng, 1..=12), window_ms }),
             ..Options::default()
         };
         Call { pause: millis(rng, 1..=30_000), action, ids, options }
     }
 
-    /// The ids that the plugin is to account for: each once, as spelled first.
+    /// The ids that the plugin must report: each once, as spelled at its first position.
     pub fn distinct(&self) -> Vec<&String> {
         let mut seen = BTreeSet::new();
         self.ids.iter().filter(|id| seen.insert(id.to_lowercase())).collect()
     }
 
-    /// The limit to keep: the one asked for, or the documented one.
-    pub fn pace(&self) -> Pace {
+    /// The rate limit of the call: the option, or the documented limit.
+    pub fn rate_limit(&self) -> Pace {
         self.options.pace.unwrap_or(match self.action {
             Action::DismissRiskyUsers => Pace { requests: 1, window_ms: 1_000 },
             _ => Pace { requests: 5, window_ms: 10_000 },
@@ -113,17 +113,16 @@ impl Call {
     }
 }
 
-/// A GUID.
-pub(super) fn guid(rng: &mut StdRng) -> Uuid {
+fn guid(rng: &mut StdRng) -> Uuid {
     Builder::from_random_bytes(rng.random()).into_uuid()
 }
 
-/// A number of which each order of magnitude is as likely as another.
-fn skewed(rng: &mut StdRng, range: RangeInclusive<u32>) -> u32 {
+/// A number whose order of magnitude is uniformly distributed.
+fn log_uniform(rng: &mut StdRng, range: RangeInclusive<u32>) -> u32 {
     let (low, high) = (f64::from(*range.start()).ln(), f64::from(*range.end()).ln());
     (rng.random_range(low..=high).exp().round() as u32).clamp(*range.start(), *range.end())
 }
 
 fn millis(rng: &mut StdRng, range: RangeInclusive<u32>) -> Duration {
-    Duration::from_millis(skewed(rng, range).into())
+    Duration::from_millis(log_uniform(rng, range).into())
 }

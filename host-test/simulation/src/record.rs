@@ -1,49 +1,50 @@
-//! What a run showed, as plain data: what was asked, what reached the service, what the plugin said of it.
+//! The record of one call: what was requested, what reached the service, and what the plugin reported.
 
 use std::time::Duration;
 
-use crate::bindings::actions::{Batch, Error, Failure, Outcome, Receipt};
-use crate::graph::Arrival;
-use crate::simulation::Call;
+use graph_model::Arrival;
+use host_test::bindings::actions::{Batch, Error, Failure, Outcome, Receipt};
 
-/// One call, and all that is known of it. Times are since the start of the host.
+use crate::Call;
+
+/// One call and everything known about it. Times are since the start of the host.
 #[derive(Debug, Clone)]
-pub struct Account {
-    /// What was asked.
+pub struct CallRecord {
+    /// The arguments.
     pub call: Call,
     /// When it began.
     pub started: Duration,
     /// When it returned.
     pub ended: Duration,
-    /// What reached the service.
+    /// The requests that reached the service.
     pub arrivals: Vec<Arrival>,
-    /// What the plugin said, or why it did not return.
-    pub said: Result<Result<Vec<Receipt>, Failure>, String>,
+    /// What the plugin returned, or why it did not return.
+    pub result: Result<Result<Vec<Receipt>, Failure>, String>,
 }
 
-impl Account {
-    /// The batches that the plugin told of; those of a success are made from its receipts.
+impl CallRecord {
+    /// The batches that the plugin reported; for a success, one batch for each receipt.
     pub fn batches(&self) -> Vec<Batch> {
-        let whole = |receipt: &Receipt| Batch {
+        let accepted = |receipt: &Receipt| Batch {
             ids: receipt.ids.clone(),
             attempts: receipt.attempts,
             outcome: Outcome::Accepted(receipt.clone()),
         };
-        match &self.said {
-            Ok(Ok(receipts)) => receipts.iter().map(whole).collect(),
+        match &self.result {
+            Ok(Ok(receipts)) => receipts.iter().map(accepted).collect(),
             Ok(Err(failure)) => failure.batches.clone(),
             Err(_) => Vec::new(),
         }
     }
 
-    /// When the call has to be over.
+    /// When the call must have returned.
     pub fn deadline(&self) -> Option<Duration> {
         self.call.options.deadline_ms.map(|ms| self.started + Duration::from_millis(ms.into()))
     }
 
-    /// What ended the call or failed first.
+    /// The cause of a failure.
     pub fn cause(&self) -> Option<&Error> {
-        self.said.as_ref().ok()?.as_ref().err().map(|failure| &failure.cause)
+        self.result.as_ref().ok()?.as_ref().err().map(|failure| &failure.cause)
     }
 }
 

@@ -1,44 +1,42 @@
-//! A service that notices a client which would never stop: a run of it would have no end.
+//! Ends runs of a plugin that never stops sending.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use graph_model::{Behavior, Graph, Reply, Request, Service};
 use tokio::sync::Notify;
 
-use crate::exchange::{Fate, Reply, Request, Service};
-use crate::graph::Graph;
+/// The most requests that any run needs: calls times ids times attempts.
+const MAX_REQUESTS: u32 = 3 * 400 * 10;
 
-/// More requests than any run can need: calls times ids times attempts at most.
-const MOST: u32 = 3 * 400 * 10;
-
-/// A Graph that takes so many requests, and then is silent.
-pub(super) struct Bounded {
+/// A service that accepts this many requests and then never responds.
+pub(super) struct RunawayGuard {
     graph: Arc<Graph>,
-    taken: AtomicU32,
+    count: AtomicU32,
     too_many: Notify,
 }
 
-impl Bounded {
+impl RunawayGuard {
     pub(super) fn new(graph: Arc<Graph>) -> Self {
-        Bounded { graph, taken: AtomicU32::new(0), too_many: Notify::new() }
+        RunawayGuard { graph, count: AtomicU32::new(0), too_many: Notify::new() }
     }
 
-    /// What a call says, or that it has no end.
-    pub(super) async fn end<T>(&self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, String> {
+    /// Returns the result of a call, or reports a trap or a call without end.
+    pub(super) async fn watch<T>(&self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, String> {
         tokio::select! {
-            said = call => said.map_err(|trap| format!("trap: {trap:?}")),
-            () = self.too_many.notified() => Err(format!("no end after {MOST} requests")),
+            result = call => result.map_err(|trap| format!("trap: {trap:?}")),
+            () = self.too_many.notified() => Err(format!("no end after {MAX_REQUESTS} requests")),
         }
     }
 }
 
-impl Service for Bounded {
+impl Service for RunawayGuard {
     fn serve(&self, now: Duration, request: Request) -> Reply {
-        if self.taken.fetch_add(1, Ordering::Relaxed) < MOST {
+        if self.count.fetch_add(1, Ordering::Relaxed) < MAX_REQUESTS {
             return self.graph.serve(now, request);
         }
         self.too_many.notify_one();
-        Reply::at_once(Fate::Silence)
+        Reply::at_once(Behavior::Silence)
     }
 }

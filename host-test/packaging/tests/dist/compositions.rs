@@ -1,76 +1,64 @@
-//! The fronts of the plugin, the command and the gateway, each composed with it, and the plugin composed with a token
-//! adapter: in a host that grants all of WASI, so that what they ask for is theirs to say.
+//! Loads files of `target/dist` into a host that grants all of WASI.
 
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Once, OnceLock};
 
+use host_test::bindings::PluginPre;
+use host_test::host::Host;
+use packaging::PRODUCTS;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::error::Context;
 
-use crate::bindings::{PluginPre, credentials};
-use crate::engine::COMPONENT;
-use crate::host::Host;
-
-/// Where `build.rs` put the command, without the plugin.
-pub const COMMAND: &str = env!("ENTRA_RISK_CLI_WASM");
-
-/// Where `build.rs` put the gateway, without the plugin.
-pub const GATEWAY: &str = env!("ENTRA_RISK_GATEWAY_WASM");
-
-/// The command with the plugin, ready to be instantiated.
-///
-/// # Panics
-/// Where the components that were just built do not fit together or cannot be loaded.
-pub fn command() -> &'static InstancePre<Host> {
-    static COMPOSED: OnceLock<InstancePre<Host>> = OnceLock::new();
-    COMPOSED.get_or_init(|| load(COMPONENT, COMMAND).expect("the command and the plugin"))
+/// The file of a product. The first use writes all products, so that they are up to date.
+pub(crate) fn file(name: &str) -> PathBuf {
+    static WRITE: Once = Once::new();
+    WRITE.call_once(|| drop(packaging::write().expect("target/dist")));
+    PRODUCTS.iter().find(|product| product.name == name).expect(name).file()
 }
 
-/// The gateway with the plugin, ready to be instantiated.
-///
-/// # Panics
-/// Where the components that were just built do not fit together or cannot be loaded.
-pub fn gateway() -> &'static InstancePre<Host> {
-    static COMPOSED: OnceLock<InstancePre<Host>> = OnceLock::new();
-    COMPOSED.get_or_init(|| load(COMPONENT, GATEWAY).expect("the gateway and the plugin"))
+/// The command with env-token, ready to be instantiated.
+pub(crate) fn command() -> &'static InstancePre<Host> {
+    static COMMAND: OnceLock<InstancePre<Host>> = OnceLock::new();
+    COMMAND.get_or_init(|| load(&std::fs::read(file("entra-risk-cli")).unwrap()).expect("the command"))
 }
 
-/// What the component in this file imports.
-///
-/// # Panics
-/// Where it cannot be loaded.
-pub fn imports(file: &str) -> Vec<String> {
+/// The gateway with env-token, ready to be instantiated.
+pub(crate) fn gateway() -> &'static InstancePre<Host> {
+    static GATEWAY: OnceLock<InstancePre<Host>> = OnceLock::new();
+    GATEWAY.get_or_init(|| load(&std::fs::read(file("entra-risk-gateway")).unwrap()).expect("the gateway"))
+}
+
+/// The plugin with a token adapter, ready to be instantiated.
+pub(crate) fn plugin_with(adapter: &str) -> PluginPre<Host> {
+    plug(&file(adapter), &file("entra-risk")).and_then(|bytes| load(&bytes)).and_then(PluginPre::new).expect(adapter)
+}
+
+/// The imports of a product, sorted.
+pub(crate) fn imports(name: &str) -> Vec<String> {
     let engine = wasmtime::Engine::default();
-    let component = Component::from_file(&engine, file).expect(file);
-    component.component_type().imports(&engine).map(|(name, _)| name.to_owned()).collect()
+    let component = Component::from_file(&engine, file(name)).expect(name);
+    let mut imports: Vec<String> =
+        component.component_type().imports(&engine).map(|(import, _)| import.to_owned()).collect();
+    imports.sort();
+    imports
 }
 
-/// The plugin with the token adapter in this file, ready to be instantiated.
-///
-/// # Panics
-/// Where the two do not fit together or cannot be loaded.
-pub fn plugin_with(adapter: &str) -> PluginPre<Host> {
-    load(adapter, COMPONENT).and_then(PluginPre::new).expect(adapter)
-}
-
-fn load(plug: &str, socket: &str) -> wasmtime::Result<InstancePre<Host>> {
+fn load(bytes: &[u8]) -> wasmtime::Result<InstancePre<Host>> {
     let engine = wasmtime::Engine::default();
-    let component = Component::from_binary(&engine, &compose(plug, socket)?)?;
+    let component = Component::from_binary(&engine, bytes)?;
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    credentials::add_to_linker::<Host, HasSelf<Host>>(&mut linker, |host| host)?;
     linker.instantiate_pre(&component)
 }
 
-/// The component in which the socket calls the plug, and which asks its host for what is left.
-fn compose(plug: &str, socket: &str) -> wasmtime::Result<Vec<u8>> {
+/// The composition that `wac plug SOCKET --plug PLUG` makes.
+fn plug(plug: &Path, socket: &Path) -> wasmtime::Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
-    let mut package = |name: &str, file: &str| {
-        let package =
-            Package::from_file(name, None, Path::new(file), graph.types_mut()).map_err(wasmtime::Error::msg)?;
+    let mut package = |name: &str, file: &Path| {
+        let package = Package::from_file(name, None, file, graph.types_mut()).map_err(wasmtime::Error::msg)?;
         graph.register_package(package).context("registered")
     };
     let (plug, socket) = (package("entra:plug", plug)?, package("entra:socket", socket)?);

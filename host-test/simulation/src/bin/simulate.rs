@@ -1,5 +1,5 @@
-//! `simulate --seeds 10000` plays that many bad days and says what was wrong with them; `simulate --seed 7` plays one and
-//! tells it.
+//! `simulate --seeds 10000` plays this many seeds and reports violated invariants; `simulate --seed 7` plays one seed and
+//! prints its trace.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -8,74 +8,79 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use host_test::engine::Engine;
-use host_test::sabotage::SABOTAGES;
-use host_test::simulation::{Run, Summary};
+use host_test::component::PluginComponent;
 use indicatif::{ProgressBar, ProgressStyle};
+use simulation::{MUTANTS, Run, Summary};
 
-/// Plays bad days before a faithful Microsoft Graph, in virtual time, and checks what must hold after each.
+/// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the invariants after each.
 #[derive(Parser)]
 struct Arguments {
-    /// Seeds to play, from 0 or from --from.
+    /// The number of seeds to play.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Plays this seed alone, and tells it.
+    /// Play only this seed, and print its trace.
     #[arg(long)]
     seed: Option<u64>,
-    /// Breaks a promise of the component on purpose, by name; the name `list` lists them.
-    #[arg(long = "break", value_name = "NAME")]
-    sabotage: Option<String>,
+    /// Play a mutant of the plugin; `list` lists the names.
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
     /// Threads.
     #[arg(long, default_value_t = thread::available_parallelism().map_or(1, usize::from))]
     threads: usize,
 }
 
-/// Broken promises to print: the first tell enough.
-const SHOWN: usize = 20;
+/// The number of violations to print.
+const MAX_PRINTED: usize = 20;
 
 fn main() -> wasmtime::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let broken;
-    let engine = match &arguments.sabotage {
-        None => Engine::shared(),
-        Some(name) => match SABOTAGES.iter().find(|sabotage| sabotage.name == name) {
-            None => {
-                SABOTAGES.iter().for_each(|sabotage| println!("{}: breaks \"{}\"", sabotage.name, sabotage.breaks));
-                return Ok(verdict(name == "list"));
+    let built;
+    let plugin = match &arguments.mutant {
+        None => PluginComponent::shared(),
+        Some(name) => match MUTANTS.iter().find(|mutant| mutant.name == name) {
+            None if name == "list" => {
+                MUTANTS.iter().for_each(|mutant| println!("{}: violates \"{}\"", mutant.name, mutant.violates));
+                return Ok(ExitCode::SUCCESS);
             }
-            Some(sabotage) => {
-                broken = Engine::load(&sabotage.build()?, &wasmtime::Config::new())?;
-                &broken
+            None => {
+                eprintln!("unknown mutant '{name}': --mutant list prints the names");
+                return Ok(ExitCode::FAILURE);
+            }
+            Some(mutant) => {
+                built = mutant.build()?;
+                &built
             }
         },
     };
     if let Some(seed) = arguments.seed {
-        let run = Run::play(engine, seed)?;
+        let run = Run::play(plugin, seed)?;
         print!("{run}");
-        return Ok(verdict(run.violations.is_empty()));
+        return Ok(exit_code(run.violations.is_empty()));
     }
 
-    let began = Instant::now();
-    let summary = play_all(engine, &arguments)?;
-    let seconds = began.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let summary = play_all(plugin, &arguments)?;
+    let seconds = start.elapsed().as_secs_f64();
     println!("{} runs of {} calls in {seconds:.1} s", summary.runs, summary.calls);
-    println!("{} requests in {:.1} days of virtual time", summary.requests, summary.passed.as_secs_f64() / 86_400.0);
-    println!("{} ids, {:.0} a second of real time", summary.ids, summary.ids as f64 / seconds);
+    println!("{} requests in {:.1} days of virtual time", summary.requests, summary.elapsed.as_secs_f64() / 86_400.0);
+    println!("{} ids, {:.0} per second of real time", summary.ids, summary.ids as f64 / seconds);
     println!("batches: {}", list(summary.outcomes.iter()));
     println!("faults: {}", list(summary.faults.iter().map(|(kind, count)| (format!("{kind:?}"), count))));
     println!("violations: {}", summary.violations.len());
-    for (seed, violation) in summary.violations.iter().take(SHOWN) {
-        println!("  seed {seed}: {violation}");
+    let mutant = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    for (seed, violation) in summary.violations.iter().take(MAX_PRINTED) {
+        println!("  {violation}");
+        println!("    replay: cargo run --release -p simulation -- --seed {seed}{mutant}");
     }
-    Ok(verdict(summary.violations.is_empty()))
+    Ok(exit_code(summary.violations.is_empty()))
 }
 
-fn play_all(engine: &Engine, arguments: &Arguments) -> wasmtime::Result<Summary> {
+fn play_all(plugin: &PluginComponent, arguments: &Arguments) -> wasmtime::Result<Summary> {
     let style =
-        ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} to go").unwrap_or(ProgressStyle::default_bar());
+        ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left").unwrap_or(ProgressStyle::default_bar());
     let progress = ProgressBar::new(arguments.seeds).with_style(style);
     let next = AtomicU64::new(arguments.from);
     let total = Mutex::new(Summary::default());
@@ -86,7 +91,7 @@ fn play_all(engine: &Engine, arguments: &Arguments) -> wasmtime::Result<Summary>
             if seed >= arguments.from + arguments.seeds {
                 break;
             }
-            summary.add(Run::play(engine, seed)?);
+            summary.add(Run::play(plugin, seed)?);
             progress.inc(1);
         }
         total.lock().unwrap_or_else(|error| error.into_inner()).merge(summary);
@@ -108,6 +113,6 @@ fn list(counts: impl Iterator<Item = (impl AsRef<str>, impl std::fmt::Display)>)
     counts.map(|(name, count)| format!("{} {count}", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-fn verdict(good: bool) -> ExitCode {
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn exit_code(success: bool) -> ExitCode {
+    if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,5 +1,5 @@
-//! `bulk` measures how long large jobs take under the documented limit, prints a table, and writes it with a plot into a
-//! folder.
+//! `throughput` measures how long large runs take under the documented limit, prints a table, and writes it with a plot
+//! into a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use host_test::bulk::Measure;
 use plotters::prelude::*;
+use throughput::{Measurement, Outcome};
 use wasmtime::ensure;
 
-/// Measures how long it takes to dismiss many users under the documented limit of one request a second.
+/// Measures how long it takes to dismiss many users under the documented limit of one request per second.
 #[derive(Parser)]
 struct Arguments {
-    /// The folder that `bulk.md` and `bulk.svg` are written into.
+    /// The folder for `throughput.md` and `throughput.svg`.
     #[arg(long, default_value = "docs")]
     out: PathBuf,
 }
 
 const USERS: [usize; 4] = [60, 1_000, 10_000, 100_000];
 const LATENCIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), PLOTTED];
-/// The answers for which the ways differ most.
+/// The latency for which the clients differ most.
 const PLOTTED: Duration = Duration::from_secs(3);
 
 fn main() -> wasmtime::Result<()> {
@@ -29,16 +29,16 @@ fn main() -> wasmtime::Result<()> {
     let mut measures = Vec::new();
     for users in USERS {
         for latency in LATENCIES {
-            measures.push(Measure::take(users, latency)?);
+            measures.push(Measurement::take(users, latency)?);
         }
     }
     let table = table(&measures);
     println!("{table}");
     fs::create_dir_all(&out)?;
-    fs::write(out.join("bulk.md"), format!("{NOTE}\n{table}\n"))?;
-    plot(&measures, &out.join("bulk.svg"))?;
+    fs::write(out.join("throughput.md"), format!("{NOTE}\n{table}\n"))?;
+    plot(&measures, &out.join("throughput.svg"))?;
     for measure in &measures {
-        ensure!(measure.plugin.accepted == measure.users && measure.refused == 0, "not done cleanly: {measure:?}");
+        ensure!(measure.plugin.accepted == measure.users && measure.refused == 0, "ids were not accepted, or requests refused: {measure:?}");
     }
     Ok(())
 }
@@ -46,43 +46,43 @@ fn main() -> wasmtime::Result<()> {
 const NOTE: &str = "\
 # Large runs
 
-![Time by users](bulk.svg)
+![Time by users](throughput.svg)
 
-Time to dismiss the risk of users under the documented limit of one request a second, in virtual time. The floor is the
-least that the limit allows between the first request and the last: one second for each request of 60 users but the
-first. \"429\" counts requests that the limit refused. The other ways retry as the Graph SDKs do: three times, after 3 s
-doubling; ids that still were refused are lost, and the share that was done is given.
+Time to dismiss the risk of users under the documented limit of one request per second, in virtual time. The floor is the
+shortest time that the limit allows between the first request and the last: one second for each request of 60 users
+except the first. \"429\" counts requests that the limit refused. The other clients retry as the Graph SDKs do: three times,
+after 3 s doubling. They drop ids that are refused again; the percentage is the share of ids that were accepted.
 ";
 
-fn table(measures: &[Measure]) -> Table {
+fn table(measures: &[Measurement]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header([
         "users",
         "requests",
         "floor",
-        "answers in",
+        "responses in",
         "entra-risk",
         "× floor",
         "429",
-        "one id a request",
+        "one id per request",
         "60 ids, in turn",
         "60 ids, all at once",
     ]);
     for measure in measures {
         let ratio = match measure.floor() {
             Duration::ZERO => "-".into(),
-            floor => format!("{:.3}", measure.plugin.took.as_secs_f64() / floor.as_secs_f64()),
+            floor => format!("{:.3}", measure.plugin.elapsed.as_secs_f64() / floor.as_secs_f64()),
         };
-        let other = |outcome: host_test::peer::Outcome| match outcome.accepted * 100 / measure.users {
-            100 => time(outcome.took),
-            done => format!("{} ({done} % done)", time(outcome.took)),
+        let other = |outcome: Outcome| match outcome.accepted * 100 / measure.users {
+            100 => time(outcome.elapsed),
+            done => format!("{} ({done} %)", time(outcome.elapsed)),
         };
         table.add_row([
             measure.users.to_string(),
             measure.requests().to_string(),
             time(measure.floor()),
             time(measure.latency),
-            time(measure.plugin.took),
+            time(measure.plugin.elapsed),
             ratio,
             measure.refused.to_string(),
             other(measure.one_by_one),
@@ -102,12 +102,12 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// Seconds by users, both in orders of magnitude.
-fn plot(measures: &[Measure], file: &Path) -> wasmtime::Result<()> {
+/// Plots seconds by users, both logarithmic.
+fn plot(measures: &[Measurement], file: &Path) -> wasmtime::Result<()> {
     let root = SVGBackend::new(file, (800, 500)).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
-        .caption("Dismissing risky users at one request a second, answers in 3 s", ("sans-serif", 20))
+        .caption("Dismissing risky users at one request per second, responses in 3 s", ("sans-serif", 20))
         .margin(15)
         .x_label_area_size(45)
         .y_label_area_size(70)
@@ -121,14 +121,14 @@ fn plot(measures: &[Measure], file: &Path) -> wasmtime::Result<()> {
         .light_line_style(TRANSPARENT)
         .draw()?;
 
-    let of = |value: fn(&Measure) -> Duration| {
+    let of = |value: fn(&Measurement) -> Duration| {
         let same = measures.iter().filter(|measure| measure.latency == PLOTTED);
         same.map(|measure| (measure.users as f64, value(measure).as_secs_f64())).collect::<Vec<_>>()
     };
     let lines = [
-        ("one id a request", RED, of(|measure| measure.one_by_one.took)),
-        ("60 ids a request, in turn", MAGENTA, of(|measure| measure.in_turn.took)),
-        ("entra-risk", BLUE, of(|measure| measure.plugin.took)),
+        ("one id per request", RED, of(|measure| measure.one_by_one.elapsed)),
+        ("60 ids per request, in turn", MAGENTA, of(|measure| measure.in_turn.elapsed)),
+        ("entra-risk", BLUE, of(|measure| measure.plugin.elapsed)),
     ];
     for (name, color, points) in lines {
         let style = color.stroke_width(2);
@@ -141,7 +141,7 @@ fn plot(measures: &[Measure], file: &Path) -> wasmtime::Result<()> {
     let floor = floor.map(|measure| (measure.users as f64, measure.floor().as_secs_f64()));
     chart
         .draw_series(DashedLineSeries::new(floor, 5, 4, BLACK.stroke_width(1)))?
-        .label("the least that the limit allows")
+        .label("shortest time that the limit allows")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], BLACK));
     chart
         .configure_series_labels()
