@@ -1,5 +1,5 @@
-//! The cost of the plugin for its host: of an instance, and of a warm call that sends one request, compared with a guest
-//! that only sends the same request. The service responds at once, in this process; time is virtual.
+//! The cost of the plugin for its host: of an instance, and of a warm call that sends one request, compared with a
+//! guest that only sends the same request. The service responds at once, in this process; time is virtual.
 
 use std::path::Path;
 use std::sync::Arc;

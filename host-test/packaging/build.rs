@@ -11,7 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Component { package: "entra-risk-env-token", inputs: &["adapters/env-token"] },
         Component { package: "entra-risk-client-credentials", inputs: &["adapters/client-credentials", "engine"] },
         Component { package: "entra-risk-cli", inputs: &["apps", "adapters/account", "adapters/cli", "engine"] },
-        Component { package: "entra-risk-gateway", inputs: &["apps", "adapters/account", "adapters/gateway", "engine"] },
+        Component {
+            package: "entra-risk-gateway",
+            inputs: &["apps", "adapters/account", "adapters/gateway", "engine"],
+        },
     ])?;
     Ok(())
 }

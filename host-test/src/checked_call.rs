@@ -67,7 +67,8 @@ impl CheckedCall {
     pub async fn of<I: AsRef<str>>(mut plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
         let ids: Vec<String> = ids.iter().map(|id| id.as_ref().to_owned()).collect();
         let result = plugin.call(action, &ids, Some(&options)).await.expect("the plugin trapped");
-        let call = CheckedCall { result, exchanges: plugin.exchanges(), token_requests: plugin.token_requests().to_vec() };
+        let call =
+            CheckedCall { result, exchanges: plugin.exchanges(), token_requests: plugin.token_requests().to_vec() };
         call.check(&ids);
         call
     }
@@ -82,7 +83,10 @@ impl CheckedCall {
                 !contains_token(request.uri().to_string().as_bytes()) && !contains_token(request.body()),
                 "the token is in {request:?}"
             );
-            assert!(others.into_iter().all(|(_, value)| !contains_token(value.as_bytes())), "the token is in {request:?}");
+            assert!(
+                others.into_iter().all(|(_, value)| !contains_token(value.as_bytes())),
+                "the token is in {request:?}"
+            );
         }
         let (reported, attempts): (Vec<&String>, u32) = match &self.result {
             Err(Failure { cause: Error::InvalidArgument(_), batches }) => {

@@ -171,7 +171,10 @@ impl WasiHttpHooks for HttpClient {
                     drop(service);
                     record(Some(reply.clone()));
                     let response = play(reply).await.map_err(transport_error)?;
-                    Ok((response.map(|body| body.map_err(transport_error).boxed_unsync()), Box::new(async { Ok(()) }) as _))
+                    Ok((
+                        response.map(|body| body.map_err(transport_error).boxed_unsync()),
+                        Box::new(async { Ok(()) }) as _,
+                    ))
                 }
                 Outbound::Network => {
                     record(None);

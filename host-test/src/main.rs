@@ -22,9 +22,15 @@ async fn main() -> Result<()> {
     for example in &EXAMPLES {
         let call = perform(example, Options::default(), vec![accepted()]).await?;
         let [Exchange { request, .. }] = call.exchanges.as_slice() else { anyhow::bail!("expected one request") };
-        ensure!(request.method() == "POST" && request.uri() == example.url, "the request differs from the documentation");
+        ensure!(
+            request.method() == "POST" && request.uri() == example.url,
+            "the request differs from the documentation"
+        );
         ensure!(request.body() == example.body, "the body differs from the documentation");
-        ensure!(request.headers()[AUTHORIZATION] == format!("Bearer {CANARY}"), "the authorization header does not contain the token");
+        ensure!(
+            request.headers()[AUTHORIZATION] == format!("Bearer {CANARY}"),
+            "the authorization header does not contain the token"
+        );
         ensure!(matches!(call.result.as_deref(), Ok([Receipt { attempts: 1, .. }])), "not accepted in one attempt");
     }
 

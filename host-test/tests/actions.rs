@@ -1,11 +1,11 @@
 //! The requests that each action sends, byte for byte.
 
 use bytes::Bytes;
+use graph_model::Request;
 use host_test::bindings::actions::{ApiVersion, Cloud, Options};
 use host_test::bindings::credentials::Credential;
-use host_test::examples::{EXAMPLES, Example};
-use graph_model::Request;
 use host_test::checked_call::CheckedCall;
+use host_test::examples::{EXAMPLES, Example};
 use host_test::plugin::{Action, CANARY};
 use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error};
 use uuid::Uuid;

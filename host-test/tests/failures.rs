@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_test::bindings::actions::{GraphError, Options};
 use graph_model::{Behavior, Reply, Response};
+use host_test::bindings::actions::{GraphError, Options};
 use host_test::checked_call::CheckedCall;
 use host_test::plugin::{Action, canary};
-use host_test::script::{DATE, REQUEST_ID, Script, accepted, respond, graph_error, response};
+use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error, respond, response};
 use tokio::time::Instant;
 
 const IDS: [&str; 3] = [
@@ -223,7 +223,8 @@ async fn a_retry_after_that_is_too_long_ends_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_a_maybe_applied_attempt_is_unknown() {
-    for (first, outcome) in [(respond(500, &[], ""), "unknown(rejected)"), (respond(429, &[], ""), "refused(rejected)")] {
+    for (first, outcome) in [(respond(500, &[], ""), "unknown(rejected)"), (respond(429, &[], ""), "refused(rejected)")]
+    {
         let call = dismiss(Options::default(), [first, respond(400, &[], "")]).await;
         assert_eq!(outcomes(&call), [outcome]);
         assert_eq!(call.batch().attempts, 2);

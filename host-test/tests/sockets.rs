@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host_test::bindings::actions::Options;
-use host_test::examples::{EXAMPLES, Example};
 use graph_model::{Behavior, Reply, Request, Server, Service};
-use host_test::host::Outbound;
+use host_test::bindings::actions::Options;
 use host_test::checked_call::CheckedCall;
+use host_test::examples::{EXAMPLES, Example};
+use host_test::host::Outbound;
 use host_test::plugin::{Action, Plugin, canary};
-use host_test::script::{Script, accepted, respond, graph_error, response};
+use host_test::script::{Script, accepted, graph_error, respond, response};
 
 /// Accepts and records every request.
 #[derive(Default)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use graph_model::Behavior;
 use host_test::bindings::actions::{Error, Options};
 use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
-use graph_model::Behavior;
-use host_test::host::TokenSource;
 use host_test::checked_call::CheckedCall;
+use host_test::host::TokenSource;
 use host_test::plugin::{Action, CANARY, canary};
-use host_test::script::{Script, accepted, respond, graph_error};
+use host_test::script::{Script, accepted, graph_error, respond};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
@@ -31,7 +31,11 @@ fn unauthorized(www_authenticate: &str) -> Behavior {
     )
 }
 
-async fn dismiss(token_source: TokenSource, options: Options, behaviors: impl IntoIterator<Item = Behavior>) -> CheckedCall {
+async fn dismiss(
+    token_source: TokenSource,
+    options: Options,
+    behaviors: impl IntoIterator<Item = Behavior>,
+) -> CheckedCall {
     CheckedCall::before(Script::at_once(behaviors), token_source, Action::DismissSignIns, &IDS, options).await
 }
 

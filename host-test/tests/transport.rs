@@ -6,9 +6,9 @@ use std::mem;
 use bytes::Bytes;
 use host_test::bindings::PluginPre;
 use host_test::bindings::actions::{Error, Options};
+use host_test::checked_call::CheckedCall;
 use host_test::component::{FILE, grant};
 use host_test::host::{Host, Outbound};
-use host_test::checked_call::CheckedCall;
 use host_test::plugin::{Action, canary};
 use host_test::script::{Script, accepted};
 use wasmtime::component::{Component, Resource};
@@ -36,7 +36,7 @@ enum Meaning {
     /// Perhaps sent; any other error.
     Other,
 }
-use Meaning::{Denied, NoResponse, TransientNoResponse, Other, Unreachable, TransientUnreachable};
+use Meaning::{Denied, NoResponse, Other, TransientNoResponse, TransientUnreachable, Unreachable};
 
 macro_rules! codes {
     ($($variant:ident $(($payload:expr))? => $name:literal $meaning:ident,)*) => {
@@ -166,8 +166,7 @@ async fn a_maybe_applied_batch_stays_unknown() {
         (ErrorCode::ConnectionRefused, "unsent(unreachable)"),
     ] {
         let errors = [before, ErrorCode::TlsCertificateError];
-        let call =
-            CheckedCall::failing_first(errors, [], Action::DismissRiskyUsers, &IDS, Options::default()).await;
+        let call = CheckedCall::failing_first(errors, [], Action::DismissRiskyUsers, &IDS, Options::default()).await;
         assert_eq!(call.batch().outcome.case(), outcome);
     }
 }

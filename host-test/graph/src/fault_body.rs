@@ -47,7 +47,10 @@ impl http_body::Body for FaultBody {
     type Data = Bytes;
     type Error = TransportError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
         let body = self.get_mut();
         let part = if body.rest == Rest::Again { body.part.clone() } else { body.part.take() };
         match (part, body.rest) {

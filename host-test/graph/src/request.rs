@@ -28,8 +28,8 @@ pub(crate) fn parse_ids(route: &Route, body: &[u8]) -> Result<Vec<Uuid>, String>
     if let Some(other) = fields.keys().find(|field| *field != route.field) {
         return Err(format!("The parameter '{other}' in the request payload is not a valid parameter."));
     }
-    let ids =
-        ids_as_spelled(route.field, body).ok_or(format!("The parameter '{}' is not a collection of strings.", route.field))?;
+    let ids = ids_as_spelled(route.field, body)
+        .ok_or(format!("The parameter '{}' is not a collection of strings.", route.field))?;
     if ids.is_empty() || route.max_ids.is_some_and(|max| ids.len() > max) {
         return Err(format!("The parameter '{}' holds {} ids.", route.field, ids.len()));
     }

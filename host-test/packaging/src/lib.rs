@@ -1,5 +1,5 @@
-//! Makes `target/dist`: the plugin, its token adapters, and the command and the gateway composed with them, each with its
-//! name, version, description, licence and documentation inside.
+//! Makes `target/dist`: the plugin, its token adapters, and the command and the gateway composed with them, each with
+//! its name, version, description, licence and documentation inside.
 
 mod compose;
 mod product;

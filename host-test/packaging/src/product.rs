@@ -48,16 +48,12 @@ struct Token {
 }
 
 const PLUGIN: &str = env!("ENTRA_RISK_WASM");
-const CLI: App =
-    App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md") };
+const CLI: App = App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md") };
 const GATEWAY: App =
     App { wac: "gateway", file: env!("ENTRA_RISK_GATEWAY_WASM"), docs: include_str!("../docs/gateway.md") };
-const ENV_TOKEN: Token =
-    Token { file: env!("ENTRA_RISK_ENV_TOKEN_WASM"), docs: include_str!("../docs/env-token.md") };
-const CLIENT_CREDENTIALS: Token = Token {
-    file: env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM"),
-    docs: include_str!("../docs/client-credentials.md"),
-};
+const ENV_TOKEN: Token = Token { file: env!("ENTRA_RISK_ENV_TOKEN_WASM"), docs: include_str!("../docs/env-token.md") };
+const CLIENT_CREDENTIALS: Token =
+    Token { file: env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM"), docs: include_str!("../docs/client-credentials.md") };
 
 /// All of them.
 pub const PRODUCTS: &[Product] = &[

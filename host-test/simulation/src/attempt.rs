@@ -7,7 +7,6 @@ use http::StatusCode;
 
 use crate::CallRecord;
 
-
 /// What the plugin can know about its ids after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -59,7 +58,9 @@ impl<'a> Attempt<'a> {
         Some(match (self.arrival.status, self.kind()) {
             (Some(StatusCode::NO_CONTENT), _) => Verdict::Accepted,
             (Some(status), _) if status.is_client_error() || status.is_redirection() => Verdict::Refused,
-            (None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Denied)) => Verdict::Unsent,
+            (None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Denied)) => {
+                Verdict::Unsent
+            }
             _ => Verdict::MaybeApplied,
         })
     }

@@ -90,11 +90,13 @@ fn check_ids(call: &CallRecord, batches: &[Batch], violations: &mut Violations) 
     }
     let max = call.call.options.ids_per_request.unwrap_or(60) as usize;
     if let Some(batch) = batches.iter().find(|batch| batch.ids.is_empty() || batch.ids.len() > max) {
-        violations.add("a batch contains at most ids-per-request ids", || format!("{} ids, at most {max} allowed", batch.ids.len()));
+        violations.add("a batch contains at most ids-per-request ids", || {
+            format!("{} ids, at most {max} allowed", batch.ids.len())
+        });
     }
-    if let Some(other) = call.arrivals.iter().find(|arrival| batches.iter().all(|batch| batch.ids != arrival.ids))
-    {
-        violations.add("a request contains the ids of one batch", || format!("at {:?}: {}", other.at, first(&other.ids)));
+    if let Some(other) = call.arrivals.iter().find(|arrival| batches.iter().all(|batch| batch.ids != arrival.ids)) {
+        violations
+            .add("a request contains the ids of one batch", || format!("at {:?}: {}", other.at, first(&other.ids)));
     }
     let all_accepted = batches.iter().all(|batch| matches!(batch.outcome, Outcome::Accepted(_)));
     if all_accepted != call.cause().is_none() {
@@ -105,10 +107,12 @@ fn check_ids(call: &CallRecord, batches: &[Batch], violations: &mut Violations) 
 fn check_deadline(call: &CallRecord, violations: &mut Violations) {
     let Some(deadline) = call.deadline() else { return };
     if call.ended > deadline + Duration::from_millis(1) {
-        violations.add("the call returns by its deadline", || format!("ended at {:?}, deadline at {deadline:?}", call.ended));
+        violations
+            .add("the call returns by its deadline", || format!("ended at {:?}, deadline at {deadline:?}", call.ended));
     }
     if let Some(late) = call.arrivals.iter().find(|arrival| arrival.at >= deadline) {
-        violations.add("nothing is sent after the deadline", || format!("sent at {:?}, deadline at {deadline:?}", late.at));
+        violations
+            .add("nothing is sent after the deadline", || format!("sent at {:?}, deadline at {deadline:?}", late.at));
     }
 }
 
@@ -138,23 +142,30 @@ fn check_throttling(call: &CallRecord, attempts: &[Attempt<'_>], violations: &mu
     if let Some(end) = attempts.iter().filter(|attempt| attempt.ends_call(call)).map(|attempt| attempt.ended).min()
         && let Some(late) = call.arrivals.iter().find(|arrival| arrival.at > end)
     {
-        violations.add("nothing is sent after an error that ends the call", || format!("sent at {:?}, ended at {end:?}", late.at));
+        violations.add("nothing is sent after an error that ends the call", || {
+            format!("sent at {:?}, ended at {end:?}", late.at)
+        });
     }
 }
 
 fn check_retries(call: &CallRecord, batch: &Batch, attempts: &[Attempt<'_>], violations: &mut Violations) {
     let max = call.call.options.max_attempts.unwrap_or(4);
     if attempts.len() > max as usize {
-        violations.add("a batch has at most max-attempts attempts", || format!("{} attempts, at most {max} allowed", attempts.len()));
+        violations.add("a batch has at most max-attempts attempts", || {
+            format!("{} attempts, at most {max} allowed", attempts.len())
+        });
     }
     if batch.attempts as usize != attempts.len() {
-        violations.add("attempts are counted correctly", || format!("{} reported, {} seen", batch.attempts, attempts.len()));
+        violations
+            .add("attempts are counted correctly", || format!("{} reported, {} seen", batch.attempts, attempts.len()));
     }
     for pair in attempts.windows(2) {
         let [first, second] = pair else { continue };
         let earliest = first.ended + first.wait();
         if second.arrival.at < earliest {
-            violations.add("a retry waits long enough", || format!("sent at {:?}, not before {earliest:?}", second.arrival.at));
+            violations.add("a retry waits long enough", || {
+                format!("sent at {:?}, not before {earliest:?}", second.arrival.at)
+            });
         }
         if !first.is_transient() {
             violations.add("only transient errors are retried", || first.arrival.to_string());
@@ -240,7 +251,8 @@ fn check_rate_limit(call: &CallRecord, earlier: &[CallRecord], violations: &mut 
         let window = Duration::from_millis(limit.window_ms.into());
         let within = sent.iter().rev().take_while(|at| **at + window > arrival.at).count();
         if within > limit.requests as usize {
-            violations.add("the rate limit is kept", || format!("{within} in the window that ends at {:?}", arrival.at));
+            violations
+                .add("the rate limit is kept", || format!("{within} in the window that ends at {:?}", arrival.at));
             return;
         }
     }

@@ -12,7 +12,6 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use uuid::{Builder, Uuid};
 
-
 /// The plan of one run.
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -13,7 +13,11 @@ fn three_hundred_seeds_violate_no_invariant() {
     let mut summary = Summary::default();
     (0..300).for_each(|seed| summary.add(play(seed)));
     assert!(summary.violations.is_empty(), "{:?}", summary.violations);
-    assert_eq!((summary.faults.len(), summary.outcomes.len()), (20, 4), "some fault or outcome is missing: {summary:?}");
+    assert_eq!(
+        (summary.faults.len(), summary.outcomes.len()),
+        (20, 4),
+        "some fault or outcome is missing: {summary:?}"
+    );
 }
 
 #[test]

@@ -8,7 +8,6 @@ use graph_model::{Behavior, Graph, Request, Service};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-
 /// A simpler client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Baseline {

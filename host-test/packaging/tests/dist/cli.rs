@@ -8,7 +8,7 @@ use bytes::Bytes;
 use graph_model::Behavior;
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{CANARY, canary};
-use host_test::script::{Script, accepted, respond, graph_error};
+use host_test::script::{Script, accepted, graph_error, respond};
 use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
 use tokio::time::timeout;
@@ -116,7 +116,7 @@ fn id(number: usize) -> String {
     format!("8f0e4c0b-6ec1-4c1e-a9b8-{number:012x}")
 }
 
-fn ids(numbers: std::ops::Completedge<usize>) -> String {
+fn ids(numbers: std::ops::Range<usize>) -> String {
     numbers.map(|number| id(number) + "\n").collect()
 }
 

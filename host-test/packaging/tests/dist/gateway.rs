@@ -11,7 +11,7 @@ use bytes::Bytes;
 use graph_model::Behavior;
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{CANARY, canary};
-use host_test::script::{Script, accepted, respond, graph_error};
+use host_test::script::{Script, accepted, graph_error, respond};
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Frame;

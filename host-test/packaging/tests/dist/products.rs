@@ -83,8 +83,8 @@ fn products_contain_no_path_of_this_machine() {
     }
 }
 
-/// Documentation of a composition is written by hand: it must name every package of WASI that the composition imports, and
-/// the variables that its token adapter reads.
+/// Documentation of a composition is written by hand: it must name every package of WASI that the composition imports,
+/// and the variables that its token adapter reads.
 #[test]
 fn documentation_of_compositions_names_their_imports_and_variables() {
     for product in PRODUCTS.iter().filter(|product| product.name.contains("cli") || product.name.contains("gateway")) {

@@ -1,12 +1,12 @@
-//! The token adapters: their imports, and the tokens and errors they return for an environment and for the responses of a
-//! token endpoint.
+//! The token adapters: their imports, and the tokens and errors they return for an environment and for the responses of
+//! a token endpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
 use graph_model::{Behavior, Reply, Request, TransportError};
+use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond, response};
@@ -46,8 +46,8 @@ impl Adapter {
         Adapter { store, get_token }
     }
 
-    /// Requests a token. Returns the token, or the error as `unavailable: ` or `denied: ` with its message, which must not
-    /// contain the secret.
+    /// Requests a token. Returns the token, or the error as `unavailable: ` or `denied: ` with its message, which must
+    /// not contain the secret.
     async fn token(&mut self, refresh: bool, claims: Option<&str>) -> Result<String, String> {
         let request = TokenRequest { audience: AUDIENCE.into(), refresh, claims: claims.map(Into::into) };
         let (result,) = self.get_token.call_async(&mut self.store, (request,)).await.expect("no trap");
@@ -174,22 +174,37 @@ async fn transient_errors_are_unavailable_and_others_denied() {
     let wrong_secret = r#"{"error":"invalid_client","error_codes":[7000215],"error_description":"canary"}"#;
     let huge = Bytes::from(vec![b'a'; 200_000]);
     let cases: Vec<(Behavior, &str)> = vec![
-        (respond(401, &[], wrong_secret), "denied: login.microsoftonline.com answered 401 invalid_client AADSTS7000215"),
+        (
+            respond(401, &[], wrong_secret),
+            "denied: login.microsoftonline.com answered 401 invalid_client AADSTS7000215",
+        ),
         (respond(400, &[], ""), "denied: login.microsoftonline.com answered 400: check AZURE_TENANT_ID"),
         (respond(302, &[("location", "https://a.test")], ""), "denied: login.microsoftonline.com answered 302, a redi"),
         (respond(429, &[], ""), "unavailable: login.microsoftonline.com answered 429"),
         (respond(500, &[], "canary"), "unavailable: login.microsoftonline.com answered 500"),
         (respond(200, &[], "<html>canary"), "unavailable: login.microsoftonline.com answered 200 without a usable"),
         (respond(200, &[], deep), "unavailable: login.microsoftonline.com answered 200 without a usable"),
-        (respond(200, &[], "[".repeat(100_000)), "unavailable: login.microsoftonline.com answered 200 without a usable"),
+        (
+            respond(200, &[], "[".repeat(100_000)),
+            "unavailable: login.microsoftonline.com answered 200 without a usable",
+        ),
         (respond(200, &[], huge.clone()), "unavailable: login.microsoftonline.com answered more than any token"),
         (Behavior::Endless(response(200, &[], huge)), "unavailable: login.microsoftonline.com answered more than any"),
         (Behavior::Stalled(response(200, &[], "{")), "unavailable: no answer from login.microsoftonline.com in 30 s"),
-        (Behavior::Truncated(response(200, &[], "{")), "unavailable: no answer from login.microsoftonline.com (the conn"),
+        (
+            Behavior::Truncated(response(200, &[], "{")),
+            "unavailable: no answer from login.microsoftonline.com (the conn",
+        ),
         (Behavior::Silence, "unavailable: no answer from login.microsoftonline.com in 30 s"),
         (Behavior::Reset, "unavailable: no answer from login.microsoftonline.com (the connection broke)"),
-        (Behavior::Failed(TransportError::ConnectionRefused), "unavailable: no answer from login.microsoftonline.com (connect"),
-        (Behavior::Failed(TransportError::HttpRequestDenied), "denied: the host's policy for outbound requests refuses"),
+        (
+            Behavior::Failed(TransportError::ConnectionRefused),
+            "unavailable: no answer from login.microsoftonline.com (connect",
+        ),
+        (
+            Behavior::Failed(TransportError::HttpRequestDenied),
+            "denied: the host's policy for outbound requests refuses",
+        ),
         (Behavior::Failed(TransportError::TlsCertificateError), "denied: login.microsoftonline.com has no certificate"),
     ];
     for (behavior, expected) in cases {

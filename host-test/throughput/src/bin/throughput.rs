@@ -38,7 +38,10 @@ fn main() -> wasmtime::Result<()> {
     fs::write(out.join("throughput.md"), format!("{NOTE}\n{table}\n"))?;
     plot(&measures, &out.join("throughput.svg"))?;
     for measure in &measures {
-        ensure!(measure.plugin.accepted == measure.users && measure.refused == 0, "ids were not accepted, or requests refused: {measure:?}");
+        ensure!(
+            measure.plugin.accepted == measure.users && measure.refused == 0,
+            "ids were not accepted, or requests refused: {measure:?}"
+        );
     }
     Ok(())
 }
@@ -48,10 +51,11 @@ const NOTE: &str = "\
 
 ![Time by users](throughput.svg)
 
-Time to dismiss the risk of users under the documented limit of one request per second, in virtual time. The floor is the
-shortest time that the limit allows between the first request and the last: one second for each request of 60 users
-except the first. \"429\" counts requests that the limit refused. The other clients retry as the Graph SDKs do: three times,
-after 3 s doubling. They drop ids that are refused again; the percentage is the share of ids that were accepted.
+Time to dismiss the risk of users under the documented limit of one request per second, in virtual time. The floor is
+the shortest time that the limit allows between the first request and the last: one second for each request of 60
+users except the first. \"429\" counts requests that the limit refused. The other clients retry as the Graph SDKs do:
+three times, after 3 s doubling. They drop ids that are refused again; the percentage is the share of ids that were
+accepted.
 ";
 
 fn table(measures: &[Measurement]) -> Table {
