@@ -16,12 +16,12 @@ pub fn folder() -> PathBuf {
     artifact::workspace().join("target/dist")
 }
 
-/// Writes all products, and returns their files and sizes in bytes. Each file is replaced in one step, so that another
+/// Writes all products, and returns their names and sizes in bytes. Each file is replaced in one step, so that another
 /// process never reads a part of it.
 ///
 /// # Errors
 /// If a component cannot be composed or written.
-pub fn write() -> Result<Vec<(PathBuf, usize)>> {
+pub fn write() -> Result<Vec<(&'static str, usize)>> {
     fs::create_dir_all(folder())?;
     let mut written = Vec::new();
     for product in PRODUCTS {
@@ -30,7 +30,7 @@ pub fn write() -> Result<Vec<(PathBuf, usize)>> {
         let temporary = file.with_extension(process::id().to_string());
         fs::write(&temporary, &bytes)?;
         fs::rename(&temporary, &file)?;
-        written.push((file, bytes.len()));
+        written.push((product.name, bytes.len()));
     }
     Ok(written)
 }

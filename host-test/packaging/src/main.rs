@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 fn main() -> Result<()> {
-    for (file, size) in packaging::write()? {
-        println!("{}: {size} bytes", file.display());
+    for (name, size) in packaging::write()? {
+        println!("target/dist/{name}.wasm: {size} bytes");
     }
     Ok(())
 }
