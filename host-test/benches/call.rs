@@ -1,5 +1,5 @@
-//! What the plugin costs its host: an instance of it, and a warm call that sends one request of 60 ids, next to a guest
-//! that does no more than send the same request. The service answers at once, in this process; time is virtual.
+//! The cost of the plugin for its host: of an instance, and of a warm call that sends one request, compared with a
+//! guest that only sends the same request. The service responds at once, in this process; time is virtual.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,31 +7,31 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
+use graph_model::{Behavior, Reply, Request, Response, Service};
 use host_test::bindings::actions::{Options, Pace};
-use host_test::engine::{Engine, grant};
-use host_test::exchange::{Fate, Reply, Request, Response, Service};
-use host_test::host::{Host, Way};
+use host_test::component::{PluginComponent, grant};
+use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, CANARY, Plugin, canary};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use wasmtime::Store;
 use wasmtime::component::{Component, InstancePre, TypedFunc};
 
-/// Accepts everything.
-struct Yes;
+/// Accepts every request.
+struct AcceptAll;
 
-impl Service for Yes {
+impl Service for AcceptAll {
     fn serve(&self, _: Duration, _: Request) -> Reply {
-        let mut answer = Response::new(Bytes::new());
-        *answer.status_mut() = http::StatusCode::NO_CONTENT;
-        Reply::at_once(Fate::Answered(answer))
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = http::StatusCode::NO_CONTENT;
+        Reply::at_once(Behavior::Complete(response))
     }
 }
 
 type Dismiss<'a> = TypedFunc<(&'a [String], &'a str), (u16,)>;
 
 fn host() -> Host {
-    Host::new(Way::Stub(Arc::new(Yes)), canary(), 0)
+    Host::new(Outbound::InProcess(Arc::new(AcceptAll)), canary(), 0)
 }
 
 fn runtime() -> Runtime {
@@ -39,19 +39,19 @@ fn runtime() -> Runtime {
 }
 
 /// The guest that only sends, in the same engine.
-fn bare(engine: &Engine) -> InstancePre<Host> {
-    let engine = engine.component().engine();
+fn bare(plugin: &PluginComponent) -> InstancePre<Host> {
+    let engine = plugin.component().engine();
     let component = Component::from_file(engine, Path::new(env!("BARE_REQUEST_WASM"))).expect("the bare guest");
     grant(engine).and_then(|linker| linker.instantiate_pre(&component)).expect("the bare guest")
 }
 
 fn instances(criterion: &mut Criterion) {
-    let engine = Engine::pooled(10).expect("an engine");
-    let bare = bare(&engine);
+    let plugin = PluginComponent::pooled(10).expect("the plugin");
+    let bare = bare(&plugin);
     let runtime = runtime();
     let mut group = criterion.benchmark_group("instance");
     group.bench_function("plugin", |bencher| {
-        bencher.iter(|| runtime.block_on(Plugin::new(&engine, host())).expect("an instance"));
+        bencher.iter(|| runtime.block_on(Plugin::new(&plugin, host())).expect("an instance"));
     });
     group.bench_function("bare request", |bencher| {
         bencher.iter(|| {
@@ -63,22 +63,22 @@ fn instances(criterion: &mut Criterion) {
 }
 
 fn calls(criterion: &mut Criterion) {
-    let engine = Engine::pooled(10).expect("an engine");
-    let bare = bare(&engine);
+    let plugin = PluginComponent::pooled(10).expect("the plugin");
+    let bare = bare(&plugin);
     let runtime = runtime();
-    // So many that none waits for its turn.
+    // High enough that no call waits.
     let pace = Pace { requests: 1_000, window_ms: 1 };
     let options = Options { pace: Some(pace), ..Options::default() };
     for count in [1, 60] {
         let ids: Vec<String> = (1..=count).map(|n| Uuid::from_u128(n).to_string()).collect();
         let mut group = criterion.benchmark_group(format!("warm call, ids: {count}"));
-        // An instance for each sample, as its host keeps every request.
+        // An instance per sample, because its host records every request.
         group.bench_function("plugin", |bencher| {
             bencher.iter_custom(|iterations| {
-                let mut plugin = runtime.block_on(Plugin::new(&engine, host())).expect("an instance");
+                let mut plugin = runtime.block_on(Plugin::new(&plugin, host())).expect("an instance");
                 warm(iterations, || {
-                    let said = runtime.block_on(plugin.call(Action::DismissRiskyUsers, &ids, Some(&options)));
-                    assert!(said.expect("no trap").is_ok());
+                    let result = runtime.block_on(plugin.call(Action::DismissRiskyUsers, &ids, Some(&options)));
+                    assert!(result.expect("no trap").is_ok());
                 })
             });
         });
@@ -88,8 +88,8 @@ fn calls(criterion: &mut Criterion) {
                 let instance = runtime.block_on(bare.instantiate_async(&mut store)).expect("an instance");
                 let dismiss: Dismiss = instance.get_typed_func(&mut store, "dismiss").expect("its export");
                 warm(iterations, || {
-                    let said = runtime.block_on(dismiss.call_async(&mut store, (&ids[..], CANARY)));
-                    assert_eq!(said.expect("no trap"), (204,));
+                    let result = runtime.block_on(dismiss.call_async(&mut store, (&ids[..], CANARY)));
+                    assert_eq!(result.expect("no trap"), (204,));
                 })
             });
         });
@@ -97,7 +97,7 @@ fn calls(criterion: &mut Criterion) {
     }
 }
 
-/// The time that so many calls take after a first one.
+/// The time of this many calls after a first one.
 fn warm(iterations: u64, mut call: impl FnMut()) -> Duration {
     call();
     let start = Instant::now();

@@ -1,10 +1,10 @@
-//! The plugin's world as a wasmtime host sees it, made from `wit/`.
+//! The plugin's world as a wasmtime host sees it, generated from `wit/`.
 
 #[expect(missing_docs, reason = "generated: the documentation is in wit/")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
-        // The plugin's world without wasi, of which the bindings are in the crates of wasmtime.
+        // The plugin's world without WASI, because the bindings of WASI are in the crates of wasmtime.
         inline: "
             package entra:host-test;
             world plugin {
@@ -24,7 +24,7 @@ pub use generated::{Plugin, PluginPre};
 use actions::{Error, GraphError, Options, Outcome};
 
 impl Default for Options {
-    /// No field given: what the contract documents as default for each.
+    /// No field set, so that each has the default that the contract documents.
     fn default() -> Self {
         Options {
             cloud: None,
@@ -41,7 +41,7 @@ impl Default for Options {
 }
 
 impl Outcome {
-    /// The case and the error in it, in short: `refused(throttled)`.
+    /// The case and the error in it, such as `refused(throttled)`.
     pub fn case(&self) -> String {
         match self {
             Outcome::Accepted(_) => "accepted".into(),
@@ -53,7 +53,7 @@ impl Outcome {
 }
 
 impl Error {
-    /// The name of the case, as the contract spells it.
+    /// The name of the case in the contract.
     pub fn case(&self) -> &'static str {
         match self {
             Error::InvalidArgument(_) => "invalid-argument",
@@ -73,7 +73,7 @@ impl Error {
         }
     }
 
-    /// What was answered, where something was.
+    /// The response of Microsoft Graph, if the error contains one.
     pub fn graph_error(&self) -> Option<&GraphError> {
         match self {
             Error::Unauthenticated(error)

@@ -1,23 +1,24 @@
-//! A monotonic clock on tokio's time, so that under a paused runtime hours of pacing and backoff pass in milliseconds.
+//! Virtual time: a monotonic clock on tokio's time, and a runtime whose time jumps to the next timer whenever there is
+//! nothing else to do, so that hours of waiting pass in milliseconds.
 
 use tokio::time::Instant;
 use wasmtime_wasi::HostMonotonicClock;
 
-/// Nanoseconds since an instant, as tokio counts them.
+/// Nanoseconds of tokio's time since an instant.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
 }
 
 impl Clock {
-    /// A clock that stood at zero at `start`.
+    /// A clock that is zero at `start`.
     pub fn since(start: Instant) -> Self {
         Clock { start }
     }
 }
 
 impl HostMonotonicClock for Clock {
-    /// Tokio's timers fire on whole milliseconds; its clock itself is finer.
+    /// Tokio's timers fire on whole milliseconds, but its clock is finer.
     fn resolution(&self) -> u64 {
         1
     }
@@ -25,4 +26,13 @@ impl HostMonotonicClock for Clock {
     fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// Runs a future to its end in virtual time.
+///
+/// # Panics
+/// If the system provides no runtime.
+pub fn virtual_time<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
 }

@@ -1,17 +1,17 @@
-//! The examples of the Microsoft Graph documentation: what each action must send, to the byte.
+//! The examples of the Microsoft Graph documentation: the request that each action must send, byte for byte.
 
 use crate::plugin::Action;
 
 /// A documented request.
 #[derive(Debug)]
 pub struct Example {
-    /// The action that sends it.
+    /// The action.
     pub action: Action,
-    /// Where to, in the version that the action has by default.
+    /// The URL, in the action's default version.
     pub url: &'static str,
     /// The ids.
     pub ids: [&'static str; 2],
-    /// The body, without the spaces of the documentation.
+    /// The body, without the documentation's spaces.
     pub body: &'static str,
 }
 

@@ -1,10 +1,12 @@
-//! What one plugin instance sees of its host: credentials, a clock, random numbers, and a way for its requests, each
-//! of which is kept.
+//! The host of one plugin instance: credentials, a clock, random numbers, and a destination for its requests, which are
+//! all recorded.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use graph_model::{Reply, Request, Service, TransportError, play};
 use http::header::AUTHORIZATION;
 use http_body_util::{BodyExt, Full};
 use rand::SeedableRng;
@@ -17,29 +19,27 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpC
 
 use crate::bindings::credentials::{self, Credential, TokenError, TokenRequest};
 use crate::clock::Clock;
-use crate::exchange::{Reply, Request, Service};
-use crate::playback::play;
 
-/// Where the plugin's requests go.
+/// The destination of the plugin's requests.
 #[derive(Clone)]
-pub enum Way {
-    /// To a service in this process, at once and without a connection.
-    Stub(Arc<dyn Service>),
-    /// To wherever they say, over real connections.
-    Sockets,
+pub enum Outbound {
+    /// A service in this process, without a connection.
+    InProcess(Arc<dyn Service>),
+    /// The address of the request, over real connections.
+    Network,
 }
 
-/// Answers the plugin's requests for a token.
+/// Responds to the plugin's requests for a token.
 pub type TokenSource = Box<dyn FnMut(&TokenRequest) -> Result<Credential, TokenError> + Send>;
 
-/// A request that left the plugin.
+/// A request that the plugin sent.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// When the plugin sent it, since the host's start.
     pub sent: Duration,
-    /// What it sent. The `authorization` header is marked sensitive: it does not print.
+    /// The request. Its `authorization` header is marked sensitive, so that it does not print.
     pub request: Request,
-    /// What the stub made of it; `None` over real connections.
+    /// The reply of the service in this process; `None` over real connections, and if the host failed the request.
     pub reply: Option<Reply>,
 }
 
@@ -48,48 +48,55 @@ pub struct Host {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    outbound: Outbound,
+    http_client: HttpClient,
     token_source: TokenSource,
     /// Every token request, in order.
     pub(crate) token_requests: Vec<TokenRequest>,
     pub(crate) memory: Memory,
 }
 
-/// The plugin's linear memory in bytes: as it is, which is also the most it ever was.
+/// The plugin's linear memory in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Memory(pub(crate) usize);
 
 #[derive(Clone)]
-struct Outbound {
-    way: Way,
+struct HttpClient {
+    outbound: Outbound,
     start: Instant,
+    errors: Arc<Mutex<VecDeque<ErrorCode>>>,
     log: Arc<Mutex<Vec<Exchange>>>,
 }
 
 impl Host {
-    /// A host that starts now. `seed` decides the plugin's random numbers.
-    pub fn new(way: Way, token_source: TokenSource, seed: u64) -> Self {
-        Host::with(&mut WasiCtx::builder(), way, token_source, seed)
+    /// A host that starts now. `seed` determines the plugin's random numbers.
+    pub fn new(outbound: Outbound, token_source: TokenSource, seed: u64) -> Self {
+        Host::with(&mut WasiCtx::builder(), outbound, token_source, seed)
     }
 
-    /// The same for a front, which sees more: its arguments, environment, files and streams are in `wasi`.
-    pub fn with(wasi: &mut WasiCtxBuilder, way: Way, token_source: TokenSource, seed: u64) -> Self {
+    /// A host for components that import more, such as apps. Arguments, environment, files and streams are in `wasi`.
+    pub fn with(wasi: &mut WasiCtxBuilder, outbound: Outbound, token_source: TokenSource, seed: u64) -> Self {
         let start = Instant::now();
         let wasi = wasi.monotonic_clock(Clock::since(start)).secure_random(StdRng::seed_from_u64(seed)).build();
         Host {
             table: ResourceTable::new(),
             wasi,
             http: WasiHttpCtx::new(),
-            outbound: Outbound { way, start, log: Arc::default() },
+            http_client: HttpClient { outbound, start, errors: Arc::default(), log: Arc::default() },
             token_source,
             token_requests: Vec::new(),
             memory: Memory::default(),
         }
     }
 
-    /// Every request that left the plugin so far, in the order it sent them.
+    /// The same host, whose HTTP client fails the first requests with these errors, one each.
+    pub fn fail_first(self, errors: impl IntoIterator<Item = ErrorCode>) -> Self {
+        lock(&self.http_client.errors).extend(errors);
+        self
+    }
+
+    /// Every request that the plugin sent so far, in order.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.outbound.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.http_client.log).clone()
     }
 }
 
@@ -107,15 +114,15 @@ impl WasiView for Host {
 
 impl WasiHttpView for Host {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.http_client }
     }
 }
 
 impl credentials::Host for Host {
     fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
-        let answer = (self.token_source)(&request);
+        let result = (self.token_source)(&request);
         self.token_requests.push(request);
-        answer
+        result
     }
 }
 
@@ -130,13 +137,13 @@ impl ResourceLimiter for Memory {
     }
 }
 
-/// What a response that came becomes for the plugin: itself, and work that goes on while its body is read.
-type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+/// A response, and the work that continues while its body is read.
+type Received = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
-impl WasiHttpHooks for Outbound {
-    /// A stub shows exactly what the plugin wrote; on a connection HTTP demands the header.
+impl WasiHttpHooks for HttpClient {
+    /// In process, requests are recorded exactly as the plugin wrote them. On a connection, HTTP requires the header.
     fn set_host_header(&mut self) -> bool {
-        matches!(self.way, Way::Sockets)
+        matches!(self.outbound, Outbound::Network)
     }
 
     fn send_request(
@@ -144,29 +151,33 @@ impl WasiHttpHooks for Outbound {
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+    ) -> Box<dyn Future<Output = Result<Received, Error>> + Send> {
         let sent = self.start.elapsed();
-        let Outbound { way, start, log } = self.clone();
+        let HttpClient { outbound, start, errors, log } = self.clone();
         Box::new(async move {
             let (mut parts, body) = request.into_parts();
             if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
                 authorization.set_sensitive(true);
             }
             let request = Request::from_parts(parts, body.collect().await?.to_bytes());
-            let keep = |reply| {
-                let exchange = Exchange { sent, request: request.clone(), reply };
-                log.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
-            };
-            match way {
-                Way::Stub(service) => {
+            let record = |reply| lock(&log).push(Exchange { sent, request: request.clone(), reply });
+            if let Some(code) = lock(&errors).pop_front() {
+                record(None);
+                return Err(error(code));
+            }
+            match outbound {
+                Outbound::InProcess(service) => {
                     let reply = service.serve(start.elapsed(), request.clone());
                     drop(service);
-                    keep(Some(reply.clone()));
-                    let response = play(reply).await.map_err(report)?;
-                    Ok((response.map(|body| body.map_err(report).boxed_unsync()), Box::new(async { Ok(()) }) as _))
+                    record(Some(reply.clone()));
+                    let response = play(reply).await.map_err(transport_error)?;
+                    Ok((
+                        response.map(|body| body.map_err(transport_error).boxed_unsync()),
+                        Box::new(async { Ok(()) }) as _,
+                    ))
                 }
-                Way::Sockets => {
-                    keep(None);
+                Outbound::Network => {
+                    record(None);
                     let request = request.map(|body| Full::new(body).map_err(Error::from));
                     let (response, io) = wasmtime_wasi_http::default_send_request(request, options).await?;
                     Ok((response.map(BodyExt::boxed_unsync), Box::new(io) as _))
@@ -176,12 +187,28 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The error by which wasmtime reports `code`. Its own conversion takes one code for another.
-fn report(code: ErrorCode) -> Error {
+/// The error of wasmtime for an error of a service.
+fn transport_error(cause: TransportError) -> Error {
+    error(match cause {
+        TransportError::ConnectionRefused => ErrorCode::ConnectionRefused,
+        TransportError::ConnectionTimeout => ErrorCode::ConnectionTimeout,
+        TransportError::DestinationNotFound => ErrorCode::DestinationNotFound,
+        TransportError::HttpProtocolError => ErrorCode::HttpProtocolError,
+        TransportError::HttpRequestDenied => ErrorCode::HttpRequestDenied,
+        TransportError::TlsCertificateError => ErrorCode::TlsCertificateError,
+    })
+}
+
+/// The error that wasmtime reports to the plugin as `code`. Its own conversion confuses two codes.
+fn error(code: ErrorCode) -> Error {
     match code {
         ErrorCode::HttpResponseHeaderSize(field) => {
             Error::HttpResponseHeaderSize { field_name: field.field_name, field_size: field.field_size }
         }
         code => code.into(),
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,20 +1,10 @@
-//! A wasmtime host for entra-risk that stubs Microsoft Graph and proves what the component does.
+//! A wasmtime host for entra-risk, in which the tests run the plugin before services in this process or on loopback.
 
 pub mod bindings;
-pub mod bulk;
+pub mod checked_call;
 pub mod clock;
-pub mod dist;
-pub mod engine;
+pub mod component;
 pub mod examples;
-pub mod exchange;
-pub mod front;
-pub mod graph;
 pub mod host;
-pub mod peer;
-mod playback;
 pub mod plugin;
-pub mod sabotage;
 pub mod script;
-pub mod server;
-pub mod simulation;
-pub mod trial;

@@ -1,64 +1,69 @@
-//! The main job: loads the component, performs the four actions with the ids of the Microsoft Graph documentation
-//! before a Graph in this process, and shows what left the component and what came back. Ends with an error when
-//! anything is not as it should be.
+//! A demonstration: loads the plugin, performs the four actions with the ids of the Microsoft Graph documentation, and
+//! prints every request and response. Fails if anything differs from the documentation.
 
 use anyhow::{Context, Result, ensure};
+use graph_model::{Behavior, Response};
 use host_test::bindings::actions::{Failure, GraphError, Options, Receipt};
-use host_test::engine::{COMPONENT, Engine};
+use host_test::checked_call::CheckedCall;
+use host_test::component::{FILE, PluginComponent};
 use host_test::examples::{EXAMPLES, Example};
-use host_test::exchange::{Fate, Response};
 use host_test::host::Exchange;
 use host_test::plugin::CANARY;
 use host_test::script::{accepted, graph_error};
-use host_test::trial::Trial;
 use http::header::AUTHORIZATION;
 
-/// Virtual time: retries, which wait for seconds, are over at once.
+/// In virtual time, because retries wait for seconds.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> Result<()> {
-    let bytes = std::fs::metadata(COMPONENT).context(COMPONENT)?.len();
-    let imports: Vec<String> = imports(Engine::shared());
-    println!("entra_risk.wasm: {bytes} bytes; it imports {}", imports.join(", "));
+    let bytes = std::fs::metadata(FILE).context(FILE)?.len();
+    let imports: Vec<String> = imports(PluginComponent::shared());
+    println!("entra-risk.wasm: {bytes} bytes, imports {}", imports.join(", "));
 
     for example in &EXAMPLES {
-        let trial = perform(example, Options::default(), vec![accepted()]).await?;
-        let [Exchange { request, .. }] = trial.exchanges.as_slice() else { anyhow::bail!("not one request") };
-        ensure!(request.method() == "POST" && request.uri() == example.url, "the request goes elsewhere");
-        ensure!(request.body() == example.body, "the body is not as documented");
-        ensure!(request.headers()[AUTHORIZATION] == format!("Bearer {CANARY}"), "the token is not in its header");
-        ensure!(matches!(trial.result.as_deref(), Ok([Receipt { attempts: 1, .. }])), "not accepted at once");
+        let call = perform(example, Options::default(), vec![accepted()]).await?;
+        let [Exchange { request, .. }] = call.exchanges.as_slice() else { anyhow::bail!("expected one request") };
+        ensure!(
+            request.method() == "POST" && request.uri() == example.url,
+            "the request differs from the documentation"
+        );
+        ensure!(request.body() == example.body, "the body differs from the documentation");
+        ensure!(
+            request.headers()[AUTHORIZATION] == format!("Bearer {CANARY}"),
+            "the authorization header does not contain the token"
+        );
+        ensure!(matches!(call.result.as_deref(), Ok([Receipt { attempts: 1, .. }])), "not accepted in one attempt");
     }
 
     let [.., users] = &EXAMPLES;
     let denied =
         graph_error(403, &[], "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
-    let trial = perform(users, Options::default(), vec![denied]).await?;
-    ensure!(trial.batch().outcome.case() == "refused(forbidden)", "a 403 is not a refusal");
-    ensure!(trial.exchanges.len() == 1, "a 403 is tried again");
+    let call = perform(users, Options::default(), vec![denied]).await?;
+    ensure!(call.batch().outcome.case() == "refused(forbidden)", "a 403 is not reported as refused");
+    ensure!(call.exchanges.len() == 1, "a 403 is retried");
 
     let throttled = || graph_error(429, &[("retry-after", "7")], "TooManyRequests", "Too many requests.");
-    let trial = perform(users, Options::default(), vec![throttled(), accepted()]).await?;
-    ensure!(matches!(trial.result.as_deref(), Ok([Receipt { attempts: 2, .. }])), "a 429 is not tried again");
-    ensure!(trial.exchanges[1].sent.as_secs() == 7, "Retry-After is not kept");
+    let call = perform(users, Options::default(), vec![throttled(), accepted()]).await?;
+    ensure!(matches!(call.result.as_deref(), Ok([Receipt { attempts: 2, .. }])), "a 429 is not retried");
+    ensure!(call.exchanges[1].sent.as_secs() == 7, "the retry ignores Retry-After");
 
-    let trial = perform(users, Options { max_attempts: Some(1), ..Options::default() }, vec![throttled()]).await?;
-    ensure!(trial.batch().outcome.case() == "refused(throttled)", "a 429 is not a refusal");
+    let call = perform(users, Options { max_attempts: Some(1), ..Options::default() }, vec![throttled()]).await?;
+    ensure!(call.batch().outcome.case() == "refused(throttled)", "a 429 is not reported as refused");
 
-    println!("\nAll as it should be.");
+    println!("\nEverything matches the documentation.");
     Ok(())
 }
 
-/// What the component asks of its host.
-fn imports(engine: &Engine) -> Vec<String> {
-    let component = engine.component();
+/// The imports of the plugin.
+fn imports(plugin: &PluginComponent) -> Vec<String> {
+    let component = plugin.component();
     component.component_type().imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Performs an action with a documented example's ids and prints all that happens.
-async fn perform(example: &Example, options: Options, fates: Vec<Fate>) -> Result<Trial> {
+/// Performs an action with the ids of a documented example, and prints every exchange and the result.
+async fn perform(example: &Example, options: Options, behaviors: Vec<Behavior>) -> Result<CheckedCall> {
     println!("\n{}({:?})", example.action.name(), example.ids);
-    let trial = Trial::scripted(example.action, &example.ids, options, fates).await;
-    for Exchange { sent, request, reply } in &trial.exchanges {
+    let call = CheckedCall::scripted(example.action, &example.ids, options, behaviors).await;
+    for Exchange { sent, request, reply } in &call.exchanges {
         println!("  after {} s:", sent.as_secs_f32());
         println!("  > {} {}", request.method(), request.uri());
         for (name, value) in request.headers() {
@@ -66,11 +71,11 @@ async fn perform(example: &Example, options: Options, fates: Vec<Fate>) -> Resul
             println!("  > {name}: {value}");
         }
         println!("  > {}", String::from_utf8_lossy(request.body()));
-        if let Some(Fate::Answered(response)) = reply.as_ref().map(|reply| &reply.fate) {
+        if let Some(Behavior::Complete(response)) = reply.as_ref().map(|reply| &reply.behavior) {
             print_response(response)?;
         }
     }
-    match &trial.result {
+    match &call.result {
         Ok(receipts) => receipts.iter().for_each(|receipt| {
             println!("  = accepted: {} ids, attempts: {}", receipt.ids.len(), receipt.attempts);
         }),
@@ -84,7 +89,7 @@ async fn perform(example: &Example, options: Options, fates: Vec<Fate>) -> Resul
             }
         }
     }
-    Ok(trial)
+    Ok(call)
 }
 
 fn print_response(response: &Response) -> Result<()> {

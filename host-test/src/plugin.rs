@@ -1,17 +1,17 @@
-//! One instance of the plugin, to be called again and again.
+//! One instance of the plugin, which can be called repeatedly.
 
 use std::sync::Arc;
 
+use graph_model::Service;
 use wasmtime::Store;
 
 use crate::bindings;
 use crate::bindings::actions::{Failure, Options, Receipt};
 use crate::bindings::credentials::{Credential, TokenRequest};
-use crate::engine::Engine;
-use crate::exchange::Service;
-use crate::host::{Exchange, Host, TokenSource, Way};
+use crate::component::PluginComponent;
+use crate::host::{Exchange, Host, Outbound, TokenSource};
 
-/// The token that the plugin gets unless a test says otherwise. It must never turn up in what the plugin says.
+/// The token that the plugin gets unless a test supplies another. No output of the plugin may contain it.
 pub const CANARY: &str = "eyJjanary.0token-that-must-never-show.0";
 
 /// The four actions, in their order everywhere.
@@ -28,7 +28,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// All four.
+    /// All four actions.
     pub const ALL: [Action; 4] = [
         Action::DismissSignIns,
         Action::ConfirmSignInsSafe,
@@ -47,7 +47,7 @@ impl Action {
     }
 }
 
-/// An instance of the plugin and the host that it sees.
+/// An instance of the plugin and its host.
 pub struct Plugin {
     store: Store<Host>,
     exports: bindings::Plugin,
@@ -55,36 +55,36 @@ pub struct Plugin {
 
 impl Plugin {
     /// Instantiates the plugin in a host.
-    pub async fn new(engine: &Engine, host: Host) -> wasmtime::Result<Plugin> {
-        let mut store = Store::new(engine.plugin.engine(), host);
+    pub async fn new(component: &PluginComponent, host: Host) -> wasmtime::Result<Plugin> {
+        let mut store = Store::new(component.pre.engine(), host);
         store.limiter(|host| &mut host.memory);
-        let exports = engine.plugin.instantiate_async(&mut store).await?;
+        let exports = component.pre.instantiate_async(&mut store).await?;
         Ok(Plugin { store, exports })
     }
 
-    /// The plugin before a service in this process, with [`CANARY`] as its token.
+    /// The plugin with a service in this process, and with [`CANARY`] as its token.
     ///
     /// # Panics
-    /// Where the component does not load.
+    /// If the plugin does not load.
     pub async fn before(service: Arc<dyn Service>) -> Plugin {
-        Plugin::with(Way::Stub(service), canary()).await
+        Plugin::with(Outbound::InProcess(service), canary()).await
     }
 
-    /// The plugin with another way for its requests or another source of tokens.
+    /// The plugin with any destination of its requests and any source of tokens.
     ///
     /// # Panics
-    /// Where the component does not load.
-    pub async fn with(way: Way, token_source: TokenSource) -> Plugin {
-        let host = Host::new(way, token_source, 0);
-        Plugin::new(Engine::shared(), host)
+    /// If the plugin does not load.
+    pub async fn with(outbound: Outbound, token_source: TokenSource) -> Plugin {
+        let host = Host::new(outbound, token_source, 0);
+        Plugin::new(PluginComponent::shared(), host)
             .await
-            .unwrap_or_else(|error| panic!("the component does not start: {error:?}"))
+            .unwrap_or_else(|error| panic!("the plugin does not start: {error:?}"))
     }
 
     /// Performs an action.
     ///
     /// # Errors
-    /// The outer error is a trap, and the instance is lost; the inner one is the plugin's account.
+    /// The outer error is a trap, after which the instance is unusable; the inner one is the plugin's report.
     pub async fn call(
         &mut self,
         action: Action,
@@ -100,23 +100,23 @@ impl Plugin {
         }
     }
 
-    /// Every request that left this instance, in the order it sent them.
+    /// Every request of this instance, in the order it was sent.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.store.data().exchanges()
     }
 
-    /// Every request for a token that this instance made.
+    /// Every request of this instance for a token.
     pub fn token_requests(&self) -> &[TokenRequest] {
         &self.store.data().token_requests
     }
 
-    /// The size of the instance's linear memory in bytes, which never shrinks.
+    /// The size of the instance's linear memory in bytes. It never shrinks.
     pub fn memory(&self) -> usize {
         self.store.data().memory.0
     }
 }
 
-/// Gives [`CANARY`], whatever is asked.
+/// Returns [`CANARY`] for every token request.
 pub fn canary() -> TokenSource {
     Box::new(|_| Ok(Credential::Bearer(CANARY.into())))
 }

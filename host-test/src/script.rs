@@ -1,4 +1,4 @@
-//! A service that does what a list says, one reply for each request, and takes no request beyond it.
+//! A service that follows a script: one reply for each request, and no request beyond them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,13 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use graph_model::{Behavior, Reply, Request, Response, Service, TransportError};
 use serde_json::json;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::exchange::{Fate, Reply, Request, Response, Service};
-
-/// Replies in the order in which requests are to come. Dropping it complains of requests that nobody scripted and of
-/// replies that nobody asked for.
+/// Replies in the order of the expected requests. Dropping it panics if there were requests beyond the script, or if
+/// replies are left.
 #[derive(Debug)]
 pub struct Script {
     state: Mutex<State>,
@@ -31,9 +29,9 @@ impl Script {
         Arc::new(Script { state: Mutex::new(state) })
     }
 
-    /// A script of these fates, each without delay.
-    pub fn at_once(fates: impl IntoIterator<Item = Fate>) -> Arc<Self> {
-        Script::new(fates.into_iter().map(Reply::at_once))
+    /// A script of these behaviors, each without delay.
+    pub fn at_once(behaviors: impl IntoIterator<Item = Behavior>) -> Arc<Self> {
+        Script::new(behaviors.into_iter().map(Reply::at_once))
     }
 }
 
@@ -42,7 +40,7 @@ impl Service for Script {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.replies.pop_front().unwrap_or_else(|| {
             state.unscripted.push(format!("{} {}", request.method(), request.uri()));
-            Reply::at_once(Fate::Failed(ErrorCode::HttpRequestDenied))
+            Reply::at_once(Behavior::Failed(TransportError::HttpRequestDenied))
         })
     }
 }
@@ -50,27 +48,27 @@ impl Service for Script {
 impl Drop for Script {
     fn drop(&mut self) {
         let State { replies, unscripted } = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // A second panic would hide the first, which says more.
+        // A second panic would hide the first one.
         if !thread::panicking() {
-            assert!(unscripted.is_empty(), "requests that nobody scripted: {unscripted:?}");
-            assert!(replies.is_empty(), "replies that nobody asked for: {replies:?}");
+            assert!(unscripted.is_empty(), "requests beyond the script: {unscripted:?}");
+            assert!(replies.is_empty(), "replies without a request: {replies:?}");
         }
     }
 }
 
-/// An answer: status, headers, body.
+/// A complete response: status, headers, body.
 ///
 /// # Panics
-/// Where these are not valid HTTP.
+/// If these are not valid HTTP.
 #[track_caller]
-pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Fate {
-    Fate::Answered(response(status, headers, body))
+pub fn respond(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Behavior {
+    Behavior::Complete(response(status, headers, body))
 }
 
-/// A response, for a fate in which not all of it comes.
+/// A response, for behaviors that do not send all of it.
 ///
 /// # Panics
-/// Where these are not valid HTTP.
+/// If these are not valid HTTP.
 #[track_caller]
 pub fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response {
     let response =
@@ -78,22 +76,22 @@ pub fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -
     response.body(body.into()).expect("a valid response")
 }
 
-/// Success, as Microsoft Graph says it.
-pub fn accepted() -> Fate {
-    answer(204, &[("request-id", REQUEST_ID), ("date", DATE)], "")
+/// The success response of Microsoft Graph.
+pub fn accepted() -> Behavior {
+    respond(204, &[("request-id", REQUEST_ID), ("date", DATE)], "")
 }
 
-/// An error in Microsoft Graph's words, with its id of the request and date in headers and body.
-pub fn graph_error(status: u16, headers: &[(&str, &str)], code: &str, message: &str) -> Fate {
+/// An error response of Microsoft Graph, with request id and date in headers and body.
+pub fn graph_error(status: u16, headers: &[(&str, &str)], code: &str, message: &str) -> Behavior {
     let body = json!({"error": {"code": code, "message": message, "innerError": {
         "date": "2026-11-21T09:00:00", "request-id": REQUEST_ID,
     }}});
     let own = [("content-type", "application/json"), ("request-id", REQUEST_ID), ("date", DATE)];
-    answer(status, &[&own, headers].concat(), body.to_string())
+    respond(status, &[&own, headers].concat(), body.to_string())
 }
 
-/// The id that the answers here give their request.
+/// The `request-id` of these responses.
 pub const REQUEST_ID: &str = "8d7ff2a7-3b6c-4d1c-9a0e-6d9c1f4b2e10";
 
-/// The date of the answers here.
+/// The `date` of these responses.
 pub const DATE: &str = "Sat, 21 Nov 2026 09:00:00 GMT";

@@ -1,13 +1,13 @@
-//! What each action sends, to the byte.
+//! The requests that each action sends, byte for byte.
 
 use bytes::Bytes;
+use graph_model::Request;
 use host_test::bindings::actions::{ApiVersion, Cloud, Options};
 use host_test::bindings::credentials::Credential;
+use host_test::checked_call::CheckedCall;
 use host_test::examples::{EXAMPLES, Example};
-use host_test::exchange::Request;
 use host_test::plugin::{Action, CANARY};
 use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error};
-use host_test::trial::Trial;
 use uuid::Uuid;
 
 /// `n` different ids.
@@ -19,15 +19,15 @@ fn header<'a>(request: &'a Request, name: &str) -> &'a str {
     request.headers()[name].to_str().expect("text")
 }
 
-fn bodies(trial: &Trial) -> Vec<Bytes> {
-    trial.exchanges.iter().map(|exchange| exchange.request.body().clone()).collect()
+fn bodies(call: &CheckedCall) -> Vec<Bytes> {
+    call.exchanges.iter().map(|exchange| exchange.request.body().clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_action_sends_exactly_the_documented_request() {
+async fn each_action_sends_the_documented_request() {
     for Example { action, url, ids, body } in EXAMPLES {
-        let trial = Trial::scripted(action, &ids, Options::default(), [accepted()]).await;
-        let [exchange] = trial.exchanges.as_slice() else { panic!("{action:?}: not one request") };
+        let call = CheckedCall::scripted(action, &ids, Options::default(), [accepted()]).await;
+        let [exchange] = call.exchanges.as_slice() else { panic!("{action:?}: expected one request") };
         let request = &exchange.request;
         assert_eq!(request.method(), "POST", "{action:?}");
         assert_eq!(request.uri(), url, "{action:?}");
@@ -45,7 +45,7 @@ async fn each_action_sends_exactly_the_documented_request() {
             ("content-type", "application/json"),
             ("user-agent", concat!("entra-risk/", env!("CARGO_PKG_VERSION"))),
         ];
-        // Compared without showing the token.
+        // `assert!`, because `assert_eq!` would print the token.
         assert!(headers == expected, "{action:?}: {:?}", request.headers());
     }
 }
@@ -65,9 +65,9 @@ async fn each_cloud_and_version_has_its_own_address_and_audience() {
         for (cloud, root) in clouds {
             for (version, segment) in versions {
                 let options = Options { cloud, api_version: Some(version), ..Options::default() };
-                let trial = Trial::scripted(action, &ids, options, [accepted()]).await;
-                assert_eq!(trial.exchanges[0].request.uri().to_string(), format!("{root}{segment}{path}"));
-                assert_eq!(trial.token_requests[0].audience, root);
+                let call = CheckedCall::scripted(action, &ids, options, [accepted()]).await;
+                assert_eq!(call.exchanges[0].request.uri().to_string(), format!("{root}{segment}{path}"));
+                assert_eq!(call.token_requests[0].audience, root);
             }
         }
     }
@@ -80,23 +80,23 @@ async fn an_endpoint_replaces_the_address_but_not_the_audience() {
         endpoint: Some("https://gateway.example:8443".into()),
         ..Options::default()
     };
-    let trial = Trial::scripted(Action::DismissRiskyUsers, &ids(1), options, [accepted()]).await;
+    let call = CheckedCall::scripted(Action::DismissRiskyUsers, &ids(1), options, [accepted()]).await;
     let url = "https://gateway.example:8443/v1.0/identityProtection/riskyUsers/dismiss";
-    assert_eq!(trial.exchanges[0].request.uri(), url);
-    assert_eq!(trial.token_requests[0].audience, "https://graph.microsoft.us");
+    assert_eq!(call.exchanges[0].request.uri(), url);
+    assert_eq!(call.token_requests[0].audience, "https://graph.microsoft.us");
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixty_ids_go_out_in_a_request_unless_the_caller_says_otherwise() {
+async fn a_request_contains_sixty_ids_by_default() {
     for action in Action::ALL {
         for (n, ids_per_request, sizes) in
             [(60, None, vec![60]), (61, None, vec![60, 1]), (5, Some(2), vec![2, 2, 1]), (3, Some(1), vec![1, 1, 1])]
         {
             let options = Options { ids_per_request, ..Options::default() };
-            let trial = Trial::scripted(action, &ids(n), options, sizes.iter().map(|_| accepted())).await;
-            let sent: Vec<usize> = trial.receipts().iter().map(|receipt| receipt.ids.len()).collect();
+            let call = CheckedCall::scripted(action, &ids(n), options, sizes.iter().map(|_| accepted())).await;
+            let sent: Vec<usize> = call.receipts().iter().map(|receipt| receipt.ids.len()).collect();
             assert_eq!(sent, sizes, "{action:?}");
-            for (receipt, body) in trial.receipts().iter().zip(bodies(&trial)) {
+            for (receipt, body) in call.receipts().iter().zip(bodies(&call)) {
                 let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
                 let field = if action == Action::DismissRiskyUsers { "userIds" } else { "requestIds" };
                 assert_eq!(body, serde_json::json!({ field: receipt.ids }));
@@ -108,37 +108,37 @@ async fn sixty_ids_go_out_in_a_request_unless_the_caller_says_otherwise() {
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_sign_ins_fit_in_a_request() {
     let options = Options { ids_per_request: Some(10_000), ..Options::default() };
-    let trial = Trial::scripted(Action::DismissSignIns, &ids(10_000), options, [accepted()]).await;
-    assert_eq!(trial.receipts().len(), 1);
-    assert_eq!(trial.exchanges[0].request.body().len(), r#"{"requestIds":[]}"#.len() + 10_000 * 39 - 1);
+    let call = CheckedCall::scripted(Action::DismissSignIns, &ids(10_000), options, [accepted()]).await;
+    assert_eq!(call.receipts().len(), 1);
+    assert_eq!(call.exchanges[0].request.body().len(), r#"{"requestIds":[]}"#.len() + 10_000 * 39 - 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_id_is_sent_once_as_it_was_spelled_first() {
+async fn a_repeated_id_is_sent_once_in_its_first_spelling() {
     let a = "AAAAAAAA-0000-4000-8000-00000000000a";
     let b = "bbbbbbbb-0000-4000-8000-00000000000b";
     let given = [a, b, &a.to_lowercase(), b, &b.to_uppercase()];
-    let trial = Trial::scripted(Action::DismissSignIns, &given, Options::default(), [accepted()]).await;
-    assert_eq!(trial.receipts()[0].ids, [a, b]);
-    assert_eq!(bodies(&trial), [format!(r#"{{"requestIds":["{a}","{b}"]}}"#)]);
+    let call = CheckedCall::scripted(Action::DismissSignIns, &given, Options::default(), [accepted()]).await;
+    assert_eq!(call.receipts()[0].ids, [a, b]);
+    assert_eq!(bodies(&call), [format!(r#"{{"requestIds":["{a}","{b}"]}}"#)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_attaches_the_token_gets_no_authorization_from_the_plugin() {
+async fn no_authorization_is_sent_if_the_host_attaches_the_token() {
     let attached = Box::new(|_: &_| Ok(Credential::AttachedByHost));
     let script = Script::at_once([accepted()]);
-    let trial = Trial::before(script, attached, Action::DismissSignIns, &ids(1), Options::default()).await;
-    assert!(trial.receipts().len() == 1 && !trial.exchanges[0].request.headers().contains_key("authorization"));
+    let call = CheckedCall::before(script, attached, Action::DismissSignIns, &ids(1), Options::default()).await;
+    assert!(call.receipts().len() == 1 && !call.exchanges[0].request.headers().contains_key("authorization"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_has_its_own_client_request_id_and_the_receipt_the_accepted_one() {
-    let fates = [graph_error(503, &[], "", ""), graph_error(429, &[], "", ""), accepted(), accepted()];
+async fn each_attempt_has_its_own_client_request_id_and_the_receipt_has_the_last() {
+    let behaviors = [graph_error(503, &[], "", ""), graph_error(429, &[], "", ""), accepted(), accepted()];
     let options = Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() };
-    let trial = Trial::scripted(Action::DismissSignIns, &ids(2), options, fates).await;
+    let call = CheckedCall::scripted(Action::DismissSignIns, &ids(2), options, behaviors).await;
     let mut sent: Vec<&str> =
-        trial.exchanges.iter().map(|exchange| header(&exchange.request, "client-request-id")).collect();
-    let receipts = trial.receipts();
+        call.exchanges.iter().map(|exchange| header(&exchange.request, "client-request-id")).collect();
+    let receipts = call.receipts();
     assert!(receipts.iter().all(|receipt| sent.contains(&&*receipt.client_request_id)));
     assert!(!receipts.iter().any(|receipt| receipt.client_request_id == sent[0]));
     sent.sort_unstable();
@@ -147,11 +147,11 @@ async fn each_attempt_has_its_own_client_request_id_and_the_receipt_the_accepted
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receipt_carries_what_the_answer_says() {
-    let trial = Trial::scripted(Action::ConfirmSignInsSafe, &ids(1), Options::default(), [accepted()]).await;
-    let receipt = &trial.receipts()[0];
+async fn a_receipt_contains_the_ids_and_date_of_the_response() {
+    let call = CheckedCall::scripted(Action::ConfirmSignInsSafe, &ids(1), Options::default(), [accepted()]).await;
+    let receipt = &call.receipts()[0];
     assert_eq!(receipt.request_id.as_deref(), Some(REQUEST_ID));
     assert_eq!(receipt.date.as_deref(), Some(DATE));
-    assert_eq!(receipt.client_request_id, header(&trial.exchanges[0].request, "client-request-id"));
+    assert_eq!(receipt.client_request_id, header(&call.exchanges[0].request, "client-request-id"));
     assert_eq!(receipt.attempts, 1);
 }

@@ -1,29 +1,29 @@
-//! Arguments that are not as documented: nothing is sent, no token is asked for, and the text names the culprit.
+//! Invalid arguments: nothing is sent, no token is requested, and the message names the argument.
 
 use host_test::bindings::actions::{Error, Options, Pace};
+use host_test::checked_call::CheckedCall;
 use host_test::plugin::Action;
 use host_test::script::accepted;
-use host_test::trial::Trial;
 
 const ID: &str = "29f270bb-4d23-4f68-8a57-dc73dc0d4caf";
 
-/// Asserts that a call is refused with a text that has all of `culprit` in it. That nothing was sent, no token asked
-/// for and no batch reported is checked for every trial that ends so.
+/// Asserts that a call is rejected with a message that contains all of `parts`. `CheckedCall` checks that nothing was
+/// sent, no token requested and no batch reported.
 #[track_caller]
-fn assert_refused(trial: &Trial, culprit: &[&str]) {
-    let Error::InvalidArgument(text) = &trial.failure().cause else { panic!("{:?}", trial.failure().cause) };
-    for part in culprit {
+fn assert_invalid(call: &CheckedCall, parts: &[&str]) {
+    let Error::InvalidArgument(text) = &call.failure().cause else { panic!("{:?}", call.failure().cause) };
+    for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }
 }
 
-/// A value as texts show it: on one line, whatever is in it.
+/// A value as messages show it: on one line, without control characters.
 fn shown(value: &str) -> String {
     format!("\"{}\"", value.replace(char::is_control, "\u{fffd}"))
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_is_no_hyphenated_guid_is_named_with_its_position() {
+async fn an_invalid_id_is_reported_with_its_position() {
     let wrong = [
         "",
         " ",
@@ -43,29 +43,29 @@ async fn an_id_that_is_no_hyphenated_guid_is_named_with_its_position() {
     for action in Action::ALL {
         let parameter = if action == Action::DismissRiskyUsers { "user-ids[1]" } else { "request-ids[1]" };
         for id in wrong {
-            let trial = Trial::scripted(action, &[ID, id], Options::default(), []).await;
-            assert_refused(&trial, &[parameter, &shown(id)]);
+            let call = CheckedCall::scripted(action, &[ID, id], Options::default(), []).await;
+            assert_invalid(&call, &[parameter, &shown(id)]);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_list_is_refused() {
+async fn an_empty_list_is_invalid() {
     for action in Action::ALL {
-        let trial = Trial::scripted::<&str>(action, &[], Options::default(), []).await;
-        assert_refused(&trial, &["ids: empty"]);
+        let call = CheckedCall::scripted::<&str>(action, &[], Options::default(), []).await;
+        assert_invalid(&call, &["ids: empty"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_id_is_not_repeated_in_full() {
-    let trial = Trial::scripted(Action::DismissSignIns, &["x".repeat(1_000_000)], Options::default(), []).await;
-    let Error::InvalidArgument(text) = &trial.failure().cause else { panic!("{:?}", trial.failure().cause) };
+async fn a_long_id_is_shortened_in_the_message() {
+    let call = CheckedCall::scripted(Action::DismissSignIns, &["x".repeat(1_000_000)], Options::default(), []).await;
+    let Error::InvalidArgument(text) = &call.failure().cause else { panic!("{:?}", call.failure().cause) };
     assert!(text.len() < 300, "{} bytes", text.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_out_of_range_are_named_with_their_range() {
+async fn an_option_out_of_range_is_reported_with_its_range() {
     type Set = fn(&mut Options, u32);
     let options: &[(&str, Set, &[u32], &[u32])] = &[
         ("options.ids-per-request", |o, n| o.ids_per_request = Some(n), &[0, 61, u32::MAX], &[1, 60]),
@@ -80,30 +80,30 @@ async fn options_out_of_range_are_named_with_their_range() {
         for n in *wrong {
             let mut options = Options::default();
             set(&mut options, *n);
-            let trial = Trial::scripted(Action::DismissRiskyUsers, &[ID], options, []).await;
-            assert_refused(&trial, &[name, &format!(": {n}: ")]);
+            let call = CheckedCall::scripted(Action::DismissRiskyUsers, &[ID], options, []).await;
+            assert_invalid(&call, &[name, &format!(": {n}: ")]);
         }
         for n in *right {
             let mut options = Options::default();
             set(&mut options, *n);
-            let trial = Trial::scripted(Action::DismissRiskyUsers, &[ID], options, [accepted()]).await;
-            assert!(trial.result.is_ok(), "{name}: {n}: {trial:#?}");
+            let call = CheckedCall::scripted(Action::DismissRiskyUsers, &[ID], options, [accepted()]).await;
+            assert!(call.result.is_ok(), "{name}: {n}: {call:#?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn sign_ins_may_have_ten_thousand_ids_in_a_request_and_no_more() {
+async fn sign_ins_allow_ten_thousand_ids_per_request() {
     for action in [Action::DismissSignIns, Action::ConfirmSignInsSafe, Action::ConfirmSignInsCompromised] {
         let options = |n| Options { ids_per_request: Some(n), ..Options::default() };
-        assert!(Trial::scripted(action, &[ID], options(10_000), [accepted()]).await.result.is_ok());
-        let trial = Trial::scripted(action, &[ID], options(10_001), []).await;
-        assert_refused(&trial, &["options.ids-per-request", "10001"]);
+        assert!(CheckedCall::scripted(action, &[ID], options(10_000), [accepted()]).await.result.is_ok());
+        let call = CheckedCall::scripted(action, &[ID], options(10_001), []).await;
+        assert_invalid(&call, &["options.ids-per-request", "10001"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_is_a_secure_or_loopback_root_and_nothing_more() {
+async fn an_endpoint_is_https_or_loopback_without_path() {
     let right = [
         "https://graph.microsoft.com",
         "https://gateway.example:8443",
@@ -116,8 +116,8 @@ async fn an_endpoint_is_a_secure_or_loopback_root_and_nothing_more() {
     ];
     for endpoint in right {
         let options = Options { endpoint: Some(endpoint.into()), ..Options::default() };
-        let trial = Trial::scripted(Action::DismissSignIns, &[ID], options, [accepted()]).await;
-        assert!(trial.result.is_ok(), "{endpoint}: {trial:#?}");
+        let call = CheckedCall::scripted(Action::DismissSignIns, &[ID], options, [accepted()]).await;
+        assert!(call.result.is_ok(), "{endpoint}: {call:#?}");
     }
     let wrong = [
         "",
@@ -155,7 +155,7 @@ async fn an_endpoint_is_a_secure_or_loopback_root_and_nothing_more() {
     ];
     for endpoint in wrong {
         let options = Options { endpoint: Some(endpoint.into()), ..Options::default() };
-        let trial = Trial::scripted(Action::DismissSignIns, &[ID], options, []).await;
-        assert_refused(&trial, &["options.endpoint", &shown(endpoint)]);
+        let call = CheckedCall::scripted(Action::DismissSignIns, &[ID], options, []).await;
+        assert_invalid(&call, &["options.endpoint", &shown(endpoint)]);
     }
 }

@@ -1,28 +1,28 @@
-//! Tokens: asked for before each attempt, renewed once after a 401, never shown.
+//! Tokens: requested before each attempt, renewed once after a 401, never revealed.
 
 use std::time::Duration;
 
+use graph_model::Behavior;
 use host_test::bindings::actions::{Error, Options};
 use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
-use host_test::exchange::Fate;
+use host_test::checked_call::CheckedCall;
 use host_test::host::TokenSource;
 use host_test::plugin::{Action, CANARY, canary};
-use host_test::script::{Script, accepted, answer, graph_error};
-use host_test::trial::Trial;
+use host_test::script::{Script, accepted, graph_error, respond};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
 
-/// Both ids in a batch of their own, one after the other.
+/// One batch per id, one request at a time.
 fn one_by_one() -> Options {
     Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() }
 }
 
-fn source(answer: impl Fn(&TokenRequest) -> Result<Credential, TokenError> + Send + 'static) -> TokenSource {
-    Box::new(answer)
+fn source(provider: impl Fn(&TokenRequest) -> Result<Credential, TokenError> + Send + 'static) -> TokenSource {
+    Box::new(provider)
 }
 
-fn unauthorized(www_authenticate: &str) -> Fate {
+fn unauthorized(www_authenticate: &str) -> Behavior {
     graph_error(
         401,
         &[("www-authenticate", www_authenticate)],
@@ -31,37 +31,41 @@ fn unauthorized(www_authenticate: &str) -> Fate {
     )
 }
 
-async fn dismiss(token_source: TokenSource, options: Options, fates: impl IntoIterator<Item = Fate>) -> Trial {
-    Trial::before(Script::at_once(fates), token_source, Action::DismissSignIns, &IDS, options).await
+async fn dismiss(
+    token_source: TokenSource,
+    options: Options,
+    behaviors: impl IntoIterator<Item = Behavior>,
+) -> CheckedCall {
+    CheckedCall::before(Script::at_once(behaviors), token_source, Action::DismissSignIns, &IDS, options).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_asked_for_before_each_attempt() {
-    let fates = [graph_error(503, &[], "", ""), accepted(), accepted()];
-    let trial = dismiss(canary(), one_by_one(), fates).await;
+async fn a_token_is_requested_before_each_attempt() {
+    let behaviors = [graph_error(503, &[], "", ""), accepted(), accepted()];
+    let call = dismiss(canary(), one_by_one(), behaviors).await;
     let plain = TokenRequest { audience: "https://graph.microsoft.com".into(), refresh: false, claims: None };
-    assert_eq!(trial.token_requests, [plain.clone(), plain.clone(), plain]);
+    assert_eq!(call.token_requests, [plain.clone(), plain.clone(), plain]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_renewed_once_and_the_batch_sent_again_at_once() {
+async fn a_rejected_token_is_renewed_and_the_batch_sent_again_at_once() {
     let fresh = source(|request| {
         let token = if request.refresh { format!("fresh-{CANARY}") } else { CANARY.into() };
         Ok(Credential::Bearer(token))
     });
-    let trial = dismiss(fresh, Options::default(), [unauthorized("Bearer"), accepted()]).await;
-    assert_eq!(trial.receipts()[0].attempts, 2);
-    let refresh: Vec<bool> = trial.token_requests.iter().map(|request| request.refresh).collect();
+    let call = dismiss(fresh, Options::default(), [unauthorized("Bearer"), accepted()]).await;
+    assert_eq!(call.receipts()[0].attempts, 2);
+    let refresh: Vec<bool> = call.token_requests.iter().map(|request| request.refresh).collect();
     assert_eq!(refresh, [false, true]);
-    assert_eq!(trial.exchanges[1].sent, Duration::ZERO);
-    let sent = |n: usize| trial.exchanges[n].request.headers()["authorization"].as_bytes();
+    assert_eq!(call.exchanges[1].sent, Duration::ZERO);
+    let sent = |n: usize| call.exchanges[n].request.headers()["authorization"].as_bytes();
     assert!(sent(0) == format!("Bearer {CANARY}").as_bytes() && sent(1) == format!("Bearer fresh-{CANARY}").as_bytes());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_token_that_is_refused_too_ends_the_call() {
-    let trial = dismiss(canary(), one_by_one(), [unauthorized("Bearer"), unauthorized("Bearer")]).await;
-    let failure = trial.failure();
+async fn a_rejected_fresh_token_ends_the_call() {
+    let call = dismiss(canary(), one_by_one(), [unauthorized("Bearer"), unauthorized("Bearer")]).await;
+    let failure = call.failure();
     assert_eq!(failure.cause.case(), "unauthenticated");
     let outcomes: Vec<String> = failure.batches.iter().map(|batch| batch.outcome.case()).collect();
     assert_eq!(outcomes, ["refused(unauthenticated)", "unsent(stopped)"]);
@@ -69,15 +73,15 @@ async fn a_fresh_token_that_is_refused_too_ends_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_another_attempt_a_refused_token_is_not_renewed() {
+async fn after_the_last_attempt_a_rejected_token_is_not_renewed() {
     let options = Options { max_attempts: Some(1), ..Options::default() };
-    let trial = dismiss(canary(), options, [unauthorized("Bearer")]).await;
-    assert_eq!((trial.batch().outcome.case().as_str(), trial.token_requests.len()), ("refused(unauthenticated)", 1));
+    let call = dismiss(canary(), options, [unauthorized("Bearer")]).await;
+    assert_eq!((call.batch().outcome.case().as_str(), call.token_requests.len()), ("refused(unauthenticated)", 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claims_challenge_reaches_the_token_source_decoded() {
-    // Each of the base64 texts has characters in which the alphabets differ.
+async fn a_claims_challenge_is_decoded_for_the_token_source() {
+    // In each base64 text there are characters in which the two alphabets differ.
     const CLAIMS: &str = r#"{"access_token":{"nbf":{"value":"1>?"}}}"#;
     let standard = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7InZhbHVlIjoiMT4/In19fQ==";
     let forms = [
@@ -92,14 +96,14 @@ async fn a_claims_challenge_reaches_the_token_source_decoded() {
         format!(r#"Basic realm="x, error=\"y\"", Bearer error="insufficient_claims", claims="{standard}""#),
     ];
     for form in forms {
-        let trial = dismiss(canary(), Options::default(), [unauthorized(&form), accepted()]).await;
-        let [_, renewal] = trial.token_requests.as_slice() else { panic!("{form}: {trial:#?}") };
+        let call = dismiss(canary(), Options::default(), [unauthorized(&form), accepted()]).await;
+        let [_, renewal] = call.token_requests.as_slice() else { panic!("{form}: {call:#?}") };
         assert_eq!((renewal.refresh, renewal.claims.as_deref()), (true, Some(CLAIMS)), "{form}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_claims_challenge_asks_for_no_claims() {
+async fn other_challenges_request_no_claims() {
     let forms = [
         "",
         "Bearer",
@@ -114,17 +118,17 @@ async fn what_is_no_claims_challenge_asks_for_no_claims() {
         r#"=,"",\"#,
     ];
     for form in forms {
-        let trial = dismiss(canary(), Options::default(), [unauthorized(form), accepted()]).await;
-        let [_, renewal] = trial.token_requests.as_slice() else { panic!("{form}: {trial:#?}") };
+        let call = dismiss(canary(), Options::default(), [unauthorized(form), accepted()]).await;
+        let [_, renewal] = call.token_requests.as_slice() else { panic!("{form}: {call:#?}") };
         let unfinished = form.ends_with("e30=");
         assert_eq!((renewal.refresh, renewal.claims.as_deref()), (true, unfinished.then_some("{}")), "{form}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_token_ends_the_call_before_anything_is_sent() {
-    type Answer = fn() -> Result<Credential, TokenError>;
-    let answers: &[(Answer, &str)] = &[
+async fn a_call_without_token_sends_nothing() {
+    type Provider = fn() -> Result<Credential, TokenError>;
+    let providers: &[(Provider, &str)] = &[
         (
             || Err(TokenError::Unavailable("the token endpoint is down".into())),
             "try again later: the token endpoint is down",
@@ -138,34 +142,34 @@ async fn no_token_ends_the_call_before_anything_is_sent() {
         (|| Ok(Credential::Bearer(format!("{CANARY}\u{7f}"))), "visible ASCII"),
         (|| Ok(Credential::Bearer(CANARY.repeat(65_536))), "longer than 65536 bytes"),
     ];
-    for (answer, culprit) in answers {
-        let trial = dismiss(source(|_| answer()), one_by_one(), []).await;
-        let Error::NoToken(text) = &trial.failure().cause else { panic!("{trial:#?}") };
-        assert!(text.contains(culprit), "{culprit:?} is not in {text:?}");
-        let outcomes: Vec<String> = trial.failure().batches.iter().map(|batch| batch.outcome.case()).collect();
-        assert_eq!(outcomes, ["unsent(no-token)", "unsent(stopped)"], "{culprit}");
-        assert_eq!(trial.token_requests.len(), 1);
+    for (provider, part) in providers {
+        let call = dismiss(source(|_| provider()), one_by_one(), []).await;
+        let Error::NoToken(text) = &call.failure().cause else { panic!("{call:#?}") };
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+        let outcomes: Vec<String> = call.failure().batches.iter().map(|batch| batch.outcome.case()).collect();
+        assert_eq!(outcomes, ["unsent(no-token)", "unsent(stopped)"], "{part}");
+        assert_eq!(call.token_requests.len(), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_token_is_sent_whole() {
+async fn the_longest_token_is_sent_in_full() {
     let long = source(|_| Ok(Credential::Bearer("x".repeat(65_536))));
-    let trial = dismiss(long, Options::default(), [accepted()]).await;
-    assert_eq!(trial.exchanges[0].request.headers()["authorization"].len(), "Bearer ".len() + 65_536);
+    let call = dismiss(long, Options::default(), [accepted()]).await;
+    assert_eq!(call.exchanges[0].request.headers()["authorization"].len(), "Bearer ".len() + 65_536);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_an_answer_echoes_is_cut_out() {
+async fn a_token_in_a_response_is_redacted() {
     let echo = format!("Bearer {CANARY} is not valid; {CANARY}");
     let in_headers = [("request-id", &*echo), ("date", &*echo)];
     let in_body = format!(r#"{{"error":{{"code":"{echo}","message":"{echo}","innerError":{{"date":"{echo}"}}}}}}"#);
     for status in [204, 200, 302, 400, 401, 403, 429, 503] {
         let options = Options { max_attempts: Some(1), ..Options::default() };
-        // That the token shows nowhere in the result is checked for every trial.
-        let trial = dismiss(canary(), options, [answer(status, &in_headers, in_body.clone())]).await;
-        assert!(trial.token_requests.len() == 1);
-        if let Err(failure) = &trial.result {
+        // `CheckedCall` checks that the result does not contain the token.
+        let call = dismiss(canary(), options, [respond(status, &in_headers, in_body.clone())]).await;
+        assert!(call.token_requests.len() == 1);
+        if let Err(failure) = &call.result {
             let error = failure.cause.graph_error().unwrap_or_else(|| panic!("{failure:#?}"));
             assert_eq!(error.message, "Bearer [token] is not valid; [token]");
         }
@@ -173,10 +177,11 @@ async fn a_token_that_an_answer_echoes_is_cut_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_an_error_of_the_host_repeats_is_cut_out() {
+async fn a_token_in_an_error_of_the_host_is_redacted() {
     let detail = format!("cannot send authorization: Bearer {CANARY}");
     let options = Options { max_attempts: Some(1), ..Options::default() };
-    let trial = dismiss(canary(), options, [Fate::Failed(ErrorCode::InternalError(Some(detail)))]).await;
-    let Error::NoAnswer(text) = &trial.failure().cause else { panic!("{trial:#?}") };
+    let error = ErrorCode::InternalError(Some(detail));
+    let call = CheckedCall::failing_first([error], [], Action::DismissSignIns, &IDS, options).await;
+    let Error::NoAnswer(text) = &call.failure().cause else { panic!("{call:#?}") };
     assert_eq!(text, "internal-error: cannot send authorization: Bearer [token]");
 }

@@ -1,17 +1,16 @@
-//! What each error of wasi:http becomes, and how a body gets through a stream that is slow to take it. The table does not
-//! compile when wasi:http has a code that it lacks.
+//! The error and outcome for each error code of wasi:http, and a request body through a slow stream. The table does not
+//! compile if it lacks a code of wasi:http.
 
 use std::mem;
 
 use bytes::Bytes;
 use host_test::bindings::PluginPre;
 use host_test::bindings::actions::{Error, Options};
-use host_test::engine::{COMPONENT, grant};
-use host_test::exchange::Fate;
-use host_test::host::{Host, Way};
+use host_test::checked_call::CheckedCall;
+use host_test::component::{FILE, grant};
+use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, canary};
 use host_test::script::{Script, accepted};
-use host_test::trial::Trial;
 use wasmtime::component::{Component, Resource};
 use wasmtime::{Engine, Store, StoreContextMut};
 use wasmtime_wasi::async_trait;
@@ -21,23 +20,23 @@ use wasmtime_wasi_http::p2::bindings::http::types::{
 };
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
-/// What a code means, and what follows.
+/// The meaning of a code.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Meaning {
-    /// Nothing was sent; another attempt may succeed.
-    UnreachableForNow,
-    /// Nothing was sent, and nothing would be the next time.
+    /// Not sent; another attempt may succeed.
+    TransientUnreachable,
+    /// Not sent; another attempt would fail too.
     Unreachable,
-    /// Nothing may be sent: ends the call.
+    /// Not sent, because the host forbids it: ends the call.
     Denied,
     /// Perhaps sent; another attempt may succeed.
-    NoAnswerForNow,
-    /// Perhaps sent, and the answer would be no better the next time.
-    NoAnswer,
-    /// Perhaps sent, and not as it should be.
+    TransientNoResponse,
+    /// Perhaps sent; another attempt would fail too.
+    NoResponse,
+    /// Perhaps sent; any other error.
     Other,
 }
-use Meaning::{Denied, NoAnswer, NoAnswerForNow, Other, Unreachable, UnreachableForNow};
+use Meaning::{Denied, NoResponse, Other, TransientNoResponse, TransientUnreachable, Unreachable};
 
 macro_rules! codes {
     ($($variant:ident $(($payload:expr))? => $name:literal $meaning:ident,)*) => {
@@ -47,7 +46,7 @@ macro_rules! codes {
             [$((ErrorCode::$variant $(($payload))?, $name, $meaning)),*]
         }
 
-        #[expect(dead_code, reason = "it is there to be complete")]
+        #[expect(dead_code, reason = "the match must be exhaustive")]
         fn every_code_is_in_the_table(code: ErrorCode) {
             match code {
                 $(ErrorCode::$variant { .. } => {})*
@@ -57,18 +56,18 @@ macro_rules! codes {
 }
 
 codes! {
-    DnsTimeout => "DNS-timeout" UnreachableForNow,
-    DnsError(no_such_name()) => "DNS-error: NXDOMAIN" UnreachableForNow,
-    DestinationNotFound => "destination-not-found" UnreachableForNow,
-    DestinationUnavailable => "destination-unavailable" UnreachableForNow,
+    DnsTimeout => "DNS-timeout" TransientUnreachable,
+    DnsError(no_such_name()) => "DNS-error: NXDOMAIN" TransientUnreachable,
+    DestinationNotFound => "destination-not-found" TransientUnreachable,
+    DestinationUnavailable => "destination-unavailable" TransientUnreachable,
     DestinationIpProhibited => "destination-IP-prohibited" Denied,
-    DestinationIpUnroutable => "destination-IP-unroutable" UnreachableForNow,
-    ConnectionRefused => "connection-refused" UnreachableForNow,
-    ConnectionTerminated => "connection-terminated" NoAnswerForNow,
-    ConnectionTimeout => "connection-timeout" NoAnswerForNow,
-    ConnectionReadTimeout => "connection-read-timeout" NoAnswerForNow,
-    ConnectionWriteTimeout => "connection-write-timeout" NoAnswerForNow,
-    ConnectionLimitReached => "connection-limit-reached" NoAnswerForNow,
+    DestinationIpUnroutable => "destination-IP-unroutable" TransientUnreachable,
+    ConnectionRefused => "connection-refused" TransientUnreachable,
+    ConnectionTerminated => "connection-terminated" TransientNoResponse,
+    ConnectionTimeout => "connection-timeout" TransientNoResponse,
+    ConnectionReadTimeout => "connection-read-timeout" TransientNoResponse,
+    ConnectionWriteTimeout => "connection-write-timeout" TransientNoResponse,
+    ConnectionLimitReached => "connection-limit-reached" TransientNoResponse,
     TlsProtocolError => "TLS-protocol-error" Unreachable,
     TlsCertificateError => "TLS-certificate-error" Unreachable,
     TlsAlertReceived(unknown_ca()) => "TLS-alert-received: unknown CA" Unreachable,
@@ -82,20 +81,20 @@ codes! {
     HttpRequestHeaderSize(Some(field())) => "HTTP-request-header-size" Other,
     HttpRequestTrailerSectionSize(None) => "HTTP-request-trailer-section-size" Other,
     HttpRequestTrailerSize(field()) => "HTTP-request-trailer-size" Other,
-    HttpResponseIncomplete => "HTTP-response-incomplete" NoAnswerForNow,
-    HttpResponseHeaderSectionSize(None) => "HTTP-response-header-section-size" NoAnswer,
-    HttpResponseHeaderSize(field()) => "HTTP-response-header-size" NoAnswer,
-    HttpResponseBodySize(None) => "HTTP-response-body-size" NoAnswer,
-    HttpResponseTrailerSectionSize(None) => "HTTP-response-trailer-section-size" NoAnswer,
-    HttpResponseTrailerSize(field()) => "HTTP-response-trailer-size" NoAnswer,
-    HttpResponseTransferCoding(Some("gzip".into())) => "HTTP-response-transfer-coding" NoAnswer,
-    HttpResponseContentCoding(None) => "HTTP-response-content-coding" NoAnswer,
-    HttpResponseTimeout => "HTTP-response-timeout" NoAnswerForNow,
-    HttpUpgradeFailed => "HTTP-upgrade-failed" NoAnswer,
-    HttpProtocolError => "HTTP-protocol-error" NoAnswerForNow,
+    HttpResponseIncomplete => "HTTP-response-incomplete" TransientNoResponse,
+    HttpResponseHeaderSectionSize(None) => "HTTP-response-header-section-size" NoResponse,
+    HttpResponseHeaderSize(field()) => "HTTP-response-header-size" NoResponse,
+    HttpResponseBodySize(None) => "HTTP-response-body-size" NoResponse,
+    HttpResponseTrailerSectionSize(None) => "HTTP-response-trailer-section-size" NoResponse,
+    HttpResponseTrailerSize(field()) => "HTTP-response-trailer-size" NoResponse,
+    HttpResponseTransferCoding(Some("gzip".into())) => "HTTP-response-transfer-coding" NoResponse,
+    HttpResponseContentCoding(None) => "HTTP-response-content-coding" NoResponse,
+    HttpResponseTimeout => "HTTP-response-timeout" TransientNoResponse,
+    HttpUpgradeFailed => "HTTP-upgrade-failed" NoResponse,
+    HttpProtocolError => "HTTP-protocol-error" TransientNoResponse,
     LoopDetected => "loop-detected" Other,
     ConfigurationError => "configuration-error" Other,
-    InternalError(Some("out of sockets".into())) => "internal-error: out of sockets" NoAnswerForNow,
+    InternalError(Some("out of sockets".into())) => "internal-error: out of sockets" TransientNoResponse,
 }
 
 fn no_such_name() -> DnsErrorPayload {
@@ -112,33 +111,33 @@ fn field() -> FieldSizePayload {
 
 const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
 
-/// Two batches, one at a time, of which the first one's first attempt fails.
-async fn fail_first(code: &ErrorCode, max_attempts: u32, then_accepted: usize) -> Trial {
+/// Two batches, one at a time. The first attempt of the first one fails.
+async fn fail_first(code: &ErrorCode, max_attempts: u32, then_accepted: usize) -> CheckedCall {
     let options = Options {
         ids_per_request: Some(1),
         max_in_flight: Some(1),
         max_attempts: Some(max_attempts),
         ..Options::default()
     };
-    let fates = std::iter::once(Fate::Failed(code.clone())).chain((0..then_accepted).map(|_| accepted()));
-    Trial::scripted(Action::DismissSignIns, &IDS, options, fates).await
+    let behaviors = (0..then_accepted).map(|_| accepted());
+    CheckedCall::failing_first([code.clone()], behaviors, Action::DismissSignIns, &IDS, options).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_code_becomes_its_error_and_outcome() {
+async fn each_code_has_its_error_and_outcome() {
     for (code, name, meaning) in codes() {
         let ends_call = meaning == Denied;
-        let trial = fail_first(&code, 1, if ends_call { 0 } else { 1 }).await;
-        let [first, second] = trial.failure().batches.as_slice() else { panic!("{trial:#?}") };
+        let call = fail_first(&code, 1, if ends_call { 0 } else { 1 }).await;
+        let [first, second] = call.failure().batches.as_slice() else { panic!("{call:#?}") };
         let outcome = match meaning {
-            UnreachableForNow | Unreachable => "unsent(unreachable)",
+            TransientUnreachable | Unreachable => "unsent(unreachable)",
             Denied => "unsent(denied-by-host)",
-            NoAnswerForNow | NoAnswer => "unknown(no-answer)",
+            TransientNoResponse | NoResponse => "unknown(no-answer)",
             Other => "unknown(other)",
         };
         assert_eq!(first.outcome.case(), outcome, "{name}");
         assert_eq!(second.outcome.case(), if ends_call { "unsent(stopped)" } else { "accepted" }, "{name}");
-        let text = match &trial.failure().cause {
+        let text = match &call.failure().cause {
             Error::Unreachable(text) | Error::DeniedByHost(text) | Error::NoAnswer(text) | Error::Other(text) => text,
             cause => panic!("{name}: {cause:?}"),
         };
@@ -147,36 +146,35 @@ async fn each_code_becomes_its_error_and_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_tried_again_and_nothing_else() {
+async fn only_transient_codes_are_retried() {
     for (code, name, meaning) in codes() {
-        let retried = matches!(meaning, UnreachableForNow | NoAnswerForNow);
-        let trial = fail_first(&code, 2, if meaning == Denied { 0 } else { 1 + usize::from(retried) }).await;
-        let attempts: Vec<u32> = match &trial.result {
+        let retried = matches!(meaning, TransientUnreachable | TransientNoResponse);
+        let call = fail_first(&code, 2, if meaning == Denied { 0 } else { 1 + usize::from(retried) }).await;
+        let attempts: Vec<u32> = match &call.result {
             Ok(receipts) => receipts.iter().map(|receipt| receipt.attempts).collect(),
             Err(failure) => failure.batches.iter().map(|batch| batch.attempts).collect(),
         };
         let expected = if retried { [2, 1] } else { [1, u32::from(meaning != Denied)] };
-        assert_eq!((trial.result.is_ok(), &*attempts), (retried, &expected[..]), "{name}");
+        assert_eq!((call.result.is_ok(), &*attempts), (retried, &expected[..]), "{name}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_perhaps_sent_once_stays_unknown() {
+async fn a_maybe_applied_batch_stays_unknown() {
     for (before, outcome) in [
         (ErrorCode::ConnectionReadTimeout, "unknown(unreachable)"),
         (ErrorCode::ConnectionRefused, "unsent(unreachable)"),
     ] {
-        let fates = [Fate::Failed(before), Fate::Failed(ErrorCode::TlsCertificateError)];
-        let trial = Trial::scripted(Action::DismissRiskyUsers, &IDS, Options::default(), fates).await;
-        assert_eq!(trial.batch().outcome.case(), outcome);
+        let errors = [before, ErrorCode::TlsCertificateError];
+        let call = CheckedCall::failing_first(errors, [], Action::DismissRiskyUsers, &IDS, Options::default()).await;
+        assert_eq!(call.batch().outcome.case(), outcome);
     }
 }
 
-/// The stream of a host that takes a few bytes at a time, passes them on when it is flushed, and loses what it still holds
-/// when it is dropped.
+/// A host's stream that accepts a few bytes at a time, forwards them when flushed, and discards them when dropped.
 struct Slow {
     inner: DynOutputStream,
-    held: Vec<u8>,
+    buffer: Vec<u8>,
     room: usize,
     flushing: bool,
 }
@@ -186,7 +184,7 @@ impl Pollable for Slow {
     async fn ready(&mut self) {
         let _ = self.inner.write_ready().await;
         if self.flushing {
-            let _ = self.inner.write(mem::take(&mut self.held).into());
+            let _ = self.inner.write(mem::take(&mut self.buffer).into());
             let _ = self.inner.flush();
             let _ = self.inner.write_ready().await;
             self.flushing = false;
@@ -203,7 +201,7 @@ impl OutputStream for Slow {
 
     fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
         self.room = 0;
-        self.held.extend(bytes);
+        self.buffer.extend(bytes);
         Ok(())
     }
 
@@ -214,25 +212,25 @@ impl OutputStream for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_arrives_whole_at_a_host_that_loses_what_is_not_flushed() {
+async fn a_body_is_complete_if_the_host_discards_unflushed_bytes() {
     let engine = Engine::default();
     let mut linker = grant(&engine).unwrap();
     linker.allow_shadowing(true);
     let write = |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
         let WasiHttpCtxView { table, .. } = store.data_mut().http();
         let Some(inner) = table.get_mut(&body)?.take_output_stream() else { return Ok((Err(()),)) };
-        let slow: DynOutputStream = Box::new(Slow { inner, held: Vec::new(), room: 0, flushing: false });
+        let slow: DynOutputStream = Box::new(Slow { inner, buffer: Vec::new(), room: 0, flushing: false });
         Ok((Ok::<_, ()>(table.push_child(slow, &body)?),))
     };
     linker.instance("wasi:http/types@0.2.12").unwrap().func_wrap("[method]outgoing-body.write", write).unwrap();
-    let component = Component::from_file(&engine, COMPONENT).unwrap();
+    let component = Component::from_file(&engine, FILE).unwrap();
     let plugin = PluginPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
-    let mut store = Store::new(&engine, Host::new(Way::Stub(Script::at_once([accepted()])), canary(), 0));
+    let mut store = Store::new(&engine, Host::new(Outbound::InProcess(Script::at_once([accepted()])), canary(), 0));
     let plugin = plugin.instantiate_async(&mut store).await.unwrap();
 
     let ids = IDS.map(str::to_owned);
-    let said = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
-    assert!(said.is_ok(), "{said:?}");
+    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    assert!(result.is_ok(), "{result:?}");
     let [exchange] = &*store.data().exchanges() else { panic!("one request") };
     assert_eq!(exchange.request.body(), &format!(r#"{{"userIds":["{}","{}"]}}"#, IDS[0], IDS[1]));
 }

@@ -1,5 +1,5 @@
-//! The least that a wasi:http guest can do to dismiss the risk of users: one request, and the status of its answer. It
-//! checks, keeps and tells nothing. The benchmark holds the plugin against it.
+//! The least that a wasi:http guest can do to dismiss the risk of users: it sends one request and returns the status of
+//! the response, without any check or retry. The benchmark compares the plugin with it.
 
 #![cfg(target_arch = "wasm32")]
 

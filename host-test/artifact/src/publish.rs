@@ -1,0 +1,91 @@
+//! Adds to a component what its users look for inside: name, version, description, licence and documentation.
+
+use std::borrow::Cow;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use wasm_encoder::{ComponentSection, CustomSection};
+use wasm_metadata::{AddMetadata, AddMetadataField, Description, Licenses, Source, Version};
+use wit_parser::{Resolve, WorldItem};
+
+use crate::{names, workspace};
+
+/// What a published component contains about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub description: &'static str,
+    /// Its documentation. `None` for components that are plugged into others, because tools refuse a component in which
+    /// more than one part contains documentation.
+    pub docs: Option<&'a str>,
+}
+
+/// Turns a component as cargo built it into what is published.
+///
+/// # Errors
+/// If the bytes are not a component.
+pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
+    let mut metadata = AddMetadata::default();
+    metadata.name = AddMetadataField::Set(about.name.into());
+    metadata.version = AddMetadataField::Set(Version::new(env!("CARGO_PKG_VERSION")));
+    metadata.description = AddMetadataField::Set(Description::new(about.description));
+    metadata.licenses = AddMetadataField::Set(Licenses::new(env!("CARGO_PKG_LICENSE"))?);
+    // Empty unless the manifest of this crate has a `repository`.
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    if !repository.is_empty() {
+        metadata.source = AddMetadataField::Set(Source::new(repository)?);
+    }
+    let mut bytes = metadata.to_wasm(&names::strip(component)?)?;
+    if let Some(docs) = about.docs {
+        append_docs(&mut bytes, docs)?;
+    }
+    Ok(bytes)
+}
+
+/// Turns the plugin as cargo built it into what is published.
+///
+/// # Errors
+/// If the bytes are not a component, or if `wit/` does not parse.
+pub fn publish_plugin(component: &[u8]) -> Result<Vec<u8>> {
+    let about = About {
+        name: "entra-risk",
+        description: "Clears and confirms risk in Microsoft Entra ID Protection: four actions of Microsoft Graph",
+        docs: Some(&plugin_docs()?),
+    };
+    publish(component, about)
+}
+
+/// The documentation in `wit/`: of the package, of its worlds, and of the interfaces that a world exports.
+fn plugin_docs() -> Result<String> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_path(workspace().join("wit"))?.0;
+    let package = &resolve.packages[package];
+    let mut docs = Vec::new();
+    docs.extend(package.docs.contents.clone());
+    for world in package.worlds.values().map(|id| &resolve.worlds[*id]) {
+        docs.extend(world.docs.contents.clone());
+        for item in world.exports.values() {
+            let WorldItem::Interface { id, .. } = item else { continue };
+            let interface = &resolve.interfaces[*id];
+            docs.extend(interface.docs.contents.clone());
+            docs.extend(interface.functions.values().filter_map(|function| {
+                function.docs.contents.as_ref().map(|docs| format!("{}: {docs}", function.name))
+            }));
+        }
+    }
+    ensure!(!docs.is_empty(), "wit/ contains no documentation");
+    Ok(docs.join("\n\n"))
+}
+
+/// Adds documentation in the section that tools read. They call the world of a component `root`, and refuse a section
+/// about anything that the component does not contain.
+fn append_docs(bytes: &mut Vec<u8>, docs: &str) -> Result<()> {
+    /// The version of the section's format.
+    const FORMAT: u8 = 1;
+    let mut data = vec![FORMAT];
+    serde_json::to_writer(&mut data, &json!({ "worlds": { "root": { "docs": docs } } }))?;
+    CustomSection { name: "package-docs".into(), data: Cow::Owned(data) }.append_to_component(bytes);
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! A model of Microsoft Graph as the four actions on risk see it: its routes, its checks in their order, its service
+//! limits and its failures. Unlike the real service, it records what really happened to each request.
+
+mod arrival;
+mod exchange;
+mod fault;
+mod fault_body;
+mod graph;
+mod limit;
+mod request;
+mod response;
+mod route;
+mod server;
+mod settings;
+
+pub use arrival::Arrival;
+pub use exchange::{Behavior, Reply, Request, Response, Service, TransportError};
+pub use fault::{Fault, FaultKind, RetryAfter};
+pub use fault_body::{FaultBody, play};
+pub use graph::Graph;
+pub use limit::Limit;
+pub use response::CLAIMS;
+pub use server::Server;
+pub use settings::Settings;

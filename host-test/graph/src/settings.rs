@@ -1,0 +1,46 @@
+//! The settings of a model of Microsoft Graph.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use crate::Limit;
+
+/// How a [`Graph`](crate::Graph) behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Tokens that begin with this are valid. `None` if something before the service attaches the token.
+    pub token: Option<String>,
+    /// The limit of the risky users.
+    pub users: Limit,
+    /// The limit of the sign-ins.
+    pub sign_ins: Limit,
+    /// Time from the arrival of a request to its response, in whole milliseconds, drawn from this range.
+    pub latency: RangeInclusive<Duration>,
+    /// The share of requests that suffer a fault, 0 to 1.
+    pub faults: f64,
+    /// Ids that the tenant does not have: a request with one of them is refused.
+    pub absent: BTreeSet<Uuid>,
+    /// The seed of everything that is drawn.
+    pub seed: u64,
+    /// The date at the service's start.
+    pub epoch: SystemTime,
+}
+
+impl Default for Settings {
+    /// Responds in 200 ms with the documented limits, without faults.
+    fn default() -> Self {
+        Settings {
+            token: Some(String::new()),
+            users: Limit::USERS,
+            sign_ins: Limit::SIGN_INS,
+            latency: Duration::from_millis(200)..=Duration::from_millis(200),
+            faults: 0.0,
+            absent: BTreeSet::new(),
+            seed: 0,
+            epoch: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The model of Microsoft Graph: which requests it accepts, how it refuses others, and what it counts.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use graph_model::{
+    Arrival, Behavior, CLAIMS, Fault, FaultKind, Graph, Request, Response, RetryAfter, Service, Settings,
+};
+use http::StatusCode;
+use uuid::Uuid;
+
+const ID: &str = "04487ee0-f4f6-4e7f-8999-facc5a30e232";
+const USERS: &str = "/v1.0/identityProtection/riskyUsers/dismiss";
+const SIGN_INS: &str = "/v1.0/auditLogs/signIns/dismiss";
+
+fn graph() -> Graph {
+    Graph::new(Settings { token: Some("good".into()), ..Settings::default() })
+}
+
+fn request(path: &str, body: &str) -> Request {
+    http::Request::post(format!("https://graph.microsoft.com{path}"))
+        .header("authorization", "Bearer good-1")
+        .header("content-type", "application/json")
+        .header("client-request-id", "mine")
+        .body(Bytes::copy_from_slice(body.as_bytes()))
+        .unwrap()
+}
+
+fn users(count: usize) -> String {
+    let ids: Vec<_> = (0..count).map(|n| format!("\"{}\"", Uuid::from_u128(n as u128))).collect();
+    format!(r#"{{"userIds":[{}]}}"#, ids.join(","))
+}
+
+#[track_caller]
+fn respond(graph: &Graph, at_ms: u64, request: Request) -> Response {
+    match graph.serve(Duration::from_millis(at_ms), request).behavior {
+        Behavior::Complete(response) => response,
+        behavior => panic!("no response: {behavior:?}"),
+    }
+}
+
+#[track_caller]
+fn last(graph: &Graph) -> Arrival {
+    graph.arrivals(0).pop().expect("a request")
+}
+
+fn code(response: &Response) -> String {
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    body["error"]["code"].as_str().unwrap().into()
+}
+
+#[test]
+fn both_versions_have_every_action() {
+    let graph = graph();
+    let rest = ["auditLogs/signIns/dismiss", "auditLogs/signIns/confirmSafe", "auditLogs/signIns/confirmCompromised"];
+    for (nth, version) in ["v1.0", "beta"].iter().enumerate() {
+        for (action, rest) in rest.iter().enumerate() {
+            let at = 60_000 * (nth + 2 * action) as u64;
+            let body = format!(r#"{{"requestIds":["{ID}"]}}"#);
+            assert_eq!(respond(&graph, at, request(&format!("/{version}/{rest}"), &body)).status(), 204);
+            assert_eq!(graph.applied()[&(action, ID.parse().unwrap())], nth + 1);
+        }
+        let path = format!("/{version}/identityProtection/riskyUsers/dismiss");
+        assert_eq!(respond(&graph, 400_000 + 1_000 * nth as u64, request(&path, &users(60))).status(), 204);
+    }
+}
+
+#[test]
+fn an_undocumented_request_is_refused_and_not_applied() {
+    let good = users(1);
+    let with = |change: fn(&mut Request)| {
+        let mut request = request(USERS, &good);
+        change(&mut request);
+        request
+    };
+    let body = |body: &str| request(USERS, body);
+    let table = [
+        (request("/v2.0/auditLogs/signIns/dismiss", &good), 400, "BadRequest"),
+        (request("/v1.0/auditLogs/signIns/forget", &good), 400, "BadRequest"),
+        (request("/v1.0/riskyUsers/dismiss", &good), 400, "BadRequest"),
+        (with(|request| *request.method_mut() = http::Method::GET), 405, "Request_BadRequest"),
+        (with(|request| drop(request.headers_mut().remove("authorization"))), 401, "InvalidAuthenticationToken"),
+        (
+            with(|request| drop(request.headers_mut().insert("authorization", "Bearer bad".parse().unwrap()))),
+            401,
+            "InvalidAuthenticationToken",
+        ),
+        (with(|request| drop(request.headers_mut().remove("content-type"))), 415, "RequestBodyRead"),
+        (body(""), 400, "BadRequest"),
+        (body("[]"), 400, "BadRequest"),
+        (body("{}"), 400, "BadRequest"),
+        (body(r#"{"userIds":[]}"#), 400, "BadRequest"),
+        (body(r#"{"userIds":["04487ee0f4f64e7f8999facc5a30e232"]}"#), 400, "BadRequest"),
+        (body(r#"{"userIds":[1]}"#), 400, "BadRequest"),
+        (body(&format!(r#"{{"requestIds":["{ID}"]}}"#)), 400, "BadRequest"),
+        (body(&format!(r#"{{"userIds":["{ID}"],"comment":""}}"#)), 400, "BadRequest"),
+        (body(&users(61)), 400, "BadRequest"),
+    ];
+    for (index, (request, status, expected)) in table.into_iter().enumerate() {
+        let graph = graph();
+        let response = respond(&graph, 0, request);
+        assert_eq!((response.status().as_u16(), code(&response).as_str()), (status, expected), "row {index}");
+        assert!(graph.applied().is_empty(), "row {index}");
+    }
+}
+
+#[test]
+fn an_absent_id_refuses_the_whole_request() {
+    let absent = [Uuid::from_u128(1)].into();
+    let graph = Graph::new(Settings { absent, ..Settings::default() });
+    let response = respond(&graph, 0, request(USERS, &users(2)));
+    assert_eq!((response.status(), code(&response).as_str()), (StatusCode::NOT_FOUND, "Request_ResourceNotFound"));
+    assert!(graph.applied().is_empty());
+}
+
+#[test]
+fn a_response_has_the_format_of_microsoft_graph() {
+    let refused = respond(&graph(), 0, request(USERS, ""));
+    let header = |name: &str| refused.headers()[name].to_str().unwrap().to_owned();
+    let body: serde_json::Value = serde_json::from_slice(refused.body()).unwrap();
+    let inner = &body["error"]["innerError"];
+    assert_eq!(
+        (inner["request-id"].as_str().unwrap(), header("client-request-id").as_str()),
+        (&*header("request-id"), "mine")
+    );
+    assert_eq!(
+        (header("date").as_str(), &inner["date"]),
+        ("Fri, 15 Jan 2027 08:00:00 GMT", &"2027-01-15T08:00:00".into())
+    );
+}
+
+#[test]
+fn users_limit_is_one_request_per_second_and_counts_refused_requests() {
+    let graph = graph();
+    let status = |at| respond(&graph, at, request(USERS, &users(1))).status().as_u16();
+    assert_eq!([0, 999, 1_500, 2_499, 3_499, 4_499].map(status), [204, 429, 429, 429, 204, 204]);
+    let refused = respond(&graph, 5_000, request(USERS, &users(1)));
+    assert_eq!((code(&refused).as_str(), refused.headers().get("retry-after")), ("TooManyRequests", None));
+}
+
+#[test]
+fn sign_ins_limit_is_five_requests_per_ten_seconds_with_retry_after() {
+    let graph = graph();
+    let send = |at| respond(&graph, at, request(SIGN_INS, &format!(r#"{{"requestIds":["{ID}"]}}"#)));
+    for at in [0, 1_000, 2_000, 3_000, 4_000] {
+        assert_eq!(send(at).status(), 204);
+    }
+    let refused = send(4_500);
+    // The sixth counts: a request is accepted once the second leaves the window.
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"7".parse().unwrap()));
+    assert_eq!(send(11_500).status(), 204);
+    assert_eq!(respond(&graph, 4_500, request(USERS, &users(1))).status(), 204, "users have their own limit");
+}
+
+#[test]
+fn a_revoked_token_stays_invalid_and_a_new_one_is_valid() {
+    for (kind, claims) in [(FaultKind::Expired, false), (FaultKind::Challenged, true)] {
+        let graph = graph();
+        graph.plan([Some(Fault::of(kind))]);
+        for at in [0, 1_000] {
+            let refused = respond(&graph, at, request(USERS, &users(1)));
+            let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+            assert_eq!((refused.status().as_u16(), challenge.contains("insufficient_claims")), (401, claims));
+        }
+        let mut fresh = request(USERS, &users(1));
+        fresh.headers_mut().insert("authorization", "Bearer good-2".parse().unwrap());
+        assert_eq!(respond(&graph, 2_000, fresh).status(), 204);
+    }
+    assert!(serde_json::from_str::<serde_json::Value>(CLAIMS).is_ok());
+}
+
+#[test]
+fn a_planned_fault_is_applied_and_recorded() {
+    for (kind, applied) in [(FaultKind::ServerError, true), (FaultKind::Reset, false), (FaultKind::Silence, true)] {
+        let graph = graph();
+        let fault = Fault { applied, ..Fault::of(kind).retry_after(RetryAfter::Seconds(7)) };
+        graph.plan([Some(fault.clone())]);
+        graph.serve(Duration::ZERO, request(USERS, &users(3)));
+        assert_eq!((graph.applied().len(), last(&graph).fault), (if applied { 3 } else { 0 }, Some(fault)));
+    }
+}
+
+#[test]
+fn a_request_that_never_arrives_does_not_count_against_the_limit() {
+    let graph = graph();
+    graph.plan([Some(Fault::of(FaultKind::NoConnection))]);
+    assert!(matches!(graph.serve(Duration::ZERO, request(USERS, &users(1))).behavior, Behavior::Failed(_)));
+    assert_eq!(respond(&graph, 1, request(USERS, &users(1))).status(), 204);
+}
+
+#[test]
+fn the_same_seed_draws_the_same_faults() {
+    let run = |seed| {
+        let graph = Graph::new(Settings { faults: 0.5, seed, ..Settings::default() });
+        for at in 0..100 {
+            graph.serve(Duration::from_secs(at), request(USERS, &users(1)));
+        }
+        graph.arrivals(0).into_iter().map(|arrival| arrival.fault).collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+    let kinds: std::collections::BTreeSet<_> = (0..20).flat_map(run).flatten().map(|fault| fault.kind).collect();
+    assert_eq!(kinds.len(), 20, "not every kind was drawn: {kinds:?}");
+}

@@ -1,0 +1,16 @@
+//! Builds the components that `target/dist` is made of: `ENTRA_RISK_WASM` is the file of the plugin, and so on.
+
+use std::error::Error;
+
+use artifact::Component;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    artifact::build_script([
+        Component { package: "entra-risk", inputs: &["engine", "src", "wit"] },
+        Component { package: "entra-risk-env-token", inputs: &["adapters/env-token"] },
+        Component { package: "entra-risk-client-credentials", inputs: &["adapters/client-credentials", "engine"] },
+        Component { package: "entra-risk-cli", inputs: &["apps/cli", "apps/report", "engine", "wit"] },
+        Component { package: "entra-risk-gateway", inputs: &["apps/gateway", "apps/report", "engine", "wit"] },
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Loads files of `target/dist` into a host that grants all of WASI.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Once, OnceLock};
+
+use host_test::bindings::PluginPre;
+use host_test::host::Host;
+use packaging::PRODUCTS;
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::error::Context;
+
+/// The file of a product. The first use writes all products, so that they are up to date.
+pub(crate) fn file(name: &str) -> PathBuf {
+    static WRITE: Once = Once::new();
+    WRITE.call_once(|| drop(packaging::write().expect("target/dist")));
+    PRODUCTS.iter().find(|product| product.name == name).expect(name).file()
+}
+
+/// The command with env-token, ready to be instantiated.
+pub(crate) fn command() -> &'static InstancePre<Host> {
+    static COMMAND: OnceLock<InstancePre<Host>> = OnceLock::new();
+    COMMAND.get_or_init(|| load(&std::fs::read(file("entra-risk-cli")).unwrap()).expect("the command"))
+}
+
+/// The gateway with env-token, ready to be instantiated.
+pub(crate) fn gateway() -> &'static InstancePre<Host> {
+    static GATEWAY: OnceLock<InstancePre<Host>> = OnceLock::new();
+    GATEWAY.get_or_init(|| load(&std::fs::read(file("entra-risk-gateway")).unwrap()).expect("the gateway"))
+}
+
+/// The plugin with a token adapter, ready to be instantiated.
+pub(crate) fn plugin_with(adapter: &str) -> PluginPre<Host> {
+    plug(&file(adapter), &file("entra-risk")).and_then(|bytes| load(&bytes)).and_then(PluginPre::new).expect(adapter)
+}
+
+/// The imports of a product, sorted.
+pub(crate) fn imports(name: &str) -> Vec<String> {
+    let engine = wasmtime::Engine::default();
+    let component = Component::from_file(&engine, file(name)).expect(name);
+    let mut imports: Vec<String> =
+        component.component_type().imports(&engine).map(|(import, _)| import.to_owned()).collect();
+    imports.sort();
+    imports
+}
+
+fn load(bytes: &[u8]) -> wasmtime::Result<InstancePre<Host>> {
+    let engine = wasmtime::Engine::default();
+    let component = Component::from_binary(&engine, bytes)?;
+    let mut linker = Linker::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    linker.instantiate_pre(&component)
+}
+
+/// The composition that `wac plug SOCKET --plug PLUG` makes.
+fn plug(plug: &Path, socket: &Path) -> wasmtime::Result<Vec<u8>> {
+    let mut graph = CompositionGraph::new();
+    let mut package = |name: &str, file: &Path| {
+        let package = Package::from_file(name, None, file, graph.types_mut()).map_err(wasmtime::Error::msg)?;
+        graph.register_package(package).context("registered")
+    };
+    let (plug, socket) = (package("entra:plug", plug)?, package("entra:socket", socket)?);
+    wac_graph::plug(&mut graph, vec![plug], socket)?;
+    Ok(graph.encode(EncodeOptions::default())?)
+}

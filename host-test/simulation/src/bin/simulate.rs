@@ -1,0 +1,119 @@
+//! `simulate --seeds 10000` plays this many seeds and reports violated invariants; `simulate --seed 7` plays one seed
+//! and prints its trace.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use clap::Parser;
+use host_test::component::PluginComponent;
+use indicatif::{ProgressBar, ProgressStyle};
+use simulation::{MUTANTS, Run, Summary};
+
+/// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the invariants after
+/// each.
+#[derive(Parser)]
+struct Arguments {
+    /// The number of seeds to play.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Play only this seed, and print its trace.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Play a mutant of the plugin; `list` lists the names.
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Threads.
+    #[arg(long, default_value_t = thread::available_parallelism().map_or(1, usize::from))]
+    threads: usize,
+}
+
+/// The number of violations to print.
+const MAX_PRINTED: usize = 20;
+
+fn main() -> wasmtime::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let built;
+    let plugin = match &arguments.mutant {
+        None => PluginComponent::shared(),
+        Some(name) => match MUTANTS.iter().find(|mutant| mutant.name == name) {
+            None if name == "list" => {
+                MUTANTS.iter().for_each(|mutant| println!("{}: violates \"{}\"", mutant.name, mutant.violates));
+                return Ok(ExitCode::SUCCESS);
+            }
+            None => {
+                eprintln!("unknown mutant '{name}': --mutant list prints the names");
+                return Ok(ExitCode::FAILURE);
+            }
+            Some(mutant) => {
+                built = mutant.build()?;
+                &built
+            }
+        },
+    };
+    if let Some(seed) = arguments.seed {
+        let run = Run::play(plugin, seed)?;
+        print!("{run}");
+        return Ok(exit_code(run.violations.is_empty()));
+    }
+
+    let start = Instant::now();
+    let summary = play_all(plugin, &arguments)?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{} runs of {} calls in {seconds:.1} s", summary.runs, summary.calls);
+    println!("{} requests in {:.1} days of virtual time", summary.requests, summary.elapsed.as_secs_f64() / 86_400.0);
+    println!("{} ids, {:.0} per second of real time", summary.ids, summary.ids as f64 / seconds);
+    println!("batches: {}", list(summary.outcomes.iter()));
+    println!("faults: {}", list(summary.faults.iter().map(|(kind, count)| (format!("{kind:?}"), count))));
+    println!("violations: {}", summary.violations.len());
+    let mutant = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    for (seed, violation) in summary.violations.iter().take(MAX_PRINTED) {
+        println!("  {violation}");
+        println!("    replay: cargo run --release -p simulation -- --seed {seed}{mutant}");
+    }
+    Ok(exit_code(summary.violations.is_empty()))
+}
+
+fn play_all(plugin: &PluginComponent, arguments: &Arguments) -> wasmtime::Result<Summary> {
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left").unwrap_or(ProgressStyle::default_bar());
+    let progress = ProgressBar::new(arguments.seeds).with_style(style);
+    let next = AtomicU64::new(arguments.from);
+    let total = Mutex::new(Summary::default());
+    let work = || -> wasmtime::Result<()> {
+        let mut summary = Summary::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= arguments.from + arguments.seeds {
+                break;
+            }
+            summary.add(Run::play(plugin, seed)?);
+            progress.inc(1);
+        }
+        total.lock().unwrap_or_else(|error| error.into_inner()).merge(summary);
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..arguments.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    progress.finish_and_clear();
+    let mut summary = total.into_inner().unwrap_or_else(|error| error.into_inner());
+    summary.violations.sort_by_key(|(seed, _)| *seed);
+    Ok(summary)
+}
+
+fn list(counts: impl Iterator<Item = (impl AsRef<str>, impl std::fmt::Display)>) -> String {
+    counts.map(|(name, count)| format!("{} {count}", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+fn exit_code(success: bool) -> ExitCode {
+    if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

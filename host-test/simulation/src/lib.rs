@@ -1,0 +1,19 @@
+//! Deterministic simulation: the plugin as users get it, in virtual time, with a model of Microsoft Graph whose faults
+//! are drawn from a seed; the invariants that must hold after each run; and mutants of the plugin that violate them.
+
+mod attempt;
+mod check;
+mod mutant;
+mod plan;
+mod record;
+mod run;
+mod runaway_guard;
+mod summary;
+mod trace;
+
+pub use check::{Violation, check};
+pub use mutant::{MUTANTS, Mutant};
+pub use plan::{Call, Plan};
+pub use record::CallRecord;
+pub use run::Run;
+pub use summary::Summary;

@@ -1,0 +1,62 @@
+//! The totals of many runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use graph_model::FaultKind;
+
+use crate::record::name;
+use crate::{Run, Violation};
+
+/// The totals of many runs.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Runs.
+    pub runs: u64,
+    /// Calls.
+    pub calls: u64,
+    /// Ids given.
+    pub ids: u64,
+    /// Requests that the plugin sent.
+    pub requests: u64,
+    /// Virtual time spent in calls.
+    pub elapsed: Duration,
+    /// Faults by kind.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// Batches by outcome.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Violated invariants, with their seeds.
+    pub violations: Vec<(u64, Violation)>,
+}
+
+impl Summary {
+    /// Adds a run.
+    pub fn add(&mut self, run: Run) {
+        self.runs += 1;
+        for call in &run.calls {
+            self.calls += 1;
+            self.ids += call.call.ids.len() as u64;
+            self.requests += call.arrivals.len() as u64;
+            self.elapsed += call.ended - call.started;
+            for fault in call.arrivals.iter().filter_map(|arrival| arrival.fault.as_ref()) {
+                *self.faults.entry(fault.kind).or_default() += 1;
+            }
+            for batch in call.batches() {
+                *self.outcomes.entry(name(&batch.outcome)).or_default() += 1;
+            }
+        }
+        self.violations.extend(run.violations.into_iter().map(|violation| (run.plan.seed, violation)));
+    }
+
+    /// Adds another summary.
+    pub fn merge(&mut self, other: Summary) {
+        self.runs += other.runs;
+        self.calls += other.calls;
+        self.ids += other.ids;
+        self.requests += other.requests;
+        self.elapsed += other.elapsed;
+        other.faults.into_iter().for_each(|(kind, count)| *self.faults.entry(kind).or_default() += count);
+        other.outcomes.into_iter().for_each(|(name, count)| *self.outcomes.entry(name).or_default() += count);
+        self.violations.extend(other.violations);
+    }
+}

@@ -1,0 +1,54 @@
+//! A run as text: each call, its requests and their results, and what the plugin reported.
+
+use std::fmt;
+use std::time::Duration;
+
+use host_test::bindings::actions::{Batch, Outcome};
+
+use crate::record::name;
+use crate::{CallRecord, Run};
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let graph = &self.plan.graph;
+        writeln!(f, "seed {}", self.plan.seed)?;
+        writeln!(f, "responds in {:?}, faults {}, {} ids absent", graph.latency, graph.faults, graph.absent.len())?;
+        writeln!(f, "limits: users {:?}, sign-ins {:?}", graph.users, graph.sign_ins)?;
+        self.calls.iter().try_for_each(|call| write!(f, "\n{call}"))?;
+        self.violations.iter().try_for_each(|violation| writeln!(f, "VIOLATION {violation}"))
+    }
+}
+
+impl fmt::Display for CallRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = &self.call;
+        writeln!(f, "{} {} of {} ids", seconds(self.started), call.action.name(), call.ids.len())?;
+        writeln!(f, "           {:?}", call.options)?;
+        self.arrivals.iter().try_for_each(|arrival| writeln!(f, "{arrival}"))?;
+        let result = match (&self.result, self.cause()) {
+            (Err(why), _) => why.clone(),
+            (_, Some(cause)) => format!("err, cause {cause:?}"),
+            (_, None) => "ok".into(),
+        };
+        writeln!(f, "{} {result}", seconds(self.ended))?;
+        self.batches().iter().try_for_each(|batch| writeln!(f, "           {}", batch_line(batch)))
+    }
+}
+
+fn batch_line(batch: &Batch) -> String {
+    let detail = match &batch.outcome {
+        Outcome::Accepted(receipt) => format!("{:?}", receipt.client_request_id),
+        Outcome::Refused(error) | Outcome::Unknown(error) | Outcome::Unsent(error) => format!("{error:?}"),
+    };
+    let ids = format!("{} ids {}", batch.ids.len(), first(&batch.ids));
+    format!("{ids} {} after {} attempts: {detail}", name(&batch.outcome), batch.attempts)
+}
+
+/// The first digits of the first id, which are enough to distinguish batches.
+pub(super) fn first(ids: &[String]) -> &str {
+    ids.first().and_then(|id| id.get(..8)).unwrap_or("none")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:10.3}", time.as_secs_f64())
+}

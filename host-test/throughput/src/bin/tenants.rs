@@ -1,0 +1,89 @@
+//! `tenants` runs many tenants in one process at the same time, each with its own instance, and prints the cost of one.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Parser;
+use graph_model::{Graph, Settings};
+use host_test::clock::virtual_time;
+use host_test::component::PluginComponent;
+use host_test::host::{Host, Outbound};
+use host_test::plugin::{Action, Plugin, canary};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use wasmtime::error::Context;
+
+/// Runs many tenants in one process at the same time, each with its own instance, in virtual time.
+#[derive(Parser)]
+struct Arguments {
+    /// The number of tenants.
+    #[arg(long, default_value_t = 1_000)]
+    tenants: u32,
+    /// Risky users of each tenant.
+    #[arg(long, default_value_t = 600)]
+    users: u32,
+}
+
+fn main() -> wasmtime::Result<()> {
+    let Arguments { tenants, users } = Arguments::parse();
+    let component = PluginComponent::shared();
+    let ids: Arc<Vec<String>> = Arc::new((1..=users).map(|n| Uuid::from_u128(n.into()).to_string()).collect());
+    virtual_time(async {
+        let before = resident()?;
+        let mut plugins = Vec::new();
+        for tenant in 0..tenants {
+            let graph = Arc::new(Graph::new(Settings { seed: tenant.into(), ..Settings::default() }));
+            plugins.push(Plugin::new(component, Host::new(Outbound::InProcess(graph), canary(), tenant.into())).await?);
+        }
+        let idle = resident()?;
+
+        let (wall, processor) = (Instant::now(), processor_nanos()?);
+        let virtual_start = tokio::time::Instant::now();
+        let mut calls = JoinSet::new();
+        for mut plugin in plugins {
+            let ids = Arc::clone(&ids);
+            calls.spawn(async move {
+                let result = plugin.call(Action::DismissRiskyUsers, &ids, None).await;
+                result.map(|result| (plugin, result.is_ok()))
+            });
+        }
+        let mut done = Vec::new();
+        for call in calls.join_all().await {
+            let (plugin, accepted) = call?;
+            wasmtime::ensure!(accepted, "some users were not dismissed");
+            done.push(plugin);
+        }
+        let busy = resident()?;
+        let processor = processor_nanos()? - processor;
+        let requests = u64::from(tenants) * u64::from(users.div_ceil(60));
+        let memory = done.iter().map(Plugin::memory).max().unwrap_or_default();
+        let each = |bytes: u64| bytes / 1_024 / u64::from(tenants);
+        println!(
+            "{tenants} tenants of {users} users: {requests} requests in {:.1} s of virtual time",
+            virtual_start.elapsed().as_secs_f64()
+        );
+        println!(
+            "resident memory per tenant: {} KiB before its call, {} KiB after",
+            each(idle - before),
+            each(busy - before)
+        );
+        println!("linear memory per tenant: at most {} KiB", memory / 1_024);
+        println!("processor time per request: {:.0} µs", processor as f64 / 1e3 / requests as f64);
+        println!("real time: {:.2} s", wall.elapsed().as_secs_f64());
+        Ok(())
+    })
+}
+
+/// Resident memory of this process in bytes, from Linux.
+fn resident() -> wasmtime::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1_024)
+}
+
+/// Processor time of this thread in nanoseconds, from Linux.
+fn processor_nanos() -> wasmtime::Result<u64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(text.split_whitespace().next().context("no time in schedstat")?.parse()?)
+}
