@@ -2,7 +2,7 @@
 
 Usage: dismiss.py COMPONENT USER-ID...
 
-The token is in GRAPH_TOKEN. GRAPH_ENDPOINT, if it is set, is where the requests go instead of Microsoft Graph.
+The token is read from GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
 """
 
 import os
@@ -13,11 +13,11 @@ from wasmtime.component import Component, Linker, Record
 
 
 class Options(Record):
-    """The record `options`. What is not given is None, and has the default that the contract says."""
+    """The record `options`. A field that is not given is None: it has the default of the contract."""
 
     FIELDS = (
-        "cloud", "endpoint", "api-version", "ids-per-request", "max-in-flight", "max-attempts",
-        "attempt-timeout-ms", "deadline-ms", "pace",
+        "tenant", "cloud", "endpoint", "audience", "api-version", "ids-per-request", "max-in-flight", "max-attempts",
+        "attempt-timeout-ms", "deadline-ms", "patience-ms", "isolate-refused", "rate-limit",
     )
 
     def __init__(self, **given):
@@ -26,19 +26,19 @@ class Options(Record):
 
 
 def get_token(_store, request):
-    """The plugin asks for a token before each attempt: for `request.audience`, and a fresh one if `request.refresh`.
+    """Returns a token for `request.audience`: a fresh one if `request.refresh`. The plugin calls it before each attempt.
 
-    A str is `bearer`, None is `attached-by-host`. wasmtime-py 50 takes everything else for the latter too, and so cannot
-    give a `token-error`: an empty str makes the plugin say `no-token`.
+    A str is `bearer`, None is `attached-by-host`. wasmtime-py 50 converts every other value to the latter, so it cannot
+    return a `token-error`. An empty str has the same effect: the plugin reports `no-token`.
     """
     return "" if request.refresh else os.environ.get("GRAPH_TOKEN", "")
 
 
 def load(path):
-    """Gives the plugin's functions: a call of `name` is `load(path)(name, ...)`."""
+    """Loads the plugin. Call its function `name` with `load(path)(name, ...)`."""
     engine = Engine()
     store = Store(engine)
-    store.set_wasi(WasiConfig())  # The clock and the random numbers. Nothing is inherited from this process.
+    store.set_wasi(WasiConfig())  # Clock and random numbers. Nothing is inherited from this process.
     store.set_wasi_http()
     linker = Linker(engine)
     linker.add_wasip2()
@@ -58,25 +58,25 @@ def load(path):
 
 
 def explain(error):
-    """An error is a Variant: its tag says what to do, its payload is a str, a record `graph-error`, or None."""
-    answer = error.payload
-    if answer is None or isinstance(answer, str):
-        return f"{error.tag}: {answer}" if answer else error.tag
-    return f"{error.tag}: {answer.status} {answer.code}: {answer.message} (request-id {getattr(answer, 'request-id')})"
+    """Formats an error: a Variant whose payload is a str, a record `graph-error`, or None."""
+    detail = error.payload
+    if detail is None or isinstance(detail, str):
+        return f"{error.tag}: {detail}" if detail else error.tag
+    return f"{error.tag}: {detail.status} {detail.code}: {detail.message} (request-id {getattr(detail, 'request-id')})"
 
 
 def main(component, *user_ids):
     call = load(component)
-    # One id a request, so that an id that is refused takes no other with it.
+    # One id in each request: a refused id does not affect the others.
     options = Options(endpoint=os.environ.get("GRAPH_ENDPOINT"), ids_per_request=1)
     result = call("dismiss-risky-users", list(user_ids), options)
-    if isinstance(result, list):  # The receipts: every id was accepted.
-        print(f"accepted: {sum(len(receipt.ids) for receipt in result)}")
+    if isinstance(result, list):  # Every id was accepted.
+        print(f"accepted: {sum(len(batch.ids) for batch in result)}")
         return 0
-    for batch in result.batches:  # A failure accounts for every id.
+    for batch in result.batches:  # A failure reports the outcome of every id.
         outcome = batch.outcome
-        why = "" if outcome.tag == "accepted" else f" ({explain(outcome.payload)})"
-        print(f"{outcome.tag}{why}: {', '.join(batch.ids)}")
+        reason = "" if outcome.tag == "accepted" else f" ({explain(outcome.payload)})"
+        print(f"{outcome.tag}{reason}: {', '.join(batch.ids)}")
     print(f"cause: {explain(result.cause)}")
     return 1
 

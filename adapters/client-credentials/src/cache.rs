@@ -1,68 +1,77 @@
-//! Tokens that were issued, each kept until shortly before it expires.
+//! Issued tokens, each kept until shortly before it expires.
 
 use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
 
-/// A second, in nanoseconds of the monotonic clock.
-const SECOND: u64 = 1_000_000_000;
+/// A second in nanoseconds of the monotonic clock.
+const SECOND_NS: u64 = 1_000_000_000;
 
-/// How long before its end a token is renewed: that of the Azure SDKs. A short-lived one is renewed at half its life.
-const MARGIN: u64 = 300 * SECOND;
+/// Time before its expiry at which a token is renewed, as in the Azure SDKs. A short-lived token is renewed at half its
+/// lifetime.
+const RENEWAL_MARGIN_NS: u64 = 300 * SECOND_NS;
 
-/// How long a failed renewal is not repeated, while the old token is still good.
-const PAUSE: u64 = 30 * SECOND;
+/// Time for which a failed renewal is not repeated while the old token is still valid.
+const RETRY_PAUSE_NS: u64 = 30 * SECOND_NS;
 
 /// A token that was just issued. It cannot be printed.
 pub(crate) struct Token {
     pub(crate) value: String,
-    /// Its lifetime.
+    /// Its lifetime; 0 if it is not known.
     pub(crate) seconds: u64,
 }
 
-/// The tokens of each audience.
+/// The tokens, one for each tenant and audience.
 pub(crate) struct Cache(Vec<Entry>);
 
 struct Entry {
+    tenant: Option<String>,
     audience: String,
     value: String,
-    renew_at: u64,
-    expires_at: u64,
+    renew_at_ns: u64,
+    expires_at_ns: u64,
 }
 
 impl Cache {
-    /// Nothing kept.
+    /// An empty cache.
     pub(crate) const fn new() -> Self {
         Cache(Vec::new())
     }
 
-    /// The token kept, or else a new one. A token that Microsoft Graph refused is forgotten, whatever `fetch` says; one
-    /// that is only about to expire serves on while `fetch` says that there is none now.
+    /// Returns the kept token, or else a new one. A token that Microsoft Graph rejected is removed, whatever `fetch`
+    /// returns. A token about to expire is returned while `fetch` returns `unavailable`.
     pub(crate) fn token(
         &mut self,
         request: &TokenRequest,
-        now: u64,
+        now_ns: u64,
         fetch: impl FnOnce() -> Result<Token, TokenError>,
     ) -> Result<String, TokenError> {
-        if request.refresh || request.claims.is_some() {
-            self.0.retain(|entry| entry.audience != request.audience);
-        }
-        let kept = self.0.iter_mut().find(|entry| entry.audience == request.audience);
+        let is_requested = |entry: &Entry| entry.audience == request.audience && entry.tenant == request.tenant;
+        let rejected = request.refresh || request.claims.is_some();
+        self.0.retain(|entry| now_ns < entry.expires_at_ns && !(rejected && is_requested(entry)));
+        let kept = self.0.iter_mut().find(|entry| is_requested(entry));
         if let Some(entry) = &kept
-            && now < entry.renew_at
+            && now_ns < entry.renew_at_ns
         {
             return Ok(entry.value.clone());
         }
         match (fetch(), kept) {
             (Ok(token), _) => {
-                let life = token.seconds.saturating_mul(SECOND);
-                let expires_at = now.saturating_add(life);
-                let renew_at = expires_at.saturating_sub(MARGIN.min(life / 2));
-                let (audience, value) = (request.audience.clone(), token.value.clone());
-                self.0.retain(|entry| entry.audience != audience);
-                self.0.push(Entry { audience, value, renew_at, expires_at });
+                let lifetime_ns = token.seconds.saturating_mul(SECOND_NS);
+                let expires_at_ns = now_ns.saturating_add(lifetime_ns);
+                let renew_at_ns = expires_at_ns.saturating_sub(RENEWAL_MARGIN_NS.min(lifetime_ns / 2));
+                self.0.retain(|entry| !is_requested(entry));
+                self.0.push(Entry {
+                    tenant: request.tenant.clone(),
+                    audience: request.audience.clone(),
+                    value: token.value.clone(),
+                    renew_at_ns,
+                    expires_at_ns,
+                });
                 Ok(token.value)
             }
-            (Err(TokenError::Unavailable(_)), Some(entry)) if now.saturating_add(PAUSE) < entry.expires_at => {
-                entry.renew_at = now.saturating_add(PAUSE);
+            (Err(TokenError::Unavailable(_)), Some(entry))
+                if now_ns.saturating_add(RETRY_PAUSE_NS) < entry.expires_at_ns =>
+            {
+                entry.renew_at_ns = now_ns.saturating_add(RETRY_PAUSE_NS);
                 Ok(entry.value.clone())
             }
             (Err(error), _) => Err(error),
@@ -71,64 +80,81 @@ impl Cache {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests may fail")]
 mod tests {
     use super::*;
 
-    /// Asks at `second`; the endpoint would answer with `answer`. Gives the token, and whether the endpoint was asked.
-    fn ask(cache: &mut Cache, second: u64, answer: Option<&str>, refresh: bool) -> (Option<String>, bool) {
-        let mut asked = false;
-        let request = TokenRequest { audience: "https://graph.example".to_owned(), refresh, claims: None };
-        let token = cache.token(&request, second * SECOND, || {
-            asked = true;
+    fn request(tenant: Option<&str>, refresh: bool) -> TokenRequest {
+        let [audience, endpoint] = ["https://graph.example"; 2].map(str::to_owned);
+        TokenRequest { tenant: tenant.map(str::to_owned), audience, endpoint, refresh, claims: None }
+    }
+
+    /// Requests a token at `second`; the endpoint would issue `issued`. Returns the token, and whether the endpoint was
+    /// called.
+    fn get(cache: &mut Cache, second: u64, issued: Option<&str>, refresh: bool) -> (Option<String>, bool) {
+        let mut fetched = false;
+        let token = cache.token(&request(None, refresh), second * SECOND_NS, || {
+            fetched = true;
             let unavailable = || TokenError::Unavailable(String::new());
-            answer.map(|value| Token { value: value.to_owned(), seconds: 3600 }).ok_or_else(unavailable)
+            issued.map(|value| Token { value: value.to_owned(), seconds: 3600 }).ok_or_else(unavailable)
         });
-        (token.ok(), asked)
+        (token.ok(), fetched)
     }
 
-    fn gives(token: &str, asked: bool) -> (Option<String>, bool) {
-        (Some(token.to_owned()), asked)
+    fn returns(token: &str, fetched: bool) -> (Option<String>, bool) {
+        (Some(token.to_owned()), fetched)
     }
 
     #[test]
-    fn a_token_is_kept_until_five_minutes_before_its_end() {
+    fn a_token_is_kept_until_five_minutes_before_its_expiry() {
         let mut cache = Cache::new();
-        assert_eq!(ask(&mut cache, 0, Some("a"), false), gives("a", true));
-        assert_eq!(ask(&mut cache, 3299, Some("b"), false), gives("a", false));
-        assert_eq!(ask(&mut cache, 3300, Some("b"), false), gives("b", true));
-        assert_eq!(ask(&mut cache, 3301, Some("c"), false), gives("b", false));
+        assert_eq!(get(&mut cache, 0, Some("a"), false), returns("a", true));
+        assert_eq!(get(&mut cache, 3299, Some("b"), false), returns("a", false));
+        assert_eq!(get(&mut cache, 3300, Some("b"), false), returns("b", true));
+        assert_eq!(get(&mut cache, 3301, Some("c"), false), returns("b", false));
     }
 
     #[test]
-    fn a_token_about_to_expire_serves_on_while_the_endpoint_is_down() {
+    fn a_token_about_to_expire_is_returned_while_the_endpoint_is_unavailable() {
         let mut cache = Cache::new();
-        assert_eq!(ask(&mut cache, 0, Some("a"), false), gives("a", true));
-        assert_eq!(ask(&mut cache, 3300, None, false), gives("a", true));
-        assert_eq!(ask(&mut cache, 3329, None, false), gives("a", false));
-        assert_eq!(ask(&mut cache, 3330, None, false), gives("a", true));
-        assert_eq!(ask(&mut cache, 3600, None, false), (None, true));
+        assert_eq!(get(&mut cache, 0, Some("a"), false), returns("a", true));
+        assert_eq!(get(&mut cache, 3300, None, false), returns("a", true));
+        assert_eq!(get(&mut cache, 3329, None, false), returns("a", false));
+        assert_eq!(get(&mut cache, 3330, None, false), returns("a", true));
+        assert_eq!(get(&mut cache, 3600, None, false), (None, true));
     }
 
     #[test]
-    fn a_refused_token_is_never_given_again() {
+    fn a_rejected_token_is_never_returned_again() {
         let mut cache = Cache::new();
-        assert_eq!(ask(&mut cache, 0, Some("a"), false), gives("a", true));
-        assert_eq!(ask(&mut cache, 1, None, true), (None, true));
-        assert_eq!(ask(&mut cache, 2, Some("b"), false), gives("b", true));
-        assert_eq!(ask(&mut cache, 3, Some("c"), true), gives("c", true));
-        assert_eq!(ask(&mut cache, 4, Some("d"), false), gives("c", false));
+        assert_eq!(get(&mut cache, 0, Some("a"), false), returns("a", true));
+        assert_eq!(get(&mut cache, 1, None, true), (None, true));
+        assert_eq!(get(&mut cache, 2, Some("b"), false), returns("b", true));
+        assert_eq!(get(&mut cache, 3, Some("c"), true), returns("c", true));
+        assert_eq!(get(&mut cache, 4, Some("d"), false), returns("c", false));
     }
 
     #[test]
-    fn a_token_of_a_short_or_unknown_life_is_renewed_in_time() {
+    fn each_tenant_has_its_own_token() {
+        let mut cache = Cache::new();
+        for (tenant, issued, expected) in
+            [(None, "a", "a"), (Some("b"), "b", "b"), (None, "c", "a"), (Some("b"), "d", "b")]
+        {
+            let token =
+                cache.token(&request(tenant, false), 0, || Ok(Token { value: issued.to_owned(), seconds: 3600 }));
+            assert!(token.is_ok_and(|token| token == expected), "{tenant:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_with_a_short_or_unknown_lifetime_is_renewed_in_time() {
         for (seconds, kept_at) in [(60, Some(29)), (0, None)] {
             let mut cache = Cache::new();
-            let request = TokenRequest { audience: String::new(), refresh: false, claims: None };
             let fetch = |value: &str| Ok(Token { value: value.to_owned(), seconds });
-            assert!(cache.token(&request, 0, || fetch("a")).is_ok_and(|token| token == "a"));
-            let later = cache.token(&request, kept_at.unwrap_or(0) * SECOND, || fetch("b"));
+            assert!(cache.token(&request(None, false), 0, || fetch("a")).is_ok_and(|token| token == "a"));
+            let later = cache.token(&request(None, false), kept_at.unwrap_or(0) * SECOND_NS, || fetch("b"));
             assert!(later.is_ok_and(|token| token == if kept_at.is_some() { "a" } else { "b" }));
-            assert!(cache.token(&request, 30 * SECOND, || fetch("c")).is_ok_and(|token| token == "c"));
+            assert!(cache.token(&request(None, false), 30 * SECOND_NS, || fetch("c")).is_ok_and(|token| token == "c"));
         }
     }
 }

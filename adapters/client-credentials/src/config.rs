@@ -1,42 +1,35 @@
-//! The environment, parsed once: which application asks for a token, where, and what proves that it is the one.
+//! The environment, parsed once: the application, its credential and its token endpoint.
 
-use crate::bindings::exports::entra::risk::credentials::TokenError;
+use entra_risk_engine::action::Cloud;
+use entra_risk_engine::endpoint::Endpoint;
 
-/// The clouds: the audience of the token, and the host that issues it.
-/// Source: <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>.
-const AUTHORITIES: &[(&str, &str)] = &[
-    ("https://graph.microsoft.com", "https://login.microsoftonline.com"),
-    ("https://graph.microsoft.us", "https://login.microsoftonline.us"),
-    ("https://dod-graph.microsoft.us", "https://login.microsoftonline.us"),
-    ("https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
-];
+use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
 
-/// Who asks for a token, and where. It holds a secret, and so cannot be printed.
+/// How to request a token. It contains a secret, so it cannot be printed.
 pub(crate) struct Config {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: TokenEndpoint,
     pub(crate) client_id: String,
-    pub(crate) proof: Proof,
+    pub(crate) credential: ClientCredential,
 }
 
-/// What proves that the application is the one it says.
-pub(crate) enum Proof {
+/// The credential of the application. It is a secret, so it cannot be printed.
+pub(crate) enum ClientCredential {
     /// `AZURE_CLIENT_SECRET`.
     Secret(String),
-    /// `AZURE_FEDERATED_TOKEN`: a JWT that the application trusts.
+    /// `AZURE_FEDERATED_TOKEN`: a JWT of an issuer that the application trusts.
     Assertion(String),
 }
 
 /// The token endpoint of a tenant.
-pub(crate) struct Endpoint {
-    pub(crate) tls: bool,
-    /// Host, and port where it is not the scheme's own.
-    pub(crate) authority: String,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TokenEndpoint {
+    pub(crate) address: Endpoint,
     pub(crate) path: String,
 }
 
 impl Config {
-    /// Reads the environment for a token for `audience`. What is missing or malformed is `denied`, by its name.
-    pub(crate) fn new(environment: Vec<(String, String)>, audience: &str) -> Result<Self, TokenError> {
+    /// Parses the environment. A missing or malformed variable is `denied`; the error names it without its value.
+    pub(crate) fn parse(environment: Vec<(String, String)>, request: &TokenRequest) -> Result<Self, TokenError> {
         let mut variables = [
             ("AZURE_TENANT_ID", None),
             ("AZURE_CLIENT_ID", None),
@@ -49,138 +42,140 @@ impl Config {
                 *slot = Some(value.trim_ascii().to_owned()).filter(|value| !value.is_empty());
             }
         }
-        let [(_, tenant), (_, client_id), (_, secret), (_, assertion), (_, host)] = variables;
+        let [(_, default_tenant), (_, client_id), (_, secret), (_, assertion), (_, authority)] = variables;
 
+        let (tenant, origin) = match &request.tenant {
+            Some(tenant) => (Some(tenant.clone()), "the option tenant"),
+            None => (default_tenant, "AZURE_TENANT_ID"),
+        };
         let tenant = tenant.ok_or_else(|| denied("AZURE_TENANT_ID is not set: set it to the tenant's id or domain"))?;
-        if !tenant.bytes().all(is_of_name) {
-            return Err(denied("AZURE_TENANT_ID is neither a GUID nor a domain"));
+        if !is_tenant(&tenant) {
+            return Err(denied(&format!("{origin} must be the tenant's id (a GUID) or domain")));
         }
         let client_id =
             client_id.ok_or_else(|| denied("AZURE_CLIENT_ID is not set: set it to the application's id"))?;
-        let proof = secret
-            .map(Proof::Secret)
-            .or(assertion.map(Proof::Assertion))
+        let credential = secret
+            .map(ClientCredential::Secret)
+            .or(assertion.map(ClientCredential::Assertion))
             .ok_or_else(|| denied("neither AZURE_CLIENT_SECRET nor AZURE_FEDERATED_TOKEN is set: set one of them"))?;
-        let known = AUTHORITIES.iter().find(|(of, _)| *of == audience).map(|(_, host)| *host);
-        let host = host
-            .as_deref()
-            .or(known)
-            .ok_or_else(|| denied("no token endpoint is known for this audience: set AZURE_AUTHORITY_HOST"))?;
-        let (tls, authority) = parse_authority(host).ok_or_else(|| {
-            denied("AZURE_AUTHORITY_HOST is not https://host[:port], or http:// with a loopback host")
-        })?;
+        let address = match authority {
+            Some(authority) => parse_authority(&authority)
+                .map_err(|rule| denied(&format!("AZURE_AUTHORITY_HOST is not valid: the address {rule}")))?,
+            None => known_authority(&request.audience)
+                .ok_or_else(|| denied("no token endpoint is known for this audience: set AZURE_AUTHORITY_HOST"))?,
+        };
         let path = format!("/{tenant}/oauth2/v2.0/token");
-        Ok(Config { endpoint: Endpoint { tls, authority: authority.to_owned(), path }, client_id, proof })
+        Ok(Config { endpoint: TokenEndpoint { address, path }, client_id, credential })
     }
 }
 
-/// Splits `https://host[:port][/]` into whether it is TLS, and the authority. A bare host is taken as `https`, as the
-/// Azure SDKs do. Plain `http` never leaves the machine: the secret would be readable on the way.
-fn parse_authority(text: &str) -> Option<(bool, &str)> {
-    let (tls, rest) = match text.strip_prefix("http://") {
-        Some(rest) => (false, rest),
-        None => (true, text.strip_prefix("https://").unwrap_or(text)),
-    };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = match authority.strip_prefix("[::1]") {
-        Some(port) => ("localhost", port),
-        None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
-    };
-    let port_is_valid = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok();
-    let host_is_valid = !host.is_empty() && host.bytes().all(is_of_name);
-    let loopback = host == "localhost"
-        || (host.starts_with("127.") && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
-    (port_is_valid && host_is_valid && (tls || loopback)).then_some((tls, authority))
+/// The authority that issues tokens for the Microsoft Graph of a cloud.
+fn known_authority(audience: &str) -> Option<Endpoint> {
+    let cloud = Cloud::ALL.into_iter().find(|cloud| cloud.graph_root() == audience)?;
+    Endpoint::parse(cloud.token_authority()).ok()
 }
 
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
+/// Parses an address. As in the Azure SDKs, a trailing slash is ignored and a bare host means `https`. `http` is only for
+/// loopback hosts: the request contains the secret.
+fn parse_authority(text: &str) -> Result<Endpoint, &'static str> {
+    let address = text.strip_suffix('/').unwrap_or(text);
+    if address.contains("://") { Endpoint::parse(address) } else { Endpoint::parse(&format!("https://{address}")) }
 }
 
-fn denied(why: &str) -> TokenError {
-    TokenError::Denied(why.to_owned())
+/// A GUID or a domain: nothing that changes the path it becomes a segment of.
+fn is_tenant(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    text.bytes().all(is_allowed) && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn denied(message: &str) -> TokenError {
+    TokenError::Denied(message.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const AUDIENCE: &str = "https://graph.microsoft.com";
     const SECRET: &str = "canary-3e9d";
     const COMPLETE: &[(&str, &str)] =
         &[("AZURE_TENANT_ID", "contoso.com"), ("AZURE_CLIENT_ID", "app"), ("AZURE_CLIENT_SECRET", SECRET)];
 
-    fn config(variables: &[(&str, &str)], audience: &str) -> Result<Config, TokenError> {
-        Config::new(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(), audience)
+    fn parse(variables: &[(&str, &str)], tenant: Option<&str>, audience: &str) -> Result<Config, TokenError> {
+        let environment = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let [audience, endpoint] = [audience; 2].map(str::to_owned);
+        let tenant = tenant.map(str::to_owned);
+        Config::parse(environment, &TokenRequest { tenant, audience, endpoint, refresh: false, claims: None })
+    }
+
+    fn global(variables: &[(&str, &str)]) -> Result<Config, TokenError> {
+        parse(variables, None, Cloud::Global.graph_root())
     }
 
     #[test]
-    fn each_cloud_has_its_own_token_endpoint() {
-        for (audience, host) in AUTHORITIES {
-            let endpoint = config(COMPLETE, audience).ok().map(|config| config.endpoint);
-            let url = endpoint.map(|endpoint| (endpoint.tls, format!("https://{}", endpoint.authority), endpoint.path));
-            assert_eq!(url, Some((true, (*host).to_owned(), "/contoso.com/oauth2/v2.0/token".to_owned())));
+    fn each_cloud_has_a_token_endpoint() {
+        for cloud in Cloud::ALL {
+            let endpoint = parse(COMPLETE, None, cloud.graph_root()).ok().map(|config| config.endpoint);
+            let url = endpoint.map(|endpoint| format!("{}{}", endpoint.address, endpoint.path));
+            assert_eq!(url, Some(format!("{}/contoso.com/oauth2/v2.0/token", cloud.token_authority())));
         }
-        assert!(config(COMPLETE, "https://graph.example").is_err());
+        assert!(parse(COMPLETE, None, "https://graph.example").is_err());
     }
 
     #[test]
-    fn what_is_missing_or_malformed_is_denied_by_name_and_without_the_secret() {
+    fn the_tenant_of_the_request_takes_precedence() {
+        for variables in [COMPLETE, &COMPLETE[1..]] {
+            let config = parse(variables, Some("fabrikam.com"), Cloud::Global.graph_root());
+            assert!(config.is_ok_and(|config| config.endpoint.path == "/fabrikam.com/oauth2/v2.0/token"));
+        }
+        for tenant in ["", "..", "a/b", "a?b", "a%2fb"] {
+            let denial = parse(COMPLETE, Some(tenant), Cloud::Global.graph_root());
+            assert!(matches!(denial, Err(TokenError::Denied(message)) if message.starts_with("the option tenant")));
+        }
+    }
+
+    #[test]
+    fn missing_and_malformed_variables_are_named_without_the_secret() {
         let cases: &[(&str, &str, &str)] = &[
             ("AZURE_TENANT_ID", "", "AZURE_TENANT_ID is not set"),
-            ("AZURE_TENANT_ID", "a/../b", "AZURE_TENANT_ID is neither"),
+            ("AZURE_TENANT_ID", "a/../b", "AZURE_TENANT_ID must be"),
             ("AZURE_CLIENT_ID", " ", "AZURE_CLIENT_ID is not set"),
             ("AZURE_CLIENT_SECRET", "", "neither AZURE_CLIENT_SECRET nor AZURE_FEDERATED_TOKEN"),
-            ("AZURE_AUTHORITY_HOST", "http://login.example", "AZURE_AUTHORITY_HOST is not"),
+            ("AZURE_AUTHORITY_HOST", "http://login.example", "AZURE_AUTHORITY_HOST is not valid"),
         ];
         for (name, value, expected) in cases {
             let variables = [COMPLETE, &[(name, value)]].concat();
-            match config(&variables, AUDIENCE) {
-                Err(TokenError::Denied(why)) => assert!(why.starts_with(expected) && !why.contains(SECRET), "{why}"),
+            match global(&variables) {
+                Err(TokenError::Denied(message)) => {
+                    assert!(message.starts_with(expected) && !message.contains(SECRET), "{message}");
+                }
                 _ => unreachable!("{name}={value} is not denied"),
             }
         }
     }
 
     #[test]
-    fn a_secret_goes_before_an_assertion() {
+    fn a_secret_takes_precedence_over_an_assertion() {
         let both = [COMPLETE, &[("AZURE_FEDERATED_TOKEN", "jwt")]].concat();
-        assert!(config(&both, AUDIENCE).is_ok_and(|config| matches!(config.proof, Proof::Secret(_))));
+        assert!(global(&both).is_ok_and(|config| matches!(config.credential, ClientCredential::Secret(_))));
         let assertion = [&both, &[("AZURE_CLIENT_SECRET", "")][..]].concat();
-        assert!(config(&assertion, AUDIENCE).is_ok_and(|config| matches!(config.proof, Proof::Assertion(_))));
+        assert!(global(&assertion).is_ok_and(|config| matches!(config.credential, ClientCredential::Assertion(_))));
     }
 
     #[test]
-    fn only_tls_or_loopback_is_an_authority() {
+    fn an_authority_may_be_a_bare_host_or_end_with_a_slash() {
         let accepted = [
-            ("https://login.microsoftonline.us/", (true, "login.microsoftonline.us")),
-            ("login.chinacloudapi.cn", (true, "login.chinacloudapi.cn")),
-            ("https://login.example:8443", (true, "login.example:8443")),
-            ("http://localhost:80", (false, "localhost:80")),
-            ("http://127.0.0.2:1", (false, "127.0.0.2:1")),
-            ("http://[::1]:1", (false, "[::1]:1")),
+            ("https://login.microsoftonline.us/", "https://login.microsoftonline.us"),
+            ("login.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
+            ("https://login.example:8443", "https://login.example:8443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://[::1]:1/", "http://[::1]:1"),
         ];
         for (text, expected) in accepted {
-            assert_eq!(parse_authority(text), Some(expected), "{text}");
+            assert_eq!(parse_authority(text).map(|address| address.to_string()).as_deref(), Ok(expected), "{text}");
         }
-        let refused = [
-            "http://login.example",
-            "http://127.0.0.1.example",
-            "ftp://localhost",
-            "https://",
-            "https://a@b",
-            "https://a/b",
-            "https://a?b",
-            "https://a#b",
-            "https://a:b",
-            "https://a:65536",
-            "https://a b",
-            "https://a:",
-            "http://[::2]",
-            "::",
-        ];
-        for text in refused {
-            assert_eq!(parse_authority(text), None, "{text}");
+        let rejected = ["http://login.example", "ftp://localhost", "https://", "a/b", "a:0", "a:+80", "a:65536", "a:"];
+        for text in rejected {
+            assert!(parse_authority(text).is_err(), "{text}");
         }
     }
 }

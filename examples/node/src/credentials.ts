@@ -1,15 +1,15 @@
-// The import `entra:risk/credentials`: jco calls `getToken` before each attempt to send a request.
+// The import `entra:risk/credentials`: the plugin calls `getToken` before each attempt.
 import type { Credential, TokenError, TokenRequest } from '../generated/interfaces/entra-risk-credentials.js';
 
 export function getToken(request: TokenRequest): Credential {
   const token = process.env.GRAPH_TOKEN;
-  if (!token) throw denied(`GRAPH_TOKEN is not set: it must hold a token for ${request.audience}`);
-  if (request.refresh) throw denied('Microsoft Graph refused the token in GRAPH_TOKEN');
+  if (!token) throw denied(`GRAPH_TOKEN is not set: set it to an access token for ${request.audience}`);
+  if (request.refresh) throw denied('Microsoft Graph rejected the token in GRAPH_TOKEN');
   return { tag: 'bearer', val: token };
 }
 
-// The error of a `result` is thrown, as the payload of an Error.
-function denied(why: string): Error {
-  const payload: TokenError = { tag: 'denied', val: why };
-  return Object.assign(new Error(why), { payload });
+// jco expects the error of a `result` to be thrown as the payload of an Error.
+function denied(message: string): Error {
+  const payload: TokenError = { tag: 'denied', val: message };
+  return Object.assign(new Error(message), { payload });
 }

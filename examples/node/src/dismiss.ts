@@ -1,19 +1,20 @@
 // Dismisses the risk of users from Node: `npm start -- USER-ID...`, with the token in GRAPH_TOKEN.
-// GRAPH_ENDPOINT, if it is set, is where the requests go instead of Microsoft Graph.
+// If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
 import { actions } from '../generated/risk.js';
 import type { Error as RiskError, Failure, Options } from '../generated/interfaces/entra-risk-actions.js';
 
-// An error is told apart by its tag: the compiler knows what each one holds.
+// The tag determines the type of the value.
 function explain(error: RiskError): string {
   switch (error.tag) {
-    case 'deadline-passed':
-    case 'stopped':
+    case 'deadline-exceeded':
+    case 'cancelled':
+    case 'not-attempted':
       return error.tag;
     case 'invalid-argument':
     case 'no-token':
     case 'denied-by-host':
     case 'unreachable':
-    case 'no-answer':
+    case 'no-response':
     case 'other':
       return `${error.tag}: ${error.val}`;
     default: {
@@ -23,22 +24,22 @@ function explain(error: RiskError): string {
   }
 }
 
-// What is thrown without a payload is a trap or a mistake in this program.
+// jco throws the error of a `result` as a payload. Anything else is a trap or a bug in this program.
 function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Error && 'payload' in thrown) return thrown.payload as Failure;
   throw thrown;
 }
 
-// One id a request, so that an id that is refused takes no other with it.
+// One id in each request: a refused id does not affect the others.
 const options: Options = { endpoint: process.env.GRAPH_ENDPOINT, idsPerRequest: 1 };
 try {
-  const receipts = actions.dismissRiskyUsers(process.argv.slice(2), options);
-  console.log(`accepted: ${receipts.reduce((sum, receipt) => sum + receipt.ids.length, 0)}`);
+  const batches = actions.dismissRiskyUsers(process.argv.slice(2), options);
+  console.log(`accepted: ${batches.reduce((sum, batch) => sum + batch.ids.length, 0)}`);
 } catch (thrown) {
   const failure = failureOf(thrown);
   for (const { ids, outcome } of failure.batches) {
-    const why = outcome.tag === 'accepted' ? '' : ` (${explain(outcome.val)})`;
-    console.log(`${outcome.tag}${why}: ${ids.join(', ')}`);
+    const reason = outcome.tag === 'accepted' ? '' : ` (${explain(outcome.val)})`;
+    console.log(`${outcome.tag}${reason}: ${ids.join(', ')}`);
   }
   console.log(`cause: ${explain(failure.cause)}`);
   process.exitCode = 1;

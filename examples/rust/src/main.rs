@@ -1,5 +1,5 @@
 //! Dismisses the risk of users from a Rust host: `entra-risk-example COMPONENT USER-ID...`, with the token in
-//! `GRAPH_TOKEN`. `GRAPH_ENDPOINT`, if it is set, is where the requests go instead of Microsoft Graph.
+//! `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft Graph.
 
 use std::{env, process::ExitCode};
 
@@ -17,7 +17,7 @@ wasmtime::component::bindgen!({
 });
 
 #[derive(Default)]
-struct State(WasiCtx, WasiHttpCtx, ResourceTable); // It inherits nothing from this process.
+struct State(WasiCtx, WasiHttpCtx, ResourceTable); // The component inherits nothing from this process.
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -34,7 +34,12 @@ impl WasiHttpView for State {
 impl credentials::Host for State {
     fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
         let token = env::var("GRAPH_TOKEN").ok().filter(|_| !request.refresh).map(Credential::Bearer);
-        token.ok_or_else(|| TokenError::Denied(format!("GRAPH_TOKEN must hold a good token for {}", request.audience)))
+        token.ok_or_else(|| {
+            TokenError::Denied(format!(
+                "GRAPH_TOKEN is not set or was rejected: set it to an access token for {}",
+                request.audience
+            ))
+        })
     }
 }
 
@@ -53,14 +58,14 @@ async fn main() -> Result<ExitCode> {
     #[rustfmt::skip]
     let options = Options {
         endpoint: env::var("GRAPH_ENDPOINT").ok(),
-        ids_per_request: Some(1), // So that an id that is refused takes no other with it.
-        cloud: None, api_version: None, max_in_flight: None, max_attempts: None, attempt_timeout_ms: None,
-        deadline_ms: None, pace: None,
+        ids_per_request: Some(1), // A refused id does not affect the others.
+        tenant: None, cloud: None, audience: None, api_version: None, max_in_flight: None, max_attempts: None,
+        attempt_timeout_ms: None, deadline_ms: None, patience_ms: None, isolate_refused: None, rate_limit: None,
     };
     let ids: Vec<String> = arguments.collect();
-    // The outer error is a trap; the inner one accounts for every id.
+    // The outer error is a trap; the inner one reports the outcome of every id.
     match plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, Some(&options)).await? {
-        Ok(receipts) => println!("accepted: {}", receipts.iter().map(|receipt| receipt.ids.len()).sum::<usize>()),
+        Ok(batches) => println!("accepted: {}", batches.iter().map(|batch| batch.ids.len()).sum::<usize>()),
         Err(failure) => {
             failure.batches.iter().for_each(|batch| println!("{:?}: {:?}", batch.ids, batch.outcome));
             println!("cause: {:?}", failure.cause);

@@ -1,0 +1,215 @@
+//! Calls the plugin: once, or in slices if a progress line is shown, with one report at the end. The plugin keeps its
+//! rate-limit state between calls.
+
+use std::time::Duration;
+
+use entra_risk_report::actions::{Batch, Error, Options, Outcome};
+use entra_risk_report::{CallResult, Report};
+
+/// How to call the plugin.
+pub(crate) struct Run<'a, Call, Elapsed> {
+    /// The function of the plugin.
+    pub(crate) call: Call,
+    pub(crate) options: &'a Options,
+    /// Requests in a slice; none for one call.
+    pub(crate) slice: Option<usize>,
+    /// Time since the start.
+    pub(crate) elapsed: Elapsed,
+}
+
+impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Duration> Run<'_, Call, Elapsed> {
+    /// Performs the action on `ids`. After each slice it calls `after` with the report so far and the ids that follow.
+    pub(crate) fn perform(&self, ids: &[String], mut after: impl FnMut(&Report, &[String])) -> Report {
+        let per_request = self.options.effective_ids_per_request();
+        let slice = self.slice.map_or(ids.len(), |requests| requests.saturating_mul(per_request)).max(1);
+        let mut report = Report::default();
+        let mut ended = false;
+        for (number, part) in (1_usize..).zip(ids.chunks(slice)) {
+            let deadline_ms = self.remaining_ms();
+            if !ended && deadline_ms == Some(0) {
+                report.append(Report { batches: Vec::new(), cause: Some(Error::DeadlineExceeded) }, true);
+                ended = true;
+            }
+            if ended {
+                report.batches.extend(unattempted(part, per_request));
+                continue;
+            }
+            let mut reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
+            ended = ends_run(&reported);
+            if reported.batches.is_empty() {
+                reported.batches = unattempted(part, per_request).collect();
+            }
+            report.append(reported, ended);
+            after(&report, ids.get(number.saturating_mul(slice)..).unwrap_or_default());
+        }
+        report
+    }
+
+    fn remaining_ms(&self) -> Option<u32> {
+        let elapsed = u32::try_from((self.elapsed)().as_millis()).unwrap_or(u32::MAX);
+        self.options.deadline_ms.map(|deadline| deadline.saturating_sub(elapsed))
+    }
+}
+
+/// Whether the plugin would have ended a call with all ids here.
+fn ends_run(part: &Report) -> bool {
+    match &part.cause {
+        None => false,
+        Some(
+            Error::InvalidArgument(_)
+            | Error::NoToken(_)
+            | Error::DeniedByHost(_)
+            | Error::Unauthenticated(_)
+            | Error::Forbidden(_)
+            | Error::Throttled(_)
+            | Error::DeadlineExceeded
+            | Error::Cancelled,
+        ) => true,
+        Some(Error::ClientError(graph)) if graph.status == 407 => true,
+        Some(_) => part.batches.iter().any(|batch| matches!(batch.outcome, Outcome::NotApplied(Error::NotAttempted))),
+    }
+}
+
+fn unattempted(ids: &[String], per_request: usize) -> impl Iterator<Item = Batch> {
+    let outcome = || Outcome::NotApplied(Error::NotAttempted);
+    ids.chunks(per_request).map(move |ids| Batch { ids: ids.to_vec(), attempts: 0, outcome: outcome() })
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests may fail")]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use entra_risk_report::OutcomeKind;
+    use entra_risk_report::actions::{Failure, GraphError, Receipt};
+
+    use super::*;
+
+    fn graph_error(status: u16) -> GraphError {
+        GraphError {
+            status,
+            code: String::new(),
+            message: String::new(),
+            request_id: None,
+            client_request_id: String::new(),
+            date: None,
+            retry_after_ms: None,
+        }
+    }
+
+    fn accept(ids: &[String]) -> CallResult {
+        let receipt = Receipt { request_id: None, client_request_id: String::new(), date: None };
+        Ok(vec![Batch { ids: ids.to_vec(), attempts: 1, outcome: Outcome::Accepted(receipt) }])
+    }
+
+    fn fail(ids: &[String], cause: Error, outcome: fn(Error) -> Outcome) -> CallResult {
+        let batch = Batch { ids: ids.to_vec(), attempts: 1, outcome: outcome(cause.clone()) };
+        Err(Failure { cause, batches: vec![batch] })
+    }
+
+    /// Runs 10 ids in slices of 2 requests of 2 ids, a second each. Returns the number of calls, the number of ids with
+    /// each outcome, and the cause.
+    #[track_caller]
+    fn run(options: Options, result: impl Fn(usize, &[String]) -> CallResult) -> ((usize, [usize; 4]), Option<Error>) {
+        let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
+        let calls = Cell::new(0);
+        let run = Run {
+            call: |ids: &[String], _: Option<&Options>| {
+                calls.set(calls.get() + 1);
+                result(calls.get(), ids)
+            },
+            options: &Options { ids_per_request: Some(2), ..options },
+            slice: Some(2),
+            elapsed: || Duration::from_secs(calls.get() as u64),
+        };
+        let report = run.perform(&ids, |_, _| {});
+        let reported: Vec<&String> = report.batches.iter().flat_map(|batch| &batch.ids).collect();
+        assert_eq!(reported, ids.iter().collect::<Vec<_>>(), "every id once, in the order given");
+        ((calls.get(), OutcomeKind::ALL.map(|kind| report.ids(kind).count())), report.cause)
+    }
+
+    #[test]
+    fn slices_make_one_report() {
+        let (counts, cause) = run(Options::default(), |_, ids| accept(ids));
+        assert_eq!(counts, (3, [10, 0, 0, 0]));
+        assert!(cause.is_none());
+    }
+
+    #[test]
+    fn a_refused_slice_does_not_stop_the_next() {
+        let (counts, cause) = run(Options::default(), |call, ids| match call {
+            1 => fail(ids, Error::ClientError(graph_error(404)), Outcome::Refused),
+            2 => fail(ids, Error::NoResponse(String::new()), Outcome::Unknown),
+            _ => accept(ids),
+        });
+        assert_eq!(counts, (3, [2, 4, 0, 4]));
+        assert!(matches!(cause, Some(Error::ClientError(_))), "the first error: {cause:?}");
+    }
+
+    #[test]
+    fn an_error_that_ends_a_call_ends_the_run() {
+        let causes: [fn() -> Error; 7] = [
+            || Error::NoToken(String::new()),
+            || Error::DeniedByHost(String::new()),
+            || Error::Unauthenticated(graph_error(401)),
+            || Error::Forbidden(graph_error(403)),
+            || Error::ClientError(graph_error(407)),
+            || Error::Throttled(graph_error(429)),
+            || Error::Cancelled,
+        ];
+        for cause in causes {
+            let (counts, reported) = run(Options::default(), |call, ids| match call {
+                1 => fail(ids, Error::ClientError(graph_error(404)), Outcome::Refused),
+                _ => fail(ids, cause(), Outcome::NotApplied),
+            });
+            assert_eq!(counts, (2, [0, 4, 6, 0]), "{reported:?}");
+            assert_eq!(
+                reported.map(|error| error.kind()),
+                Some(cause().kind()),
+                "the error that ended the call, not the first one"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slice_with_unattempted_ids_ends_the_run() {
+        let (counts, cause) = run(Options::default(), |_, ids| {
+            let outcomes =
+                [Outcome::Unknown(Error::ServerError(graph_error(503))), Outcome::NotApplied(Error::NotAttempted)];
+            let batch = |(ids, outcome): (&[String], _)| Batch { ids: ids.to_vec(), attempts: 1, outcome };
+            let batches = ids.chunks(2).zip(outcomes).map(batch).collect();
+            Err(Failure { cause: Error::ServerError(graph_error(503)), batches })
+        });
+        assert_eq!(counts, (1, [0, 0, 8, 2]));
+        assert!(matches!(cause, Some(Error::ServerError(_))));
+    }
+
+    #[test]
+    fn each_slice_gets_the_remaining_time_of_the_deadline() {
+        let ids: Vec<String> = (0..180).map(|id| id.to_string()).collect();
+        let deadlines = RefCell::new(Vec::new());
+        let run = Run {
+            call: |ids: &[String], options: Option<&Options>| {
+                deadlines.borrow_mut().push(options.and_then(|options| options.deadline_ms));
+                accept(ids)
+            },
+            options: &Options { deadline_ms: Some(2_500), ..Options::default() },
+            slice: Some(1),
+            elapsed: || Duration::from_millis(1_250 * deadlines.borrow().len() as u64),
+        };
+        let report = run.perform(&ids, |_, _| {});
+        assert!(matches!(report.cause, Some(Error::DeadlineExceeded)));
+        let count = |kind| report.ids(kind).count();
+        assert_eq!((count(OutcomeKind::Accepted), count(OutcomeKind::NotApplied)), (120, 60));
+        assert_eq!(*deadlines.borrow(), [Some(2_500), Some(1_250)]);
+    }
+
+    #[test]
+    fn an_invalid_argument_leaves_every_id_not_applied() {
+        let invalid =
+            |_, _: &[String]| Err(Failure { cause: Error::InvalidArgument("tenant".to_owned()), batches: Vec::new() });
+        let (counts, cause) = run(Options::default(), invalid);
+        assert_eq!(counts, (1, [0, 0, 10, 0]));
+        assert!(matches!(cause, Some(Error::InvalidArgument(_))));
+    }
+}

@@ -1,0 +1,219 @@
+//! The report for people: the number of accepted ids, and for every other id the reason and what to do next.
+
+use std::fmt::Write;
+
+use entra_risk_report::actions::{Batch, Error};
+use entra_risk_report::{Action, OutcomeKind, Report};
+
+/// Ids listed for each error: those of one request of the default size. `--json`, `--remaining` and `--refused` contain
+/// all of them.
+const MAX_LISTED_IDS: usize = 60;
+
+/// The summary, in lines.
+pub(crate) fn summary(action: &Action, report: &Report) -> String {
+    let [accepted, refused, not_applied, unknown] = OutcomeKind::ALL.map(|kind| report.ids(kind).count());
+    let all: usize = [accepted, refused, not_applied, unknown].iter().sum();
+    let mut text = format!("{}: {accepted} of {all} ids accepted", action.definition.name);
+    if accepted < all {
+        let _ = write!(text, ", {refused} refused, {not_applied} not-applied, {unknown} unknown");
+    }
+    text.push('\n');
+    let mut groups: Vec<Vec<&Batch>> = Vec::new();
+    for batch in report.batches.iter().filter(|batch| batch.error().is_some()) {
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| has_same_reason(first, batch))) {
+            Some(group) => group.push(batch),
+            None => groups.push(vec![batch]),
+        }
+    }
+    for group in &groups {
+        paragraph(&mut text, action, group);
+    }
+    text
+}
+
+/// Whether to process the ids of this batch again.
+pub(crate) fn remains(batch: &Batch) -> bool {
+    match batch.kind() {
+        OutcomeKind::Accepted => false,
+        OutcomeKind::Refused => refused_together(batch),
+        OutcomeKind::NotApplied | OutcomeKind::Unknown => true,
+    }
+}
+
+/// Whether the batch was refused and contains several ids: perhaps only one of them is at fault.
+fn refused_together(batch: &Batch) -> bool {
+    batch.kind() == OutcomeKind::Refused && batch.ids.len() > 1
+}
+
+fn paragraph(text: &mut String, action: &Action, group: &[&Batch]) {
+    let Some((first, error)) = group.first().and_then(|first| Some((first, first.error()?))) else { return };
+    let ids: Vec<&String> = group.iter().flat_map(|batch| &batch.ids).collect();
+    let _ = write!(text, "\n{} {}: {}", ids.len(), first.kind().name(), error.kind());
+    if let Some(graph) = error.graph() {
+        let _ = write!(text, ", HTTP {}", graph.status);
+        if !graph.code.is_empty() {
+            let _ = write!(text, " {}", printable(&graph.code));
+        }
+    }
+    if !error.text().is_empty() {
+        let _ = write!(text, ": {}", printable(error.text()));
+    }
+    text.push('\n');
+    if let Some(graph) = error.graph() {
+        let request = graph.request_id.as_deref().unwrap_or("none");
+        let date = graph.date.as_deref().unwrap_or("no date");
+        let client = printable(&graph.client_request_id);
+        let _ = writeln!(text, "  request-id {}, client-request-id {client}, {}", printable(request), printable(date));
+    }
+    let _ = writeln!(text, "  {}", advice(action, first, error));
+    for id in ids.iter().take(MAX_LISTED_IDS) {
+        let _ = writeln!(text, "    {id}");
+    }
+    let unlisted = ids.len().saturating_sub(MAX_LISTED_IDS);
+    if unlisted > 0 {
+        let _ = writeln!(text, "    and {unlisted} more: --json, --remaining and --refused list all");
+    }
+}
+
+/// Whether two batches share a paragraph: same outcome, same reason, same advice.
+fn has_same_reason(one: &Batch, other: &Batch) -> bool {
+    let reason = |batch: &Batch| {
+        let error = batch.error()?;
+        let graph = error.graph().map(|graph| (graph.status, graph.code.clone()));
+        Some((batch.kind().name(), refused_together(batch), error.kind(), graph, error.text().to_owned()))
+    };
+    reason(one) == reason(other)
+}
+
+fn advice(action: &Action, batch: &Batch, error: &Error) -> String {
+    let advice = match error {
+        _ if refused_together(batch) => {
+            "At least one id of each request is probably unknown in the tenant or not at risk. Run again with \
+             --ids-per-request 1 to find it."
+        }
+        _ if batch.kind() == OutcomeKind::Refused => {
+            "Probably unknown in the tenant or not at risk: do not run again unchanged."
+        }
+        Error::InvalidArgument(_) => "Correct the argument and run again.",
+        Error::NoToken(_) => "Fix the credential and run again.",
+        Error::DeniedByHost(_) => "Allow the address in the runtime and run again.",
+        Error::Unauthenticated(_) => "Check the tenant, cloud and audience of the token, and run again.",
+        Error::Forbidden(_) => {
+            let permission = action.definition.application_permission;
+            return format!("Grant {permission} (and the role or licence, if one is missing) and run again.");
+        }
+        Error::ClientError(graph) if graph.status == 407 => "Configure the proxy's credentials and run again.",
+        Error::Throttled(graph) => {
+            if let Some(wait) = graph.retry_after_ms {
+                return format!("Wait at least {} s, then run again.", wait.div_ceil(1_000));
+            }
+            "Run again later."
+        }
+        Error::ServerError(_) => "Run again later.",
+        Error::UnexpectedStatus(_) => {
+            "Something other than Microsoft Graph responded: check --endpoint and proxies, and run again."
+        }
+        Error::Unreachable(_) => "Check network, DNS and --endpoint, and run again.",
+        Error::NotAttempted => "Run again once the cause is gone.",
+        Error::DeadlineExceeded => "Run again, with a longer --deadline.",
+        Error::ClientError(_) | Error::NoResponse(_) | Error::Cancelled | Error::Other(_) => "Run again.",
+    };
+    if batch.kind() == OutcomeKind::Unknown {
+        format!("{advice} The ids may already have been processed; sending them again is safe.")
+    } else {
+        advice.to_owned()
+    }
+}
+
+/// Text from the network without control characters, which a terminal could execute.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_risk_report::ACTIONS;
+    use entra_risk_report::actions::{GraphError, Outcome, Receipt};
+
+    use super::*;
+
+    fn batch(ids: std::ops::Range<usize>, outcome: Outcome) -> Batch {
+        Batch { ids: ids.map(|id| format!("id-{id}")).collect(), attempts: 1, outcome }
+    }
+
+    fn not_found() -> Error {
+        Error::ClientError(GraphError {
+            status: 404,
+            code: "Request_ResourceNotFound".to_owned(),
+            message: "No \x1b[2Jsuch user".to_owned(),
+            request_id: Some("r-1".to_owned()),
+            client_request_id: "c-1".to_owned(),
+            date: None,
+            retry_after_ms: None,
+        })
+    }
+
+    fn accepted() -> Outcome {
+        Outcome::Accepted(Receipt { request_id: None, client_request_id: String::new(), date: None })
+    }
+
+    #[test]
+    fn failed_ids_are_listed_with_reason_and_advice() {
+        let report = Report {
+            batches: vec![
+                batch(0..60, accepted()),
+                batch(60..61, Outcome::Refused(not_found())),
+                batch(61..121, Outcome::NotApplied(Error::NotAttempted)),
+                batch(121..122, Outcome::Refused(not_found())),
+                batch(122..123, Outcome::Unknown(Error::NoResponse("connection reset".to_owned()))),
+                batch(123..130, Outcome::NotApplied(Error::NotAttempted)),
+                batch(130..132, Outcome::Refused(not_found())),
+            ],
+            cause: Some(not_found()),
+        };
+        let listed: String = (61..121).map(|id| format!("    id-{id}\n")).collect();
+        let expected = format!(
+            "dismiss-risky-users: 60 of 132 ids accepted, 4 refused, 67 not-applied, 1 unknown\n\
+             \n2 refused: client-error, HTTP 404 Request_ResourceNotFound: No  [2Jsuch user\n\
+             \x20 request-id r-1, client-request-id c-1, no date\n\
+             \x20 Probably unknown in the tenant or not at risk: do not run again unchanged.\n\
+             \x20   id-60\n\x20   id-121\n\
+             \n67 not-applied: not-attempted: never sent, because an earlier error ended the call\n\
+             \x20 Run again once the cause is gone.\n{listed}\
+             \x20   and 7 more: --json, --remaining and --refused list all\n\
+             \n1 unknown: no-response: connection reset\n\
+             \x20 Run again. The ids may already have been processed; sending them again is safe.\n\
+             \x20   id-122\n\
+             \n2 refused: client-error, HTTP 404 Request_ResourceNotFound: No  [2Jsuch user\n\
+             \x20 request-id r-1, client-request-id c-1, no date\n\
+             \x20 At least one id of each request is probably unknown in the tenant or not at risk. Run again with \
+             --ids-per-request 1 to find it.\n\
+             \x20   id-130\n\x20   id-131\n"
+        );
+        assert_eq!(summary(&ACTIONS[3], &report), expected);
+    }
+
+    #[test]
+    fn success_is_one_line() {
+        let report = Report::from(Ok(Vec::new()));
+        assert_eq!(summary(&ACTIONS[0], &report), "dismiss-sign-ins: 0 of 0 ids accepted\n");
+    }
+
+    #[test]
+    fn ids_remain_if_and_only_if_the_advice_is_to_run_them_again() {
+        let cases = [
+            (batch(0..2, accepted()), false),
+            (batch(0..1, Outcome::Refused(not_found())), false),
+            (batch(0..2, Outcome::Refused(not_found())), true),
+            (batch(0..1, Outcome::NotApplied(Error::Cancelled)), true),
+            (batch(0..1, Outcome::Unknown(not_found())), true),
+        ];
+        for (batch, expected) in cases {
+            assert_eq!(remains(&batch), expected, "{batch:?}");
+            if let Some(error) = batch.error() {
+                let advice = advice(&ACTIONS[3], &batch, error);
+                assert_eq!(advice.contains("un again") && !advice.contains("do not"), expected, "{advice}");
+            }
+        }
+    }
+}

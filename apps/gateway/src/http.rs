@@ -1,0 +1,70 @@
+//! Requests and responses of wasi:http: reads a body within limits, sends a response. The only file that uses them.
+
+use crate::bindings::wasi::clocks::monotonic_clock::subscribe_duration;
+use crate::bindings::wasi::http::types::{
+    Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use crate::bindings::wasi::io::poll::poll;
+use crate::bindings::wasi::io::streams::StreamError;
+use crate::body::{MAX_BODY_BYTES, too_large};
+use crate::response::Response;
+
+/// Time limit for receiving a whole body in nanoseconds: 10 s.
+const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
+
+/// Maximum bytes in a call of `blocking-write-and-flush`. Source: wasi:io/streams.
+const MAX_WRITE_BYTES: usize = 4096;
+
+/// Whether the method is POST.
+pub(crate) fn is_post(request: &IncomingRequest) -> bool {
+    matches!(request.method(), Method::Post)
+}
+
+/// Reads the whole body.
+pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
+    let incomplete = || Response::error(400, "incompleteBody", "The body ended before it was complete.");
+    let body = request.consume().map_err(|()| incomplete())?;
+    let stream = body.stream().map_err(|()| incomplete())?;
+    let readable = stream.subscribe();
+    let timeout = subscribe_duration(BODY_TIMEOUT_NS);
+    let mut bytes = Vec::new();
+    loop {
+        poll(&[&readable, &timeout]);
+        if timeout.ready() {
+            return Err(Response::error(408, "bodyTimeout", "The body was not complete within 10 s."));
+        }
+        match stream.read(64 << 10) {
+            Ok(part) => bytes.extend(part),
+            Err(StreamError::Closed) => return Ok(bytes),
+            Err(StreamError::LastOperationFailed(_)) => return Err(incomplete()),
+        }
+        if bytes.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+    }
+}
+
+/// Sends the response. It ignores errors, because a caller that has closed the connection cannot receive them.
+pub(crate) fn send(out: ResponseOutparam, response: Response) {
+    let common = [
+        ("content-type", "application/json".to_owned()),
+        ("content-length", response.body.len().to_string()),
+        ("cache-control", "no-store".to_owned()),
+    ];
+    let headers = Fields::new();
+    for (name, value) in common.into_iter().chain(response.header) {
+        let _ = headers.append(name, value.as_bytes());
+    }
+    let outgoing = OutgoingResponse::new(headers);
+    let _ = outgoing.set_status_code(response.status);
+    let body = outgoing.body();
+    ResponseOutparam::set(out, Ok(outgoing));
+    let Ok(body) = body else { return };
+    let written = body.write().map(|stream| {
+        let mut parts = response.body.as_bytes().chunks(MAX_WRITE_BYTES);
+        parts.all(|part| stream.blocking_write_and_flush(part).is_ok())
+    });
+    if written == Ok(true) {
+        let _ = OutgoingBody::finish(body, None);
+    }
+}

@@ -1,0 +1,55 @@
+//! The action of a request, by its path.
+
+use entra_risk_engine::action;
+use entra_risk_report::actions::ApiVersion;
+use entra_risk_report::{ACTIONS, Action};
+
+use crate::response::Response;
+
+/// The action with this path, and the version of Microsoft Graph if the path begins with one. The query is ignored.
+pub(crate) fn find(path_with_query: &str, is_post: bool) -> Result<(&'static Action, Option<ApiVersion>), Response> {
+    let path = path_with_query.split('?').next().unwrap_or_default();
+    let without = |version: action::ApiVersion| path.strip_prefix(version.segment());
+    let (version, path) = match (without(action::ApiVersion::V1), without(action::ApiVersion::Beta)) {
+        (Some(path), _) => (Some(ApiVersion::V1), path),
+        (_, Some(path)) => (Some(ApiVersion::Beta), path),
+        _ => (None, path),
+    };
+    let Some(action) = ACTIONS.iter().find(|action| action.definition.path == path) else {
+        return Err(Response::error(404, "notFound", "No action has this path."));
+    };
+    if !is_post {
+        let error = Response::error(405, "methodNotAllowed", "The method must be POST.");
+        return Err(error.with_header("allow", "POST"));
+    }
+    Ok((action, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_action_has_its_path_with_and_without_a_version() {
+        for action in &ACTIONS {
+            for (prefix, expected) in [("", None), ("/v1.0", Some(ApiVersion::V1)), ("/beta", Some(ApiVersion::Beta))] {
+                for query in ["", "?a=b"] {
+                    let (found, version) = find(&format!("{prefix}{}{query}", action.definition.path), true).unwrap();
+                    assert_eq!((found.definition.name, version), (action.definition.name, expected));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_paths_and_methods_are_errors() {
+        let dismiss = "/identityProtection/riskyUsers/dismiss";
+        let paths = ["", "/", "/v1.0", "/v2.0/auditLogs/signIns/dismiss", "/auditlogs/signins/dismiss"];
+        for path in paths.map(str::to_owned).into_iter().chain([format!("{dismiss}/"), format!("/beta/v1.0{dismiss}")])
+        {
+            assert_eq!(find(&path, true).unwrap_err().status, 404, "{path}");
+        }
+        let error = find(dismiss, false).unwrap_err();
+        assert_eq!((error.status, error.header), (405, Some(("allow", "POST".to_owned()))));
+    }
+}
