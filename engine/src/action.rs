@@ -61,9 +61,6 @@ const DISMISS_RISKY_USERS: Action = Action {
     application_permission: "IdentityRiskyUser.ReadWrite.All",
 };
 
-/// Maximum ids in a request unless the caller names one: the documented maximum for users.
-pub const DEFAULT_IDS_PER_REQUEST: u32 = 60;
-
 /// No maximum is documented for sign-ins; this many ids make a body of 390 kB, well below the 4 MB of a request.
 const SIGN_INS_PER_REQUEST: u32 = 10_000;
 
