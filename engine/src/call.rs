@@ -10,25 +10,23 @@
 //!     └───────────────────────────────────────────────┘
 //! ```
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::mem;
-use std::ops::Range;
 use std::rc::Rc;
 
 use crate::action::{Action, RateLimit};
 use crate::arguments::{Options, Settings, distinct_ids};
 use crate::circuit::{Circuit, MAX_BACKOFF, backoff};
-use crate::error::{Class, Error, OutcomeKind, TransportError, TransportErrorKind};
+use crate::error::{Class, Error, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::random::Random;
 use crate::rate_limit::{InstanceState, MIN_RETRY_AFTER, RateLimitState};
-use crate::report::{Batch, Failure, Outcome};
+use crate::report::{Batch, Failure};
 use crate::request::Request;
 use crate::response::{MAX_TEXT_BYTES, Receipt, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::token::{Authorization, Credential, TokenError, TokenRequest};
 use crate::tokens::{TokenVerdict, Tokens};
+use crate::work::{Group, Work};
 
 /// What to do next.
 pub enum Step {
@@ -56,12 +54,7 @@ pub struct Call<'a> {
     instance: &'a mut InstanceState,
     limit: RateLimitState,
     random: Random,
-    ids: Vec<String>,
-    groups: Vec<Group>,
-    /// The groups from here on were never sent.
-    unattempted: usize,
-    /// The groups to send again, and the time before which not.
-    retries: BinaryHeap<Reverse<(Nanos, usize)>>,
+    work: Work,
     in_flight: Vec<Attempt>,
     attempts: u32,
     tokens: Tokens,
@@ -79,26 +72,10 @@ pub struct Call<'a> {
     deadline: Option<Nanos>,
 }
 
-/// Ids that are sent in one request.
-struct Group {
-    /// Their positions.
-    ids: Range<usize>,
-    /// Requests that carried them.
-    attempts: u32,
-    /// Those that count towards `max-attempts`.
-    counted_attempts: u32,
-    /// An attempt may have been applied.
-    maybe_applied: bool,
-    /// An attempt was repeated with a fresh token.
-    had_fresh_token: bool,
-    /// How the last attempt ended.
-    result: Option<Result<Receipt, Rc<Error>>>,
-}
-
 /// A request in flight.
 struct Attempt {
     id: AttemptId,
-    group: usize,
+    group: Group,
     client_request_id: String,
     /// To keep it out of texts.
     authorization: Authorization,
@@ -120,20 +97,14 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, String> {
         let settings = Settings::parse(action, options)?;
         let ids = distinct_ids(action, ids)?;
-        let size = settings.ids_per_request;
-        let groups = (0..ids.len()).step_by(size);
-        let groups = groups.map(|start| Group::new(start..start.saturating_add(size).min(ids.len()))).collect();
         Ok(Call {
             limit: instance.take(settings.tenant.as_deref(), &settings.audience, action.limit),
             instance,
             deadline: settings.deadline.map(|time| now.saturating_add(time)),
             action,
+            work: Work::new(ids, settings.ids_per_request, settings.isolate_refused),
             settings,
             random: Random::new(seed),
-            ids,
-            groups,
-            unattempted: 0,
-            retries: BinaryHeap::new(),
             in_flight: Vec::new(),
             attempts: 0,
             tokens: Tokens::default(),
@@ -235,7 +206,7 @@ impl<'a> Call<'a> {
         }
         let others = [self.next_timeout(), patience_ends, self.deadline].into_iter().flatten().min();
         let wait = |until: Nanos| Some(Step::Wait(others.map_or(until, |other| other.min(until))));
-        let Some((due, group)) = self.candidate(now) else {
+        let Some(due) = self.work.next_due(now, self.circuit.is_open()) else {
             return if self.in_flight.is_empty() { None } else { wait(Nanos::MAX) };
         };
         let at = due.max(self.limit.earliest(self.settings.rate_limit)).max(self.circuit.earliest());
@@ -259,50 +230,25 @@ impl<'a> Call<'a> {
         if self.in_flight.len() >= max_in_flight {
             return wait(Nanos::MAX);
         }
-        if at > now { wait(at) } else { self.send(group, now) }
-    }
-
-    /// The group to send next, and the time before which not.
-    fn candidate(&self, now: Nanos) -> Option<(Nanos, usize)> {
-        let unattempted = (self.unattempted < self.groups.len()).then_some((0, self.unattempted));
-        if self.circuit.is_open() {
-            // Probes rotate over the groups: an outage uses up the attempts of none while others have more left.
-            let retries =
-                self.retries.iter().map(|&Reverse((due, group))| (due.max(now), self.attempts_of(group), group));
-            return unattempted.or_else(|| retries.min().map(|(due, _, group)| (due, group)));
-        }
-        // A group that was sent before goes first, once its time has come.
-        let retry = self.retries.peek().map(|&Reverse(retry)| retry);
-        retry.filter(|&(due, _)| due <= now).or(unattempted).or(retry)
-    }
-
-    fn attempts_of(&self, group: usize) -> u32 {
-        self.groups.get(group).map_or(0, |group| group.counted_attempts)
+        if at > now { wait(at) } else { self.send(now) }
     }
 
     fn get_token(&mut self, now: Nanos) -> Step {
         Step::GetToken(self.tokens.request(&self.settings, now))
     }
 
-    fn send(&mut self, index: usize, now: Nanos) -> Option<Step> {
-        if index == self.unattempted {
-            self.unattempted = self.unattempted.saturating_add(1);
-        } else {
-            self.retries.retain(|&Reverse((_, group))| group != index);
-        }
-        let group = self.groups.get_mut(index)?;
+    fn send(&mut self, now: Nanos) -> Option<Step> {
         let (authorization, token) = self.tokens.take()?;
-        group.attempts = group.attempts.saturating_add(1);
-        group.counted_attempts = group.counted_attempts.saturating_add(1);
+        let mut group = self.work.take(now, self.circuit.is_open())?;
         self.limit.sent(self.settings.rate_limit, now);
         let bits = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
         let client_request_id = guid::random(bits);
-        let ids = self.ids.get(group.ids.clone()).unwrap_or_default();
-        let request = Request::new(self.action, self.settings.api_version, ids, &authorization, &client_request_id);
+        let ids = self.work.send(&mut group);
+        let request = Request::new(self.action, self.settings.api_version, &ids, &authorization, &client_request_id);
         self.attempts = self.attempts.wrapping_add(1);
         let id = AttemptId(self.attempts);
         let timeout = now.saturating_add(self.settings.attempt_timeout);
-        self.in_flight.push(Attempt { id, group: index, client_request_id, authorization, token, sent: now, timeout });
+        self.in_flight.push(Attempt { id, group, client_request_id, authorization, token, sent: now, timeout });
         Some(Step::Send(id, request))
     }
 
@@ -312,15 +258,13 @@ impl<'a> Call<'a> {
         Some(self.in_flight.remove(position))
     }
 
-    fn accepted(&mut self, group: usize, receipt: Receipt, now: Nanos) {
+    fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {
         self.instance.has_accepted = true;
         self.limit.accepted(self.settings.rate_limit, now);
         self.circuit.close();
         self.has_accepted = true;
         self.failing_since = None;
-        if let Some(group) = self.groups.get_mut(group) {
-            group.result = Some(Ok(receipt));
-        }
+        self.work.accept(group, receipt);
     }
 
     /// Takes in an attempt that was not accepted: what it means for its ids, for the rate, and for the call.
@@ -330,7 +274,7 @@ impl<'a> Call<'a> {
         if error.response().is_some() && class != Class::Unexpected {
             self.circuit.expected();
         }
-        self.note_failure(&error, class, attempt.group, now);
+        self.note_failure(&error, class, &attempt.group, now);
         match class {
             Class::Throttling => {
                 self.limit.throttled(self.settings.rate_limit, attempt.sent, now, retry_after, &mut self.random);
@@ -341,8 +285,7 @@ impl<'a> Call<'a> {
             Class::Unexpected | Class::Permanent | Class::Fatal => {}
         }
         let too_many_unexpected = class == Class::Unexpected && self.circuit.unexpected(now, &mut self.random);
-        let Some(group) = self.groups.get_mut(attempt.group) else { return };
-        group.maybe_applied |= error.outcome_kind() == OutcomeKind::Unknown;
+        let mut group = attempt.group;
         let had_fresh_token = group.had_fresh_token;
         match class {
             Class::Throttling => group.counted_attempts = group.counted_attempts.saturating_sub(1),
@@ -352,43 +295,52 @@ impl<'a> Call<'a> {
             }
             _ => {}
         }
-        let may_retry = group.counted_attempts < self.settings.max_attempts;
-        group.result = Some(Err(error.clone()));
-        if too_many_unexpected || class == Class::Fatal || (class == Class::TokenRejection && had_fresh_token) {
-            return self.end(error, now);
-        }
-        if self.end.is_some() {
-            return;
+        let ends_call = match class {
+            Class::Fatal => true,
+            Class::TokenRejection => had_fresh_token,
+            Class::Throttling | Class::Transient => self.is_too_long(retry_after, now),
+            Class::Unexpected => too_many_unexpected,
+            Class::Refusal | Class::Permanent => false,
+        };
+        if ends_call {
+            self.end(error.clone(), now);
         }
         match class {
-            Class::Throttling | Class::Transient if self.is_too_long(retry_after, now) => self.end(error, now),
-            Class::Throttling | Class::TokenRejection => self.retry(attempt.group, now),
-            Class::Transient if may_retry => {
-                let due = self.retry_due(attempt.group, error.response().map(|error| error.status), retry_after, now);
-                self.retry(attempt.group, due);
+            Class::Refusal => {
+                let is_too_large = error.response().is_some_and(|error| error.status == CONTENT_TOO_LARGE);
+                if self.work.refuse(group, error.clone(), is_too_large) {
+                    self.first_error.get_or_insert(error);
+                }
             }
-            _ => self.first_error = self.first_error.take().or(Some(error)),
+            Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error),
+            Class::Transient if group.counted_attempts < self.settings.max_attempts => {
+                let due = self.retry_due(group.counted_attempts, &error, retry_after, now);
+                self.work.retry(group, due, error);
+            }
+            Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
+                self.work.fail(group, error.clone());
+                self.first_error.get_or_insert(error);
+            }
         }
     }
 
     /// Takes in what an error means for the patience: refusals are failures until the call has accepted something, and
     /// after that an id refused alone is progress.
-    fn note_failure(&mut self, error: &Rc<Error>, class: Class, group: usize, now: Nanos) {
+    fn note_failure(&mut self, error: &Rc<Error>, class: Class, group: &Group, now: Nanos) {
         if class != Class::Refusal || !self.has_accepted {
             self.failure(error.clone(), now);
-        } else if self.groups.get(group).is_some_and(|group| group.ids.len() == 1) {
+        } else if group.len() == 1 {
             self.failing_since = None;
         }
     }
 
-    /// When a group may be sent again after an error that may pass.
-    fn retry_due(&mut self, group: usize, status: Option<u16>, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        let number = self.attempts_of(group);
+    /// When a group may be sent again after an error that may pass at its `number`th attempt.
+    fn retry_due(&mut self, number: u32, error: &Error, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
         match retry_after {
             Some(asked) => {
                 let asked = asked.max(MIN_RETRY_AFTER);
                 let due = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
-                if status == Some(503) {
+                if error.response().is_some_and(|error| error.status == SERVICE_UNAVAILABLE) {
                     self.limit.hold(due);
                 }
                 due
@@ -397,10 +349,6 @@ impl<'a> Call<'a> {
             None if self.circuit.is_open() => now,
             None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
         }
-    }
-
-    fn retry(&mut self, group: usize, due: Nanos) {
-        self.retries.push(Reverse((due, group)));
     }
 
     /// Whether a `Retry-After` lasts beyond the deadline or the remaining patience.
@@ -446,22 +394,7 @@ impl<'a> Call<'a> {
     }
 
     fn finish(&mut self) -> Result<Vec<Batch>, Failure> {
-        let mut ids = mem::take(&mut self.ids).into_iter();
-        let mut is_complete = true;
-        let mut batches = Vec::with_capacity(self.groups.len());
-        for group in mem::take(&mut self.groups) {
-            let outcome = match group.result {
-                Some(Ok(receipt)) => Outcome::Accepted(receipt),
-                Some(Err(error)) => Outcome::of(error, group.maybe_applied),
-                None => Outcome::NotApplied(not_attempted()),
-            };
-            is_complete &= matches!(outcome, Outcome::Accepted(_));
-            batches.push(Batch {
-                ids: ids.by_ref().take(group.ids.len()).collect(),
-                attempts: group.attempts,
-                outcome,
-            });
-        }
+        let (batches, is_complete) = mem::take(&mut self.work).finish();
         if is_complete {
             return Ok(batches);
         }
@@ -479,15 +412,15 @@ impl Drop for Call<'_> {
     }
 }
 
-impl Group {
-    fn new(ids: Range<usize>) -> Group {
-        Group { ids, attempts: 0, counted_attempts: 0, maybe_applied: false, had_fresh_token: false, result: None }
-    }
-}
-
 fn not_attempted() -> Rc<Error> {
     Rc::new(Error::NotAttempted)
 }
+
+/// 413: the request is too large.
+const CONTENT_TOO_LARGE: u16 = 413;
+
+/// 503: the service is overloaded or under maintenance.
+const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// When a call ends other than by its deadline, requests in flight have this long.
 const GRACE: Nanos = 10 * SECOND;

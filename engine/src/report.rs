@@ -20,7 +20,7 @@ pub struct Batch {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Done.
-    Accepted(Receipt),
+    Accepted(Rc<Receipt>),
     /// Microsoft Graph refuses these ids.
     Refused(Rc<Error>),
     /// Not applied, through no fault of the ids.
@@ -39,12 +39,13 @@ pub struct Failure {
 }
 
 impl Outcome {
-    /// The outcome of ids whose last attempt ended with `error`; `maybe_applied`: an earlier one may have been applied.
-    pub(crate) fn of(error: Rc<Error>, maybe_applied: bool) -> Outcome {
+    /// The outcome of ids whose last attempt ended with `error`. `maybe_applied`: an attempt may have been applied.
+    /// `is_undecided`: the ids were refused together, and those at fault were not found.
+    pub(crate) fn of(error: Rc<Error>, maybe_applied: bool, is_undecided: bool) -> Outcome {
         match error.outcome_kind() {
             _ if maybe_applied => Outcome::Unknown(error),
-            OutcomeKind::Refused => Outcome::Refused(error),
-            OutcomeKind::NotApplied => Outcome::NotApplied(error),
+            OutcomeKind::Refused if !is_undecided => Outcome::Refused(error),
+            OutcomeKind::Refused | OutcomeKind::NotApplied => Outcome::NotApplied(error),
             OutcomeKind::Unknown => Outcome::Unknown(error),
         }
     }

@@ -1,0 +1,295 @@
+//! The ids of a call: which of them to send next, and how each ended.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::error::{Error, OutcomeKind};
+use crate::isolation::Share;
+use crate::report::{Batch, Outcome};
+use crate::response::Receipt;
+use crate::time::Nanos;
+
+/// The ids of a call. Positions are those in the list of ids.
+#[derive(Default)]
+pub(crate) struct Work {
+    ids: Vec<String>,
+    states: Vec<IdState>,
+    /// How attempts ended, by number.
+    endings: Vec<Ending>,
+    /// Ids that are in no group and have not ended.
+    pool: VecDeque<Range<usize>>,
+    /// Groups to send again, or parts of refused groups, and the time before which not.
+    waiting: Vec<(Nanos, Group)>,
+    /// Maximum ids in a group.
+    max_group: usize,
+    /// Split refused groups.
+    isolates: bool,
+    share: Share,
+    /// Refusals since the last acceptance.
+    refusals: u32,
+}
+
+/// Ids that are sent in one request.
+pub(crate) struct Group {
+    ids: Vec<Range<usize>>,
+    /// The other ids of a set with a bad id among `ids` or these; empty unless `is_suspect`.
+    rest: Vec<Range<usize>>,
+    /// `ids` and `rest` together contain a bad id.
+    is_suspect: bool,
+    /// Taken from the end of the pool.
+    is_from_end: bool,
+    /// Attempts that count towards `max-attempts`.
+    pub(crate) counted_attempts: u32,
+    /// An attempt was repeated with a fresh token.
+    pub(crate) had_fresh_token: bool,
+    /// The number of its ending so far.
+    ending: Option<usize>,
+}
+
+/// What is known of an id.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct IdState {
+    /// Requests that carried it.
+    attempts: u32,
+    /// An attempt may have been applied.
+    maybe_applied: bool,
+    /// The number of its ending so far.
+    ending: Option<usize>,
+}
+
+/// How an attempt ended.
+struct Ending {
+    result: Result<Rc<Receipt>, Rc<Error>>,
+    /// The ids were refused together with others: those at fault are not known.
+    is_undecided: bool,
+}
+
+impl Work {
+    pub(crate) fn new(ids: Vec<String>, max_group: usize, isolates: bool) -> Work {
+        Work {
+            states: vec![IdState::default(); ids.len()],
+            endings: Vec::new(),
+            pool: VecDeque::from([0..ids.len()]),
+            ids,
+            waiting: Vec::new(),
+            max_group,
+            isolates,
+            share: Share::default(),
+            refusals: 0,
+        }
+    }
+
+    /// When the next group may be sent, a time that may have passed. `None`: no id waits.
+    pub(crate) fn next_due(&self, now: Nanos, is_probing: bool) -> Option<Nanos> {
+        match self.choose(now, is_probing) {
+            Some(position) => self.waiting.get(position).map(|(due, _)| *due),
+            None => (!self.pool.is_empty()).then_some(0),
+        }
+    }
+
+    /// Takes the next group to send.
+    pub(crate) fn take(&mut self, now: Nanos, is_probing: bool) -> Option<Group> {
+        match self.choose(now, is_probing) {
+            Some(position) => Some(self.waiting.swap_remove(position).1),
+            None => self.take_from_pool(),
+        }
+    }
+
+    /// The ids of a group, for a request that is sent now.
+    pub(crate) fn send(&mut self, group: &mut Group) -> Vec<&str> {
+        group.counted_attempts = group.counted_attempts.saturating_add(1);
+        self.update(group, |state| state.attempts = state.attempts.saturating_add(1));
+        let ids = group.ids.iter().flat_map(|range| self.ids.get(range.clone()).unwrap_or_default());
+        ids.map(String::as_str).collect()
+    }
+
+    pub(crate) fn accept(&mut self, mut group: Group, receipt: Receipt) {
+        self.end(&mut group, Ok(Rc::new(receipt)), false);
+        self.refusals = 0;
+        self.learn(&group, false);
+        if !group.rest.is_empty() {
+            self.search(group.rest, group.is_from_end);
+        }
+    }
+
+    /// Takes in a refusal. Returns whether it was the refusal of all ids of the group: they are at fault.
+    pub(crate) fn refuse(&mut self, mut group: Group, error: Rc<Error>, is_too_large: bool) -> bool {
+        let size = group.len();
+        let is_final = size == 1 || !self.isolates;
+        self.end(&mut group, Err(error), !is_final);
+        if !self.isolates {
+            return true;
+        }
+        self.refusals = self.refusals.saturating_add(1);
+        if is_too_large {
+            // The size is at fault: nothing is known of the ids.
+            self.max_group = self.max_group.min(size / 2).max(1);
+        } else {
+            self.learn(&group, true);
+        }
+        self.give_back(group.rest, group.is_from_end);
+        match (is_final, is_too_large) {
+            (true, _) => {}
+            (false, true) => self.give_back(group.ids, group.is_from_end),
+            (false, false) => self.search(group.ids, group.is_from_end),
+        }
+        is_final
+    }
+
+    /// Puts a group aside, to be sent again.
+    pub(crate) fn retry(&mut self, mut group: Group, due: Nanos, error: Rc<Error>) {
+        self.end(&mut group, Err(error), false);
+        self.waiting.push((due, group));
+    }
+
+    /// Ends a group with an error.
+    pub(crate) fn fail(&mut self, mut group: Group, error: Rc<Error>) {
+        self.end(&mut group, Err(error), false);
+        self.give_back(group.rest, group.is_from_end);
+    }
+
+    /// Every id, in neighbours that ended alike, and whether all were accepted.
+    pub(crate) fn finish(self) -> (Vec<Batch>, bool) {
+        let mut ids = self.ids.into_iter();
+        let mut is_complete = true;
+        let runs = self.states.chunk_by(|one, next| one == next);
+        let batches = runs.map(|run| {
+            let state = run.first().copied().unwrap_or_default();
+            let outcome = match state.ending.and_then(|number| self.endings.get(number)) {
+                Some(Ending { result: Ok(receipt), .. }) => Outcome::Accepted(receipt.clone()),
+                Some(Ending { result: Err(error), is_undecided }) => {
+                    Outcome::of(error.clone(), state.maybe_applied, *is_undecided)
+                }
+                None => Outcome::NotApplied(Rc::new(Error::NotAttempted)),
+            };
+            is_complete &= matches!(outcome, Outcome::Accepted(_));
+            Batch { ids: ids.by_ref().take(run.len()).collect(), attempts: state.attempts, outcome }
+        });
+        (batches.collect(), is_complete)
+    }
+
+    /// The waiting group to send next; none where the next one comes from the pool.
+    fn choose(&self, now: Nanos, is_probing: bool) -> Option<usize> {
+        if is_probing && !self.pool.is_empty() {
+            return None;
+        }
+        let due = |(due, _): &(Nanos, Group)| *due <= now || self.pool.is_empty();
+        let waiting = self.waiting.iter().enumerate().filter(|(_, waiting)| due(waiting));
+        // Probes rotate over the groups: an outage uses up the attempts of none while others have more left.
+        let first = waiting.min_by_key(|(_, (due, group))| match is_probing {
+            true => ((*due).max(now), group.counted_attempts),
+            false => (*due, 0),
+        });
+        first.map(|(position, _)| position)
+    }
+
+    fn take_from_pool(&mut self) -> Option<Group> {
+        let size = self.share.group_size(self.max_group);
+        // A cluster of bad ids does not keep the good ones waiting.
+        let is_from_end = self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(FAR_GROUP);
+        let mut ids = Vec::new();
+        let mut missing = size;
+        while missing > 0 {
+            let Some(range) = (if is_from_end { self.pool.pop_back() } else { self.pool.pop_front() }) else { break };
+            let (taken, left) = if is_from_end {
+                let middle = range.end.saturating_sub(missing).max(range.start);
+                (middle..range.end, range.start..middle)
+            } else {
+                let middle = range.start.saturating_add(missing).min(range.end);
+                (range.start..middle, middle..range.end)
+            };
+            missing = missing.saturating_sub(taken.len());
+            ids.push(taken);
+            if !left.is_empty() {
+                self.give_back(vec![left], is_from_end);
+            }
+        }
+        if is_from_end {
+            ids.reverse();
+        }
+        (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), false, is_from_end))
+    }
+
+    /// Sends the first part of ids that contain a bad one.
+    fn search(&mut self, mut ids: Vec<Range<usize>>, is_from_end: bool) {
+        let size = count(&ids);
+        let part = if size > 1 { self.share.split_size(size).min(self.max_group) } else { 1 };
+        let rest = split_off(&mut ids, part);
+        self.waiting.push((0, Group::new(ids, rest, true, is_from_end)));
+    }
+
+    fn learn(&mut self, group: &Group, is_refused: bool) {
+        let size = group.len();
+        let total = group.is_suspect.then(|| size.saturating_add(count(&group.rest)));
+        self.share.learn(size, total, is_refused);
+    }
+
+    fn give_back(&mut self, ids: Vec<Range<usize>>, is_from_end: bool) {
+        if is_from_end {
+            self.pool.extend(ids);
+        } else {
+            ids.into_iter().rev().for_each(|range| self.pool.push_front(range));
+        }
+    }
+
+    /// Records how the latest attempt of a group ended.
+    fn end(&mut self, group: &mut Group, result: Result<Rc<Receipt>, Rc<Error>>, is_undecided: bool) {
+        let maybe_applied = matches!(&result, Err(error) if error.outcome_kind() == OutcomeKind::Unknown);
+        let ending = Ending { result, is_undecided };
+        match group.ending.and_then(|number| self.endings.get_mut(number)) {
+            Some(last) => *last = ending,
+            None => {
+                let number = self.endings.len();
+                self.endings.push(ending);
+                group.ending = Some(number);
+                self.update(group, |state| state.ending = Some(number));
+            }
+        }
+        if maybe_applied {
+            self.update(group, |state| state.maybe_applied = true);
+        }
+    }
+
+    fn update(&mut self, group: &Group, change: impl Fn(&mut IdState)) {
+        for range in &group.ids {
+            self.states.get_mut(range.clone()).unwrap_or_default().iter_mut().for_each(&change);
+        }
+    }
+}
+
+impl Group {
+    fn new(ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, is_suspect: bool, is_from_end: bool) -> Group {
+        Group { ids, rest, is_suspect, is_from_end, counted_attempts: 0, had_fresh_token: false, ending: None }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        count(&self.ids)
+    }
+}
+
+fn count(ids: &[Range<usize>]) -> usize {
+    ids.iter().map(Range::len).sum()
+}
+
+/// Takes everything after the first `size` ids.
+fn split_off(ids: &mut Vec<Range<usize>>, size: usize) -> Vec<Range<usize>> {
+    let mut kept = 0_usize;
+    let mut rest = Vec::new();
+    ids.retain_mut(|range| {
+        let middle = range.start.saturating_add(size.saturating_sub(kept)).min(range.end);
+        if middle < range.end {
+            rest.push(middle..range.end);
+        }
+        *range = range.start..middle;
+        kept = kept.saturating_add(range.len());
+        range.start < range.end
+    });
+    rest
+}
+
+/// From so many refusals in a row on, …
+const CLUSTER_REFUSALS: u32 = 8;
+
+/// … every so many groups, one is taken from the far end.
+const FAR_GROUP: u32 = 4;
