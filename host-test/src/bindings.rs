@@ -27,15 +27,19 @@ impl Default for Options {
     /// No field set, so that each has the default that the contract documents.
     fn default() -> Self {
         Options {
+            tenant: None,
             cloud: None,
             endpoint: None,
+            audience: None,
             api_version: None,
             ids_per_request: None,
             max_in_flight: None,
             max_attempts: None,
             attempt_timeout_ms: None,
             deadline_ms: None,
-            pace: None,
+            patience_ms: None,
+            isolate_refused: None,
+            rate_limit: None,
         }
     }
 }
@@ -46,8 +50,8 @@ impl Outcome {
         match self {
             Outcome::Accepted(_) => "accepted".into(),
             Outcome::Refused(error) => format!("refused({})", error.case()),
+            Outcome::NotApplied(error) => format!("not-applied({})", error.case()),
             Outcome::Unknown(error) => format!("unknown({})", error.case()),
-            Outcome::Unsent(error) => format!("unsent({})", error.case()),
         }
     }
 }
@@ -61,14 +65,15 @@ impl Error {
             Error::DeniedByHost(_) => "denied-by-host",
             Error::Unauthenticated(_) => "unauthenticated",
             Error::Forbidden(_) => "forbidden",
-            Error::Rejected(_) => "rejected",
+            Error::ClientError(_) => "client-error",
             Error::Throttled(_) => "throttled",
-            Error::Unavailable(_) => "unavailable",
-            Error::Unexpected(_) => "unexpected",
+            Error::ServerError(_) => "server-error",
+            Error::UnexpectedStatus(_) => "unexpected-status",
             Error::Unreachable(_) => "unreachable",
-            Error::NoAnswer(_) => "no-answer",
-            Error::DeadlinePassed => "deadline-passed",
-            Error::Stopped => "stopped",
+            Error::NoResponse(_) => "no-response",
+            Error::DeadlineExceeded => "deadline-exceeded",
+            Error::Cancelled => "cancelled",
+            Error::NotAttempted => "not-attempted",
             Error::Other(_) => "other",
         }
     }
@@ -78,10 +83,10 @@ impl Error {
         match self {
             Error::Unauthenticated(error)
             | Error::Forbidden(error)
-            | Error::Rejected(error)
+            | Error::ClientError(error)
             | Error::Throttled(error)
-            | Error::Unavailable(error)
-            | Error::Unexpected(error) => Some(error),
+            | Error::ServerError(error)
+            | Error::UnexpectedStatus(error) => Some(error),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use graph_model::{Behavior, Service};
 use http::header::AUTHORIZATION;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::bindings::actions::{Batch, Error, Failure, Options, Outcome, Receipt};
+use crate::bindings::actions::{Batch, Error, Failure, Options, Outcome};
 use crate::bindings::credentials::TokenRequest;
 use crate::component::PluginComponent;
 use crate::host::{Exchange, Host, Outbound, TokenSource};
@@ -18,7 +18,7 @@ use crate::script::Script;
 #[derive(Debug)]
 pub struct CheckedCall {
     /// What the plugin returned.
-    pub result: Result<Vec<Receipt>, Failure>,
+    pub result: Result<Vec<Batch>, Failure>,
     /// Every request that it sent.
     pub exchanges: Vec<Exchange>,
     /// Every token request that it made.
@@ -88,34 +88,40 @@ impl CheckedCall {
                 "the token is in {request:?}"
             );
         }
-        let (reported, attempts): (Vec<&String>, u32) = match &self.result {
-            Err(Failure { cause: Error::InvalidArgument(_), batches }) => {
-                assert!(batches.is_empty() && self.exchanges.is_empty() && self.token_requests.is_empty(), "{self:#?}");
-                return;
-            }
-            Err(Failure { batches, .. }) => {
-                assert!(!batches.iter().all(|batch| matches!(batch.outcome, Outcome::Accepted(_))), "{self:#?}");
-                (
-                    batches.iter().flat_map(|batch| &batch.ids).collect(),
-                    batches.iter().map(|batch| batch.attempts).sum(),
-                )
-            }
-            Ok(receipts) => (
-                receipts.iter().flat_map(|receipt| &receipt.ids).collect(),
-                receipts.iter().map(|receipt| receipt.attempts).sum(),
-            ),
-        };
+        if let Err(Failure { cause: Error::InvalidArgument(_), batches }) = &self.result {
+            assert!(batches.is_empty() && self.exchanges.is_empty() && self.token_requests.is_empty(), "{self:#?}");
+            return;
+        }
+        let batches = self.batches();
+        let is_complete = batches.iter().all(|batch| matches!(batch.outcome, Outcome::Accepted(_)));
+        assert_eq!(is_complete, self.result.is_ok(), "{self:#?}");
+        let reported: Vec<&String> = batches.iter().flat_map(|batch| &batch.ids).collect();
         let mut seen = BTreeSet::new();
         let distinct: Vec<&String> = ids.iter().filter(|id| seen.insert(id.to_lowercase())).collect();
         assert_eq!(reported, distinct, "every id exactly once, in the order given");
-        assert_eq!(attempts as usize, self.exchanges.len(), "the reported attempts are not the requests");
+        for batch in batches {
+            for id in &batch.ids {
+                let carried =
+                    |exchange: &&Exchange| exchange.request.body().windows(id.len()).any(|part| part == id.as_bytes());
+                let attempts = self.exchanges.iter().filter(carried).count();
+                assert_eq!(batch.attempts as usize, attempts, "the reported attempts are not the requests for {id}");
+            }
+        }
     }
 
-    /// The receipts of a call that was accepted.
-    #[track_caller]
-    pub fn receipts(&self) -> &[Receipt] {
+    /// The batches of the result.
+    pub fn batches(&self) -> &[Batch] {
         match &self.result {
-            Ok(receipts) => receipts,
+            Ok(batches) => batches,
+            Err(failure) => &failure.batches,
+        }
+    }
+
+    /// The batches of a call that was accepted.
+    #[track_caller]
+    pub fn accepted(&self) -> &[Batch] {
+        match &self.result {
+            Ok(batches) => batches,
             Err(failure) => panic!("not accepted: {failure:#?}"),
         }
     }
@@ -124,7 +130,7 @@ impl CheckedCall {
     #[track_caller]
     pub fn failure(&self) -> &Failure {
         match &self.result {
-            Ok(receipts) => panic!("accepted: {receipts:#?}"),
+            Ok(batches) => panic!("accepted: {batches:#?}"),
             Err(failure) => failure,
         }
     }

@@ -6,7 +6,7 @@ use graph_model::Service;
 use wasmtime::Store;
 
 use crate::bindings;
-use crate::bindings::actions::{Failure, Options, Receipt};
+use crate::bindings::actions::{Batch, Failure, Options};
 use crate::bindings::credentials::{Credential, TokenRequest};
 use crate::component::PluginComponent;
 use crate::host::{Exchange, Host, Outbound, TokenSource};
@@ -90,7 +90,7 @@ impl Plugin {
         action: Action,
         ids: &[String],
         options: Option<&Options>,
-    ) -> wasmtime::Result<Result<Vec<Receipt>, Failure>> {
+    ) -> wasmtime::Result<Result<Vec<Batch>, Failure>> {
         let (store, actions) = (&mut self.store, self.exports.entra_risk_actions());
         match action {
             Action::DismissSignIns => actions.call_dismiss_sign_ins(store, ids, options).await,
