@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use crate::action::{Action, RateLimit};
 use crate::arguments::{Options, Settings, distinct_ids};
-use crate::circuit::{Circuit, MAX_BACKOFF, backoff};
+use crate::circuit::{Circuit, FIRST_BACKOFF, MAX_BACKOFF, backoff};
 use crate::error::{Class, Error, OutcomeKind, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::random::Random;
@@ -123,8 +123,11 @@ impl<'a> Call<'a> {
         let size = settings.ids_per_request;
         let groups = (0..ids.len()).step_by(size);
         let groups = groups.map(|start| Group::new(start..start.saturating_add(size).min(ids.len()))).collect();
+        let limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
+        // A hold from an earlier call is a failure of this one: a call does not wait longer than its patience.
+        let held_by = limit.held_by(now);
         Ok(Call {
-            limit: instance.take(settings.tenant.as_deref(), &settings.audience, action.limit),
+            limit,
             instance,
             deadline: settings.deadline.map(|time| now.saturating_add(time)),
             action,
@@ -139,8 +142,8 @@ impl<'a> Call<'a> {
             tokens: Tokens::default(),
             circuit: Circuit::default(),
             has_accepted: false,
-            failing_since: None,
-            last_error: None,
+            failing_since: held_by.is_some().then_some(now),
+            last_error: held_by,
             first_error: None,
             end: None,
         })
@@ -333,10 +336,19 @@ impl<'a> Call<'a> {
         self.note_failure(&error, class, attempt.group, now);
         match class {
             Class::Throttling => {
-                self.limit.throttled(self.settings.rate_limit, attempt.sent, now, retry_after, &mut self.random);
+                let Call { limit, settings, random, .. } = self;
+                limit.throttled(settings.rate_limit, attempt.sent, now, retry_after, &error, random);
             }
             Class::TokenRejection => self.tokens.rejected(attempt.token, claims),
-            Class::Transient => self.circuit.failed(now, &mut self.random),
+            Class::Transient => {
+                self.circuit.failed(now, &mut self.random);
+                // Whether or not these ids are sent again: it holds the others and later calls too.
+                if let (Some(503), Some(asked)) = (error.response().map(|error| error.status), retry_after) {
+                    let asked = asked.max(MIN_RETRY_AFTER);
+                    let until = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
+                    self.limit.hold(until, &error);
+                }
+            }
             Class::Refusal => self.circuit.close(),
             Class::Unexpected | Class::Permanent | Class::Fatal => {}
         }
@@ -364,7 +376,7 @@ impl<'a> Call<'a> {
             Class::Throttling | Class::Transient if self.is_too_long(retry_after, now) => self.end(error, now),
             Class::Throttling | Class::TokenRejection => self.retry(attempt.group, now),
             Class::Transient if may_retry => {
-                let due = self.retry_due(attempt.group, error.response().map(|error| error.status), retry_after, now);
+                let due = self.retry_due(attempt.group, retry_after, now);
                 self.retry(attempt.group, due);
             }
             _ => self.first_error = self.first_error.take().or(Some(error)),
@@ -382,20 +394,12 @@ impl<'a> Call<'a> {
     }
 
     /// When a group may be sent again after an error that may pass.
-    fn retry_due(&mut self, group: usize, status: Option<u16>, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        let number = self.attempts_of(group);
-        match retry_after {
-            Some(asked) => {
-                let asked = asked.max(MIN_RETRY_AFTER);
-                let due = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
-                if status == Some(503) {
-                    self.limit.hold(due);
-                }
-                due
-            }
-            // The circuit decides when the next request is sent, whichever group it carries.
-            None if self.circuit.is_open() => now,
-            None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
+    fn retry_due(&mut self, group: usize, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
+        match retry_after.map(|asked| asked.max(MIN_RETRY_AFTER)) {
+            Some(asked) => now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4)),
+            // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
+            None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
+            None => now.saturating_add(backoff(self.attempts_of(group), MAX_BACKOFF, &mut self.random)),
         }
     }
 
