@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use entra_risk_engine::call::{AttemptId, Step};
-use entra_risk_engine::request::Request;
 use entra_risk_engine::time::{Nanos, SECOND, from_ms};
-use entra_risk_engine::token::{Authorization, Credential, TokenError, TokenRequest};
+use entra_risk_engine::token::{Authorization, Credential, TokenError};
 
 use crate::arguments::{Key, Settings};
+use crate::circuit::Circuit;
 use crate::verdict::{Kind, Verdict};
 
 /// The wait before the first retry, without jitter.
-const BACKOFF: Nanos = 3 * SECOND;
+pub const BACKOFF: Nanos = 3 * SECOND;
 
 /// The time that requests in flight get after the end of a call.
 const GRACE: Nanos = 10 * SECOND;
@@ -21,7 +21,7 @@ const GRACE: Nanos = 10 * SECOND;
 #[derive(Default)]
 pub struct Instance {
     pub has_accepted: bool,
-    limits: HashMap<Key, Limit>,
+    pub limits: HashMap<Key, Limit>,
 }
 
 impl Instance {
@@ -35,9 +35,9 @@ impl Instance {
 }
 
 #[derive(Default)]
-struct Limit {
-    sent: Vec<Nanos>,
-    held_until: Nanos,
+pub struct Limit {
+    pub sent: Vec<Nanos>,
+    pub held_until: Nanos,
     /// With all jitter.
     held_at_most_until: Nanos,
     /// The error that holds the requests.
@@ -45,15 +45,15 @@ struct Limit {
 }
 
 pub struct Check<'a> {
-    instance: &'a mut Instance,
+    pub instance: &'a mut Instance,
     pub settings: Settings,
     pub ids: Vec<Id>,
     pub attempts: Vec<Attempt>,
-    positions: HashMap<String, usize>,
-    client_request_ids: HashSet<String>,
-    tokens: TokenState,
+    pub positions: HashMap<String, usize>,
+    pub client_request_ids: HashSet<String>,
+    pub tokens: TokenState,
     pub has_accepted: bool,
-    circuit: Circuit,
+    pub circuit: Circuit,
     failing_since: Option<Nanos>,
     last_failure: Option<String>,
     /// What ended the call, and when.
@@ -61,40 +61,32 @@ pub struct Check<'a> {
 }
 
 /// What happened to an id.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Id {
     pub attempts: u32,
-    counted: u32,
+    pub counted: u32,
     pub maybe_applied: bool,
-    had_fresh_token: bool,
+    pub had_fresh_token: bool,
     /// The attempt that carried it last.
     pub last: Option<usize>,
 }
 
 pub struct Attempt {
-    id: AttemptId,
-    ids: Range<usize>,
+    pub id: AttemptId,
+    pub ids: Range<usize>,
     pub client_request_id: String,
-    generation: u32,
-    timeout: Nanos,
+    pub generation: u32,
+    pub timeout: Nanos,
     pub end: Option<(Nanos, Verdict)>,
 }
 
 #[derive(Default)]
-struct TokenState {
-    ready: Option<Option<String>>,
+pub struct TokenState {
+    pub ready: Option<Option<String>>,
     /// Fresh tokens requested so far.
-    generation: u32,
+    pub generation: u32,
     /// The current token was rejected, with these claims.
-    rejected: Option<Option<String>>,
-}
-
-#[derive(Default)]
-struct Circuit {
-    transient: u32,
-    unexpected: u32,
-    is_open: bool,
-    failed_at: Nanos,
+    pub rejected: Option<Option<String>>,
 }
 
 pub fn require(rule: &str, holds: bool, detail: impl FnOnce() -> String) {
@@ -138,6 +130,29 @@ impl<'a> Check<'a> {
         self.failing_since.map(|since| since + self.settings.patience)
     }
 
+    /// An id was never sent, or its last error may pass and it has attempts left.
+    pub fn may_be_sent_again(&self, position: usize) -> bool {
+        let id = &self.ids[position];
+        let Some((_, verdict)) = id.last.and_then(|last| self.attempts[last].end.as_ref()) else { return true };
+        match verdict.kind {
+            Kind::Throttled | Kind::TokenRejected => true,
+            Kind::Transient => id.counted < self.settings.max_attempts,
+            _ => false,
+        }
+    }
+
+    /// The deadline or the end of the patience may come before the next request could be sent.
+    pub fn next_send_is_too_late(&self, now: Nanos) -> bool {
+        let ends = self.attempts.iter().filter_map(|attempt| attempt.end.as_ref());
+        let asked = ends.filter_map(|(ended, verdict)| Some(ended.saturating_add(verdict.retry_after?))).max();
+        let held = self.instance.limits.get(&self.settings.key).map(|limit| limit.held_at_most_until);
+        let latest = asked.max(held).unwrap_or_default().max(now);
+        // The longest backoff, and twice the window with its margin; both with jitter.
+        let window = from_ms(self.settings.rate_limit.window_ms);
+        let latest = latest.saturating_add(latest.saturating_sub(now) / 4 + 75 * SECOND + 3 * window);
+        self.is_past_deadline(latest) || self.patience_ends().is_some_and(|end| end <= latest)
+    }
+
     /// Checks what the engine asks for at `now`.
     pub fn step(&mut self, step: &Step, now: Nanos) {
         let patience_is_over = self.patience_ends().is_some_and(|end| end <= now);
@@ -156,22 +171,6 @@ impl<'a> Check<'a> {
             Step::Wait(until) => self.wait(*until, now),
             Step::Done(_) => require("no request is in flight at the end", self.in_flight().count() == 0, String::new),
         }
-    }
-
-    fn get_token(&mut self, request: &TokenRequest) {
-        require("no token is requested after the end", self.end.is_none(), || format!("{:?}", self.end));
-        require("one token is requested for each attempt", self.tokens.ready.is_none(), String::new);
-        let settings = &self.settings;
-        let expected = TokenRequest {
-            tenant: settings.tenant.clone(),
-            audience: settings.audience.clone(),
-            endpoint: settings.endpoint.clone(),
-            refresh: self.tokens.rejected.is_some(),
-            claims: self.tokens.rejected.clone().flatten(),
-        };
-        require("a rejected token is refreshed once, with its claims", *request == expected, || {
-            format!("{request:?}, expected {expected:?}")
-        });
     }
 
     /// Takes in the answer of the token provider, which took `elapsed`.
@@ -201,91 +200,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn send(&mut self, id: AttemptId, request: &Request, now: Nanos) {
-        require("nothing is sent after the end", self.end.is_none(), || format!("{:?}", self.end));
-        let in_flight = self.in_flight().count();
-        require("max-in-flight", in_flight < self.settings.max_in_flight, || format!("{in_flight}"));
-        if self.circuit.is_open {
-            require("one request in flight during an outage", in_flight == 0, || format!("{in_flight}"));
-            require("probes wait 3 s", now >= self.circuit.failed_at + BACKOFF, || format!("{now}"));
-        }
-        self.check_rate(now);
-        self.check_token(request);
-        let ids = self.carried_ids(request);
-        for position in ids.clone() {
-            self.check_retry(position, now);
-            let index = self.attempts.len();
-            let id = &mut self.ids[position];
-            id.attempts += 1;
-            id.counted += 1;
-            id.last = Some(index);
-        }
-        let client_request_id = header(request, "client-request-id");
-        let is_fresh = self.client_request_ids.insert(client_request_id.clone());
-        require("each attempt has a fresh client-request-id", is_fresh, || client_request_id.clone());
-        let (generation, timeout) = (self.tokens.generation, now + self.settings.attempt_timeout);
-        self.attempts.push(Attempt { id, ids, client_request_id, generation, timeout, end: None });
-    }
-
-    fn check_rate(&mut self, now: Nanos) {
-        let rate_limit = self.settings.rate_limit;
-        let limit = self.instance.limits.entry(self.settings.key.clone()).or_default();
-        let leaving = limit.sent.len().checked_sub(rate_limit.requests as usize).map(|index| limit.sent[index]);
-        let fits = leaving.is_none_or(|sent| now >= sent + from_ms(rate_limit.window_ms));
-        require("the rate limit", fits, || format!("{rate_limit:?}: at {now}, {leaving:?}"));
-        let held_until = limit.held_until;
-        require("a 429, or a 503 with Retry-After, holds every request", now >= held_until, || {
-            format!("sent at {now}, held until {held_until}")
-        });
-        limit.sent.push(now);
-    }
-
-    fn check_token(&mut self, request: &Request) {
-        let Some(token) = self.tokens.ready.take() else { panic!("a token is requested before each attempt") };
-        let expected = token.map(|token| format!("Bearer {token}")).unwrap_or_default();
-        require("the token returned last is sent", header(request, "authorization") == expected, || expected.clone());
-        require("a rejected token is not sent", self.tokens.rejected.is_none(), String::new);
-    }
-
-    /// The positions of the ids in the body of a request.
-    fn carried_ids(&self, request: &Request) -> Range<usize> {
-        let body = str::from_utf8(&request.body).unwrap();
-        let first = body.split('"').nth(3).and_then(|id| self.positions.get(id)).copied().unwrap_or_default();
-        let count = body.matches(',').count() + 1;
-        let ids = &self.settings.ids[first..first + count];
-        let expected = format!("{{\"{}\":[\"{}\"]}}", self.settings.action.id_field, ids.join("\",\""));
-        require("the body contains neighbouring ids", body == expected, || body.to_owned());
-        require("ids-per-request", count <= self.settings.ids_per_request, || format!("{count}"));
-        first..first + count
-    }
-
-    fn check_retry(&self, position: usize, now: Nanos) {
-        let id = &self.ids[position];
-        let Some(last) = id.last else { return };
-        let Some((ended, verdict)) = &self.attempts[last].end else { panic!("an id is in flight twice") };
-        let may_pass = match verdict.kind {
-            Kind::Throttled | Kind::Transient => true,
-            Kind::TokenRejected => id.had_fresh_token,
-            _ => false,
-        };
-        require("only what may pass is sent again", may_pass, || format!("{verdict:?}"));
-        require("max-attempts", id.counted < self.settings.max_attempts, || format!("{}", id.counted));
-        if verdict.kind == Kind::Transient {
-            let wait = verdict.retry_after.unwrap_or(BACKOFF);
-            require("a retry waits for Retry-After, or 3 s", now >= ended.saturating_add(wait), || {
-                format!("{verdict:?} at {ended}, sent at {now}")
-            });
-        }
-    }
-
     fn abandon(&self, id: AttemptId, now: Nanos) {
         let attempt = self.attempts.iter().find(|attempt| attempt.id == id);
         let Some(attempt) = attempt.filter(|attempt| attempt.end.is_none()) else { panic!("abandoned twice: {id:?}") };
         let grace_is_over = self.end.as_ref().is_some_and(|(_, end)| end + GRACE <= now);
         let is_late = now >= attempt.timeout || self.is_past_deadline(now) || grace_is_over;
-        require("attempts get their time", is_late, || {
-            format!("{now}, until {}, end {:?}", attempt.timeout, self.end)
-        });
+        require("attempts get their time", is_late, || format!("{now}, until {}, end {:?}", attempt.timeout, self.end));
     }
 
     fn wait(&self, until: Nanos, now: Nanos) {
@@ -367,32 +287,4 @@ impl<'a> Check<'a> {
     fn end(&mut self, label: String, now: Nanos) {
         self.end.get_or_insert((label, now));
     }
-}
-
-impl Circuit {
-    /// Takes in the end of an attempt. Returns whether three statuses in a row were unexpected.
-    fn ended(&mut self, kind: Kind, has_status: bool, now: Nanos) -> bool {
-        match kind {
-            Kind::Accepted | Kind::Refused => *self = Circuit::default(),
-            Kind::Throttled => {}
-            Kind::Transient | Kind::Unexpected => self.failed_at = now,
-            _ => self.transient = 0,
-        }
-        if kind == Kind::Transient {
-            self.transient += 1;
-        }
-        if kind == Kind::Unexpected {
-            self.transient = 0;
-            self.unexpected += 1;
-        } else if has_status {
-            self.unexpected = 0;
-        }
-        self.is_open |= self.transient >= 2 || self.unexpected >= 2;
-        self.unexpected >= 3
-    }
-}
-
-fn header(request: &Request, name: &str) -> String {
-    let value = request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone());
-    String::from_utf8(value.unwrap_or_default()).unwrap()
 }

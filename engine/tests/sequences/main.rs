@@ -6,8 +6,11 @@
 
 mod arguments;
 mod check;
+mod circuit;
+mod event;
 mod random;
 mod report;
+mod send;
 mod verdict;
 mod world;
 

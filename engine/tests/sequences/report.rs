@@ -2,12 +2,13 @@
 
 use entra_risk_engine::error::{Error, GraphError};
 use entra_risk_engine::report::{Batch, Failure, Outcome};
+use entra_risk_engine::time::Nanos;
 
 use crate::check::{Check, require};
 use crate::verdict::{Kind, label};
 use crate::world::{MAX_RUN, TOKEN_CHARACTERS};
 
-pub fn check(check: &Check, result: &Result<Vec<Batch>, Failure>) {
+pub fn check(check: &Check, result: &Result<Vec<Batch>, Failure>, now: Nanos) {
     let (batches, cause) = match result {
         Ok(batches) => (batches, None),
         Err(failure) => (&failure.batches, Some(&*failure.cause)),
@@ -22,7 +23,7 @@ pub fn check(check: &Check, result: &Result<Vec<Batch>, Failure>) {
     for batch in batches {
         require("no batch is empty", !batch.ids.is_empty(), || format!("{batch:?}"));
         for _ in &batch.ids {
-            check_outcome(check, position, batch);
+            check_outcome(check, position, batch, now);
             position += 1;
         }
         check_texts(&batch.outcome);
@@ -33,7 +34,7 @@ pub fn check(check: &Check, result: &Result<Vec<Batch>, Failure>) {
     }
 }
 
-fn check_outcome(check: &Check, position: usize, batch: &Batch) {
+fn check_outcome(check: &Check, position: usize, batch: &Batch, now: Nanos) {
     let id = &check.ids[position];
     let detail = || format!("id {position}: {batch:?}");
     require("attempts are counted", batch.attempts == id.attempts, detail);
@@ -61,6 +62,8 @@ fn check_outcome(check: &Check, position: usize, batch: &Batch) {
             error
         }
     };
+    let is_settled = check.end.is_some() || !check.may_be_sent_again(position) || check.next_send_is_too_late(now);
+    require("ids are sent again until they are settled", is_settled, detail);
     require("an accepted id is reported as accepted", kind != Some(Kind::Accepted), detail);
     let expected = last.map_or("not-attempted", |last| &last.label);
     require("a batch carries its last error", label(error) == expected, detail);
@@ -72,18 +75,10 @@ fn check_cause(check: &Check, cause: &Error, batches: &[Batch]) {
     if let Some((expected, _)) = &check.end {
         return require("the cause is what ended the call", cause == *expected, || format!("{cause}, not {expected}"));
     }
-    let is_settled = batches.iter().all(|batch| match &batch.outcome {
-        Outcome::Accepted(_) => true,
-        Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => {
-            !matches!(**error, Error::NotAttempted | Error::Throttled(_) | Error::Unauthenticated(_))
-        }
-    });
     let ends_early = match cause.as_str() {
-        // The next attempt would be too late.
         "deadline-exceeded" => check.settings.deadline.is_some(),
         _ => check.patience_ends().is_some(),
     };
-    require("the call ends for a reason", is_settled || ends_early, || cause.clone());
     let is_of_a_batch = batches.iter().any(|batch| match &batch.outcome {
         Outcome::Accepted(_) => false,
         Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => label(error) == cause,
