@@ -4,6 +4,16 @@
 //! `SEQUENCE=7 cargo test -p entra-risk-engine --test sequences -- --nocapture` replays sequence 7 and prints it.
 //! `SEQUENCES=1000000` runs more of them.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail"
+)]
+
 mod arguments;
 mod check;
 mod circuit;
