@@ -154,7 +154,7 @@ impl<'a> Check<'a> {
     }
 
     /// Checks what the engine asks for at `now`.
-    pub fn step(&mut self, step: &Step, now: Nanos) {
+    pub fn step(&mut self, step: &Step, is_uploading: bool, now: Nanos) {
         let patience_is_over = self.patience_ends().is_some_and(|end| end <= now);
         if patience_is_over && !matches!(step, Step::Abandon(_)) {
             self.end(self.last_failure.clone().unwrap_or_default(), now);
@@ -165,7 +165,7 @@ impl<'a> Check<'a> {
             require("the call ends by the deadline, and 10 s after another cause", ends, || format!("{:?}", self.end));
         }
         match step {
-            Step::GetToken(request) => self.get_token(request),
+            Step::GetToken(request) => self.get_token(request, is_uploading),
             Step::Send(id, request) => self.send(*id, request, now),
             Step::Abandon(id) => self.abandon(*id, now),
             Step::Wait(until) => self.wait(*until, now),

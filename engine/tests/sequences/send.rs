@@ -11,7 +11,9 @@ use crate::check::{Attempt, BACKOFF, Check, Id, require};
 use crate::verdict::Kind;
 
 impl Check<'_> {
-    pub fn get_token(&mut self, request: &TokenRequest) {
+    pub fn get_token(&mut self, request: &TokenRequest, is_uploading: bool) {
+        let is_uploading = is_uploading && self.in_flight().next().is_some();
+        require("requests are written before a token is requested", !is_uploading, String::new);
         require("no token is requested after the end", self.end.is_none(), || format!("{:?}", self.end));
         require("one token is requested for each attempt", self.tokens.ready.is_none(), String::new);
         let settings = &self.settings;

@@ -70,7 +70,7 @@ impl World<'_> {
             let is_uploading = self.random.chance(20);
             let step = call.next(self.now, is_uploading);
             self.print(|| describe(&step));
-            check.step(&step, self.now);
+            check.step(&step, is_uploading, self.now);
             match step {
                 Step::GetToken(request) => {
                     let result = self.answer(request.refresh);
