@@ -142,7 +142,8 @@ impl RateLimitState {
         let cap = if self.has_accepted { window.max(MAX_WAIT) } else { window.saturating_mul(MAX_WAIT_WINDOWS) };
         // From one window to 1.2 windows, then to 2.4, 4.8, … of them.
         let doublings = 2_u64.saturating_pow(self.throttles.saturating_sub(1));
-        let longest = window.saturating_add(window / 5).saturating_mul(doublings).min(cap.max(window));
+        let first = window.saturating_add(window / 5);
+        let longest = first.saturating_mul(doublings).min(cap.max(first));
         let wait = match retry_after {
             Some(asked) => asked.max(MIN_RETRY_AFTER).saturating_add(random.up_to(window / 5)),
             None => window.saturating_add(random.up_to(longest.saturating_sub(window))),
@@ -242,6 +243,23 @@ mod tests {
             state.throttled(USERS, now, now, None, &error(), random);
             assert!((SECOND..=3 * SECOND).contains(&(state.held_until - now)));
             now = state.held_until;
+        }
+    }
+
+    #[test]
+    fn every_wait_has_jitter() {
+        let sign_ins = RateLimit { requests: 5, window_ms: 10_000 };
+        let random = &mut Random::new(3);
+        for retry_after in [None, Some(10 * SECOND)] {
+            let mut wait = || {
+                let mut state = RateLimitState::new();
+                state.accepted(sign_ins, 0);
+                state.throttled(sign_ins, 0, 0, retry_after, &error(), random);
+                state.held_until
+            };
+            let waits: Vec<Nanos> = (0..9).map(|_| wait()).collect();
+            assert!(waits.iter().all(|wait| (10 * SECOND..=12 * SECOND).contains(wait)), "{waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
         }
     }
 
