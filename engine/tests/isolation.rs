@@ -1,5 +1,14 @@
 //! Isolation: exactly the ids at fault are refused, in about as few requests as information theory allows.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
+
 use std::collections::HashSet;
 
 use entra_risk_engine::action::ACTIONS;
