@@ -220,10 +220,12 @@ impl<'a> Call<'a> {
             return None;
         }
         if !self.tokens.is_ready() {
-            // A spacing early, so that waiting for the token does not lower the rate; while the token provider is asked
-            // no request is written, so that those in flight are written first.
-            let ask = if is_uploading { at } else { at.saturating_sub(self.limit.spacing(self.settings.rate_limit)) };
-            let ask = ask.max(self.tokens.retry_at());
+            // While the token provider is asked no request is written: those in flight are written first.
+            if is_uploading && !self.in_flight.is_empty() {
+                return wait(Nanos::MAX);
+            }
+            // A spacing early, so that waiting for the token does not lower the rate.
+            let ask = at.saturating_sub(self.limit.spacing(self.settings.rate_limit)).max(self.tokens.retry_at());
             return if ask <= now { Some(self.get_token(now)) } else { wait(ask) };
         }
         let max_in_flight = if self.circuit.is_open() { 1 } else { self.settings.max_in_flight };
