@@ -134,8 +134,13 @@ impl Host {
 
     /// The same host, whose HTTP client fails the first requests with these errors, one each.
     pub fn fail_first(self, errors: impl IntoIterator<Item = ErrorCode>) -> Self {
-        lock(&self.http_client.errors).extend(errors);
+        self.fail_next(errors);
         self
+    }
+
+    /// Fails the next requests with these errors, one each.
+    pub(crate) fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
+        lock(&self.http_client.errors).extend(errors);
     }
 
     /// The same host, whose HTTP client takes the bodies of requests like this.

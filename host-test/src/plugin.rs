@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use graph_model::Service;
 use wasmtime::Store;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::bindings;
 use crate::bindings::actions::{Batch, Failure, Options};
@@ -98,6 +99,11 @@ impl Plugin {
             Action::ConfirmSignInsCompromised => actions.call_confirm_sign_ins_compromised(store, ids, options).await,
             Action::DismissRiskyUsers => actions.call_dismiss_risky_users(store, ids, options).await,
         }
+    }
+
+    /// Has the host fail the next requests with these errors, one each.
+    pub fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
+        self.store.data().fail_next(errors);
     }
 
     /// Every request of this instance, in the order it was sent.
