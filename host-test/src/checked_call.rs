@@ -68,7 +68,20 @@ impl CheckedCall {
     ///
     /// # Panics
     /// If the plugin traps, omits or repeats an id, reports a wrong number of attempts, or reveals its token.
-    pub async fn of<I: AsRef<str>>(mut plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
+    pub async fn of<I: AsRef<str>>(plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
+        CheckedCall::measured(plugin, action, ids, options).await.0
+    }
+
+    /// Makes the first call of a plugin, and returns the size of its memory too.
+    ///
+    /// # Panics
+    /// As [`CheckedCall::of`].
+    pub async fn measured<I: AsRef<str>>(
+        mut plugin: Plugin,
+        action: Action,
+        ids: &[I],
+        options: Options,
+    ) -> (CheckedCall, usize) {
         let ids: Vec<String> = ids.iter().map(|id| id.as_ref().to_owned()).collect();
         let start = Instant::now();
         let result = plugin.call(action, &ids, Some(&options)).await.expect("the plugin trapped");
@@ -76,7 +89,7 @@ impl CheckedCall {
         let (exchanges, token_requests) = (plugin.exchanges(), plugin.token_requests().to_vec());
         let call = CheckedCall { result, exchanges, token_requests, elapsed };
         call.check(&ids);
-        call
+        (call, plugin.memory())
     }
 
     fn check(&self, ids: &[String]) {
