@@ -53,6 +53,8 @@ struct Download {
     /// Its body, until it has been read.
     body: Option<Body>,
     response: Response,
+    /// Dropping it would end the upload in some hosts.
+    _incoming: IncomingResponse,
 }
 
 struct Body {
@@ -120,7 +122,7 @@ impl Exchange {
             match self.future.get() {
                 None => return Progress::Pending,
                 Some(Ok(Ok(response))) => {
-                    let download = Download::start(&response);
+                    let download = Download::start(response);
                     // Only success needs the whole request.
                     if download.response.status != NO_CONTENT {
                         self.upload = None;
@@ -213,23 +215,20 @@ impl Upload {
 
 impl Download {
     /// Takes the status and the headers of a response.
-    fn start(incoming: &IncomingResponse) -> Download {
+    fn start(incoming: IncomingResponse) -> Download {
         let headers = incoming.headers();
         let first = |name: &str| values(&headers, name).into_iter().next();
         let status = incoming.status();
         let (request_id, date) = (first("request-id"), first("date"));
-        if status == NO_CONTENT {
-            return Download { body: None, response: Response { status, request_id, date, ..Response::default() } };
+        let mut response = Response { status, request_id, date, ..Response::default() };
+        let mut body = None;
+        if status != NO_CONTENT {
+            response.retry_after = values(&headers, "retry-after");
+            response.www_authenticate = values(&headers, "www-authenticate");
+            body = Body::of(&incoming);
         }
-        let response = Response {
-            status,
-            request_id,
-            date,
-            retry_after: values(&headers, "retry-after"),
-            www_authenticate: values(&headers, "www-authenticate"),
-            ..Response::default()
-        };
-        Download { body: Body::of(incoming), response }
+        drop(headers);
+        Download { body, response, _incoming: incoming }
     }
 
     /// Reads what has arrived. The end of the body, its limit, or a break in it completes the response: the status

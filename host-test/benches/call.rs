@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use graph_model::{Behavior, Reply, Request, Response, Service};
-use host_test::bindings::actions::{Options, Pace};
+use host_test::bindings::actions::{Options, RateLimit};
 use host_test::component::{PluginComponent, grant};
 use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, CANARY, Plugin, canary};
@@ -67,8 +67,8 @@ fn calls(criterion: &mut Criterion) {
     let bare = bare(&plugin);
     let runtime = runtime();
     // High enough that no call waits.
-    let pace = Pace { requests: 1_000, window_ms: 1 };
-    let options = Options { pace: Some(pace), ..Options::default() };
+    let rate_limit = RateLimit { requests: 1_000, window_ms: 1 };
+    let options = Options { rate_limit: Some(rate_limit), ..Options::default() };
     for count in [1, 60] {
         let ids: Vec<String> = (1..=count).map(|n| Uuid::from_u128(n).to_string()).collect();
         let mut group = criterion.benchmark_group(format!("warm call, ids: {count}"));

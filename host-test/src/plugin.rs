@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use graph_model::Service;
 use wasmtime::Store;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::bindings;
 use crate::bindings::actions::{Batch, Failure, Options};
@@ -100,6 +101,11 @@ impl Plugin {
         }
     }
 
+    /// Has the host fail the next requests with these errors, one each.
+    pub fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
+        self.store.data().fail_next(errors);
+    }
+
     /// Every request of this instance, in the order it was sent.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.store.data().exchanges()
@@ -112,7 +118,7 @@ impl Plugin {
 
     /// The size of the instance's linear memory in bytes. It never shrinks.
     pub fn memory(&self) -> usize {
-        self.store.data().memory.0
+        self.store.data().memory.size
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use graph_model::Request;
-use host_test::bindings::actions::{ApiVersion, Cloud, Options};
+use host_test::bindings::actions::{ApiVersion, Batch, Cloud, Options, Outcome, Receipt};
 use host_test::bindings::credentials::Credential;
 use host_test::checked_call::CheckedCall;
 use host_test::examples::{EXAMPLES, Example};
@@ -17,6 +17,13 @@ fn ids(n: u128) -> Vec<String> {
 
 fn header<'a>(request: &'a Request, name: &str) -> &'a str {
     request.headers()[name].to_str().expect("text")
+}
+
+/// The receipt of an accepted batch.
+#[track_caller]
+fn receipt(batch: &Batch) -> &Receipt {
+    let Outcome::Accepted(receipt) = &batch.outcome else { panic!("{batch:?}") };
+    receipt
 }
 
 fn bodies(call: &CheckedCall) -> Vec<Bytes> {
@@ -87,6 +94,16 @@ async fn an_endpoint_replaces_the_address_but_not_the_audience() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_audience_replaces_the_audience_but_not_the_address() {
+    let options =
+        Options { cloud: Some(Cloud::China), audience: Some("https://graph.example".into()), ..Options::default() };
+    let call = CheckedCall::scripted(Action::DismissRiskyUsers, &ids(1), options, [accepted()]).await;
+    assert_eq!(call.exchanges[0].request.uri().host(), Some("microsoftgraph.chinacloudapi.cn"));
+    assert_eq!(call.token_requests[0].audience, "https://graph.example");
+    assert_eq!(call.token_requests[0].endpoint, "https://microsoftgraph.chinacloudapi.cn");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_contains_sixty_ids_by_default() {
     for action in Action::ALL {
         for (n, ids_per_request, sizes) in
@@ -94,12 +111,12 @@ async fn a_request_contains_sixty_ids_by_default() {
         {
             let options = Options { ids_per_request, ..Options::default() };
             let call = CheckedCall::scripted(action, &ids(n), options, sizes.iter().map(|_| accepted())).await;
-            let sent: Vec<usize> = call.receipts().iter().map(|receipt| receipt.ids.len()).collect();
+            let sent: Vec<usize> = call.accepted().iter().map(|batch| batch.ids.len()).collect();
             assert_eq!(sent, sizes, "{action:?}");
-            for (receipt, body) in call.receipts().iter().zip(bodies(&call)) {
+            for (batch, body) in call.accepted().iter().zip(bodies(&call)) {
                 let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
                 let field = if action == Action::DismissRiskyUsers { "userIds" } else { "requestIds" };
-                assert_eq!(body, serde_json::json!({ field: receipt.ids }));
+                assert_eq!(body, serde_json::json!({ field: batch.ids }));
             }
         }
     }
@@ -109,7 +126,7 @@ async fn a_request_contains_sixty_ids_by_default() {
 async fn ten_thousand_sign_ins_fit_in_a_request() {
     let options = Options { ids_per_request: Some(10_000), ..Options::default() };
     let call = CheckedCall::scripted(Action::DismissSignIns, &ids(10_000), options, [accepted()]).await;
-    assert_eq!(call.receipts().len(), 1);
+    assert_eq!(call.accepted().len(), 1);
     assert_eq!(call.exchanges[0].request.body().len(), r#"{"requestIds":[]}"#.len() + 10_000 * 39 - 1);
 }
 
@@ -119,7 +136,7 @@ async fn a_repeated_id_is_sent_once_in_its_first_spelling() {
     let b = "bbbbbbbb-0000-4000-8000-00000000000b";
     let given = [a, b, &a.to_lowercase(), b, &b.to_uppercase()];
     let call = CheckedCall::scripted(Action::DismissSignIns, &given, Options::default(), [accepted()]).await;
-    assert_eq!(call.receipts()[0].ids, [a, b]);
+    assert_eq!(call.accepted()[0].ids, [a, b]);
     assert_eq!(bodies(&call), [format!(r#"{{"requestIds":["{a}","{b}"]}}"#)]);
 }
 
@@ -128,7 +145,7 @@ async fn no_authorization_is_sent_if_the_host_attaches_the_token() {
     let attached = Box::new(|_: &_| Ok(Credential::AttachedByHost));
     let script = Script::at_once([accepted()]);
     let call = CheckedCall::before(script, attached, Action::DismissSignIns, &ids(1), Options::default()).await;
-    assert!(call.receipts().len() == 1 && !call.exchanges[0].request.headers().contains_key("authorization"));
+    assert!(call.accepted().len() == 1 && !call.exchanges[0].request.headers().contains_key("authorization"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,20 +155,21 @@ async fn each_attempt_has_its_own_client_request_id_and_the_receipt_has_the_last
     let call = CheckedCall::scripted(Action::DismissSignIns, &ids(2), options, behaviors).await;
     let mut sent: Vec<&str> =
         call.exchanges.iter().map(|exchange| header(&exchange.request, "client-request-id")).collect();
-    let receipts = call.receipts();
-    assert!(receipts.iter().all(|receipt| sent.contains(&&*receipt.client_request_id)));
-    assert!(!receipts.iter().any(|receipt| receipt.client_request_id == sent[0]));
+    let accepted: Vec<&str> = call.accepted().iter().map(|batch| &*receipt(batch).client_request_id).collect();
+    assert!(accepted.iter().all(|id| sent.contains(id)));
+    assert!(!accepted.contains(&sent[0]) && !accepted.contains(&sent[1]));
     sent.sort_unstable();
     sent.dedup();
     assert_eq!(sent.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receipt_contains_the_ids_and_date_of_the_response() {
+async fn a_receipt_identifies_the_request_and_its_response() {
     let call = CheckedCall::scripted(Action::ConfirmSignInsSafe, &ids(1), Options::default(), [accepted()]).await;
-    let receipt = &call.receipts()[0];
+    let batch = &call.accepted()[0];
+    let receipt = receipt(batch);
     assert_eq!(receipt.request_id.as_deref(), Some(REQUEST_ID));
     assert_eq!(receipt.date.as_deref(), Some(DATE));
     assert_eq!(receipt.client_request_id, header(&call.exchanges[0].request, "client-request-id"));
-    assert_eq!(receipt.attempts, 1);
+    assert_eq!((&*batch.ids, batch.attempts), (&*ids(1), 1));
 }

@@ -1,6 +1,6 @@
 //! Invalid arguments: nothing is sent, no token is requested, and the message names the argument.
 
-use host_test::bindings::actions::{Error, Options, Pace};
+use host_test::bindings::actions::{Error, Options, RateLimit};
 use host_test::checked_call::CheckedCall;
 use host_test::plugin::Action;
 use host_test::script::accepted;
@@ -73,8 +73,19 @@ async fn an_option_out_of_range_is_reported_with_its_range() {
         ("options.max-attempts", |o, n| o.max_attempts = Some(n), &[0, 11, u32::MAX], &[1, 10]),
         ("options.attempt-timeout-ms", |o, n| o.attempt_timeout_ms = Some(n), &[0, 600_001], &[1, 600_000]),
         ("options.deadline-ms", |o, n| o.deadline_ms = Some(n), &[0], &[1, u32::MAX]),
-        ("options.pace.requests", |o, n| o.pace = Some(Pace { requests: n, window_ms: 1 }), &[0], &[1, u32::MAX]),
-        ("options.pace.window-ms", |o, n| o.pace = Some(Pace { requests: 1, window_ms: n }), &[0], &[1, u32::MAX]),
+        ("options.patience-ms", |o, n| o.patience_ms = Some(n), &[0], &[1, u32::MAX]),
+        (
+            "options.rate-limit.requests",
+            |o, n| o.rate_limit = Some(RateLimit { requests: n, window_ms: 1 }),
+            &[0],
+            &[1, u32::MAX],
+        ),
+        (
+            "options.rate-limit.window-ms",
+            |o, n| o.rate_limit = Some(RateLimit { requests: 1, window_ms: n }),
+            &[0],
+            &[1, u32::MAX],
+        ),
     ];
     for (name, set, wrong, right) in options {
         for n in *wrong {
@@ -157,5 +168,48 @@ async fn an_endpoint_is_https_or_loopback_without_path() {
         let options = Options { endpoint: Some(endpoint.into()), ..Options::default() };
         let call = CheckedCall::scripted(Action::DismissSignIns, &[ID], options, []).await;
         assert_invalid(&call, &["options.endpoint", &shown(endpoint)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audience_is_https_without_path() {
+    for (audience, is_valid) in [
+        ("https://graph.example", true),
+        ("https://graph.example:8443", true),
+        ("http://localhost", false),
+        ("https://graph.example/", false),
+        ("https://graph.example/.default", false),
+        ("00000003-0000-0000-c000-000000000000", false),
+        ("", false),
+    ] {
+        let options = Options { audience: Some(audience.into()), ..Options::default() };
+        let call = CheckedCall::scripted(Action::DismissSignIns, &[ID], options, is_valid.then(accepted)).await;
+        if is_valid {
+            assert_eq!(call.token_requests[0].audience, audience);
+        } else {
+            assert_invalid(&call, &["options.audience", &shown(audience)]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_is_visible_ascii() {
+    let longest = "x".repeat(256);
+    for (tenant, is_valid) in [
+        ("contoso.example", true),
+        (&*longest, true),
+        ("", false),
+        ("a b", false),
+        ("a\n", false),
+        ("\u{fc}", false),
+        (&"x".repeat(257), false),
+    ] {
+        let options = Options { tenant: Some(tenant.into()), ..Options::default() };
+        let call = CheckedCall::scripted(Action::DismissSignIns, &[ID], options, is_valid.then(accepted)).await;
+        if is_valid {
+            assert_eq!(call.token_requests[0].tenant.as_deref(), Some(tenant));
+        } else {
+            assert_invalid(&call, &["options.tenant", "1 to 256 visible ASCII characters"]);
+        }
     }
 }

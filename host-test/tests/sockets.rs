@@ -32,7 +32,9 @@ async fn dismiss(endpoint: String) -> CheckedCall {
     let options = Options {
         endpoint: Some(endpoint),
         max_attempts: Some(1),
+        isolate_refused: Some(false),
         attempt_timeout_ms: Some(500),
+        deadline_ms: Some(5_000),
         ..Options::default()
     };
     let plugin = Plugin::with(Outbound::Network, canary()).await;
@@ -47,7 +49,7 @@ async fn each_action_sends_the_documented_request() {
         let options = Options { endpoint: Some(server.endpoint()), ..Options::default() };
         let plugin = Plugin::with(Outbound::Network, canary()).await;
         let call = CheckedCall::of(plugin, action, &ids, options).await;
-        assert_eq!(call.receipts()[0].ids, ids);
+        assert_eq!(call.accepted()[0].ids, ids);
         let request = service.0.lock().expect("no panic").pop().expect("a request");
         let url = url.replace("https://graph.microsoft.com", &server.endpoint());
         assert_eq!((request.method().as_str(), request.uri().to_string()), ("POST", url));
@@ -62,22 +64,21 @@ async fn each_action_sends_the_documented_request() {
 async fn responses_have_the_same_outcomes_as_in_process() {
     let part = |body| response(503, &[("content-length", "1000")], body);
     let table = [
-        ("a proxy page", respond(200, &[], "<!doctype html>"), "unknown(unexpected)"),
-        ("a redirect", respond(302, &[("location", "http://127.0.0.1:1/")], ""), "refused(unexpected)"),
-        ("400", graph_error(400, &[], "BadRequest", ""), "refused(rejected)"),
-        ("401", graph_error(401, &[], "InvalidAuthenticationToken", ""), "refused(unauthenticated)"),
-        ("403", graph_error(403, &[], "Authorization_RequestDenied", ""), "refused(forbidden)"),
-        ("429", graph_error(429, &[("retry-after", "7")], "TooManyRequests", ""), "refused(throttled)"),
-        ("503", graph_error(503, &[], "UnknownError", ""), "unknown(unavailable)"),
-        ("over 64 KiB", respond(400, &[], "x".repeat(1_000_000)), "refused(rejected)"),
-        ("cut off in the body", Behavior::Truncated(part("{")), "unknown(unavailable)"),
-        ("cut off before the body", Behavior::Truncated(part("")), "unknown(unavailable)"),
-        ("a chunked body cut off", Behavior::Truncated(response(404, &[], "{")), "refused(rejected)"),
-        ("endless", Behavior::Endless(response(500, &[], "x".repeat(1_000))), "unknown(unavailable)"),
-        ("stalled in the body", Behavior::Stalled(part("{")), "unknown(unavailable)"),
-        ("stalled before the body", Behavior::Stalled(part("")), "unknown(unavailable)"),
-        ("silence", Behavior::Silence, "unknown(no-answer)"),
-        ("closed without a response", Behavior::Reset, "unknown(no-answer)"),
+        ("a proxy page", respond(200, &[], "<!doctype html>"), "unknown(unexpected-status)"),
+        ("a redirect", respond(302, &[("location", "http://127.0.0.1:1/")], ""), "not-applied(unexpected-status)"),
+        ("400", graph_error(400, &[], "BadRequest", ""), "refused(client-error)"),
+        ("403", graph_error(403, &[], "Authorization_RequestDenied", ""), "not-applied(forbidden)"),
+        ("429", graph_error(429, &[("retry-after", "7")], "TooManyRequests", ""), "not-applied(throttled)"),
+        ("503", graph_error(503, &[], "UnknownError", ""), "unknown(server-error)"),
+        ("over 64 KiB", respond(400, &[], "x".repeat(1_000_000)), "refused(client-error)"),
+        ("cut off in the body", Behavior::Truncated(part("{")), "unknown(server-error)"),
+        ("cut off before the body", Behavior::Truncated(part("")), "unknown(server-error)"),
+        ("a chunked body cut off", Behavior::Truncated(response(404, &[], "{")), "refused(client-error)"),
+        ("endless", Behavior::Endless(response(500, &[], "x".repeat(1_000))), "unknown(server-error)"),
+        ("stalled in the body", Behavior::Stalled(part("{")), "unknown(server-error)"),
+        ("stalled before the body", Behavior::Stalled(part("")), "unknown(server-error)"),
+        ("silence", Behavior::Silence, "unknown(no-response)"),
+        ("closed without a response", Behavior::Reset, "unknown(no-response)"),
     ];
     for (name, behavior, outcome) in table {
         assert_eq!(attempt(behavior).await.batch().outcome.case(), outcome, "{name}");
@@ -96,7 +97,7 @@ async fn a_closed_port_is_unreachable() {
     let endpoint = Server::start(Script::new([]), 0).await.expect("a port").endpoint();
     // The runtime closes the listener in the background.
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(dismiss(endpoint).await.batch().outcome.case(), "unsent(unreachable)");
+    assert_eq!(dismiss(endpoint).await.batch().outcome.case(), "not-applied(unreachable)");
 }
 
 #[tokio::test]
@@ -106,5 +107,5 @@ async fn an_unavailable_server_is_retried() {
     let options = Options { endpoint: Some(server.endpoint()), ..Options::default() };
     let plugin = Plugin::with(Outbound::Network, canary()).await;
     let call = CheckedCall::of(plugin, Action::DismissSignIns, &EXAMPLES[0].ids, options).await;
-    assert_eq!(call.receipts()[0].attempts, 2);
+    assert_eq!(call.accepted()[0].attempts, 2);
 }

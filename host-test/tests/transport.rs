@@ -1,32 +1,20 @@
-//! The error and outcome for each error code of wasi:http, and a request body through a slow stream. The table does not
-//! compile if it lacks a code of wasi:http.
+//! The error and outcome for each error code of wasi:http. The table does not compile if it lacks one.
 
-use std::mem;
-
-use bytes::Bytes;
-use host_test::bindings::PluginPre;
 use host_test::bindings::actions::{Error, Options};
 use host_test::checked_call::CheckedCall;
-use host_test::component::{FILE, grant};
-use host_test::host::{Host, Outbound};
-use host_test::plugin::{Action, canary};
+use host_test::plugin::{Action, Plugin};
 use host_test::script::{Script, accepted};
-use wasmtime::component::{Component, Resource};
-use wasmtime::{Engine, Store, StoreContextMut};
-use wasmtime_wasi::async_trait;
-use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError};
 use wasmtime_wasi_http::p2::bindings::http::types::{
-    DnsErrorPayload, ErrorCode, FieldSizePayload, OutgoingBody, TlsAlertReceivedPayload,
+    DnsErrorPayload, ErrorCode, FieldSizePayload, TlsAlertReceivedPayload,
 };
-use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 /// The meaning of a code.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Meaning {
     /// Not sent; another attempt may succeed.
-    TransientUnreachable,
-    /// Not sent; another attempt would fail too.
     Unreachable,
+    /// Not sent, because of TLS: ends the call if the instance has never seen an acceptance.
+    Tls,
     /// Not sent, because the host forbids it: ends the call.
     Denied,
     /// Perhaps sent; another attempt may succeed.
@@ -36,7 +24,7 @@ enum Meaning {
     /// Perhaps sent; any other error.
     Other,
 }
-use Meaning::{Denied, NoResponse, Other, TransientNoResponse, TransientUnreachable, Unreachable};
+use Meaning::{Denied, NoResponse, Other, Tls, TransientNoResponse, Unreachable};
 
 macro_rules! codes {
     ($($variant:ident $(($payload:expr))? => $name:literal $meaning:ident,)*) => {
@@ -56,21 +44,21 @@ macro_rules! codes {
 }
 
 codes! {
-    DnsTimeout => "DNS-timeout" TransientUnreachable,
-    DnsError(no_such_name()) => "DNS-error: NXDOMAIN" TransientUnreachable,
-    DestinationNotFound => "destination-not-found" TransientUnreachable,
-    DestinationUnavailable => "destination-unavailable" TransientUnreachable,
+    DnsTimeout => "DNS-timeout" Unreachable,
+    DnsError(no_such_name()) => "DNS-error: NXDOMAIN" Unreachable,
+    DestinationNotFound => "destination-not-found" Unreachable,
+    DestinationUnavailable => "destination-unavailable" Unreachable,
     DestinationIpProhibited => "destination-IP-prohibited" Denied,
-    DestinationIpUnroutable => "destination-IP-unroutable" TransientUnreachable,
-    ConnectionRefused => "connection-refused" TransientUnreachable,
+    DestinationIpUnroutable => "destination-IP-unroutable" Unreachable,
+    ConnectionRefused => "connection-refused" Unreachable,
     ConnectionTerminated => "connection-terminated" TransientNoResponse,
     ConnectionTimeout => "connection-timeout" TransientNoResponse,
     ConnectionReadTimeout => "connection-read-timeout" TransientNoResponse,
     ConnectionWriteTimeout => "connection-write-timeout" TransientNoResponse,
     ConnectionLimitReached => "connection-limit-reached" TransientNoResponse,
-    TlsProtocolError => "TLS-protocol-error" Unreachable,
-    TlsCertificateError => "TLS-certificate-error" Unreachable,
-    TlsAlertReceived(unknown_ca()) => "TLS-alert-received: unknown CA" Unreachable,
+    TlsProtocolError => "TLS-protocol-error" Tls,
+    TlsCertificateError => "TLS-certificate-error" Tls,
+    TlsAlertReceived(unknown_ca()) => "TLS-alert-received: unknown CA" Tls,
     HttpRequestDenied => "HTTP-request-denied" Denied,
     HttpRequestLengthRequired => "HTTP-request-length-required" Other,
     HttpRequestBodySize(Some(1)) => "HTTP-request-body-size" Other,
@@ -126,19 +114,20 @@ async fn fail_first(code: &ErrorCode, max_attempts: u32, then_accepted: usize) -
 #[tokio::test(start_paused = true)]
 async fn each_code_has_its_error_and_outcome() {
     for (code, name, meaning) in codes() {
-        let ends_call = meaning == Denied;
+        let ends_call = matches!(meaning, Denied | Tls);
         let call = fail_first(&code, 1, if ends_call { 0 } else { 1 }).await;
         let [first, second] = call.failure().batches.as_slice() else { panic!("{call:#?}") };
         let outcome = match meaning {
-            TransientUnreachable | Unreachable => "unsent(unreachable)",
-            Denied => "unsent(denied-by-host)",
-            TransientNoResponse | NoResponse => "unknown(no-answer)",
+            Unreachable | Tls => "not-applied(unreachable)",
+            Denied => "not-applied(denied-by-host)",
+            TransientNoResponse | NoResponse => "unknown(no-response)",
             Other => "unknown(other)",
         };
         assert_eq!(first.outcome.case(), outcome, "{name}");
-        assert_eq!(second.outcome.case(), if ends_call { "unsent(stopped)" } else { "accepted" }, "{name}");
+        let expected = if ends_call { "not-applied(not-attempted)" } else { "accepted" };
+        assert_eq!(second.outcome.case(), expected, "{name}");
         let text = match &call.failure().cause {
-            Error::Unreachable(text) | Error::DeniedByHost(text) | Error::NoAnswer(text) | Error::Other(text) => text,
+            Error::Unreachable(text) | Error::DeniedByHost(text) | Error::NoResponse(text) | Error::Other(text) => text,
             cause => panic!("{name}: {cause:?}"),
         };
         assert_eq!(text, name);
@@ -148,14 +137,29 @@ async fn each_code_has_its_error_and_outcome() {
 #[tokio::test(start_paused = true)]
 async fn only_transient_codes_are_retried() {
     for (code, name, meaning) in codes() {
-        let retried = matches!(meaning, TransientUnreachable | TransientNoResponse);
-        let call = fail_first(&code, 2, if meaning == Denied { 0 } else { 1 + usize::from(retried) }).await;
-        let attempts: Vec<u32> = match &call.result {
-            Ok(receipts) => receipts.iter().map(|receipt| receipt.attempts).collect(),
-            Err(failure) => failure.batches.iter().map(|batch| batch.attempts).collect(),
-        };
-        let expected = if retried { [2, 1] } else { [1, u32::from(meaning != Denied)] };
+        let ends_call = matches!(meaning, Denied | Tls);
+        let retried = matches!(meaning, Unreachable | TransientNoResponse);
+        let call = fail_first(&code, 2, if ends_call { 0 } else { 1 + usize::from(retried) }).await;
+        let attempts: Vec<u32> = call.batches().iter().map(|batch| batch.attempts).collect();
+        let expected = if retried { [2, 1] } else { [1, u32::from(!ends_call)] };
         assert_eq!((call.result.is_ok(), &*attempts), (retried, &expected[..]), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_acceptance_only_a_bad_certificate_ends_the_call() {
+    for (code, name, meaning) in codes() {
+        let is_certificate = matches!(code, ErrorCode::TlsCertificateError);
+        if meaning != Tls {
+            continue;
+        }
+        let acceptances = if is_certificate { 1 } else { 2 };
+        let mut plugin = Plugin::before(Script::at_once((0..acceptances).map(|_| accepted()))).await;
+        let ids = IDS.map(str::to_owned);
+        assert!(plugin.call(Action::DismissSignIns, &ids, None).await.expect("no trap").is_ok());
+        plugin.fail_next([code]);
+        let result = plugin.call(Action::DismissSignIns, &ids, None).await.expect("no trap");
+        assert_eq!(result.is_err(), is_certificate, "{name}: {result:?}");
     }
 }
 
@@ -163,74 +167,10 @@ async fn only_transient_codes_are_retried() {
 async fn a_maybe_applied_batch_stays_unknown() {
     for (before, outcome) in [
         (ErrorCode::ConnectionReadTimeout, "unknown(unreachable)"),
-        (ErrorCode::ConnectionRefused, "unsent(unreachable)"),
+        (ErrorCode::ConnectionRefused, "not-applied(unreachable)"),
     ] {
         let errors = [before, ErrorCode::TlsCertificateError];
         let call = CheckedCall::failing_first(errors, [], Action::DismissRiskyUsers, &IDS, Options::default()).await;
         assert_eq!(call.batch().outcome.case(), outcome);
     }
-}
-
-/// A host's stream that accepts a few bytes at a time, forwards them when flushed, and discards them when dropped.
-struct Slow {
-    inner: DynOutputStream,
-    buffer: Vec<u8>,
-    room: usize,
-    flushing: bool,
-}
-
-#[async_trait]
-impl Pollable for Slow {
-    async fn ready(&mut self) {
-        let _ = self.inner.write_ready().await;
-        if self.flushing {
-            let _ = self.inner.write(mem::take(&mut self.buffer).into());
-            let _ = self.inner.flush();
-            let _ = self.inner.write_ready().await;
-            self.flushing = false;
-        }
-        self.room = 16;
-    }
-}
-
-#[async_trait]
-impl OutputStream for Slow {
-    fn check_write(&mut self) -> Result<usize, StreamError> {
-        Ok(self.room)
-    }
-
-    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        self.room = 0;
-        self.buffer.extend(bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), StreamError> {
-        (self.room, self.flushing) = (0, true);
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_is_complete_if_the_host_discards_unflushed_bytes() {
-    let engine = Engine::default();
-    let mut linker = grant(&engine).unwrap();
-    linker.allow_shadowing(true);
-    let write = |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
-        let WasiHttpCtxView { table, .. } = store.data_mut().http();
-        let Some(inner) = table.get_mut(&body)?.take_output_stream() else { return Ok((Err(()),)) };
-        let slow: DynOutputStream = Box::new(Slow { inner, buffer: Vec::new(), room: 0, flushing: false });
-        Ok((Ok::<_, ()>(table.push_child(slow, &body)?),))
-    };
-    linker.instance("wasi:http/types@0.2.12").unwrap().func_wrap("[method]outgoing-body.write", write).unwrap();
-    let component = Component::from_file(&engine, FILE).unwrap();
-    let plugin = PluginPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
-    let mut store = Store::new(&engine, Host::new(Outbound::InProcess(Script::at_once([accepted()])), canary(), 0));
-    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
-
-    let ids = IDS.map(str::to_owned);
-    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
-    assert!(result.is_ok(), "{result:?}");
-    let [exchange] = &*store.data().exchanges() else { panic!("one request") };
-    assert_eq!(exchange.request.body(), &format!(r#"{{"userIds":["{}","{}"]}}"#, IDS[0], IDS[1]));
 }

@@ -1,0 +1,175 @@
+//! Request bodies that the host takes slowly, not to the end, or not at all.
+
+use std::mem;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use graph_model::{Behavior, Reply, Request, Service};
+use host_test::bindings::PluginPre;
+use host_test::bindings::actions::{Batch, Failure, Options};
+use host_test::bindings::credentials::Credential;
+use host_test::component::{FILE, PluginComponent, grant};
+use host_test::host::{Host, Outbound, Rest, TokenSource, Upload};
+use host_test::plugin::{Action, CANARY, Plugin, canary};
+use host_test::script::{Script, accepted, respond};
+use tokio::time::Instant;
+use uuid::Uuid;
+use wasmtime::component::{Component, Resource};
+use wasmtime::{Engine, Store, StoreContextMut};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError};
+use wasmtime_wasi_http::p2::bindings::http::types::OutgoingBody;
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
+
+/// Bodies of 390 kB, one attempt.
+fn large() -> Options {
+    Options {
+        ids_per_request: Some(10_000),
+        attempt_timeout_ms: Some(20_000),
+        max_attempts: Some(1),
+        ..Options::default()
+    }
+}
+
+fn ids(n: u128) -> Vec<String> {
+    (1..=n).map(|id| Uuid::from_u128(id).to_string()).collect()
+}
+
+fn outcomes(result: Result<Vec<Batch>, Failure>) -> Vec<String> {
+    let batches = result.unwrap_or_else(|failure| failure.batches);
+    batches.iter().map(|batch| batch.outcome.case()).collect()
+}
+
+/// A response that arrives after 64 KiB of a body of 390 kB, whose rest has this fate.
+async fn early(behavior: Behavior, rest: Rest) -> (Vec<String>, Duration) {
+    let upload = Upload { chunk_bytes: 16 << 10, chunk_time: Duration::from_millis(100), seen_after: 64 << 10, rest };
+    let host = Host::new(Outbound::InProcess(Script::at_once([behavior])), canary(), 0).upload(upload);
+    let mut plugin = Plugin::new(PluginComponent::shared(), host).await.expect("the plugin");
+    let start = Instant::now();
+    let result = plugin.call(Action::DismissSignIns, &ids(10_000), Some(&large())).await.expect("no trap");
+    (outcomes(result), start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_before_the_end_of_the_body_is_not_success() {
+    for rest in [Rest::Closed, Rest::Stalled] {
+        let (outcomes, _) = early(accepted(), rest).await;
+        assert_eq!(outcomes, ["unknown(unexpected-status)"], "{rest:?}");
+    }
+    let (outcomes, elapsed) = early(accepted(), Rest::Read).await;
+    assert_eq!(outcomes, ["accepted"]);
+    assert!(elapsed > Duration::from_secs(2), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_before_the_end_of_the_body_counts_at_once() {
+    for rest in [Rest::Closed, Rest::Stalled, Rest::Read] {
+        let (outcomes, elapsed) = early(respond(403, &[], ""), rest).await;
+        assert_eq!(outcomes, ["not-applied(forbidden)"], "{rest:?}");
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+}
+
+/// Accepts every request and records when its body was complete.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Instant>>);
+
+impl Service for Recorder {
+    fn serve(&self, _: Duration, _: Request) -> Reply {
+        self.0.lock().expect("no panic").push(Instant::now());
+        Reply::at_once(accepted()).after(Duration::from_millis(200))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pending_bodies_are_written_before_a_token_is_requested() {
+    for (action, ids_per_request, count, bytes) in
+        [(Action::DismissSignIns, 10_000, 30_000, 16 << 10), (Action::DismissRiskyUsers, 60, 180, 256)]
+    {
+        let complete = Arc::new(Recorder::default());
+        let requested = Arc::new(Mutex::new(Vec::new()));
+        let record = requested.clone();
+        let source: TokenSource = Box::new(move |_| {
+            record.lock().expect("no panic").push(Instant::now());
+            Ok(Credential::Bearer(CANARY.into()))
+        });
+        // A body takes 24 chunks, or 10; a token takes 5 s.
+        let upload = Upload { chunk_bytes: bytes, chunk_time: Duration::from_millis(50), ..Upload::default() };
+        let host = Host::new(Outbound::InProcess(complete.clone()), source, 0);
+        let host = host.upload(upload).token_latency(|| Duration::from_secs(5));
+        let mut plugin = Plugin::new(PluginComponent::shared(), host).await.expect("the plugin");
+        let options = Options { ids_per_request: Some(ids_per_request), ..large() };
+        let result = plugin.call(action, &ids(count), Some(&options)).await.expect("no trap");
+        assert_eq!(outcomes(result), ["accepted"; 3], "{action:?}");
+        let (requested, complete) = (requested.lock().expect("no panic"), complete.0.lock().expect("no panic"));
+        for (complete, next) in complete.iter().zip(&requested[1..]) {
+            // The host has taken everything, but may hold back two chunks.
+            assert!(*next + Duration::from_millis(101) >= *complete, "{action:?}: {requested:?} {complete:?}");
+        }
+    }
+}
+
+/// A host's stream that accepts a few bytes at a time, forwards them when flushed, and discards them when dropped.
+struct Slow {
+    inner: DynOutputStream,
+    buffer: Vec<u8>,
+    room: usize,
+    flushing: bool,
+}
+
+#[async_trait]
+impl Pollable for Slow {
+    async fn ready(&mut self) {
+        let _ = self.inner.write_ready().await;
+        if self.flushing {
+            let _ = self.inner.write(mem::take(&mut self.buffer).into());
+            let _ = self.inner.flush();
+            let _ = self.inner.write_ready().await;
+            self.flushing = false;
+        }
+        self.room = 16;
+    }
+}
+
+#[async_trait]
+impl OutputStream for Slow {
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Ok(self.room)
+    }
+
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.room = 0;
+        self.buffer.extend(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        (self.room, self.flushing) = (0, true);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_complete_if_the_host_discards_unflushed_bytes() {
+    let engine = Engine::default();
+    let mut linker = grant(&engine).unwrap();
+    linker.allow_shadowing(true);
+    let write = |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
+        let WasiHttpCtxView { table, .. } = store.data_mut().http();
+        let Some(inner) = table.get_mut(&body)?.take_output_stream() else { return Ok((Err(()),)) };
+        let slow: DynOutputStream = Box::new(Slow { inner, buffer: Vec::new(), room: 0, flushing: false });
+        Ok((Ok::<_, ()>(table.push_child(slow, &body)?),))
+    };
+    linker.instance("wasi:http/types@0.2.12").unwrap().func_wrap("[method]outgoing-body.write", write).unwrap();
+    let component = Component::from_file(&engine, FILE).unwrap();
+    let plugin = PluginPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+    let mut store = Store::new(&engine, Host::new(Outbound::InProcess(Script::at_once([accepted()])), canary(), 0));
+    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
+
+    let ids = ids(2);
+    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    assert!(result.is_ok(), "{result:?}");
+    let [exchange] = &*store.data().exchanges() else { panic!("one request") };
+    assert_eq!(exchange.request.body(), &format!(r#"{{"userIds":["{}","{}"]}}"#, ids[0], ids[1]));
+}
