@@ -12,6 +12,7 @@ mod generated {
                 export entra:risk/actions@0.1.0;
             }
         ",
+        imports: { default: async },
         exports: { default: async },
         additional_derives: [PartialEq],
     });

@@ -1,10 +1,12 @@
 //! One call of a new plugin instance and its result, checked for what must hold in every call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use graph_model::{Behavior, Service};
 use http::header::AUTHORIZATION;
+use tokio::time::Instant;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::bindings::actions::{Batch, Error, Failure, Options, Outcome};
@@ -23,6 +25,8 @@ pub struct CheckedCall {
     pub exchanges: Vec<Exchange>,
     /// Every token request that it made.
     pub token_requests: Vec<TokenRequest>,
+    /// The time until it returned.
+    pub elapsed: Duration,
 }
 
 impl CheckedCall {
@@ -66,16 +70,19 @@ impl CheckedCall {
     /// If the plugin traps, omits or repeats an id, reports a wrong number of attempts, or reveals its token.
     pub async fn of<I: AsRef<str>>(mut plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
         let ids: Vec<String> = ids.iter().map(|id| id.as_ref().to_owned()).collect();
+        let start = Instant::now();
         let result = plugin.call(action, &ids, Some(&options)).await.expect("the plugin trapped");
-        let call =
-            CheckedCall { result, exchanges: plugin.exchanges(), token_requests: plugin.token_requests().to_vec() };
+        let elapsed = start.elapsed();
+        let (exchanges, token_requests) = (plugin.exchanges(), plugin.token_requests().to_vec());
+        let call = CheckedCall { result, exchanges, token_requests, elapsed };
         call.check(&ids);
         call
     }
 
     fn check(&self, ids: &[String]) {
         let output = format!("{:?} {:?}", self.result, self.token_requests);
-        assert!(!output.contains(CANARY), "the output contains the token");
+        let mut runs = CANARY.as_bytes().windows(MAX_RUN_BYTES).map(String::from_utf8_lossy);
+        assert!(!runs.any(|run| output.contains(&*run)), "the output contains the token");
         for Exchange { request, .. } in &self.exchanges {
             let contains_token = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
             let others = request.headers().iter().filter(|(name, _)| **name != AUTHORIZATION);
@@ -99,14 +106,23 @@ impl CheckedCall {
         let mut seen = BTreeSet::new();
         let distinct: Vec<&String> = ids.iter().filter(|id| seen.insert(id.to_lowercase())).collect();
         assert_eq!(reported, distinct, "every id exactly once, in the order given");
+        let carried = self.requests_by_id();
         for batch in batches {
             for id in &batch.ids {
-                let carried =
-                    |exchange: &&Exchange| exchange.request.body().windows(id.len()).any(|part| part == id.as_bytes());
-                let attempts = self.exchanges.iter().filter(carried).count();
-                assert_eq!(batch.attempts as usize, attempts, "the reported attempts are not the requests for {id}");
+                let requests = carried.get(id).copied().unwrap_or_default();
+                assert_eq!(batch.attempts, requests, "the reported attempts are not the requests for {id}");
             }
         }
+    }
+
+    /// The number of requests that carried each id.
+    fn requests_by_id(&self) -> HashMap<String, u32> {
+        let mut requests = HashMap::new();
+        for Exchange { request, .. } in &self.exchanges {
+            let body: HashMap<String, Vec<String>> = serde_json::from_slice(request.body()).expect("a body of ids");
+            body.into_values().flatten().for_each(|id| *requests.entry(id).or_default() += 1);
+        }
+        requests
     }
 
     /// The batches of the result.
@@ -135,6 +151,11 @@ impl CheckedCall {
         }
     }
 
+    /// The case of each batch's outcome, such as `refused(client-error)`.
+    pub fn outcomes(&self) -> Vec<String> {
+        self.batches().iter().map(|batch| batch.outcome.case()).collect()
+    }
+
     /// The only batch of a call that was not accepted.
     #[track_caller]
     pub fn batch(&self) -> &Batch {
@@ -144,3 +165,6 @@ impl CheckedCall {
         }
     }
 }
+
+/// No run of so many characters of a token may appear in a text.
+const MAX_RUN_BYTES: usize = 24;

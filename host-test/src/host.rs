@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use graph_model::{Reply, Request, Service, TransportError, play};
 use http::header::AUTHORIZATION;
 use http_body_util::{BodyExt, Full};
@@ -32,6 +33,37 @@ pub enum Outbound {
 /// Responds to the plugin's requests for a token.
 pub type TokenSource = Box<dyn FnMut(&TokenRequest) -> Result<Credential, TokenError> + Send>;
 
+/// How the host's HTTP client takes the body of a request from the plugin.
+#[derive(Debug, Clone, Copy)]
+pub struct Upload {
+    /// Maximum bytes that it takes at once.
+    pub chunk_bytes: usize,
+    /// The time that each chunk takes.
+    pub chunk_time: Duration,
+    /// Bytes after which the service sees the request and responds.
+    pub seen_after: usize,
+    /// What happens to the rest of the body.
+    pub rest: Rest,
+}
+
+/// What happens to the rest of a body after the service has seen the request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rest {
+    /// It is read.
+    Read,
+    /// It is not read, but the connection stays open.
+    Stalled,
+    /// The connection is closed for writing.
+    Closed,
+}
+
+impl Default for Upload {
+    /// Takes the whole body at once, as wasmtime does.
+    fn default() -> Self {
+        Upload { chunk_bytes: 1 << 20, chunk_time: Duration::ZERO, seen_after: usize::MAX, rest: Rest::Read }
+    }
+}
+
 /// A request that the plugin sent.
 #[derive(Debug, Clone)]
 pub struct Exchange {
@@ -50,18 +82,23 @@ pub struct Host {
     http: WasiHttpCtx,
     http_client: HttpClient,
     token_source: TokenSource,
+    token_latency: Box<dyn FnMut() -> Duration + Send>,
     /// Every token request, in order.
     pub(crate) token_requests: Vec<TokenRequest>,
     pub(crate) memory: Memory,
 }
 
 /// The plugin's linear memory in bytes.
-#[derive(Debug, Default)]
-pub(crate) struct Memory(pub(crate) usize);
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) size: usize,
+    max: usize,
+}
 
 #[derive(Clone)]
 struct HttpClient {
     outbound: Outbound,
+    upload: Upload,
     start: Instant,
     errors: Arc<Mutex<VecDeque<ErrorCode>>>,
     log: Arc<Mutex<Vec<Exchange>>>,
@@ -81,16 +118,41 @@ impl Host {
             table: ResourceTable::new(),
             wasi,
             http: WasiHttpCtx::new(),
-            http_client: HttpClient { outbound, start, errors: Arc::default(), log: Arc::default() },
+            http_client: HttpClient {
+                outbound,
+                upload: Upload::default(),
+                start,
+                errors: Arc::default(),
+                log: Arc::default(),
+            },
             token_source,
+            token_latency: Box::new(|| Duration::ZERO),
             token_requests: Vec::new(),
-            memory: Memory::default(),
+            memory: Memory { size: 0, max: usize::MAX },
         }
     }
 
     /// The same host, whose HTTP client fails the first requests with these errors, one each.
     pub fn fail_first(self, errors: impl IntoIterator<Item = ErrorCode>) -> Self {
         lock(&self.http_client.errors).extend(errors);
+        self
+    }
+
+    /// The same host, whose HTTP client takes the bodies of requests like this.
+    pub fn upload(mut self, upload: Upload) -> Self {
+        self.http_client.upload = upload;
+        self
+    }
+
+    /// The same host, whose token source responds after this time, drawn for each request.
+    pub fn token_latency(mut self, latency: impl FnMut() -> Duration + Send + 'static) -> Self {
+        self.token_latency = Box::new(latency);
+        self
+    }
+
+    /// The same host, which gives the plugin at most so many bytes of linear memory.
+    pub fn max_memory(mut self, bytes: usize) -> Self {
+        self.memory.max = bytes;
         self
     }
 
@@ -119,17 +181,24 @@ impl WasiHttpView for Host {
 }
 
 impl credentials::Host for Host {
-    fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
+    async fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
         let result = (self.token_source)(&request);
         self.token_requests.push(request);
+        let latency = (self.token_latency)();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         result
     }
 }
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.0 = self.0.max(desired);
-        Ok(true)
+        let fits = desired <= self.max;
+        if fits {
+            self.size = self.size.max(desired);
+        }
+        Ok(fits)
     }
 
     fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
@@ -146,6 +215,10 @@ impl WasiHttpHooks for HttpClient {
         matches!(self.outbound, Outbound::Network)
     }
 
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        self.upload.chunk_bytes
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
@@ -153,13 +226,13 @@ impl WasiHttpHooks for HttpClient {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Received, Error>> + Send> {
         let sent = self.start.elapsed();
-        let HttpClient { outbound, start, errors, log } = self.clone();
+        let HttpClient { outbound, upload, start, errors, log } = self.clone();
         Box::new(async move {
-            let (mut parts, body) = request.into_parts();
+            let (mut parts, mut body) = request.into_parts();
             if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
                 authorization.set_sensitive(true);
             }
-            let request = Request::from_parts(parts, body.collect().await?.to_bytes());
+            let request = Request::from_parts(parts, upload.read(&mut body).await?.freeze());
             let record = |reply| lock(&log).push(Exchange { sent, request: request.clone(), reply });
             if let Some(code) = lock(&errors).pop_front() {
                 record(None);
@@ -171,10 +244,9 @@ impl WasiHttpHooks for HttpClient {
                     drop(service);
                     record(Some(reply.clone()));
                     let response = play(reply).await.map_err(transport_error)?;
-                    Ok((
-                        response.map(|body| body.map_err(transport_error).boxed_unsync()),
-                        Box::new(async { Ok(()) }) as _,
-                    ))
+                    let rest =
+                        async move { if upload.seen_after == usize::MAX { Ok(()) } else { upload.finish(body).await } };
+                    Ok((response.map(|body| body.map_err(transport_error).boxed_unsync()), Box::new(rest) as _))
                 }
                 Outbound::Network => {
                     record(None);
@@ -184,6 +256,33 @@ impl WasiHttpHooks for HttpClient {
                 }
             }
         })
+    }
+}
+
+impl Upload {
+    /// Reads a body to its end, or as much of it as the service waits for.
+    async fn read(self, body: &mut WasiBody) -> Result<BytesMut, Error> {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < self.seen_after
+            && let Some(frame) = body.frame().await
+        {
+            if let Ok(data) = frame?.into_data() {
+                bytes.extend(data);
+            }
+            if !self.chunk_time.is_zero() {
+                tokio::time::sleep(self.chunk_time).await;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Treats the rest of a body, while the plugin reads the response.
+    async fn finish(self, mut body: WasiBody) -> Result<(), Error> {
+        match self.rest {
+            Rest::Read => Upload { seen_after: usize::MAX, ..self }.read(&mut body).await.map(drop),
+            Rest::Stalled => std::future::pending().await,
+            Rest::Closed => Ok(()),
+        }
     }
 }
 

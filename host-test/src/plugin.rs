@@ -112,7 +112,7 @@ impl Plugin {
 
     /// The size of the instance's linear memory in bytes. It never shrinks.
     pub fn memory(&self) -> usize {
-        self.store.data().memory.0
+        self.store.data().memory.size
     }
 }
 
