@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 
-use crate::action::{Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, RateLimit};
+use crate::action::{Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, DEFAULT_PATIENCE_MS, RateLimit};
 use crate::endpoint::Endpoint;
 use crate::guid;
 use crate::time::{Nanos, from_ms};
@@ -77,7 +77,7 @@ impl Settings {
             window_ms: within("rate-limit.window-ms", Some(window_ms), 1, u32::MAX)?,
         };
         let deadline_ms = options.deadline_ms.map(|ms| within("deadline-ms", Some(ms), 1, u32::MAX)).transpose()?;
-        let patience_ms = within("patience-ms", options.patience_ms, 180_000, u32::MAX)?;
+        let patience_ms = within("patience-ms", options.patience_ms, DEFAULT_PATIENCE_MS, u32::MAX)?;
         let ids_per_request =
             within("ids-per-request", options.ids_per_request, DEFAULT_IDS_PER_REQUEST, action.max_ids_per_request)?;
         Ok(Settings {

@@ -31,18 +31,28 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
                 ended = true;
             }
             if ended {
-                report.batches.extend(unattempted(part, per_request));
+                append_unattempted(&mut report, part);
                 continue;
             }
-            let mut reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
-            ended = ends_run(&reported);
-            if reported.batches.is_empty() {
-                reported.batches = unattempted(part, per_request).collect();
-            }
+            let start = (self.elapsed)();
+            let reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
+            ended = ends_run(&reported) || self.lost_patience(&reported, start);
+            let is_unreported = reported.batches.is_empty();
             report.append(reported, ended);
+            if is_unreported {
+                append_unattempted(&mut report, part);
+            }
             after(&report, ids.get(number.saturating_mul(slice)..).unwrap_or_default());
         }
         report
+    }
+
+    /// Whether Microsoft Graph decided on no id for as long as the plugin is patient: then the plugin ended the call, even
+    /// if it had sent every id of the slice before.
+    fn lost_patience(&self, part: &Report, start: Duration) -> bool {
+        let patience = Duration::from_millis(self.options.effective_patience_ms().into());
+        let is_decided = |batch: &Batch| matches!(batch.outcome, Outcome::Accepted(_) | Outcome::Refused(_));
+        !part.batches.iter().any(is_decided) && (self.elapsed)().saturating_sub(start) >= patience
     }
 
     fn remaining_ms(&self) -> Option<u32> {
@@ -70,9 +80,17 @@ fn ends_run(part: &Report) -> bool {
     }
 }
 
-fn unattempted(ids: &[String], per_request: usize) -> impl Iterator<Item = Batch> {
-    let outcome = || Outcome::NotApplied(Error::NotAttempted);
-    ids.chunks(per_request).map(move |ids| Batch { ids: ids.to_vec(), attempts: 0, outcome: outcome() })
+/// Appends ids that were never sent. As in the report of a call, they are one batch with those before.
+fn append_unattempted(report: &mut Report, ids: &[String]) {
+    match report.batches.last_mut() {
+        Some(Batch { ids: before, attempts: 0, outcome: Outcome::NotApplied(Error::NotAttempted) }) => {
+            before.extend_from_slice(ids);
+        }
+        _ => {
+            let outcome = Outcome::NotApplied(Error::NotAttempted);
+            report.batches.push(Batch { ids: ids.to_vec(), attempts: 0, outcome });
+        }
+    }
 }
 
 #[cfg(test)]
@@ -182,6 +200,42 @@ mod tests {
         });
         assert_eq!(counts, (1, [0, 0, 8, 2]));
         assert!(matches!(cause, Some(Error::ServerError(_))));
+    }
+
+    #[test]
+    fn ids_that_were_never_sent_are_one_batch() {
+        let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
+        let run = Run {
+            call: |ids: &[String], _: Option<&Options>| {
+                let batch = |ids: &[String], attempts, error| Batch {
+                    ids: ids.to_vec(),
+                    attempts,
+                    outcome: Outcome::NotApplied(error),
+                };
+                let (first, rest) = ids.split_at(1);
+                let forbidden = || Error::Forbidden(graph_error(403));
+                let batches = vec![batch(first, 1, forbidden()), batch(rest, 0, Error::NotAttempted)];
+                Err(Failure { cause: forbidden(), batches })
+            },
+            options: &Options { ids_per_request: Some(1), ..Options::default() },
+            slice: Some(4),
+            elapsed: Duration::default,
+        };
+        let batches: Vec<usize> = run.perform(&ids, |_, _| {}).batches.iter().map(|batch| batch.ids.len()).collect();
+        assert_eq!(batches, [1, 9]);
+    }
+
+    #[test]
+    fn a_slice_in_which_patience_ended_ends_the_run() {
+        let unavailable = |ids: &[String]| fail(ids, Error::ServerError(graph_error(503)), Outcome::Unknown);
+        // Each slice takes a second.
+        for (patience_ms, expected) in [(1_000, (1, [0, 0, 6, 4])), (1_001, (3, [0, 0, 0, 10]))] {
+            let options = Options { patience_ms: Some(patience_ms), ..Options::default() };
+            assert_eq!(run(options, |_, ids| unavailable(ids)).0, expected, "{patience_ms} ms");
+        }
+        let options = Options { patience_ms: Some(1_000), ..Options::default() };
+        let refused = |_, ids: &[String]| fail(ids, Error::ClientError(graph_error(404)), Outcome::Refused);
+        assert_eq!(run(options, refused).0, (3, [0, 10, 0, 0]));
     }
 
     #[test]

@@ -188,7 +188,7 @@ impl Received {
 /// The OpenAPI document.
 fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../adapters/gateway/openapi.yaml")).unwrap())
+    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../apps/gateway/openapi.yaml")).unwrap())
 }
 
 fn id(number: usize) -> String {
