@@ -47,8 +47,8 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
         report
     }
 
-    /// Whether Microsoft Graph decided on no id for as long as the plugin is patient: then the plugin ended the call, even
-    /// if it had sent every id of the slice before.
+    /// Whether Microsoft Graph accepted and refused nothing for as long as the plugin is patient: then the plugin ended the
+    /// call, even if it had sent every id of the slice before.
     fn lost_patience(&self, part: &Report, start: Duration) -> bool {
         let patience = Duration::from_millis(self.options.effective_patience_ms().into());
         let is_decided = |batch: &Batch| matches!(batch.outcome, Outcome::Accepted(_) | Outcome::Refused(_));
