@@ -24,6 +24,8 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
         let slice = self.slice.map_or(ids.len(), |requests| requests.saturating_mul(per_request)).max(1);
         let mut report = Report::default();
         let mut ended = false;
+        // The start of the first slice since the last one in which an id was accepted or refused.
+        let mut undecided_since = None;
         for (number, part) in (1_usize..).zip(ids.chunks(slice)) {
             let deadline_ms = self.remaining_ms();
             if !ended && deadline_ms == Some(0) {
@@ -36,7 +38,9 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
             }
             let start = (self.elapsed)();
             let reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
-            ended = ends_run(&reported) || self.lost_patience(&reported, start);
+            undecided_since = if is_decided(&reported) { None } else { undecided_since.or(Some(start)) };
+            let is_out_of_patience = undecided_since.is_some_and(|since| self.is_out_of_patience(&reported, since));
+            ended = ends_run(&reported) || is_out_of_patience;
             let is_unreported = reported.batches.is_empty();
             report.append(reported, ended);
             if is_unreported {
@@ -47,18 +51,24 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
         report
     }
 
-    /// Whether Microsoft Graph accepted and refused nothing for as long as the plugin is patient: then the plugin ended the
-    /// call, even if it had sent every id of the slice before.
-    fn lost_patience(&self, part: &Report, start: Duration) -> bool {
+    /// Whether the plugin would be out of patience in a call with all ids, if nothing was accepted or refused `since`:
+    /// either it was in this slice and left ids with fewer than all their attempts, or the slices took that long.
+    fn is_out_of_patience(&self, part: &Report, since: Duration) -> bool {
+        let max_attempts = self.options.effective_max_attempts();
         let patience = Duration::from_millis(self.options.effective_patience_ms().into());
-        let is_decided = |batch: &Batch| matches!(batch.outcome, Outcome::Accepted(_) | Outcome::Refused(_));
-        !part.batches.iter().any(is_decided) && (self.elapsed)().saturating_sub(start) >= patience
+        part.batches.iter().any(|batch| batch.attempts < max_attempts)
+            || (self.elapsed)().saturating_sub(since) >= patience
     }
 
     fn remaining_ms(&self) -> Option<u32> {
         let elapsed = u32::try_from((self.elapsed)().as_millis()).unwrap_or(u32::MAX);
         self.options.deadline_ms.map(|deadline| deadline.saturating_sub(elapsed))
     }
+}
+
+/// Whether an id was accepted or refused.
+fn is_decided(part: &Report) -> bool {
+    part.batches.iter().any(|batch| matches!(batch.outcome, Outcome::Accepted(_) | Outcome::Refused(_)))
 }
 
 /// Whether the plugin would have ended a call with all ids here.
@@ -121,7 +131,7 @@ mod tests {
     }
 
     fn fail(ids: &[String], cause: Error, outcome: fn(Error) -> Outcome) -> CallResult {
-        let batch = Batch { ids: ids.to_vec(), attempts: 1, outcome: outcome(cause.clone()) };
+        let batch = Batch { ids: ids.to_vec(), attempts: 4, outcome: outcome(cause.clone()) };
         Err(Failure { cause, batches: vec![batch] })
     }
 
@@ -226,15 +236,20 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_in_which_patience_ended_ends_the_run() {
-        let unavailable = |ids: &[String]| fail(ids, Error::ServerError(graph_error(503)), Outcome::Unknown);
+    fn an_outage_ends_the_run_when_patience_is_over() {
+        let unavailable = |_, ids: &[String]| fail(ids, Error::ServerError(graph_error(503)), Outcome::Unknown);
         // Each slice takes a second.
-        for (patience_ms, expected) in [(1_000, (1, [0, 0, 6, 4])), (1_001, (3, [0, 0, 0, 10]))] {
+        for (patience_ms, expected) in
+            [(1_000, (1, [0, 0, 6, 4])), (2_000, (2, [0, 0, 2, 8])), (3_001, (3, [0, 0, 0, 10]))]
+        {
             let options = Options { patience_ms: Some(patience_ms), ..Options::default() };
-            assert_eq!(run(options, |_, ids| unavailable(ids)).0, expected, "{patience_ms} ms");
+            assert_eq!(run(options, unavailable).0, expected, "{patience_ms} ms");
         }
-        let options = Options { patience_ms: Some(1_000), ..Options::default() };
+        // The plugin was out of patience before the fifth attempt.
+        let options = Options { max_attempts: Some(5), ..Options::default() };
+        assert_eq!(run(options, unavailable).0, (1, [0, 0, 6, 4]));
         let refused = |_, ids: &[String]| fail(ids, Error::ClientError(graph_error(404)), Outcome::Refused);
+        let options = Options { patience_ms: Some(1_000), ..Options::default() };
         assert_eq!(run(options, refused).0, (3, [0, 10, 0, 0]));
     }
 

@@ -253,7 +253,8 @@ async fn an_outage_ends_the_run_when_patience_is_over() {
         let start = Instant::now();
         let run = shell.run_before("dismiss-risky-users --file ids.txt --remaining left.txt", Arc::new(Outage)).await;
         assert_eq!((run.code, shell.read("left.txt")), (1, ids(0..10_000)));
-        assert!((180..=190).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        // The call ends early if the next attempt would come too late.
+        assert!((165..=190).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
         let counts = "dismiss-risky-users: 0 of 10000 ids accepted, 0 refused, ";
         assert!(run.stdout.starts_with(counts), "{}", run.stdout);
     }

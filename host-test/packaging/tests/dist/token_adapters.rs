@@ -10,11 +10,11 @@ use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond, response};
-use wasmtime::component::{Component, Linker, TypedFunc};
-use wasmtime::{Engine, Store};
+use wasmtime::Store;
+use wasmtime::component::{Linker, TypedFunc};
 use wasmtime_wasi::WasiCtx;
 
-use crate::compositions::{file, imports, plugin_with};
+use crate::compositions::{component, imports, plugin_with};
 
 const ENV_TOKEN: &str = "entra-risk-env-token";
 const CLIENT_CREDENTIALS: &str = "entra-risk-client-credentials";
@@ -47,14 +47,14 @@ impl Adapter {
     }
 
     async fn start_in(host: Host, name: &str, replace: impl FnOnce(&mut Linker<Host>)) -> Adapter {
-        let engine = Engine::default();
-        let mut linker = Linker::new(&engine);
+        let component = component(name);
+        let engine = component.engine();
+        let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
         replace(&mut linker);
-        let mut store = Store::new(&engine, host);
-        let component = Component::from_file(&engine, file(name)).unwrap();
-        let instance = linker.instantiate_async(&mut store, &component).await.unwrap();
+        let mut store = Store::new(engine, host);
+        let instance = linker.instantiate_async(&mut store, component).await.unwrap();
         let interface = instance.get_export_index(&mut store, None, "entra:risk/credentials@0.1.0").unwrap();
         let function = instance.get_export_index(&mut store, Some(&interface), "get-token").unwrap();
         let get_token = instance.get_typed_func(&mut store, function).unwrap();
