@@ -15,16 +15,17 @@ use std::rc::Rc;
 
 use crate::action::{Action, RateLimit};
 use crate::arguments::{Options, Settings, distinct_ids};
-use crate::circuit::{Circuit, MAX_BACKOFF, backoff};
+use crate::circuit::{Circuit, FIRST_BACKOFF, MAX_BACKOFF, backoff};
 use crate::error::{Class, Error, TransportError, TransportErrorKind};
 use crate::guid;
+use crate::patience::Patience;
 use crate::random::Random;
 use crate::rate_limit::{InstanceState, MIN_RETRY_AFTER, RateLimitState};
 use crate::report::{Batch, Failure};
 use crate::request::Request;
 use crate::response::{MAX_TEXT_BYTES, Receipt, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::token::{Authorization, Credential, TokenError, TokenRequest};
+use crate::token::{Credential, TokenError, TokenRequest};
 use crate::tokens::{TokenVerdict, Tokens};
 use crate::work::{Group, Work};
 
@@ -59,12 +60,7 @@ pub struct Call<'a> {
     attempts: u32,
     tokens: Tokens,
     circuit: Circuit,
-    /// The call has seen an acceptance.
-    has_accepted: bool,
-    /// The first failure since the last acceptance.
-    failing_since: Option<Nanos>,
-    /// The latest failure.
-    last_error: Option<Rc<Error>>,
+    patience: Patience,
     /// The first error that a group ended with.
     first_error: Option<Rc<Error>>,
     /// What ended the call, and when requests in flight are abandoned: nothing is sent any more.
@@ -77,8 +73,6 @@ struct Attempt {
     id: AttemptId,
     group: Group,
     client_request_id: String,
-    /// To keep it out of texts.
-    authorization: Authorization,
     /// The number of the token.
     token: u32,
     sent: Nanos,
@@ -97,8 +91,14 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, String> {
         let settings = Settings::parse(action, options)?;
         let ids = distinct_ids(action, ids)?;
+        let limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
+        // A hold from an earlier call is a failure of this one: a call does not wait longer than its patience.
+        let mut patience = Patience::new(settings.patience);
+        if let Some(error) = limit.held_by(now) {
+            patience.failed(&error, now);
+        }
         Ok(Call {
-            limit: instance.take(settings.tenant.as_deref(), &settings.audience, action.limit),
+            limit,
             instance,
             deadline: settings.deadline.map(|time| now.saturating_add(time)),
             action,
@@ -109,9 +109,7 @@ impl<'a> Call<'a> {
             attempts: 0,
             tokens: Tokens::default(),
             circuit: Circuit::default(),
-            has_accepted: false,
-            failing_since: None,
-            last_error: None,
+            patience,
             first_error: None,
             end: None,
         })
@@ -152,8 +150,8 @@ impl<'a> Call<'a> {
         match verdict {
             TokenVerdict::Ready => {}
             TokenVerdict::Later(error) => {
-                self.circuit.failed(now, &mut self.random);
-                self.failure(Rc::new(error), now);
+                self.circuit.failed(now, now, &mut self.random);
+                self.patience.failed(&Rc::new(error), now);
             }
             TokenVerdict::End(error) => self.end(Rc::new(error), now),
         }
@@ -163,7 +161,7 @@ impl<'a> Call<'a> {
     pub fn response(&mut self, id: AttemptId, response: Response, now: Nanos) {
         let Some(attempt) = self.land(id) else { return };
         let client_request_id = attempt.client_request_id.clone();
-        match response.judge(client_request_id, &attempt.authorization) {
+        match response.judge(client_request_id, self.tokens.secrets()) {
             Ok(receipt) => self.accepted(attempt.group, receipt, now),
             Err(rejection) => self.rejected(attempt, rejection, now),
         }
@@ -173,7 +171,7 @@ impl<'a> Call<'a> {
     pub fn failed(&mut self, id: AttemptId, error: TransportError, now: Nanos) {
         let Some(attempt) = self.land(id) else { return };
         let class = error.kind.class(self.instance.has_accepted);
-        let error = error.kind.error(attempt.authorization.sanitize(&error.cause, MAX_TEXT_BYTES));
+        let error = error.kind.error(self.tokens.secrets().sanitize(&error.cause, MAX_TEXT_BYTES));
         self.rejected(attempt, Rejection { error, class, retry_after: None, claims: None }, now);
     }
 
@@ -199,7 +197,7 @@ impl<'a> Call<'a> {
 
     /// Sends what may be sent, or returns until when to wait. `None`: nothing is left to send, or the call has ended.
     fn proceed(&mut self, now: Nanos, is_uploading: bool) -> Option<Step> {
-        let patience_ends = self.patience_ends();
+        let patience_ends = self.patience.ends();
         if patience_ends.is_some_and(|end| end <= now) {
             self.end_with_last_error(now);
             return None;
@@ -220,10 +218,12 @@ impl<'a> Call<'a> {
             return None;
         }
         if !self.tokens.is_ready() {
-            // A spacing early, so that waiting for the token does not lower the rate; while the token provider is asked
-            // no request is written, so that those in flight are written first.
-            let ask = if is_uploading { at } else { at.saturating_sub(self.limit.spacing(self.settings.rate_limit)) };
-            let ask = ask.max(self.tokens.retry_at());
+            // A spacing early, so that waiting for the token does not lower the rate.
+            let early = at.saturating_sub(self.limit.spacing(self.settings.rate_limit));
+            // While the token provider is asked, no request is written: those in flight are written first.
+            let latest = self.in_flight.iter().map(|attempt| attempt.sent).max().filter(|_| is_uploading);
+            let written = latest.map_or(0, |sent| sent.saturating_add(MAX_UPLOAD_WAIT));
+            let ask = early.max(written).max(self.tokens.retry_at());
             return if ask <= now { Some(self.get_token(now)) } else { wait(ask) };
         }
         let max_in_flight = if self.circuit.is_open() { 1 } else { self.settings.max_in_flight };
@@ -248,7 +248,7 @@ impl<'a> Call<'a> {
         self.attempts = self.attempts.wrapping_add(1);
         let id = AttemptId(self.attempts);
         let timeout = now.saturating_add(self.settings.attempt_timeout);
-        self.in_flight.push(Attempt { id, group, client_request_id, authorization, token, sent: now, timeout });
+        self.in_flight.push(Attempt { id, group, client_request_id, token, sent: now, timeout });
         Some(Step::Send(id, request))
     }
 
@@ -262,8 +262,7 @@ impl<'a> Call<'a> {
         self.instance.has_accepted = true;
         self.limit.accepted(self.settings.rate_limit, now);
         self.circuit.close();
-        self.has_accepted = true;
-        self.failing_since = None;
+        self.patience.accepted();
         self.work.accept(group, receipt);
     }
 
@@ -274,17 +273,32 @@ impl<'a> Call<'a> {
         if error.response().is_some() && class != Class::Unexpected {
             self.circuit.expected();
         }
-        self.note_failure(&error, class, &attempt.group, now);
+        match class {
+            Class::Refusal => self.patience.refused(attempt.group.len() == 1, &error, now),
+            _ => self.patience.failed(&error, now),
+        }
         match class {
             Class::Throttling => {
-                self.limit.throttled(self.settings.rate_limit, attempt.sent, now, retry_after, &mut self.random);
+                let Call { limit, settings, random, .. } = self;
+                limit.throttled(settings.rate_limit, attempt.sent, now, retry_after, &error, random);
             }
             Class::TokenRejection => self.tokens.rejected(attempt.token, claims),
-            Class::Transient => self.circuit.failed(now, &mut self.random),
+            Class::Transient => {
+                self.circuit.failed(attempt.sent, now, &mut self.random);
+                // Whether or not these ids are sent again: it holds the others and later calls too.
+                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
+                    (error.response().map(|error| error.status), retry_after)
+                {
+                    let asked = asked.max(MIN_RETRY_AFTER);
+                    let until = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
+                    self.limit.hold(until, &error);
+                }
+            }
             Class::Refusal => self.circuit.close(),
             Class::Unexpected | Class::Permanent | Class::Fatal => {}
         }
-        let too_many_unexpected = class == Class::Unexpected && self.circuit.unexpected(now, &mut self.random);
+        let too_many_unexpected =
+            class == Class::Unexpected && self.circuit.unexpected(attempt.sent, now, &mut self.random);
         let mut group = attempt.group;
         let had_fresh_token = group.had_fresh_token;
         match class {
@@ -314,7 +328,7 @@ impl<'a> Call<'a> {
             }
             Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error),
             Class::Transient if group.counted_attempts < self.settings.max_attempts => {
-                let due = self.retry_due(group.counted_attempts, &error, retry_after, now);
+                let due = self.retry_due(group.counted_attempts, retry_after, now);
                 self.work.retry(group, due, error);
             }
             Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
@@ -324,29 +338,12 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Takes in what an error means for the patience: refusals are failures until the call has accepted something, and
-    /// after that an id refused alone is progress.
-    fn note_failure(&mut self, error: &Rc<Error>, class: Class, group: &Group, now: Nanos) {
-        if class != Class::Refusal || !self.has_accepted {
-            self.failure(error.clone(), now);
-        } else if group.len() == 1 {
-            self.failing_since = None;
-        }
-    }
-
     /// When a group may be sent again after an error that may pass at its `number`th attempt.
-    fn retry_due(&mut self, number: u32, error: &Error, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        match retry_after {
-            Some(asked) => {
-                let asked = asked.max(MIN_RETRY_AFTER);
-                let due = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
-                if error.response().is_some_and(|error| error.status == SERVICE_UNAVAILABLE) {
-                    self.limit.hold(due);
-                }
-                due
-            }
-            // The circuit decides when the next request is sent, whichever group it carries.
-            None if self.circuit.is_open() => now,
+    fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
+        match retry_after.map(|asked| asked.max(MIN_RETRY_AFTER)) {
+            Some(asked) => now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4)),
+            // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
+            None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
             None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
         }
     }
@@ -354,18 +351,7 @@ impl<'a> Call<'a> {
     /// Whether a `Retry-After` lasts beyond the deadline or the remaining patience.
     fn is_too_long(&self, retry_after: Option<Nanos>, now: Nanos) -> bool {
         let Some(until) = retry_after.map(|asked| now.saturating_add(asked)) else { return false };
-        self.is_past_deadline(until) || self.patience_ends().is_some_and(|end| end <= until)
-    }
-
-    /// Records a failure.
-    fn failure(&mut self, error: Rc<Error>, now: Nanos) {
-        self.failing_since.get_or_insert(now);
-        self.last_error = Some(error);
-    }
-
-    /// When the call ends unless an id is accepted before.
-    fn patience_ends(&self) -> Option<Nanos> {
-        self.failing_since.map(|since| since.saturating_add(self.settings.patience))
+        self.is_past_deadline(until) || self.patience.ends().is_some_and(|end| end <= until)
     }
 
     fn is_past_deadline(&self, time: Nanos) -> bool {
@@ -384,7 +370,7 @@ impl<'a> Call<'a> {
     }
 
     fn end_with_last_error(&mut self, now: Nanos) {
-        let error = self.last_error.take().unwrap_or_else(not_attempted);
+        let error = self.patience.last_error().unwrap_or_else(not_attempted);
         self.end(error, now);
     }
 
@@ -416,11 +402,14 @@ fn not_attempted() -> Rc<Error> {
     Rc::new(Error::NotAttempted)
 }
 
+/// A request that is not written after this time does not keep others waiting any longer.
+const MAX_UPLOAD_WAIT: Nanos = 10 * SECOND;
+
+/// 503: the service is overloaded.
+const SERVICE_UNAVAILABLE: u16 = 503;
+
 /// 413: the request is too large.
 const CONTENT_TOO_LARGE: u16 = 413;
-
-/// 503: the service is overloaded or under maintenance.
-const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// When a call ends other than by its deadline, requests in flight have this long.
 const GRACE: Nanos = 10 * SECOND;

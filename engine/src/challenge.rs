@@ -4,9 +4,19 @@
 
 use crate::json::Json;
 
-/// The claims, JSON, that the first `Bearer` challenge in one of these header values asks for with
-/// `error="insufficient_claims"`.
+/// The claims, a JSON object, of the first `Bearer` challenge in these header values with `error="insufficient_claims"`
+/// and usable claims.
 pub fn claims(www_authenticate: &[String]) -> Option<String> {
+    find(www_authenticate, |challenge| challenge.asks_for_claims().then(|| decode(&challenge.claims))?)
+}
+
+/// Whether these header values contain a `Bearer` challenge with `error="insufficient_claims"`.
+pub fn asks_for_claims(www_authenticate: &[String]) -> bool {
+    find(www_authenticate, |challenge| challenge.asks_for_claims().then_some(())).is_some()
+}
+
+/// What `take` takes from the first challenge that has it.
+fn find<T>(www_authenticate: &[String], take: impl Fn(&Challenge) -> Option<T>) -> Option<T> {
     www_authenticate.iter().find_map(|value| {
         let mut parts = Parts(value.as_bytes());
         let mut challenge = Challenge::default();
@@ -15,8 +25,8 @@ pub fn claims(www_authenticate: &[String]) -> Option<String> {
                 Some((name, Some(value))) => challenge.take(name, value),
                 // The next challenge begins, or none does.
                 scheme => {
-                    if let Some(claims) = challenge.claims() {
-                        return Some(claims);
+                    if let Some(taken) = take(&challenge) {
+                        return Some(taken);
                     }
                     let (scheme, _) = scheme?;
                     challenge = Challenge { is_bearer: scheme.eq_ignore_ascii_case(b"Bearer"), ..Challenge::default() };
@@ -43,8 +53,8 @@ impl Challenge {
         }
     }
 
-    fn claims(&self) -> Option<String> {
-        if self.is_bearer && self.wants_claims { decode(&self.claims) } else { None }
+    fn asks_for_claims(&self) -> bool {
+        self.is_bearer && self.wants_claims
     }
 }
 

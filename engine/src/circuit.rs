@@ -8,6 +8,8 @@ use crate::time::{Nanos, SECOND};
 pub(crate) struct Circuit {
     /// Failures since the circuit was last closed.
     failures: u32,
+    /// When it was opened.
+    opened_at: Nanos,
     /// Unexpected statuses in a row.
     unexpected: u32,
     /// While the circuit is open: the next request is not sent before.
@@ -30,16 +32,23 @@ impl Circuit {
         *self = Circuit::default();
     }
 
-    /// Records a failure that may pass.
-    pub(crate) fn failed(&mut self, now: Nanos, random: &mut Random) {
+    /// Records a failure that may pass, of a request that was sent at `sent`.
+    pub(crate) fn failed(&mut self, sent: Nanos, now: Nanos, random: &mut Random) {
+        // A request that was in flight when the circuit opened is no probe.
+        if self.is_open() && sent < self.opened_at {
+            return;
+        }
+        if !self.is_open() {
+            self.opened_at = now;
+        }
         self.failures = self.failures.saturating_add(1);
         let probes = self.failures.saturating_sub(OPENING_FAILURES).saturating_add(1);
         self.next_probe = now.saturating_add(backoff(probes, MAX_PROBE_WAIT, random));
     }
 
     /// Records a status that Microsoft Graph does not give. Returns whether there were too many in a row.
-    pub(crate) fn unexpected(&mut self, now: Nanos, random: &mut Random) -> bool {
-        self.failed(now, random);
+    pub(crate) fn unexpected(&mut self, sent: Nanos, now: Nanos, random: &mut Random) -> bool {
+        self.failed(sent, now, random);
         self.unexpected = self.unexpected.saturating_add(1);
         self.unexpected >= MAX_UNEXPECTED
     }
@@ -57,8 +66,8 @@ pub(crate) fn backoff(number: u32, max: Nanos, random: &mut Random) -> Nanos {
     wait.saturating_add(random.up_to(wait / 4))
 }
 
-/// The base of the Microsoft Graph SDKs.
-const FIRST_BACKOFF: Nanos = 3 * SECOND;
+/// The wait before the first retry: the base of the Microsoft Graph SDKs.
+pub(crate) const FIRST_BACKOFF: Nanos = 3 * SECOND;
 
 /// The longest wait between attempts for the same ids, without jitter.
 pub(crate) const MAX_BACKOFF: Nanos = 60 * SECOND;
@@ -91,11 +100,16 @@ mod tests {
     fn two_failures_open_the_circuit_until_it_is_closed() {
         let mut circuit = Circuit::default();
         let random = &mut Random::new(5);
-        circuit.failed(0, random);
+        circuit.failed(0, 0, random);
         assert!(!circuit.is_open());
-        circuit.failed(SECOND, random);
+        circuit.failed(0, SECOND, random);
         assert!(circuit.is_open());
         assert!((4 * SECOND..5 * SECOND).contains(&circuit.earliest()), "{circuit:?}");
+        let probe = circuit.earliest();
+        circuit.failed(0, 2 * SECOND, random);
+        assert_eq!(circuit.earliest(), probe, "a request that was in flight counts as a probe");
+        circuit.failed(probe, probe, random);
+        assert!(circuit.earliest() >= probe + 6 * SECOND);
         circuit.close();
         assert!(!circuit.is_open());
     }
@@ -104,11 +118,11 @@ mod tests {
     fn the_third_unexpected_status_in_a_row_is_too_many() {
         let mut circuit = Circuit::default();
         let random = &mut Random::new(5);
-        assert!(!circuit.unexpected(0, random));
-        assert!(!circuit.unexpected(0, random));
+        assert!(!circuit.unexpected(0, 0, random));
+        assert!(!circuit.unexpected(0, 0, random));
         circuit.expected();
-        assert!(!circuit.unexpected(0, random));
-        assert!(!circuit.unexpected(0, random));
-        assert!(circuit.unexpected(0, random));
+        assert!(!circuit.unexpected(0, 0, random));
+        assert!(!circuit.unexpected(0, 0, random));
+        assert!(circuit.unexpected(0, 0, random));
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! - [`action`], [`endpoint`], [`guid`], [`arguments`]: what the caller asks for, parsed once.
 //! - [`call`]: which request is sent when, and what its response means for the others.
-//! - [`rate_limit`], `circuit`, `tokens`: when the next request may be sent.
+//! - `work`, `isolation`: which ids are sent together.
+//! - [`rate_limit`], `circuit`, `patience`, `tokens`: when the next request may be sent.
 //! - [`token`], [`request`]: what is sent.
 //! - [`response`], [`error`]: what came back, judged. [`json`], [`date`], [`decimal`] and [`challenge`] parse it.
 //! - [`report`]: the outcome of every id.
@@ -23,6 +24,7 @@ pub mod error;
 pub mod guid;
 mod isolation;
 pub mod json;
+mod patience;
 mod random;
 pub mod rate_limit;
 pub mod report;

@@ -3,7 +3,7 @@
 use crate::error::{Class, Error, GraphError};
 use crate::json::Json;
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::token::Authorization;
+use crate::token::Secrets;
 use crate::{challenge, date, decimal};
 
 /// A response as it arrived. It contains the headers that mean something here.
@@ -59,9 +59,9 @@ const MAX_MESSAGE_BYTES: usize = 512;
 pub const MAX_TEXT_BYTES: usize = 128;
 
 impl Response {
-    /// Judges the response to the attempt with this `client_request_id`. Nothing in the result contains the token.
-    pub fn judge(self, client_request_id: String, authorization: &Authorization) -> Result<Receipt, Rejection> {
-        let text = |text: String| authorization.sanitize(&text, MAX_TEXT_BYTES);
+    /// Judges the response to the attempt with this `client_request_id`. Nothing in the result contains a secret.
+    pub fn judge(self, client_request_id: String, secrets: &Secrets) -> Result<Receipt, Rejection> {
+        let text = |text: String| secrets.sanitize(&text, MAX_TEXT_BYTES);
         let date = self.date.clone().map(text);
         let request_id = self.request_id.map(text);
         if self.status == NO_CONTENT && self.request_is_complete {
@@ -75,18 +75,15 @@ impl Response {
             status: self.status,
             code: member(error, "code").map(text).unwrap_or_default(),
             message: member(error, "message")
-                .map(|message| authorization.sanitize(&message, MAX_MESSAGE_BYTES))
+                .map(|message| secrets.sanitize(&message, MAX_MESSAGE_BYTES))
                 .unwrap_or_default(),
             request_id: request_id.or_else(|| member(inner, "request-id").map(text)),
             client_request_id,
             date: date.or_else(|| member(inner, "date").map(text)),
             retry_after_ms: retry_after.map(|time| (time / MILLISECOND).try_into().unwrap_or(u32::MAX)),
         };
-        let claims = match self.status {
-            401 | 403 => challenge::claims(&self.www_authenticate),
-            _ => None,
-        };
-        let class = error.class(claims.is_some());
+        let claims = challenge::claims(&self.www_authenticate);
+        let class = error.class(challenge::asks_for_claims(&self.www_authenticate));
         Err(Rejection { error: Error::from_response(error), class, retry_after, claims })
     }
 }
@@ -113,7 +110,7 @@ mod tests {
     const DATE: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
 
     fn judge(response: Response) -> Result<Receipt, Rejection> {
-        response.judge("id".to_owned(), &Authorization::AttachedByHost)
+        response.judge("id".to_owned(), &Secrets::default())
     }
 
     #[test]

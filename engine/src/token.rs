@@ -1,7 +1,6 @@
 //! The credential of a request: checked once, sent, and never printed.
 
 /// How a request is authorized.
-#[derive(Clone)]
 pub enum Authorization {
     /// By a token in the `authorization` header.
     Bearer(Token),
@@ -12,6 +11,10 @@ pub enum Authorization {
 /// An access token: 1 to 65 536 bytes of visible ASCII. It has no `Debug`, so that nothing prints it.
 #[derive(Clone)]
 pub struct Token(String);
+
+/// The tokens of a call, to keep them out of texts.
+#[derive(Default)]
+pub struct Secrets(Vec<Token>);
 
 /// What the token provider returns.
 pub enum Credential {
@@ -55,19 +58,31 @@ impl Authorization {
             Credential::AttachedByHost => Ok(Authorization::AttachedByHost),
         }
     }
+}
 
-    /// Cuts a text from outside to at most `max` bytes, and replaces in it every run of 24 characters of the token.
+impl Secrets {
+    /// Adds a token. The oldest one is dropped if there are more than can be in flight.
+    pub fn add(&mut self, authorization: &Authorization) {
+        let Authorization::Bearer(token) = authorization else { return };
+        if self.0.iter().any(|known| known.0 == token.0) {
+            return;
+        }
+        if self.0.len() >= MAX_SECRETS {
+            self.0.remove(0);
+        }
+        self.0.push(token.clone());
+    }
+
+    /// Cuts a text from outside to at most `max` bytes, and replaces in it every run of 24 characters of a token.
     pub fn sanitize(&self, text: &str, max: usize) -> String {
         let text = cut(text, max);
         let mut sanitized = String::with_capacity(text.len());
         let mut rest = text;
-        if let Authorization::Bearer(Token(token)) = self {
-            while let Some((start, end)) = find_run(rest.as_bytes(), token.as_bytes()) {
-                // A token is ASCII: a run begins and ends between characters.
-                sanitized.push_str(rest.get(..start).unwrap_or_default());
-                sanitized.push_str("[token]");
-                rest = rest.get(end..).unwrap_or_default();
-            }
+        // Tokens are ASCII: a run begins and ends between characters.
+        while let Some((start, end)) = self.0.iter().filter_map(|token| find_run(rest.as_bytes(), token)).min() {
+            sanitized.push_str(rest.get(..start).unwrap_or_default());
+            sanitized.push_str("[token]");
+            rest = rest.get(end..).unwrap_or_default();
         }
         sanitized.push_str(rest);
         sanitized.truncate(cut(&sanitized, max).len());
@@ -99,7 +114,8 @@ impl Token {
 }
 
 /// The first longest run of the token in a text, if it is of 24 bytes or the whole token.
-fn find_run(text: &[u8], token: &[u8]) -> Option<(usize, usize)> {
+fn find_run(text: &[u8], Token(token): &Token) -> Option<(usize, usize)> {
+    let token = token.as_bytes();
     let length = token.len().min(MAX_RUN_BYTES);
     text.windows(length).enumerate().find_map(|(start, window)| {
         let tail = text.get(start..).unwrap_or_default();
@@ -118,6 +134,9 @@ fn cut(text: &str, max: usize) -> &str {
 /// Hosts limit the headers of a request, wasmtime to 128 KiB with a trap: a token stays well below.
 const MAX_TOKEN_BYTES: usize = 65_536;
 
+/// Tokens to keep out of texts: those of the requests in flight, at most 32, and some more.
+const MAX_SECRETS: usize = 40;
+
 /// The contract: no run of 24 characters of a token appears in a text.
 const MAX_RUN_BYTES: usize = 24;
 
@@ -125,27 +144,32 @@ const MAX_RUN_BYTES: usize = 24;
 mod tests {
     use super::*;
 
+    fn secrets(tokens: &[&str]) -> Secrets {
+        let mut secrets = Secrets::default();
+        tokens.iter().for_each(|token| secrets.add(&Authorization::Bearer(Token::parse((*token).to_owned()).unwrap())));
+        secrets
+    }
+
     #[test]
-    fn replaces_every_run_of_24_characters_of_the_token() {
+    fn replaces_every_run_of_24_characters_of_a_token() {
         let token: String = (0..100_u8).map(|n| char::from(b'0' + n % 70)).collect();
-        let authorization = Authorization::Bearer(Token::parse(token.clone()).unwrap());
-        let sanitize = |text: &str| authorization.sanitize(text, 512);
+        let secrets = secrets(&[&token, "another-token-of-the-same-call"]);
+        let sanitize = |text: &str| secrets.sanitize(text, 512);
         assert_eq!(sanitize(&token), "[token]");
         assert_eq!(sanitize(&format!("é{}é{}", &token[3..27], &token[70..])), "é[token]é[token]");
         assert_eq!(sanitize(&token[3..26]), token[3..26]);
+        assert_eq!(sanitize("of another-token-of-the-same-call."), "of [token].");
         assert_eq!(sanitize(""), "");
     }
 
     #[test]
     fn replaces_a_short_token_as_a_whole() {
-        let authorization = Authorization::Bearer(Token::parse("abc".to_owned()).unwrap());
-        assert_eq!(authorization.sanitize("xabcabc ab", 512), "x[token][token] ab");
+        assert_eq!(secrets(&["abc"]).sanitize("xabcabc ab", 512), "x[token][token] ab");
     }
 
     #[test]
     fn cuts_a_text_between_characters() {
-        let text = Authorization::AttachedByHost.sanitize(&"é".repeat(300), 511);
-        assert_eq!(text, "é".repeat(255));
+        assert_eq!(secrets(&[]).sanitize(&"é".repeat(300), 511), "é".repeat(255));
     }
 
     #[test]

@@ -6,15 +6,15 @@ use crate::error::Error;
 use crate::random::Random;
 use crate::response::MAX_TEXT_BYTES;
 use crate::time::Nanos;
-use crate::token::{Authorization, Credential, TokenError, TokenRequest};
+use crate::token::{Authorization, Credential, Secrets, TokenError, TokenRequest};
 
 /// What is known of the token provider.
 #[derive(Default)]
 pub(crate) struct Tokens {
     /// For the next attempt.
     ready: Option<Authorization>,
-    /// The token that was returned last, to keep it out of texts.
-    last: Option<Authorization>,
+    /// The tokens that were returned, to keep them out of texts.
+    secrets: Secrets,
     /// Tokens that were refreshed: a rejection of an older one is no reason to refresh again.
     refreshes: u32,
     /// The current token was rejected, with these claims.
@@ -76,7 +76,7 @@ impl Tokens {
                 Ok(authorization) => {
                     self.failures = 0;
                     self.refreshes = self.refreshes.saturating_add(self.rejection.take().is_some().into());
-                    self.last = Some(authorization.clone());
+                    self.secrets.add(&authorization);
                     self.ready = Some(authorization);
                     TokenVerdict::Ready
                 }
@@ -98,6 +98,11 @@ impl Tokens {
         Some((self.ready.take()?, self.refreshes))
     }
 
+    /// The tokens that were returned.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     /// Records that the token with this number was rejected.
     pub(crate) fn rejected(&mut self, number: u32, claims: Option<String>) {
         if number == self.refreshes {
@@ -108,10 +113,7 @@ impl Tokens {
     }
 
     fn error(&self, case: &str, text: &str) -> Error {
-        let text = match &self.last {
-            Some(token) => token.sanitize(text, MAX_TEXT_BYTES),
-            None => Authorization::AttachedByHost.sanitize(text, MAX_TEXT_BYTES),
-        };
+        let text = self.secrets.sanitize(text, MAX_TEXT_BYTES);
         Error::NoToken(format!("{case}: {text}"))
     }
 }

@@ -70,7 +70,7 @@ impl Work {
         Work {
             states: vec![IdState::default(); ids.len()],
             endings: Vec::new(),
-            pool: VecDeque::from([0..ids.len()]),
+            pool: std::iter::once(0..ids.len()).collect(),
             ids,
             waiting: Vec::new(),
             max_group,
