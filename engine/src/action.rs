@@ -70,6 +70,12 @@ const USERS_PER_REQUEST: u32 = 60;
 /// Ids in a request unless the caller chooses: the documented maximum for users.
 pub const DEFAULT_IDS_PER_REQUEST: u32 = USERS_PER_REQUEST;
 
+/// Maximum attempts for the same ids unless the caller chooses.
+pub const DEFAULT_MAX_ATTEMPTS: u32 = 4;
+
+/// Longest time in milliseconds from a failure to the next acceptance unless the caller chooses.
+pub const DEFAULT_PATIENCE_MS: u32 = 180_000;
+
 /// A version of Microsoft Graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {

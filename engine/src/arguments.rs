@@ -2,7 +2,9 @@
 
 use std::collections::BinaryHeap;
 
-use crate::action::{Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, RateLimit};
+use crate::action::{
+    Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_PATIENCE_MS, RateLimit,
+};
 use crate::endpoint::Endpoint;
 use crate::guid;
 use crate::time::{Nanos, from_ms};
@@ -77,7 +79,7 @@ impl Settings {
             window_ms: within("rate-limit.window-ms", Some(window_ms), 1, u32::MAX)?,
         };
         let deadline_ms = options.deadline_ms.map(|ms| within("deadline-ms", Some(ms), 1, u32::MAX)).transpose()?;
-        let patience_ms = within("patience-ms", options.patience_ms, 180_000, u32::MAX)?;
+        let patience_ms = within("patience-ms", options.patience_ms, DEFAULT_PATIENCE_MS, u32::MAX)?;
         let ids_per_request =
             within("ids-per-request", options.ids_per_request, DEFAULT_IDS_PER_REQUEST, action.max_ids_per_request)?;
         Ok(Settings {
@@ -91,7 +93,7 @@ impl Settings {
             api_version: options.api_version.unwrap_or(action.api_version),
             ids_per_request: ids_per_request as usize,
             max_in_flight: within("max-in-flight", options.max_in_flight, 4, 32)? as usize,
-            max_attempts: within("max-attempts", options.max_attempts, 4, 10)?,
+            max_attempts: within("max-attempts", options.max_attempts, DEFAULT_MAX_ATTEMPTS, 10)?,
             attempt_timeout: from_ms(within("attempt-timeout-ms", options.attempt_timeout_ms, 100_000, 600_000)?),
             deadline: deadline_ms.map(from_ms),
             // Two windows: after one 429, the next request may be answered only a window later.

@@ -67,8 +67,7 @@ def explain(error):
 
 def main(component, *user_ids):
     call = load(component)
-    # One id in each request: a refused id does not affect the others.
-    options = Options(endpoint=os.environ.get("GRAPH_ENDPOINT"), ids_per_request=1)
+    options = Options(endpoint=os.environ.get("GRAPH_ENDPOINT"))
     result = call("dismiss-risky-users", list(user_ids), options)
     if isinstance(result, list):  # Every id was accepted.
         print(f"accepted: {sum(len(batch.ids) for batch in result)}")

@@ -7,8 +7,11 @@ use artifact::Component;
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
         Component { package: "entra-risk", inputs: &["engine", "src", "wit"] },
-        Component { package: "entra-risk-env-token", inputs: &["adapters/env-token"] },
-        Component { package: "entra-risk-client-credentials", inputs: &["adapters/client-credentials", "engine"] },
+        Component { package: "entra-risk-env-token", inputs: &["adapters/env-token", "wit"] },
+        Component {
+            package: "entra-risk-client-credentials",
+            inputs: &["adapters/client-credentials", "engine", "wit"],
+        },
         Component { package: "entra-risk-cli", inputs: &["apps/cli", "apps/report", "engine", "wit"] },
         Component { package: "entra-risk-gateway", inputs: &["apps/gateway", "apps/report", "engine", "wit"] },
     ])?;

@@ -24,7 +24,7 @@ use run::Run;
 use stdio::{Progress, eprint, print};
 
 /// Minimum requests in a slice if a progress line is shown. Fewer would lower the rate, because each slice ends with a
-/// wait for its last response. With the documented limits, a slice takes 5 or 10 seconds.
+/// wait for its last response. With the documented limits, a slice takes 5 or 10 seconds if no id is refused.
 const MIN_SLICE_REQUESTS: u32 = 5;
 
 /// The component's export.

@@ -24,6 +24,8 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
         let slice = self.slice.map_or(ids.len(), |requests| requests.saturating_mul(per_request)).max(1);
         let mut report = Report::default();
         let mut ended = false;
+        // The start of the first slice since the last one in which an id was accepted or refused.
+        let mut undecided_since = None;
         for (number, part) in (1_usize..).zip(ids.chunks(slice)) {
             let deadline_ms = self.remaining_ms();
             if !ended && deadline_ms == Some(0) {
@@ -31,24 +33,42 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
                 ended = true;
             }
             if ended {
-                report.batches.extend(unattempted(part, per_request));
+                append_unattempted(&mut report, part);
                 continue;
             }
-            let mut reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
-            ended = ends_run(&reported);
-            if reported.batches.is_empty() {
-                reported.batches = unattempted(part, per_request).collect();
-            }
+            let start = (self.elapsed)();
+            let reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
+            undecided_since = if is_decided(&reported) { None } else { undecided_since.or(Some(start)) };
+            let is_out_of_patience = undecided_since.is_some_and(|since| self.is_out_of_patience(&reported, since));
+            ended = ends_run(&reported) || is_out_of_patience;
+            let is_unreported = reported.batches.is_empty();
             report.append(reported, ended);
+            if is_unreported {
+                append_unattempted(&mut report, part);
+            }
             after(&report, ids.get(number.saturating_mul(slice)..).unwrap_or_default());
         }
         report
+    }
+
+    /// Whether the plugin would be out of patience in a call with all ids, if nothing was accepted or refused `since`:
+    /// either it was in this slice and left ids with fewer than all their attempts, or the slices took that long.
+    fn is_out_of_patience(&self, part: &Report, since: Duration) -> bool {
+        let max_attempts = self.options.effective_max_attempts();
+        let patience = Duration::from_millis(self.options.effective_patience_ms().into());
+        part.batches.iter().any(|batch| batch.attempts < max_attempts)
+            || (self.elapsed)().saturating_sub(since) >= patience
     }
 
     fn remaining_ms(&self) -> Option<u32> {
         let elapsed = u32::try_from((self.elapsed)().as_millis()).unwrap_or(u32::MAX);
         self.options.deadline_ms.map(|deadline| deadline.saturating_sub(elapsed))
     }
+}
+
+/// Whether an id was accepted or refused.
+fn is_decided(part: &Report) -> bool {
+    part.batches.iter().any(|batch| matches!(batch.outcome, Outcome::Accepted(_) | Outcome::Refused(_)))
 }
 
 /// Whether the plugin would have ended a call with all ids here.
@@ -70,9 +90,17 @@ fn ends_run(part: &Report) -> bool {
     }
 }
 
-fn unattempted(ids: &[String], per_request: usize) -> impl Iterator<Item = Batch> {
-    let outcome = || Outcome::NotApplied(Error::NotAttempted);
-    ids.chunks(per_request).map(move |ids| Batch { ids: ids.to_vec(), attempts: 0, outcome: outcome() })
+/// Appends ids that were never sent. As in the report of a call, they are one batch with those before.
+fn append_unattempted(report: &mut Report, ids: &[String]) {
+    match report.batches.last_mut() {
+        Some(Batch { ids: before, attempts: 0, outcome: Outcome::NotApplied(Error::NotAttempted) }) => {
+            before.extend_from_slice(ids);
+        }
+        _ => {
+            let outcome = Outcome::NotApplied(Error::NotAttempted);
+            report.batches.push(Batch { ids: ids.to_vec(), attempts: 0, outcome });
+        }
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +131,7 @@ mod tests {
     }
 
     fn fail(ids: &[String], cause: Error, outcome: fn(Error) -> Outcome) -> CallResult {
-        let batch = Batch { ids: ids.to_vec(), attempts: 1, outcome: outcome(cause.clone()) };
+        let batch = Batch { ids: ids.to_vec(), attempts: 4, outcome: outcome(cause.clone()) };
         Err(Failure { cause, batches: vec![batch] })
     }
 
@@ -182,6 +210,47 @@ mod tests {
         });
         assert_eq!(counts, (1, [0, 0, 8, 2]));
         assert!(matches!(cause, Some(Error::ServerError(_))));
+    }
+
+    #[test]
+    fn ids_that_were_never_sent_are_one_batch() {
+        let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
+        let run = Run {
+            call: |ids: &[String], _: Option<&Options>| {
+                let batch = |ids: &[String], attempts, error| Batch {
+                    ids: ids.to_vec(),
+                    attempts,
+                    outcome: Outcome::NotApplied(error),
+                };
+                let (first, rest) = ids.split_at(1);
+                let forbidden = || Error::Forbidden(graph_error(403));
+                let batches = vec![batch(first, 1, forbidden()), batch(rest, 0, Error::NotAttempted)];
+                Err(Failure { cause: forbidden(), batches })
+            },
+            options: &Options { ids_per_request: Some(1), ..Options::default() },
+            slice: Some(4),
+            elapsed: Duration::default,
+        };
+        let batches: Vec<usize> = run.perform(&ids, |_, _| {}).batches.iter().map(|batch| batch.ids.len()).collect();
+        assert_eq!(batches, [1, 9]);
+    }
+
+    #[test]
+    fn an_outage_ends_the_run_when_patience_is_over() {
+        let unavailable = |_, ids: &[String]| fail(ids, Error::ServerError(graph_error(503)), Outcome::Unknown);
+        // Each slice takes a second.
+        for (patience_ms, expected) in
+            [(1_000, (1, [0, 0, 6, 4])), (2_000, (2, [0, 0, 2, 8])), (3_001, (3, [0, 0, 0, 10]))]
+        {
+            let options = Options { patience_ms: Some(patience_ms), ..Options::default() };
+            assert_eq!(run(options, unavailable).0, expected, "{patience_ms} ms");
+        }
+        // The plugin was out of patience before the fifth attempt.
+        let options = Options { max_attempts: Some(5), ..Options::default() };
+        assert_eq!(run(options, unavailable).0, (1, [0, 0, 6, 4]));
+        let refused = |_, ids: &[String]| fail(ids, Error::ClientError(graph_error(404)), Outcome::Refused);
+        let options = Options { patience_ms: Some(1_000), ..Options::default() };
+        assert_eq!(run(options, refused).0, (3, [0, 10, 0, 0]));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use entra_risk_report::actions::{Batch, Error};
 use entra_risk_report::{Action, OutcomeKind, Report};
 
-/// Ids listed for each error: those of one request of the default size. `--json`, `--remaining` and `--refused` contain
-/// all of them.
+/// Maximum ids listed in a paragraph: those of one request of the default size. `--json`, `--remaining` and `--refused`
+/// contain all of them.
 const MAX_LISTED_IDS: usize = 60;
 
 /// The summary, in lines.
@@ -40,47 +40,61 @@ pub(crate) fn remains(batch: &Batch) -> bool {
     }
 }
 
-/// Whether the batch was refused and contains several ids: perhaps only one of them is at fault.
+/// Whether the batch was refused and contains several ids: perhaps only one of them is at fault. The plugin reports such
+/// batches only if it does not isolate refused ids.
 fn refused_together(batch: &Batch) -> bool {
     batch.kind() == OutcomeKind::Refused && batch.ids.len() > 1
 }
 
 fn paragraph(text: &mut String, action: &Action, group: &[&Batch]) {
     let Some((first, error)) = group.first().and_then(|first| Some((first, first.error()?))) else { return };
-    let ids: Vec<&String> = group.iter().flat_map(|batch| &batch.ids).collect();
-    let _ = write!(text, "\n{} {}: {}", ids.len(), first.kind().name(), error.kind());
+    let ids = || group.iter().flat_map(|batch| batch.ids.iter().map(move |id| (id, batch.error())));
+    let count = ids().count();
+    let _ = write!(text, "\n{count} {}: {}", first.kind().name(), error.kind());
     if let Some(graph) = error.graph() {
         let _ = write!(text, ", HTTP {}", graph.status);
         if !graph.code.is_empty() {
             let _ = write!(text, " {}", printable(&graph.code));
         }
     }
-    if !error.text().is_empty() {
+    let is_refused = first.kind() == OutcomeKind::Refused;
+    if !is_refused && !error.text().is_empty() {
         let _ = write!(text, ": {}", printable(error.text()));
     }
     text.push('\n');
-    if let Some(graph) = error.graph() {
+    if let Some(graph) = error.graph().filter(|_| !is_refused) {
         let request = graph.request_id.as_deref().unwrap_or("none");
         let date = graph.date.as_deref().unwrap_or("no date");
         let client = printable(&graph.client_request_id);
         let _ = writeln!(text, "  request-id {}, client-request-id {client}, {}", printable(request), printable(date));
     }
     let _ = writeln!(text, "  {}", advice(action, first, error));
-    for id in ids.iter().take(MAX_LISTED_IDS) {
-        let _ = writeln!(text, "    {id}");
+    for (id, error) in ids().take(MAX_LISTED_IDS) {
+        let reason = error.filter(|_| is_refused).map(own_reason).unwrap_or_default();
+        let _ = writeln!(text, "    {id}{reason}");
     }
-    let unlisted = ids.len().saturating_sub(MAX_LISTED_IDS);
+    let unlisted = count.saturating_sub(MAX_LISTED_IDS);
     if unlisted > 0 {
         let _ = writeln!(text, "    and {unlisted} more: --json, --remaining and --refused list all");
     }
 }
 
-/// Whether two batches share a paragraph: same outcome, same reason, same advice.
+/// The reason for a refused id: the message and the request that Microsoft Graph refused.
+fn own_reason(error: &Error) -> String {
+    let message = if error.text().is_empty() { String::new() } else { format!(": {}", printable(error.text())) };
+    let request = error.graph().and_then(|graph| graph.request_id.as_deref());
+    let request = request.map(|id| format!(" (request-id {})", printable(id))).unwrap_or_default();
+    message + &request
+}
+
+/// Whether two batches share a paragraph: same outcome, same reason, same advice. Refused ids are listed each with its
+/// message, so their messages may differ.
 fn has_same_reason(one: &Batch, other: &Batch) -> bool {
     let reason = |batch: &Batch| {
         let error = batch.error()?;
         let graph = error.graph().map(|graph| (graph.status, graph.code.clone()));
-        Some((batch.kind().name(), refused_together(batch), error.kind(), graph, error.text().to_owned()))
+        let text = (batch.kind() != OutcomeKind::Refused).then(|| error.text().to_owned());
+        Some((batch.kind().name(), refused_together(batch), error.kind(), graph, text))
     };
     reason(one) == reason(other)
 }
@@ -88,8 +102,8 @@ fn has_same_reason(one: &Batch, other: &Batch) -> bool {
 fn advice(action: &Action, batch: &Batch, error: &Error) -> String {
     let advice = match error {
         _ if refused_together(batch) => {
-            "At least one id of each request is probably unknown in the tenant or not at risk. Run again with \
-             --ids-per-request 1 to find it."
+            "At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
+             --no-isolate-refused to find it."
         }
         _ if batch.kind() == OutcomeKind::Refused => {
             "Probably unknown in the tenant or not at risk: do not run again unchanged."
@@ -159,36 +173,43 @@ mod tests {
 
     #[test]
     fn failed_ids_are_listed_with_reason_and_advice() {
+        let Error::ClientError(graph) = not_found() else { unreachable!("a client error") };
+        let not_at_risk = GraphError { message: "Not at risk".to_owned(), request_id: Some("r-2".to_owned()), ..graph };
         let report = Report {
             batches: vec![
                 batch(0..60, accepted()),
                 batch(60..61, Outcome::Refused(not_found())),
                 batch(61..121, Outcome::NotApplied(Error::NotAttempted)),
-                batch(121..122, Outcome::Refused(not_found())),
+                batch(121..122, Outcome::Refused(Error::ClientError(not_at_risk))),
                 batch(122..123, Outcome::Unknown(Error::NoResponse("connection reset".to_owned()))),
                 batch(123..130, Outcome::NotApplied(Error::NotAttempted)),
                 batch(130..132, Outcome::Refused(not_found())),
+                batch(132..133, Outcome::NotApplied(not_found())),
             ],
             cause: Some(not_found()),
         };
         let listed: String = (61..121).map(|id| format!("    id-{id}\n")).collect();
         let expected = format!(
-            "dismiss-risky-users: 60 of 132 ids accepted, 4 refused, 67 not-applied, 1 unknown\n\
-             \n2 refused: client-error, HTTP 404 Request_ResourceNotFound: No  [2Jsuch user\n\
-             \x20 request-id r-1, client-request-id c-1, no date\n\
+            "dismiss-risky-users: 60 of 133 ids accepted, 4 refused, 68 not-applied, 1 unknown\n\
+             \n2 refused: client-error, HTTP 404 Request_ResourceNotFound\n\
              \x20 Probably unknown in the tenant or not at risk: do not run again unchanged.\n\
-             \x20   id-60\n\x20   id-121\n\
+             \x20   id-60: No  [2Jsuch user (request-id r-1)\n\
+             \x20   id-121: Not at risk (request-id r-2)\n\
              \n67 not-applied: not-attempted: never sent, because an earlier error ended the call\n\
              \x20 Run again once the cause is gone.\n{listed}\
              \x20   and 7 more: --json, --remaining and --refused list all\n\
              \n1 unknown: no-response: connection reset\n\
              \x20 Run again. The ids may already have been processed; sending them again is safe.\n\
              \x20   id-122\n\
-             \n2 refused: client-error, HTTP 404 Request_ResourceNotFound: No  [2Jsuch user\n\
+             \n2 refused: client-error, HTTP 404 Request_ResourceNotFound\n\
+             \x20 At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
+             --no-isolate-refused to find it.\n\
+             \x20   id-130: No  [2Jsuch user (request-id r-1)\n\
+             \x20   id-131: No  [2Jsuch user (request-id r-1)\n\
+             \n1 not-applied: client-error, HTTP 404 Request_ResourceNotFound: No  [2Jsuch user\n\
              \x20 request-id r-1, client-request-id c-1, no date\n\
-             \x20 At least one id of each request is probably unknown in the tenant or not at risk. Run again with \
-             --ids-per-request 1 to find it.\n\
-             \x20   id-130\n\x20   id-131\n"
+             \x20 Run again.\n\
+             \x20   id-132\n"
         );
         assert_eq!(summary(&ACTIONS[3], &report), expected);
     }

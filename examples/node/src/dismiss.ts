@@ -30,8 +30,7 @@ function failureOf(thrown: unknown): Failure {
   throw thrown;
 }
 
-// One id in each request: a refused id does not affect the others.
-const options: Options = { endpoint: process.env.GRAPH_ENDPOINT, idsPerRequest: 1 };
+const options: Options = { endpoint: process.env.GRAPH_ENDPOINT };
 try {
   const batches = actions.dismissRiskyUsers(process.argv.slice(2), options);
   console.log(`accepted: ${batches.reduce((sum, batch) => sum + batch.ids.length, 0)}`);

@@ -57,10 +57,10 @@ async fn main() -> Result<ExitCode> {
 
     #[rustfmt::skip]
     let options = Options {
-        endpoint: env::var("GRAPH_ENDPOINT").ok(),
-        ids_per_request: Some(1), // A refused id does not affect the others.
-        tenant: None, cloud: None, audience: None, api_version: None, max_in_flight: None, max_attempts: None,
-        attempt_timeout_ms: None, deadline_ms: None, patience_ms: None, isolate_refused: None, rate_limit: None,
+        endpoint: env::var("GRAPH_ENDPOINT").ok(), // An absent option has the default of the contract.
+        tenant: None, cloud: None, audience: None, api_version: None, ids_per_request: None, max_in_flight: None,
+        max_attempts: None, attempt_timeout_ms: None, deadline_ms: None, patience_ms: None, isolate_refused: None,
+        rate_limit: None,
     };
     let ids: Vec<String> = arguments.collect();
     // The outer error is a trap; the inner one reports the outcome of every id.

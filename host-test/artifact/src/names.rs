@@ -4,7 +4,10 @@ use anyhow::Result;
 use wasmparser::{Parser, Payload};
 
 /// Returns the component without its `component-name` section.
-pub(crate) fn strip(bytes: &[u8]) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// If the bytes are not a component.
+pub fn strip_names(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut kept = Vec::new();
     let (mut depth, mut section_start) = (0_i32, 0);
     for payload in Parser::new(0).parse_all(bytes) {

@@ -8,7 +8,7 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField, Description, Licenses, Source, Version};
 use wit_parser::{Resolve, WorldItem};
 
-use crate::{names, workspace};
+use crate::{strip_names, workspace};
 
 /// What a published component contains about itself.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
     if !repository.is_empty() {
         metadata.source = AddMetadataField::Set(Source::new(repository)?);
     }
-    let mut bytes = metadata.to_wasm(&names::strip(component)?)?;
+    let mut bytes = metadata.to_wasm(&strip_names(component)?)?;
     if let Some(docs) = about.docs {
         append_docs(&mut bytes, docs)?;
     }

@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use graph_model::Behavior;
+use graph_model::{Behavior, Graph, Reply, Request, Service, Settings};
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{CANARY, canary};
 use host_test::script::{Script, accepted, graph_error, respond};
 use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wasmtime::Store;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -37,6 +38,15 @@ struct Completed {
 
 /// Standard error that is a terminal, or not.
 struct Screen(MemoryOutputPipe, bool);
+
+/// A Microsoft Graph that is down.
+struct Outage;
+
+impl Service for Outage {
+    fn serve(&self, _: Duration, _: Request) -> Reply {
+        Reply::at_once(graph_error(503, &[], "serviceNotAvailable", "The service is unavailable."))
+    }
+}
 
 impl IsTerminal for Screen {
     fn is_terminal(&self) -> bool {
@@ -79,13 +89,18 @@ impl Shell {
 
     /// Runs a command line, split at spaces, with a Microsoft Graph that follows this script.
     async fn run(&self, line: &str, behaviors: impl IntoIterator<Item = Behavior>) -> Completed {
+        self.run_before(line, Script::at_once(behaviors)).await
+    }
+
+    /// Runs a command line with this Microsoft Graph.
+    async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
         let (stdout, stderr) = (MemoryOutputPipe::new(1 << 24), MemoryOutputPipe::new(1 << 24));
         let mut wasi = WasiCtx::builder();
         wasi.env("GRAPH_TOKEN", CANARY).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(MemoryInputPipe::new(self.input.clone()));
         wasi.stdout(stdout.clone()).stderr(Screen(stderr.clone(), self.terminal));
         wasi.preopened_dir(self.directory.path(), ".", FsPerms::ReadWrite).unwrap();
-        let host = Host::with(&mut wasi, Outbound::InProcess(Script::at_once(behaviors)), canary(), 1);
+        let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
         let mut store = Store::new(command().engine(), host);
         let command = CommandPre::new(command().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
         let code = match command.wasi_cli_run().call_run(&mut store).await {
@@ -120,6 +135,12 @@ fn ids(numbers: std::ops::Range<usize>) -> String {
     numbers.map(|number| id(number) + "\n").collect()
 }
 
+/// A Microsoft Graph in whose tenant these users are absent.
+fn graph(absent: impl IntoIterator<Item = usize>) -> Arc<Graph> {
+    let absent = absent.into_iter().map(|number| id(number).parse().unwrap()).collect();
+    Arc::new(Graph::new(Settings { absent, ..Settings::default() }))
+}
+
 fn not_found() -> Behavior {
     graph_error(404, &[], "Request_ResourceNotFound", "Resource does not exist.")
 }
@@ -142,10 +163,10 @@ async fn a_terminal_shows_progress_and_the_rate_limit_is_kept() {
         [
             "",
             "dismiss-risky-users: 0 of 1000 ids, 0 not accepted",
-            "dismiss-risky-users: 300 of 1000 ids, 0 not accepted, about 9 s left",
-            "dismiss-risky-users: 600 of 1000 ids, 0 not accepted, about 6 s left",
-            "dismiss-risky-users: 900 of 1000 ids, 0 not accepted, about 1 s left",
-            "dismiss-risky-users: 1000 of 1000 ids, 0 not accepted, about 0 s left",
+            "dismiss-risky-users: 300 of 1000 ids, 0 not accepted, about 9 s remaining",
+            "dismiss-risky-users: 600 of 1000 ids, 0 not accepted, about 6 s remaining",
+            "dismiss-risky-users: 900 of 1000 ids, 0 not accepted, about 1 s remaining",
+            "dismiss-risky-users: 1000 of 1000 ids, 0 not accepted, about 0 s remaining",
             "",
         ]
     );
@@ -181,14 +202,14 @@ async fn a_dry_run_prints_the_requests() {
 #[tokio::test(start_paused = true)]
 async fn remaining_ids_can_be_run_again() {
     let line =
-        "dismiss-risky-users --file ids.txt --ids-per-request 1 --max-attempts 1 --left left.txt --refused r.txt";
+        "dismiss-risky-users --file ids.txt --ids-per-request 1 --max-attempts 1 --remaining left.txt --refused r.txt";
     let shell = Shell::new().file("ids.txt", ids(0..4)).file("left.txt", ids(7..70));
     let run = shell.run(line, [accepted(), not_found(), Behavior::Silence, accepted()]).await;
     assert_eq!(run.code, 1);
-    assert!(run.stdout.starts_with("dismiss-risky-users: 2 of 4 ids accepted, 1 refused, 1 unknown, 0 unsent\n"));
+    assert!(run.stdout.starts_with("dismiss-risky-users: 2 of 4 ids accepted, 1 refused, 0 not-applied, 1 unknown\n"));
     assert_eq!((shell.read("left.txt"), shell.read("r.txt")), (ids(2..3), ids(1..2)));
 
-    let again = shell.run("dismiss-risky-users --file left.txt --left left.txt", [accepted()]).await;
+    let again = shell.run("dismiss-risky-users --file left.txt --remaining left.txt", [accepted()]).await;
     again.is(0, "dismiss-risky-users: 1 of 1 ids accepted\n", "");
     assert_eq!(shell.read("left.txt"), "");
     let nothing = shell.run("dismiss-risky-users --file left.txt", []).await;
@@ -196,9 +217,53 @@ async fn remaining_ids_can_be_run_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refused_ids_are_found_and_listed_each_with_its_reason() {
+    for terminal in [false, true] {
+        let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..400)) };
+        let line = "dismiss-risky-users --file ids.txt --remaining left.txt --refused r.txt";
+        let run = shell.run_before(line, graph([7, 300])).await;
+        assert_eq!(run.code, 1);
+        let lines: Vec<&str> = run.stdout.lines().collect();
+        let [counts, "", reason, advice, first, second] = lines[..] else { panic!("{}", run.stdout) };
+        assert_eq!(counts, "dismiss-risky-users: 398 of 400 ids accepted, 2 refused, 0 not-applied, 0 unknown");
+        assert_eq!(reason, "2 refused: client-error, HTTP 404 Request_ResourceNotFound");
+        assert_eq!(advice, "  Probably unknown in the tenant or not at risk: do not run again unchanged.");
+        for (line, id) in [(first, id(7)), (second, id(300))] {
+            let expected = format!("    {id}: Resource '{id}' does not exist or is not at risk. (request-id ");
+            assert!(line.starts_with(&expected), "{line}");
+        }
+        assert_eq!((shell.read("left.txt").as_str(), shell.read("r.txt")), ("", [id(7), id(300)].join("\n") + "\n"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_isolation_a_refused_request_is_listed_as_a_whole() {
+    let shell = Shell::new().file("ids.txt", ids(0..120));
+    let line = "dismiss-risky-users --file ids.txt --no-isolate-refused --remaining left.txt --refused r.txt";
+    let run = shell.run(line, [not_found(), accepted()]).await;
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.contains("Run again without --no-isolate-refused to find it."), "{}", run.stdout);
+    assert_eq!((shell.read("left.txt"), shell.read("r.txt")), (ids(0..60), ids(0..60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_ends_the_run_when_patience_is_over() {
+    for terminal in [false, true] {
+        let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..10_000)) };
+        let start = Instant::now();
+        let run = shell.run_before("dismiss-risky-users --file ids.txt --remaining left.txt", Arc::new(Outage)).await;
+        assert_eq!((run.code, shell.read("left.txt")), (1, ids(0..10_000)));
+        // The call ends early if the next attempt would come too late.
+        assert!((165..=190).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        let counts = "dismiss-risky-users: 0 of 10000 ids accepted, 0 refused, ";
+        assert!(run.stdout.starts_with(counts), "{}", run.stdout);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_interrupted_run_keeps_the_remaining_ids() {
     let shell = Shell::new().file("ids.txt", ids(0..600)).terminal();
-    let run = shell.run("dismiss-risky-users --file ids.txt --left left.txt", vec![accepted(); 7]);
+    let run = shell.run("dismiss-risky-users --file ids.txt --remaining left.txt", vec![accepted(); 7]);
     timeout(Duration::from_millis(6_500), run).await.err().expect("interrupted");
     assert_eq!(shell.read("left.txt"), ids(300..600), "only the first slice is accepted");
 }
@@ -208,15 +273,15 @@ async fn a_403_ends_the_run() {
     for terminal in [false, true] {
         let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..600)) };
         let denied = graph_error(403, &[], "Authorization_RequestDenied", "Insufficient privileges.");
-        let line = "dismiss-risky-users --file ids.txt --left left.txt --max-in-flight 1";
+        let line = "dismiss-risky-users --file ids.txt --remaining left.txt --max-in-flight 1";
         let run = shell.run(line, [accepted(), denied]).await;
         assert_eq!(run.code, 1);
-        let first = "dismiss-risky-users: 60 of 600 ids accepted, 60 refused, 0 unknown, 480 unsent\n\n\
-                     60 refused: forbidden, HTTP 403 Authorization_RequestDenied: Insufficient privileges.\n";
+        let first = "dismiss-risky-users: 60 of 600 ids accepted, 0 refused, 540 not-applied, 0 unknown\n\n\
+                     60 not-applied: forbidden, HTTP 403 Authorization_RequestDenied: Insufficient privileges.\n";
         assert!(run.stdout.starts_with(first), "{}", run.stdout);
         assert!(run.stdout.contains("Grant IdentityRiskyUser.ReadWrite.All"), "{}", run.stdout);
-        assert!(run.stdout.contains("480 unsent: stopped"), "{}", run.stdout);
-        assert_eq!(shell.read("left.txt"), ids(120..600));
+        assert!(run.stdout.contains("480 not-applied: not-attempted"), "{}", run.stdout);
+        assert_eq!(shell.read("left.txt"), ids(60..600));
     }
 }
 
@@ -226,8 +291,8 @@ async fn the_deadline_covers_all_slices() {
         let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..600)) };
         let run = shell.run("dismiss-risky-users --file ids.txt --deadline 7500ms", vec![accepted(); 8]).await;
         assert_eq!(run.code, 1);
-        let first = "dismiss-risky-users: 480 of 600 ids accepted, 0 refused, 0 unknown, 120 unsent\n\n\
-                     120 unsent: deadline-passed";
+        let first = "dismiss-risky-users: 480 of 600 ids accepted, 0 refused, 120 not-applied, 0 unknown\n\n\
+                     120 not-applied: not-attempted";
         assert!(run.stdout.starts_with(first), "{}", run.stdout);
     }
 }
@@ -238,10 +303,10 @@ async fn json_reports_every_id() {
     let run = shell.run("dismiss-sign-ins --json --ids-per-request 1", [accepted(), not_found(), accepted()]).await;
     assert_eq!((run.code, run.stderr.as_str()), (1, ""));
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(report["ids"], json!({"accepted": 2, "refused": 1, "unknown": 0, "unsent": 0}));
+    assert_eq!(report["ids"], json!({"accepted": 2, "refused": 1, "notApplied": 0, "unknown": 0}));
     assert_eq!(report["refused"][0]["ids"], json!([id(1)]));
     assert_eq!(report["refused"][0]["error"]["graph"]["code"], "Request_ResourceNotFound");
-    assert_eq!(report["cause"]["kind"], "rejected");
+    assert_eq!(report["cause"]["kind"], "client-error");
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,19 +325,21 @@ async fn ids_come_from_arguments_files_columns_and_pipes() {
 async fn usage_errors_name_the_argument_and_send_nothing() {
     let shell = Shell::new().file("ids.txt", format!("{}\nx\n", id(1))).file("taken", "");
     let cases = [
-        ("".to_owned(), "no action given".to_owned()),
+        ("".to_owned(), "expected an action".to_owned()),
         (
             "dismiss-risky-users --file ids.txt".to_owned(),
-            "ids.txt:2: \"x\" is not an id (a GUID with hyphens)".to_owned(),
+            "ids.txt:2: expected an id (a hyphenated GUID); got \"x\"".to_owned(),
         ),
-        ("dismiss-risky-users x".to_owned(), "argument: \"x\" is not an id (a GUID with hyphens)".to_owned()),
+        ("dismiss-risky-users x".to_owned(), "argument: expected an id (a hyphenated GUID); got \"x\"".to_owned()),
         ("dismiss-risky-users --file none.txt".to_owned(), "none.txt: No such file or directory".to_owned()),
         (
             "dismiss-risky-users --file /etc/ids.txt".to_owned(),
-            "/etc/ids.txt: the runtime gives no directory with it (as wasmtime run --dir . does)".to_owned(),
+            "/etc/ids.txt: the runtime grants no directory that contains it; grant one, for example with wasmtime run \
+             --dir ."
+                .to_owned(),
         ),
         (
-            format!("dismiss-risky-users {} --left taken/left.txt", id(1)),
+            format!("dismiss-risky-users {} --remaining taken/left.txt", id(1)),
             "taken/left.txt: Not a directory or a symbolic link to a directory".to_owned(),
         ),
     ];

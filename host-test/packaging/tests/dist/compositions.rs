@@ -18,40 +18,46 @@ pub(crate) fn file(name: &str) -> PathBuf {
     PRODUCTS.iter().find(|product| product.name == name).expect(name).file()
 }
 
+/// A product, compiled once by this process.
+pub(crate) fn component(name: &str) -> &'static Component {
+    static COMPILED: [OnceLock<Component>; PRODUCTS.len()] = [const { OnceLock::new() }; PRODUCTS.len()];
+    let position = PRODUCTS.iter().position(|product| product.name == name).expect(name);
+    COMPILED[position].get_or_init(|| Component::from_file(&wasmtime::Engine::default(), file(name)).expect(name))
+}
+
 /// The command with env-token, ready to be instantiated.
 pub(crate) fn command() -> &'static InstancePre<Host> {
     static COMMAND: OnceLock<InstancePre<Host>> = OnceLock::new();
-    COMMAND.get_or_init(|| load(&std::fs::read(file("entra-risk-cli")).unwrap()).expect("the command"))
+    COMMAND.get_or_init(|| link(component("entra-risk-cli")).expect("the command"))
 }
 
 /// The gateway with env-token, ready to be instantiated.
 pub(crate) fn gateway() -> &'static InstancePre<Host> {
     static GATEWAY: OnceLock<InstancePre<Host>> = OnceLock::new();
-    GATEWAY.get_or_init(|| load(&std::fs::read(file("entra-risk-gateway")).unwrap()).expect("the gateway"))
+    GATEWAY.get_or_init(|| link(component("entra-risk-gateway")).expect("the gateway"))
 }
 
 /// The plugin with a token adapter, ready to be instantiated.
 pub(crate) fn plugin_with(adapter: &str) -> PluginPre<Host> {
-    plug(&file(adapter), &file("entra-risk")).and_then(|bytes| load(&bytes)).and_then(PluginPre::new).expect(adapter)
+    let bytes = plug(&file(adapter), &file("entra-risk")).expect(adapter);
+    let component = Component::from_binary(&wasmtime::Engine::default(), &bytes).expect(adapter);
+    link(&component).and_then(PluginPre::new).expect(adapter)
 }
 
 /// The imports of a product, sorted.
 pub(crate) fn imports(name: &str) -> Vec<String> {
-    let engine = wasmtime::Engine::default();
-    let component = Component::from_file(&engine, file(name)).expect(name);
-    let mut imports: Vec<String> =
-        component.component_type().imports(&engine).map(|(import, _)| import.to_owned()).collect();
+    let component = component(name);
+    let imports = component.component_type();
+    let mut imports: Vec<String> = imports.imports(component.engine()).map(|(import, _)| import.to_owned()).collect();
     imports.sort();
     imports
 }
 
-fn load(bytes: &[u8]) -> wasmtime::Result<InstancePre<Host>> {
-    let engine = wasmtime::Engine::default();
-    let component = Component::from_binary(&engine, bytes)?;
-    let mut linker = Linker::new(&engine);
+fn link(component: &Component) -> wasmtime::Result<InstancePre<Host>> {
+    let mut linker = Linker::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    linker.instantiate_pre(&component)
+    linker.instantiate_pre(component)
 }
 
 /// The composition that `wac plug SOCKET --plug PLUG` makes.

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use graph_model::Behavior;
+use graph_model::{Behavior, Graph, Service, Settings};
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{CANARY, canary};
 use host_test::script::{Script, accepted, graph_error, respond};
@@ -113,13 +113,25 @@ impl Call {
         self
     }
 
+    /// The same request to a gateway with this variable.
+    fn variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// Sends the request to a gateway whose Microsoft Graph follows this script.
     async fn send(self, behaviors: impl IntoIterator<Item = Behavior>) -> Received {
+        self.send_before(Script::at_once(behaviors)).await
+    }
+
+    /// Sends the request to a gateway with this Microsoft Graph.
+    async fn send_before(self, graph: Arc<dyn Service>) -> Received {
         let mut wasi = WasiCtx::builder();
         wasi.envs(&self.environment);
         if let Some(token) = self.token {
             wasi.env("GRAPH_TOKEN", token);
         }
-        let host = Host::with(&mut wasi, Outbound::InProcess(Script::at_once(behaviors)), canary(), 1);
+        let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
         let mut store = Store::new(gateway().engine(), host);
         let mut request = http::Request::builder().method(self.method.clone());
         request = request.uri(format!("http://gateway.test{}", self.path));
@@ -188,7 +200,7 @@ impl Received {
 /// The OpenAPI document.
 fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../adapters/gateway/openapi.yaml")).unwrap())
+    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../apps/gateway/openapi.yaml")).unwrap())
 }
 
 fn id(number: usize) -> String {
@@ -210,7 +222,7 @@ async fn each_action_is_forwarded_to_graph() {
             let body = json!({ field: [id(1), id(2)] }).to_string();
             let received = Call::new(&format!("{prefix}{path}"), body.clone()).send([accepted()]).await;
             assert_eq!(received.status, 200);
-            assert_eq!(received.body["ids"], json!({"accepted": 2, "refused": 0, "unknown": 0, "unsent": 0}));
+            assert_eq!(received.body["ids"], json!({"accepted": 2, "refused": 0, "notApplied": 0, "unknown": 0}));
             assert_eq!(received.body["cause"], Value::Null);
             let [Exchange { request, .. }] = received.exchanges.as_slice() else { panic!("expected one request") };
             assert_eq!(request.uri(), format!("https://graph.microsoft.com/{version}{path}").as_str());
@@ -305,22 +317,39 @@ async fn the_status_depends_on_the_outcomes() {
     let denied = || graph_error(403, &[], "Authorization_RequestDenied", "Insufficient privileges.");
     let throttled = || graph_error(429, &[("retry-after", "400")], "TooManyRequests", "Too many requests.");
     let cases: [(usize, Vec<Behavior>, u16, &str); 8] = [
-        (120, vec![accepted(), not_found()], 207, "rejected"),
-        (120, vec![not_found(), not_found()], 422, "rejected"),
-        (61, vec![not_found(), Behavior::Silence], 504, "deadline-passed"),
+        (120, vec![accepted(), not_found()], 207, "client-error"),
+        (120, vec![not_found(), not_found()], 422, "client-error"),
+        (61, vec![not_found(), Behavior::Silence], 207, "deadline-exceeded"),
         (60, vec![denied()], 502, "forbidden"),
         (60, vec![throttled()], 503, "throttled"),
-        (60, vec![Behavior::Silence], 504, "deadline-passed"),
-        (60, vec![respond(200, &[], "<html>Sign in</html>")], 502, "unexpected"),
-        (60, vec![respond(302, &[("location", "https://a.test")], "")], 502, "unexpected"),
+        (60, vec![Behavior::Silence], 504, "deadline-exceeded"),
+        (60, vec![respond(200, &[], "<html>Sign in</html>")], 502, "unexpected-status"),
+        (60, vec![respond(302, &[("location", "https://a.test")], "")], 502, "unexpected-status"),
     ];
     for (ids, behaviors, status, kind) in cases {
-        let environment = vec![("GATEWAY_KEY", KEY), ("GATEWAY_DEADLINE_MS", "5000")];
-        let received = Call { environment, ..Call::new(USERS, users(0..ids)) }.send(behaviors).await;
+        let call = Call::new(USERS, users(0..ids)).variable("GATEWAY_DEADLINE_MS", "5000");
+        let received = call.variable("GATEWAY_ISOLATE_REFUSED", "false").send(behaviors).await;
         assert_eq!((received.status.as_u16(), received.body["cause"]["kind"].as_str()), (status, Some(kind)));
         let counted: u64 = received.body["ids"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
         assert_eq!(counted, ids as u64, "{kind}");
         assert_eq!(received.headers.get(RETRY_AFTER).is_some(), status == 503, "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_ids_are_reported_alone_with_their_reasons() {
+    for (absent, status) in [(vec![7], 207), (vec![7, 100], 207), ((0..120).collect(), 422)] {
+        let ids = absent.iter().map(|number| id(*number).parse().unwrap()).collect();
+        let graph = Graph::new(Settings { absent: ids, ..Settings::default() });
+        let call = Call::new(USERS, users(0..120)).variable("GATEWAY_DEADLINE_MS", "300000");
+        let received = call.send_before(Arc::new(graph)).await;
+        assert_eq!(received.status, status, "{}", received.body);
+        let refused = received.body["refused"].as_array().unwrap();
+        assert_eq!(refused.len(), absent.len(), "{}", received.body);
+        for (batch, number) in refused.iter().zip(absent) {
+            assert_eq!(batch["ids"], json!([id(number)]));
+            assert!(batch["error"]["message"].as_str().unwrap().contains(&id(number)), "{batch}");
+        }
     }
 }
 
@@ -336,24 +365,31 @@ async fn an_invalid_setting_is_named_without_its_value() {
         ("GATEWAY_CLOUD", "canary-value"),
         ("GATEWAY_DEADLINE_MS", "canary-value"),
         ("GATEWAY_ENDPOINT", "https://user:canary-value@a.test"),
+        ("GATEWAY_AUDIENCE", "http://canary-value.test"),
+        ("GATEWAY_PATIENCE_MS", "canary-value"),
+        ("GATEWAY_ISOLATE_REFUSED", "canary-value"),
+        ("GATEWAY_TENANT", "canary-value with a space"),
     ];
-    for setting in settings {
-        let environment = vec![("GATEWAY_KEY", KEY), setting];
-        let received = Call { environment, ..Call::new(USERS, users(0..1)) }.send([]).await;
+    for (name, value) in settings {
+        let received = Call::new(USERS, users(0..1)).variable(name, value).send([]).await;
         received.is_error(500, "misconfigured");
         let text = received.body.to_string();
-        assert!(text.contains(setting.0) && !text.contains("canary-value"), "{text}");
+        assert!(text.contains(name) && !text.contains("canary-value"), "{text}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn settings_are_passed_to_the_plugin() {
-    let environment = vec![("GATEWAY_KEY", KEY), ("GATEWAY_CLOUD", "us-gov-l4")];
-    let received = Call { environment, ..Call::new(USERS, users(0..1)) }.send([accepted()]).await;
+    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_CLOUD", "us-gov-l4");
+    let received = call.send([accepted()]).await;
     assert_eq!(received.exchanges[0].request.uri().host(), Some("graph.microsoft.us"));
-    let environment = vec![("GATEWAY_KEY", KEY), ("GATEWAY_ENDPOINT", "http://127.0.0.1:8080")];
-    let received = Call { environment, ..Call::new(USERS, users(0..1)) }.send([accepted()]).await;
+    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_ENDPOINT", "http://127.0.0.1:8080");
+    let received = call.send([accepted()]).await;
     assert_eq!(received.exchanges[0].request.uri().authority().unwrap(), "127.0.0.1:8080");
+    // Patience is never less than two windows.
+    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_PATIENCE_MS", "1");
+    let received = call.send([graph_error(429, &[("retry-after", "3")], "TooManyRequests", "")]).await;
+    assert_eq!(received.body["cause"]["kind"], "throttled");
 }
 
 #[test]

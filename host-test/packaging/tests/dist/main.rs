@@ -5,3 +5,4 @@ mod compositions;
 mod gateway;
 mod products;
 mod token_adapters;
+mod token_upload;

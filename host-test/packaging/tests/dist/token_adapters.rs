@@ -10,11 +10,11 @@ use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond, response};
-use wasmtime::component::{Component, Linker, TypedFunc};
-use wasmtime::{Engine, Store};
+use wasmtime::Store;
+use wasmtime::component::{Linker, TypedFunc};
 use wasmtime_wasi::WasiCtx;
 
-use crate::compositions::{file, imports, plugin_with};
+use crate::compositions::{component, imports, plugin_with};
 
 const ENV_TOKEN: &str = "entra-risk-env-token";
 const CLIENT_CREDENTIALS: &str = "entra-risk-client-credentials";
@@ -25,21 +25,36 @@ const ENVIRONMENT: &[(&str, &str)] =
     &[("AZURE_TENANT_ID", "contoso.com"), ("AZURE_CLIENT_ID", "app"), ("AZURE_CLIENT_SECRET", SECRET)];
 
 /// An adapter in its own host.
-struct Adapter {
+pub(crate) struct Adapter {
     store: Store<Host>,
     get_token: TypedFunc<(TokenRequest,), (Result<Credential, TokenError>,)>,
 }
 
 impl Adapter {
     async fn start(name: &str, environment: &[(&str, &str)], script: Arc<Script>) -> Adapter {
-        let engine = Engine::default();
-        let mut linker = Linker::new(&engine);
+        let host = Host::with(WasiCtx::builder().envs(environment), Outbound::InProcess(script), canary(), 0);
+        Adapter::start_in(host, name, |_| {}).await
+    }
+
+    /// Starts client-credentials in a host that is changed, with replacements for functions of WASI.
+    pub(crate) async fn start_changed(
+        script: Arc<Script>,
+        change: impl FnOnce(Host) -> Host,
+        replace: impl FnOnce(&mut Linker<Host>),
+    ) -> Adapter {
+        let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
+        Adapter::start_in(change(host), CLIENT_CREDENTIALS, replace).await
+    }
+
+    async fn start_in(host: Host, name: &str, replace: impl FnOnce(&mut Linker<Host>)) -> Adapter {
+        let component = component(name);
+        let engine = component.engine();
+        let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
-        let host = Host::with(WasiCtx::builder().envs(environment), Outbound::InProcess(script), canary(), 0);
-        let mut store = Store::new(&engine, host);
-        let component = Component::from_file(&engine, file(name)).unwrap();
-        let instance = linker.instantiate_async(&mut store, &component).await.unwrap();
+        replace(&mut linker);
+        let mut store = Store::new(engine, host);
+        let instance = linker.instantiate_async(&mut store, component).await.unwrap();
         let interface = instance.get_export_index(&mut store, None, "entra:risk/credentials@0.1.0").unwrap();
         let function = instance.get_export_index(&mut store, Some(&interface), "get-token").unwrap();
         let get_token = instance.get_typed_func(&mut store, function).unwrap();
@@ -48,20 +63,26 @@ impl Adapter {
 
     /// Requests a token. Returns the token, or the error as `unavailable: ` or `denied: ` with its message, which must
     /// not contain the secret.
-    async fn token(&mut self, refresh: bool, claims: Option<&str>) -> Result<String, String> {
-        let request = TokenRequest { audience: AUDIENCE.into(), refresh, claims: claims.map(Into::into) };
+    pub(crate) async fn token(&mut self, refresh: bool, claims: Option<&str>) -> Result<String, String> {
+        let [audience, endpoint] = [AUDIENCE; 2].map(str::to_owned);
+        let request = TokenRequest { tenant: None, audience, endpoint, refresh, claims: claims.map(Into::into) };
+        self.get(request).await
+    }
+
+    async fn get(&mut self, request: TokenRequest) -> Result<String, String> {
         let (result,) = self.get_token.call_async(&mut self.store, (request,)).await.expect("no trap");
         let result = match result {
             Ok(Credential::Bearer(token)) => Ok(token),
             Ok(Credential::AttachedByHost) => panic!("attached by the host"),
             Err(TokenError::Unavailable(why)) => Err(format!("unavailable: {why}")),
             Err(TokenError::Denied(why)) => Err(format!("denied: {why}")),
+            Err(TokenError::Cancelled) => panic!("cancelled"),
         };
         assert!(!format!("{result:?}").contains("canary"), "{result:?}");
         result
     }
 
-    fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.store.data().exchanges().into_iter().map(|exchange| exchange.request).collect()
     }
 }
@@ -70,7 +91,7 @@ async fn client_credentials(replies: impl IntoIterator<Item = Reply>) -> Adapter
     Adapter::start(CLIENT_CREDENTIALS, ENVIRONMENT, Script::new(replies)).await
 }
 
-fn token_reply(value: &str, expires_in: u32) -> Reply {
+pub(crate) fn token_reply(value: &str, expires_in: u32) -> Reply {
     let body = format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"{value}"}}"#);
     Reply::at_once(respond(200, &[("content-type", "application/json")], body))
 }
@@ -94,7 +115,7 @@ fn imports_are_those_of_the_worlds() {
 async fn env_token_returns_the_variable() {
     let mut adapter = Adapter::start(ENV_TOKEN, &[("GRAPH_TOKEN", "a.b.c")], Script::new([])).await;
     assert_eq!(adapter.token(false, None).await.as_deref(), Ok("a.b.c"));
-    assert!(adapter.token(true, None).await.unwrap_err().starts_with("denied: Microsoft Graph refused"));
+    assert!(adapter.token(true, None).await.unwrap_err().starts_with("denied: Microsoft Graph rejected"));
     let mut adapter = Adapter::start(ENV_TOKEN, &[], Script::new([])).await;
     assert!(adapter.token(false, None).await.unwrap_err().starts_with("denied: GRAPH_TOKEN is not set"));
 }
@@ -114,6 +135,32 @@ async fn the_first_token_request_is_as_documented() {
          &claims=%7B%22access_token%22%3A%7B%22xms_cc%22%3A%7B%22values%22%3A%5B%22cp1%22%5D%7D%7D%7D\
          &client_secret=canary-7d1c%2B%2F%3D%26"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_tenant_and_audience_has_its_own_token() {
+    let mut adapter = client_credentials(["a", "b", "c"].map(|value| token_reply(value, 3600))).await;
+    let request = |tenant: Option<&str>, audience: &str| TokenRequest {
+        tenant: tenant.map(str::to_owned),
+        audience: audience.to_owned(),
+        endpoint: audience.to_owned(),
+        refresh: false,
+        claims: None,
+    };
+    for _ in 0..2 {
+        assert_eq!(adapter.get(request(None, AUDIENCE)).await.as_deref(), Ok("a"));
+        assert_eq!(adapter.get(request(Some("fabrikam.com"), AUDIENCE)).await.as_deref(), Ok("b"));
+        assert_eq!(adapter.get(request(None, "https://graph.microsoft.us")).await.as_deref(), Ok("c"));
+    }
+    let urls: Vec<String> = adapter.requests().iter().map(|request| request.uri().to_string()).collect();
+    let expected = [
+        "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token",
+        "https://login.microsoftonline.com/fabrikam.com/oauth2/v2.0/token",
+        "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token",
+    ];
+    assert_eq!(urls, expected);
+    let unknown = adapter.get(request(None, "https://graph.example")).await.unwrap_err();
+    assert!(unknown.starts_with("denied: no token endpoint is known for this audience"), "{unknown}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,36 +223,39 @@ async fn transient_errors_are_unavailable_and_others_denied() {
     let cases: Vec<(Behavior, &str)> = vec![
         (
             respond(401, &[], wrong_secret),
-            "denied: login.microsoftonline.com answered 401 invalid_client AADSTS7000215",
+            "denied: login.microsoftonline.com returned 401 invalid_client AADSTS7000215",
         ),
-        (respond(400, &[], ""), "denied: login.microsoftonline.com answered 400: check AZURE_TENANT_ID"),
-        (respond(302, &[("location", "https://a.test")], ""), "denied: login.microsoftonline.com answered 302, a redi"),
-        (respond(429, &[], ""), "unavailable: login.microsoftonline.com answered 429"),
-        (respond(500, &[], "canary"), "unavailable: login.microsoftonline.com answered 500"),
-        (respond(200, &[], "<html>canary"), "unavailable: login.microsoftonline.com answered 200 without a usable"),
-        (respond(200, &[], deep), "unavailable: login.microsoftonline.com answered 200 without a usable"),
+        (respond(400, &[], ""), "denied: login.microsoftonline.com returned 400: check AZURE_TENANT_ID"),
+        (respond(302, &[("location", "https://a.test")], ""), "denied: login.microsoftonline.com returned 302, a redi"),
+        (respond(429, &[], ""), "unavailable: login.microsoftonline.com returned 429"),
+        (respond(500, &[], "canary"), "unavailable: login.microsoftonline.com returned 500"),
+        (respond(200, &[], "<html>canary"), "unavailable: login.microsoftonline.com returned 200 without a usable"),
+        (respond(200, &[], deep), "unavailable: login.microsoftonline.com returned 200 without a usable"),
         (
             respond(200, &[], "[".repeat(100_000)),
-            "unavailable: login.microsoftonline.com answered 200 without a usable",
+            "unavailable: login.microsoftonline.com returned 200 without a usable",
         ),
-        (respond(200, &[], huge.clone()), "unavailable: login.microsoftonline.com answered more than any token"),
-        (Behavior::Endless(response(200, &[], huge)), "unavailable: login.microsoftonline.com answered more than any"),
-        (Behavior::Stalled(response(200, &[], "{")), "unavailable: no answer from login.microsoftonline.com in 30 s"),
+        (respond(200, &[], huge.clone()), "unavailable: the response from login.microsoftonline.com is too large"),
+        (
+            Behavior::Endless(response(200, &[], huge)),
+            "unavailable: the response from login.microsoftonline.com is too large",
+        ),
+        (Behavior::Stalled(response(200, &[], "{")), "unavailable: no response from login.microsoftonline.com in 30 s"),
         (
             Behavior::Truncated(response(200, &[], "{")),
-            "unavailable: no answer from login.microsoftonline.com (the conn",
+            "unavailable: no response from login.microsoftonline.com (connection f",
         ),
-        (Behavior::Silence, "unavailable: no answer from login.microsoftonline.com in 30 s"),
-        (Behavior::Reset, "unavailable: no answer from login.microsoftonline.com (the connection broke)"),
+        (Behavior::Silence, "unavailable: no response from login.microsoftonline.com in 30 s"),
+        (Behavior::Reset, "unavailable: no response from login.microsoftonline.com (connection failed)"),
         (
             Behavior::Failed(TransportError::ConnectionRefused),
-            "unavailable: no answer from login.microsoftonline.com (connect",
+            "unavailable: no response from login.microsoftonline.com (connection refused)",
         ),
         (
             Behavior::Failed(TransportError::HttpRequestDenied),
-            "denied: the host's policy for outbound requests refuses",
+            "denied: the host's policy for outbound requests denies requests to login.microsoftonline.com",
         ),
-        (Behavior::Failed(TransportError::TlsCertificateError), "denied: login.microsoftonline.com has no certificate"),
+        (Behavior::Failed(TransportError::TlsCertificateError), "denied: the host does not trust the certificate of"),
     ];
     for (behavior, expected) in cases {
         let mut adapter = client_credentials([Reply::at_once(behavior), token_reply("a", 3599)]).await;
