@@ -111,7 +111,8 @@ async fn an_outage_of_a_minute_loses_nothing() {
     let calm = dismiss(none, &users).await;
     assert!(calm.result.is_ok());
     println!("no outage: {:.1} s", calm.elapsed.as_secs_f64());
-    let kinds: [(&str, fn() -> Behavior); 4] = [
+    type Row = (&'static str, fn() -> Behavior);
+    let kinds: [Row; 4] = [
         ("503", unavailable),
         ("refused connections", refused),
         ("DNS errors", no_such_name),
