@@ -1,12 +1,18 @@
 //! `graph-model` serves the model of Microsoft Graph on the loopback interface, for any client.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use clap::Parser;
-use graph_model::{Graph, Limit, Reply, Request, Server, Service, Settings};
+use graph_model::{Fault, FaultKind, Graph, Limit, Reply, Request, Server, Service, Settings};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -32,6 +38,15 @@ struct Arguments {
     /// The seed from which faults are drawn.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The share of requests answered 503, half of them after the action was applied, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    unavailable: f64,
+    /// Revoke the token in use this many seconds after the first request, once.
+    #[arg(long, value_name = "SECONDS")]
+    revoke_after: Option<u64>,
+    /// Write every request to this file: a line of JSON each, with what really happened to it.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Requests per second for users, and per 10 seconds for sign-ins, instead of the documented limits.
     #[arg(long)]
     limit: Option<usize>,
@@ -52,14 +67,45 @@ fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "expected a number from 0 to 1".into())
 }
 
-/// Prints a line for each request.
-struct Logging(Graph);
+/// Plans the faults of the command line, and prints a line for each request.
+struct Logging {
+    graph: Graph,
+    state: Mutex<State>,
+}
+
+struct State {
+    rng: StdRng,
+    unavailable: f64,
+    /// `None` once the token has been revoked.
+    revoke_after: Option<Duration>,
+    first: Option<Duration>,
+    record: Option<File>,
+}
 
 impl Service for Logging {
     fn serve(&self, now: Duration, request: Request) -> Reply {
         let target = format!("{} {}", request.method(), request.uri().path());
-        let (reply, arrival) = self.0.serve_recorded(now, request);
+        let state = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = now - *state.first.get_or_insert(now);
+        // A request that Microsoft Graph refuses does not revoke the token: the next one does.
+        if state.revoke_after.is_some_and(|after| after <= age) {
+            self.graph.plan([Some(Fault::of(FaultKind::Challenged))]);
+        } else if state.rng.random_bool(state.unavailable) {
+            let fault = Fault::of(FaultKind::ServerError);
+            self.graph.plan([Some(if state.rng.random() { fault.applied() } else { fault })]);
+        }
+        let (reply, arrival) = self.graph.serve_recorded(now, request);
+        if arrival.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Challenged) {
+            state.revoke_after = None;
+        }
         println!("{arrival} {target}");
+        if let Some(file) = &mut state.record {
+            let (at, status) = (arrival.at.as_secs_f64(), arrival.status.map(|status| status.as_u16()));
+            let line = json!({ "at": at, "status": status, "applied": arrival.applied, "ids": arrival.ids });
+            if let Err(error) = writeln!(file, "{line}") {
+                eprintln!("the record is incomplete: {error}");
+            }
+        }
         reply
     }
 }
@@ -80,7 +126,15 @@ async fn main() -> std::io::Result<ExitCode> {
         absent: arguments.absent.into_iter().collect(),
         epoch: SystemTime::now(),
     });
-    let server = Server::start(Arc::new(Logging(graph)), arguments.port).await?;
+    let state = State {
+        rng: StdRng::seed_from_u64(arguments.seed),
+        unavailable: arguments.unavailable,
+        revoke_after: arguments.revoke_after.map(Duration::from_secs),
+        first: None,
+        record: arguments.record.map(File::create).transpose()?,
+    };
+    let service = Logging { graph, state: Mutex::new(state) };
+    let server = Server::start(Arc::new(service), arguments.port).await?;
     if let [program, own @ ..] = arguments.command.as_slice() {
         let mut command = Command::new(program);
         command.args(own).env("GRAPH_ENDPOINT", server.endpoint());

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use graph_model::{Behavior, Graph, Request, Service};
+use graph_model::{Behavior, Request};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+
+use crate::World;
 
 /// A simpler client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Baseline {
 }
 
 /// The result of a job.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     /// Time from the first request to the last response.
     pub elapsed: Duration,
@@ -29,13 +31,13 @@ pub struct Outcome {
 }
 
 impl Baseline {
-    /// Dismisses the risk of users with a service that starts now.
-    pub async fn dismiss(self, graph: Arc<Graph>, ids: &[String]) -> Outcome {
+    /// Dismisses the risk of users in a world that starts now.
+    pub async fn dismiss(self, world: Arc<World>, ids: &[String]) -> Outcome {
         let start = Instant::now();
         let mut accepted = 0;
         let mut tasks = JoinSet::new();
         for chunk in ids.chunks(if self == Baseline::OneByOne { 1 } else { 60 }) {
-            tasks.spawn(send(Arc::clone(&graph), start, chunk.to_vec()));
+            tasks.spawn(send(Arc::clone(&world), start, chunk.to_vec()));
             if self != Baseline::ChunksAtOnce {
                 accepted += tasks.join_next().await.and_then(Result::ok).unwrap_or_default();
             }
@@ -45,10 +47,12 @@ impl Baseline {
     }
 }
 
-/// The retry rule of the Graph SDKs: 3 retries of 429, 503 and 504, after `Retry-After` or else 3 s doubling.
-async fn send(graph: Arc<Graph>, start: Instant, ids: Vec<String>) -> usize {
+/// The retry rule of the Graph SDKs: 3 retries of 429, 503 and 504, after `Retry-After` up to 180 s, or else 3 s
+/// doubling.
+async fn send(world: Arc<World>, start: Instant, ids: Vec<String>) -> usize {
     for backoff in [3, 6, 12, 0] {
-        let reply = graph.serve(start.elapsed(), request(&ids));
+        sleep(world.delay()).await;
+        let reply = world.arrive(start.elapsed(), request(&ids));
         sleep(reply.after).await;
         let Behavior::Complete(response) = reply.behavior else { return 0 };
         match response.status().as_u16() {
@@ -57,7 +61,7 @@ async fn send(graph: Arc<Graph>, start: Instant, ids: Vec<String>) -> usize {
             _ => return 0,
         }
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        sleep(Duration::from_secs(retry_after.unwrap_or(backoff))).await;
+        sleep(Duration::from_secs(retry_after.unwrap_or(backoff).min(180))).await;
     }
     0
 }

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use graph_model::{Graph, Settings};
 use host_test::clock::virtual_time;
-use host_test::plugin::{Action, Plugin};
 use http::StatusCode;
-use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::{Baseline, Outcome};
+use crate::{Baseline, Outcome, World, plugin};
 
 /// The same job, done by the plugin and by the baselines.
 #[derive(Debug, Clone, Copy)]
@@ -37,23 +35,17 @@ impl Measurement {
     /// # Errors
     /// If the plugin traps.
     pub fn take(users: usize, latency: Duration) -> wasmtime::Result<Measurement> {
-        let ids: Vec<String> = (1..=users).map(|n| Uuid::from_u128(n as u128).to_string()).collect();
+        let ids = ids(users);
         let settings = Settings { latency: latency..=latency, ..Settings::default() };
-        let graph = || Arc::new(Graph::new(settings.clone()));
-        let service = graph();
-        let plugin = virtual_time(async {
-            let mut plugin = Plugin::before(service.clone()).await;
-            let start = Instant::now();
-            let result = plugin.call(Action::DismissRiskyUsers, &ids, None).await?;
-            let accepted = result.map_or(0, |receipts| receipts.iter().map(|receipt| receipt.ids.len()).sum());
-            Ok::<_, wasmtime::Error>(Outcome { elapsed: start.elapsed(), accepted })
-        })?;
-        let baseline = |baseline: Baseline| virtual_time(baseline.dismiss(graph(), &ids));
+        let world = || Arc::new(World::kind(Graph::new(settings.clone())));
+        let own = world();
+        let plugin = plugin::dismiss(Arc::clone(&own), &ids, 0)?;
+        let baseline = |baseline: Baseline| virtual_time(baseline.dismiss(world(), &ids));
         Ok(Measurement {
             users,
             latency,
             plugin,
-            refused: service.count(StatusCode::TOO_MANY_REQUESTS),
+            refused: own.graph.count(StatusCode::TOO_MANY_REQUESTS),
             one_by_one: baseline(Baseline::OneByOne),
             in_turn: baseline(Baseline::ChunksInTurn),
             at_once: baseline(Baseline::ChunksAtOnce),
@@ -69,4 +61,9 @@ impl Measurement {
     pub fn floor(&self) -> Duration {
         Duration::from_secs(self.requests() as u64 - 1)
     }
+}
+
+/// The ids of this many users.
+pub(crate) fn ids(users: usize) -> Vec<String> {
+    (1..=users).map(|n| Uuid::from_u128(n as u128).to_string()).collect()
 }

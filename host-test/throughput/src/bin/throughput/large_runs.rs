@@ -1,42 +1,30 @@
-//! `throughput` measures how long large runs take under the documented limit, prints a table, and writes it with a plot
-//! into a folder.
+//! Large runs without trouble: the time by users.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use clap::Parser;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use plotters::prelude::*;
 use throughput::{Measurement, Outcome};
 use wasmtime::ensure;
 
-/// Measures how long it takes to dismiss many users under the documented limit of one request per second.
-#[derive(Parser)]
-struct Arguments {
-    /// The folder for `throughput.md` and `throughput.svg`.
-    #[arg(long, default_value = "docs")]
-    out: PathBuf,
-}
+use crate::page::{Page, empty_table, time};
 
 const USERS: [usize; 4] = [60, 1_000, 10_000, 100_000];
 const LATENCIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), PLOTTED];
 /// The latency for which the clients differ most.
 const PLOTTED: Duration = Duration::from_secs(3);
 
-fn main() -> wasmtime::Result<()> {
-    let out = Arguments::parse().out;
+/// Measures the runs and writes `throughput.md` and `throughput.svg`.
+pub(crate) fn write(folder: &Path) -> wasmtime::Result<()> {
     let mut measures = Vec::new();
     for users in USERS {
         for latency in LATENCIES {
             measures.push(Measurement::take(users, latency)?);
         }
     }
-    let table = table(&measures);
-    println!("{table}");
-    fs::create_dir_all(&out)?;
-    fs::write(out.join("throughput.md"), format!("{NOTE}\n{table}\n"))?;
-    plot(&measures, &out.join("throughput.svg"))?;
+    let page = Page { name: "throughput", note: NOTE, table: table(&measures) };
+    plot(&measures, &page.write(folder)?)?;
     for measure in &measures {
         ensure!(
             measure.plugin.accepted == measure.users && measure.refused == 0,
@@ -59,8 +47,7 @@ accepted.
 ";
 
 fn table(measures: &[Measurement]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_header([
+    let mut table = empty_table([
         "users",
         "requests",
         "floor",
@@ -94,16 +81,7 @@ fn table(measures: &[Measurement]) -> Table {
             other(measure.at_once),
         ]);
     }
-    table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
-}
-
-fn time(time: Duration) -> String {
-    match time.as_secs_f64() {
-        seconds if seconds < 600.0 => format!("{seconds:.1} s"),
-        seconds if seconds < 36_000.0 => format!("{:.1} min", seconds / 60.0),
-        seconds => format!("{:.1} h", seconds / 3_600.0),
-    }
 }
 
 /// Plots seconds by users, both logarithmic.

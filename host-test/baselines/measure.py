@@ -1,0 +1,59 @@
+"""Runs one contender against a new service, and compares what it reports with the record of the service."""
+
+import json
+import os
+import subprocess
+import time
+
+LONGEST_S = 900
+
+
+def run(model, service, work, command, environment, ids, bad):
+    """The measurements of one run. `done_at` are the times at which good ids were first applied, in seconds since the
+    start of the contender's process."""
+    file, record = work / "ids.txt", work / "record.jsonl"
+    file.write_text("\n".join(ids) + "\n", encoding="ascii")
+    command = [str(file) if part == "IDS" else str(part) for part in command]
+    start = time.monotonic()
+    finished = subprocess.run(
+        [model, "--record", record, *service, "--", "timeout", str(LONGEST_S), *command], cwd=work, check=False,
+        env=os.environ | environment, stdout=subprocess.PIPE, text=True,
+    )
+    seconds = time.monotonic() - start
+    # The lines of the service begin with a time, the result of the contender with a brace.
+    results = [line for line in finished.stdout.splitlines() if line.startswith("{")]
+    if finished.returncode or not results:
+        raise SystemExit(f"exit code {finished.returncode}: {finished.stdout[-2000:]}")
+    requests = [json.loads(line) for line in record.read_text(encoding="ascii").splitlines()]
+    first = {}
+    for request in requests:
+        for id in request["ids"] if request["applied"] else ():
+            first.setdefault(id, request["at"])
+    good = [id for id in ids if id not in bad]
+    result = json.loads(results[-1])
+    unknown = sum(n for status, n in result["by_status"].items() if status in ("unknown", "no response") or status[0] == "5")
+    return {
+        "seconds": seconds,
+        "span": requests[-1]["at"] - requests[0]["at"],
+        "ids": len(ids),
+        "good": len(good),
+        "done_at": sorted(first[id] for id in good if id in first),
+        "unknown": unknown,
+        "requests": len(requests),
+        "throttled": sum(request["status"] == 429 for request in requests),
+        **result,
+    }
+
+
+def size(paths):
+    """The bytes that the files in these paths take on the disk."""
+    files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")))
+    return sum(512 * file.stat().st_blocks for file in files if file.is_file() and not file.is_symlink())
+
+
+def save(file, value):
+    file.write_text(json.dumps(value), encoding="ascii")
+
+
+def load(file):
+    return json.loads(file.read_text(encoding="ascii")) if file.exists() else None
