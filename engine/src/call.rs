@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use crate::action::{Action, RateLimit};
 use crate::arguments::{Options, Settings, distinct_ids};
-use crate::circuit::{Circuit, MAX_BACKOFF, backoff};
+use crate::circuit::{Circuit, FIRST_BACKOFF, MAX_BACKOFF, backoff};
 use crate::error::{Class, Error, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::random::Random;
@@ -97,8 +97,11 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, String> {
         let settings = Settings::parse(action, options)?;
         let ids = distinct_ids(action, ids)?;
+        let limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
+        // A hold from an earlier call is a failure of this one: a call does not wait longer than its patience.
+        let held_by = limit.held_by(now);
         Ok(Call {
-            limit: instance.take(settings.tenant.as_deref(), &settings.audience, action.limit),
+            limit,
             instance,
             deadline: settings.deadline.map(|time| now.saturating_add(time)),
             action,
@@ -110,8 +113,8 @@ impl<'a> Call<'a> {
             tokens: Tokens::default(),
             circuit: Circuit::default(),
             has_accepted: false,
-            failing_since: None,
-            last_error: None,
+            failing_since: held_by.is_some().then_some(now),
+            last_error: held_by,
             first_error: None,
             end: None,
         })
@@ -220,10 +223,13 @@ impl<'a> Call<'a> {
             return None;
         }
         if !self.tokens.is_ready() {
-            // A spacing early, so that waiting for the token does not lower the rate; while the token provider is asked
-            // no request is written, so that those in flight are written first.
-            let ask = if is_uploading { at } else { at.saturating_sub(self.limit.spacing(self.settings.rate_limit)) };
-            let ask = ask.max(self.tokens.retry_at());
+            // While the token provider is asked, no request is written: those in flight are written first.
+            if is_uploading && !self.in_flight.is_empty() {
+                return wait(Nanos::MAX);
+            }
+            // A spacing early, so that waiting for the token does not lower the rate.
+            let early = at.saturating_sub(self.limit.spacing(self.settings.rate_limit));
+            let ask = early.max(self.tokens.retry_at());
             return if ask <= now { Some(self.get_token(now)) } else { wait(ask) };
         }
         let max_in_flight = if self.circuit.is_open() { 1 } else { self.settings.max_in_flight };
@@ -277,10 +283,21 @@ impl<'a> Call<'a> {
         self.note_failure(&error, class, &attempt.group, now);
         match class {
             Class::Throttling => {
-                self.limit.throttled(self.settings.rate_limit, attempt.sent, now, retry_after, &mut self.random);
+                let Call { limit, settings, random, .. } = self;
+                limit.throttled(settings.rate_limit, attempt.sent, now, retry_after, &error, random);
             }
             Class::TokenRejection => self.tokens.rejected(attempt.token, claims),
-            Class::Transient => self.circuit.failed(now, &mut self.random),
+            Class::Transient => {
+                self.circuit.failed(now, &mut self.random);
+                // Whether or not these ids are sent again: it holds the others and later calls too.
+                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
+                    (error.response().map(|error| error.status), retry_after)
+                {
+                    let asked = asked.max(MIN_RETRY_AFTER);
+                    let until = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
+                    self.limit.hold(until, &error);
+                }
+            }
             Class::Refusal => self.circuit.close(),
             Class::Unexpected | Class::Permanent | Class::Fatal => {}
         }
@@ -314,7 +331,7 @@ impl<'a> Call<'a> {
             }
             Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error),
             Class::Transient if group.counted_attempts < self.settings.max_attempts => {
-                let due = self.retry_due(group.counted_attempts, &error, retry_after, now);
+                let due = self.retry_due(group.counted_attempts, retry_after, now);
                 self.work.retry(group, due, error);
             }
             Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
@@ -335,18 +352,11 @@ impl<'a> Call<'a> {
     }
 
     /// When a group may be sent again after an error that may pass at its `number`th attempt.
-    fn retry_due(&mut self, number: u32, error: &Error, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        match retry_after {
-            Some(asked) => {
-                let asked = asked.max(MIN_RETRY_AFTER);
-                let due = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
-                if error.response().is_some_and(|error| error.status == SERVICE_UNAVAILABLE) {
-                    self.limit.hold(due);
-                }
-                due
-            }
-            // The circuit decides when the next request is sent, whichever group it carries.
-            None if self.circuit.is_open() => now,
+    fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
+        match retry_after.map(|asked| asked.max(MIN_RETRY_AFTER)) {
+            Some(asked) => now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4)),
+            // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
+            None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
             None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
         }
     }

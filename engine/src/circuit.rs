@@ -57,8 +57,8 @@ pub(crate) fn backoff(number: u32, max: Nanos, random: &mut Random) -> Nanos {
     wait.saturating_add(random.up_to(wait / 4))
 }
 
-/// The base of the Microsoft Graph SDKs.
-const FIRST_BACKOFF: Nanos = 3 * SECOND;
+/// The wait before the first retry: the base of the Microsoft Graph SDKs.
+pub(crate) const FIRST_BACKOFF: Nanos = 3 * SECOND;
 
 /// The longest wait between attempts for the same ids, without jitter.
 pub(crate) const MAX_BACKOFF: Nanos = 60 * SECOND;

@@ -5,8 +5,10 @@
 //! widens it, acceptances narrow it.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use crate::action::{RateLimit, ServiceLimit};
+use crate::error::Error;
 use crate::random::Random;
 use crate::time::{Nanos, SECOND, from_ms};
 
@@ -42,6 +44,8 @@ pub(crate) struct RateLimitState {
     throttled_at: Nanos,
     /// Nothing is sent before.
     held_until: Nanos,
+    /// The error that asked for it.
+    held_by: Option<Rc<Error>>,
     /// A request was accepted.
     has_accepted: bool,
 }
@@ -80,6 +84,7 @@ impl RateLimitState {
             throttles: 0,
             throttled_at: 0,
             held_until: 0,
+            held_by: None,
             has_accepted: false,
         }
     }
@@ -124,6 +129,7 @@ impl RateLimitState {
         sent: Nanos,
         now: Nanos,
         retry_after: Option<Nanos>,
+        error: &Rc<Error>,
         random: &mut Random,
     ) {
         // A request that was in flight when the last 429 arrived says nothing new.
@@ -136,18 +142,26 @@ impl RateLimitState {
         let cap = if self.has_accepted { window.max(MAX_WAIT) } else { window.saturating_mul(MAX_WAIT_WINDOWS) };
         // From one window to 1.2 windows, then to 2.4, 4.8, … of them.
         let doublings = 2_u64.saturating_pow(self.throttles.saturating_sub(1));
-        let longest = window.saturating_add(window / 5).saturating_mul(doublings).min(cap.max(window));
-        let jitter = random.up_to(longest.saturating_sub(window));
+        let first = window.saturating_add(window / 5);
+        let longest = first.saturating_mul(doublings).min(cap.max(first));
         let wait = match retry_after {
-            Some(asked) => asked.max(MIN_RETRY_AFTER).saturating_add(jitter.min(window / 5)),
-            None => window.saturating_add(jitter),
+            Some(asked) => asked.max(MIN_RETRY_AFTER).saturating_add(random.up_to(window / 5)),
+            None => window.saturating_add(random.up_to(longest.saturating_sub(window))),
         };
-        self.hold(now.saturating_add(wait));
+        self.hold(now.saturating_add(wait), error);
     }
 
-    /// Holds every request until then.
-    pub(crate) fn hold(&mut self, until: Nanos) {
-        self.held_until = self.held_until.max(until);
+    /// Holds every request until then, because of `error`.
+    pub(crate) fn hold(&mut self, until: Nanos, error: &Rc<Error>) {
+        if until > self.held_until {
+            self.held_until = until;
+            self.held_by = Some(error.clone());
+        }
+    }
+
+    /// The error because of which nothing is sent at `now`.
+    pub(crate) fn held_by(&self, now: Nanos) -> Option<Rc<Error>> {
+        self.held_by.clone().filter(|_| self.held_until > now)
     }
 
     fn spaced_window(&self, limit: RateLimit) -> Nanos {
@@ -192,13 +206,17 @@ mod tests {
 
     const USERS: RateLimit = RateLimit { requests: 1, window_ms: 1_000 };
 
+    fn error() -> Rc<Error> {
+        Rc::new(Error::Throttled(Default::default()))
+    }
+
     #[test]
     fn a_429_widens_the_spacing_once_and_acceptances_narrow_it() {
         let mut state = RateLimitState::new();
         let random = &mut Random::new(1);
         assert_eq!(state.spacing(USERS), 1_020 * MILLISECOND);
-        state.throttled(USERS, 0, SECOND, None, random);
-        state.throttled(USERS, 0, SECOND + 1, None, random);
+        state.throttled(USERS, 0, SECOND, None, &error(), random);
+        state.throttled(USERS, 0, SECOND + 1, None, &error(), random);
         assert_eq!(state.spacing(USERS), 1_060 * MILLISECOND);
         for window in 2..400 {
             state.accepted(USERS, window * SECOND);
@@ -213,7 +231,7 @@ mod tests {
         let mut now = 0;
         let mut longest = 0;
         for _ in 0..200 {
-            state.throttled(USERS, now, now, None, random);
+            state.throttled(USERS, now, now, None, &error(), random);
             let wait = state.held_until - now;
             assert!((SECOND..=32 * SECOND).contains(&wait), "{wait}");
             longest = longest.max(wait);
@@ -222,9 +240,26 @@ mod tests {
         assert!(longest > 28 * SECOND, "{longest}");
         state.accepted(USERS, now);
         for _ in 0..200 {
-            state.throttled(USERS, now, now, None, random);
+            state.throttled(USERS, now, now, None, &error(), random);
             assert!((SECOND..=3 * SECOND).contains(&(state.held_until - now)));
             now = state.held_until;
+        }
+    }
+
+    #[test]
+    fn every_wait_has_jitter() {
+        let sign_ins = RateLimit { requests: 5, window_ms: 10_000 };
+        let random = &mut Random::new(3);
+        for retry_after in [None, Some(10 * SECOND)] {
+            let mut wait = || {
+                let mut state = RateLimitState::new();
+                state.accepted(sign_ins, 0);
+                state.throttled(sign_ins, 0, 0, retry_after, &error(), random);
+                state.held_until
+            };
+            let waits: Vec<Nanos> = (0..9).map(|_| wait()).collect();
+            assert!(waits.iter().all(|wait| (10 * SECOND..=12 * SECOND).contains(wait)), "{waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
         }
     }
 
@@ -232,7 +267,7 @@ mod tests {
     fn retry_after_is_waited_out() {
         for (asked, least) in [(0, 1), (1, 1), (17, 17), (300, 300)] {
             let mut state = RateLimitState::new();
-            state.throttled(USERS, 0, 0, Some(asked * SECOND), &mut Random::new(3));
+            state.throttled(USERS, 0, 0, Some(asked * SECOND), &error(), &mut Random::new(3));
             assert!((least * SECOND..=least * SECOND + SECOND / 5).contains(&state.held_until));
         }
     }
@@ -241,7 +276,7 @@ mod tests {
     fn each_tenant_audience_and_limit_has_its_state() {
         let mut instance = InstanceState::new();
         let mut state = instance.take(Some("a"), "https://x", ServiceLimit::RiskyUsers);
-        state.hold(9);
+        state.hold(9, &error());
         instance.put(Some("a"), "https://x", ServiceLimit::RiskyUsers, state);
         for (tenant, audience, limit, held_until) in [
             (None, "https://x", ServiceLimit::RiskyUsers, 0),

@@ -1,0 +1,111 @@
+//! Properties of the parsers. Where a crate does the same, both agree.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail"
+)]
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+use entra_risk_engine::endpoint::Endpoint;
+use entra_risk_engine::json::Json;
+use entra_risk_engine::response::{Response, retry_after};
+use entra_risk_engine::token::{Authorization, Token};
+use entra_risk_engine::{challenge, date, decimal, guid};
+use proptest::prelude::*;
+
+/// 31 December 9999, the last day that an HTTP date can have.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// After it, two digits stand for a year of the last century.
+const LAST_SECOND_OF_2069: u64 = 3_155_759_999;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn accepts_guids_that_uuid_writes(bits: u128) {
+        let guid = uuid::Uuid::from_u128(bits);
+        prop_assert_eq!(guid::parse(&guid.to_string()), Some(bits));
+        prop_assert_eq!(guid::parse(&guid.to_string().to_uppercase()), Some(bits));
+        prop_assert_eq!(guid::parse(&guid.simple().to_string()), None);
+    }
+
+    #[test]
+    fn rejects_what_uuid_rejects(text in "[0-9a-fA-Fg{}-]{34,38}|.{36}") {
+        let by_crate = uuid::Uuid::try_parse(&text).ok().filter(|_| text.len() == 36);
+        prop_assert_eq!(guid::parse(&text), by_crate.map(|guid| guid.as_u128()));
+    }
+
+    #[test]
+    fn random_guids_are_of_version_4(bits: u128) {
+        let guid = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid();
+        prop_assert_eq!(guid::random(bits), guid.to_string());
+    }
+
+    #[test]
+    fn reads_dates_that_httpdate_writes(seconds in 0..=LAST_SECOND) {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        prop_assert_eq!(date::parse(&httpdate::fmt_http_date(time)), Some(seconds));
+    }
+
+    #[test]
+    fn reads_obsolete_forms_of_dates(seconds in 0..LAST_SECOND_OF_2069) {
+        let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let pieces: Vec<&str> = date.split([',', ' ']).filter(|piece| !piece.is_empty()).collect();
+        let [weekday, day, month, year, time, zone] = pieces[..] else { panic!("{date}") };
+        let rfc_850 = format!("{weekday}day, {day}-{month}-{} {time} {zone}", &year[2..]);
+        let asctime = format!("{weekday} {month} {:>2} {time} {year}", day.trim_start_matches('0'));
+        prop_assert_eq!(date::parse(&rfc_850), Some(seconds), "{}", rfc_850);
+        prop_assert_eq!(date::parse(&asctime), Some(seconds), "{}", asctime);
+    }
+
+    #[test]
+    fn decodes_claims_in_either_alphabet_with_or_without_padding(value in ".{0,40}") {
+        let claims = serde_json::json!({ "access_token": value }).to_string();
+        let encodings = [&BASE64_STANDARD, &BASE64_STANDARD_NO_PAD, &BASE64_URL_SAFE, &BASE64_URL_SAFE_NO_PAD];
+        for encoding in encodings {
+            let header = format!("Bearer error=\"insufficient_claims\", claims=\"{}\"", encoding.encode(&claims));
+            prop_assert_eq!(challenge::claims(&[header]), Some(claims.clone()));
+        }
+    }
+
+    #[test]
+    fn parsers_accept_any_text_without_a_panic(text in ".{0,80}", bytes: Vec<u8>) {
+        let _ = (Endpoint::parse(&text), guid::parse(&text), date::parse(&text), decimal::parse(&text));
+        let _ = (Json::parse(&bytes), retry_after(&text, Some(&text)), challenge::claims(&[text]));
+    }
+
+    #[test]
+    fn reads_strings_that_serde_json_writes(code in ".{0,30}", number: f64, list: Vec<i64>) {
+        let list = serde_json::json!([list, { "a": null }]);
+        let body = serde_json::json!({ "n": number, "list": list, "error": { "code": code, "b": true } });
+        let json = Json::parse(body.to_string().as_bytes());
+        let read = json.get("error").and_then(|error| error.get("code")).and_then(Json::text);
+        prop_assert_eq!(read, Some(code.as_str()));
+    }
+
+    #[test]
+    fn removes_an_echoed_token(token in "[!-~]{1,60}", around in "[!-~ é]{0,30}") {
+        let echo = format!("{around}{token}{around}{token}");
+        let body = serde_json::json!({ "error": { "code": echo, "message": echo } }).to_string().into_bytes();
+        let echo = Some(echo);
+        let response = Response { status: 400, request_id: echo.clone(), date: echo, body, ..Response::default() };
+        let authorization = Authorization::Bearer(Token::parse(token.clone()).unwrap());
+        let rejection = response.judge(String::new(), &authorization).unwrap_err();
+        let error = rejection.error.response().unwrap();
+        let texts = [Some(&error.code), Some(&error.message), error.request_id.as_ref(), error.date.as_ref()];
+        for text in texts.map(|text| text.unwrap().replace("[token]", "\n")) {
+            for run in token.as_bytes().windows(token.len().min(24)) {
+                prop_assert!(!text.as_bytes().windows(run.len()).any(|part| part == run), "{}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Times of calls at the service's limit, over the delays of networks and over contention. The service is strict: it
+//! counts the requests that arrived in a sliding window, refused ones too.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail"
+)]
+
+use entra_risk_engine::action::{ACTIONS, Action};
+use entra_risk_engine::arguments::Options;
+use entra_risk_engine::call::{AttemptId, Call, Step};
+use entra_risk_engine::rate_limit::InstanceState;
+use entra_risk_engine::response::Response;
+use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND, from_ms};
+use entra_risk_engine::token::Credential;
+
+const SIGN_INS: &Action = &ACTIONS[0];
+const USERS: &Action = &ACTIONS[3];
+
+/// Milliseconds that a request or a response takes.
+#[derive(Clone, Copy, Debug)]
+enum Delay {
+    None,
+    /// A mean, and the most above and below.
+    Uniform(f64, f64),
+    /// A median, and σ.
+    LogNormal(f64, f64),
+}
+
+#[test]
+fn calls_take_little_longer_than_the_limit_requires() {
+    let delays = [
+        (Delay::None, 1.02, 1.03),
+        (Delay::Uniform(20.0, 1.0), 1.05, 1.05),
+        (Delay::Uniform(30.0, 20.0), 1.08, 1.07),
+        (Delay::LogNormal(30.0, 0.7), 1.16, 1.11),
+        (Delay::LogNormal(82.0, 0.9), 1.42, 1.16),
+    ];
+    for (delay, users, sign_ins) in delays {
+        // 100 requests at 1 a second, and at 5 in 10 seconds.
+        for (action, floor, target) in [(USERS, 99.0, users), (SIGN_INS, 190.0, sign_ins)] {
+            let mut times: Vec<f64> = (0..20).map(|seed| seconds(action, delay, 0.0, seed) / floor).collect();
+            times.sort_by(f64::total_cmp);
+            println!("{} {delay:?}: {:.3}", action.name, times[10]);
+            assert!(times[10] <= target, "{} {delay:?}: {:.3}", action.name, times[10]);
+        }
+    }
+}
+
+#[test]
+fn contention_loses_no_batch() {
+    for busy in [0.3, 0.5, 0.7] {
+        for seed in 0..20 {
+            seconds(USERS, Delay::LogNormal(30.0, 0.7), busy, seed);
+        }
+    }
+}
+
+/// The time of a call of 100 batches, all of which are accepted. `busy`: the share of requests that are refused because
+/// of other apps.
+fn seconds(action: &'static Action, delay: Delay, busy: f64, seed: u64) -> f64 {
+    let random = &mut Random(seed);
+    let rate_limit = action.limit.rate_limit();
+    let window = from_ms(rate_limit.window_ms);
+    let ids = (0..100).map(|n| format!("{n:08x}-0000-0000-0000-000000000000")).collect();
+    let options = Options { ids_per_request: Some(1), ..Options::default() };
+    let mut instance = InstanceState::new();
+    let mut call = Call::new(action, ids, options, &mut instance, 0, seed).unwrap();
+    let mut now = 0;
+    let mut arrived: Vec<Nanos> = Vec::new();
+    // The time at which a request arrives, or a response with its status.
+    let mut events: Vec<(Nanos, AttemptId, Option<u16>)> = Vec::new();
+    loop {
+        match call.next(now, false) {
+            Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
+            Step::Send(id, _) => events.push((now + delay.draw(random), id, None)),
+            Step::Abandon(_) => panic!("every request is answered"),
+            Step::Done(result) => {
+                assert!(result.is_ok(), "{busy} {seed}: {:?}", result.err().map(|failure| failure.cause));
+                return now as f64 / SECOND as f64;
+            }
+            Step::Wait(until) => {
+                let next = events.iter().enumerate().min_by_key(|(_, (time, ..))| *time);
+                let Some(index) = next.filter(|(_, (time, ..))| *time <= until).map(|(index, _)| index) else {
+                    now = until;
+                    continue;
+                };
+                let (time, id, status) = events.swap_remove(index);
+                now = time;
+                if let Some(status) = status {
+                    let response = Response { status, request_is_complete: true, ..Response::default() };
+                    call.response(id, response, now);
+                    continue;
+                }
+                let counted = arrived.iter().rev().take_while(|arrived| **arrived + window > now).count();
+                let is_refused = counted >= rate_limit.requests as usize || random.unit() < busy;
+                arrived.push(now);
+                events.push((now + delay.draw(random), id, Some(if is_refused { 429 } else { 204 })));
+            }
+        }
+    }
+}
+
+impl Delay {
+    fn draw(self, random: &mut Random) -> Nanos {
+        let ms = match self {
+            Delay::None => 0.0,
+            Delay::Uniform(mean, most) => mean + most * (2.0 * random.unit() - 1.0),
+            Delay::LogNormal(median, sigma) => median * (sigma * random.normal()).exp(),
+        };
+        (ms * MILLISECOND as f64) as Nanos
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    /// A number from 0 to 1.
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ mixed >> 31) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A number of the standard normal distribution (Box and Muller).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+}

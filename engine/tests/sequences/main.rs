@@ -1,0 +1,62 @@
+//! Drives calls through random sequences of events and checks the contract from outside: any order of responses,
+//! failures of the network, of the service and of the token provider, and any steps of the clock.
+//!
+//! `SEQUENCE=7 cargo test -p entra-risk-engine --test sequences -- --nocapture` replays sequence 7 and prints it.
+//! `SEQUENCES=1000000` runs more of them.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail"
+)]
+
+mod arguments;
+mod check;
+mod circuit;
+mod event;
+mod random;
+mod report;
+mod send;
+mod verdict;
+mod world;
+
+use std::env;
+use std::thread;
+
+const SEQUENCES: u64 = 100_000;
+
+#[test]
+fn random_sequences_violate_no_invariant() {
+    let number = |name: &str| env::var(name).ok().map(|value| value.parse().unwrap());
+    if let Some(seed) = number("SEQUENCE") {
+        return world::run(seed, true);
+    }
+    let count = number("SEQUENCES").unwrap_or(SEQUENCES);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for first in 0..threads as u64 {
+            scope.spawn(move || {
+                for seed in (first..count).step_by(threads) {
+                    let _replay = Replay(seed);
+                    world::run(seed, false);
+                }
+            });
+        }
+    });
+}
+
+/// Prints how to replay a sequence that fails.
+struct Replay(u64);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let seed = self.0;
+            eprintln!("replay: SEQUENCE={seed} cargo test -p entra-risk-engine --test sequences -- --nocapture");
+        }
+    }
+}

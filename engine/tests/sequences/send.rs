@@ -1,0 +1,130 @@
+//! Checks the requests to Microsoft Graph and to the token provider.
+
+use std::ops::Range;
+
+use entra_risk_engine::call::AttemptId;
+use entra_risk_engine::request::Request;
+use entra_risk_engine::time::{Nanos, SECOND, from_ms};
+use entra_risk_engine::token::TokenRequest;
+
+use crate::check::{Attempt, BACKOFF, Check, Id, require};
+use crate::verdict::Kind;
+
+impl Check<'_> {
+    pub fn get_token(&mut self, request: &TokenRequest, is_uploading: bool) {
+        let is_uploading = is_uploading && self.in_flight().next().is_some();
+        require("requests are written before a token is requested", !is_uploading, String::new);
+        require("no token is requested after the end", self.end.is_none(), || format!("{:?}", self.end));
+        require("one token is requested for each attempt", self.tokens.ready.is_none(), String::new);
+        let settings = &self.settings;
+        let expected = TokenRequest {
+            tenant: settings.tenant.clone(),
+            audience: settings.audience.clone(),
+            endpoint: settings.endpoint.clone(),
+            refresh: self.tokens.rejected.is_some(),
+            claims: self.tokens.rejected.clone().flatten(),
+        };
+        require("a rejected token is refreshed once, with its claims", *request == expected, || {
+            format!("{request:?}, expected {expected:?}")
+        });
+    }
+
+    pub fn send(&mut self, id: AttemptId, request: &Request, now: Nanos) {
+        require("nothing is sent after the end", self.end.is_none(), || format!("{:?}", self.end));
+        let ids = self.carried_ids(request);
+        let in_flight = self.in_flight().count();
+        require("max-in-flight", in_flight < self.settings.max_in_flight, || format!("{in_flight}"));
+        if self.circuit.is_open {
+            require("one request in flight during an outage", in_flight == 0, || format!("{in_flight}"));
+            require("probes wait 3 s", now >= self.circuit.failed_at + BACKOFF, || format!("{now}"));
+            self.check_rotation(&ids, now);
+        }
+        self.check_rate(now);
+        self.check_token(request);
+        for position in ids.clone() {
+            self.check_retry(position, now);
+            let index = self.attempts.len();
+            let id = &mut self.ids[position];
+            id.attempts += 1;
+            id.counted += 1;
+            id.last = Some(index);
+        }
+        let client_request_id = header(request, "client-request-id");
+        let is_fresh = self.client_request_ids.insert(client_request_id.clone());
+        require("each attempt has a fresh client-request-id", is_fresh, || client_request_id.clone());
+        let (generation, timeout) = (self.tokens.generation, now + self.settings.attempt_timeout);
+        self.attempts.push(Attempt { id, ids, client_request_id, generation, timeout, end: None });
+    }
+
+    /// No other ids that could be sent have had fewer attempts.
+    fn check_rotation(&self, ids: &Range<usize>, now: Nanos) {
+        let attempts = self.ids[ids.start].counted;
+        let is_due = |id: &Id| match id.last.map(|last| &self.attempts[last].end) {
+            None => true,
+            Some(Some((ended, verdict))) if verdict.kind == Kind::Transient => {
+                let wait = verdict.retry_after.unwrap_or(60 * SECOND).max(SECOND);
+                id.counted < self.settings.max_attempts && now > ended.saturating_add(wait).saturating_add(wait / 4)
+            }
+            Some(Some((_, verdict))) => matches!(verdict.kind, Kind::Throttled | Kind::TokenRejected),
+            Some(None) => false,
+        };
+        let other = self.ids.iter().find(|id| id.counted < attempts && is_due(id));
+        require("probes rotate over the ids", other.is_none(), || format!("{attempts}: {other:?}"));
+    }
+
+    fn check_rate(&mut self, now: Nanos) {
+        let rate_limit = self.settings.rate_limit;
+        let limit = self.instance.limits.entry(self.settings.key.clone()).or_default();
+        let leaving = limit.sent.len().checked_sub(rate_limit.requests as usize).map(|index| limit.sent[index]);
+        let fits = leaving.is_none_or(|sent| now >= sent + from_ms(rate_limit.window_ms));
+        require("the rate limit", fits, || format!("{rate_limit:?}: at {now}, {leaving:?}"));
+        let held_until = limit.held_until;
+        require("a 429, or a 503 with Retry-After, holds every request", now >= held_until, || {
+            format!("sent at {now}, held until {held_until}")
+        });
+        limit.sent.push(now);
+    }
+
+    fn check_token(&mut self, request: &Request) {
+        let Some(token) = self.tokens.ready.take() else { panic!("a token is requested before each attempt") };
+        let expected = token.map(|token| format!("Bearer {token}")).unwrap_or_default();
+        require("the token returned last is sent", header(request, "authorization") == expected, || expected.clone());
+        require("a rejected token is not sent", self.tokens.rejected.is_none(), String::new);
+    }
+
+    /// The positions of the ids in the body of a request.
+    fn carried_ids(&self, request: &Request) -> Range<usize> {
+        let body = str::from_utf8(&request.body).unwrap();
+        let first = body.split('"').nth(3).and_then(|id| self.positions.get(id)).copied().unwrap_or_default();
+        let count = body.matches(',').count() + 1;
+        let ids = &self.settings.ids[first..first + count];
+        let expected = format!("{{\"{}\":[\"{}\"]}}", self.settings.action.id_field, ids.join("\",\""));
+        require("the body contains neighbouring ids", body == expected, || body.to_owned());
+        require("ids-per-request", count <= self.settings.ids_per_request, || format!("{count}"));
+        first..first + count
+    }
+
+    fn check_retry(&self, position: usize, now: Nanos) {
+        let id = &self.ids[position];
+        let Some(last) = id.last else { return };
+        let Some((ended, verdict)) = &self.attempts[last].end else { panic!("an id is in flight twice") };
+        let may_pass = match verdict.kind {
+            Kind::Throttled | Kind::Transient => true,
+            Kind::TokenRejected => id.had_fresh_token,
+            _ => false,
+        };
+        require("only what may pass is sent again", may_pass, || format!("{verdict:?}"));
+        require("max-attempts", id.counted < self.settings.max_attempts, || format!("{}", id.counted));
+        if verdict.kind == Kind::Transient {
+            let wait = verdict.retry_after.unwrap_or(BACKOFF);
+            require("a retry waits for Retry-After, or 3 s", now >= ended.saturating_add(wait), || {
+                format!("{verdict:?} at {ended}, sent at {now}")
+            });
+        }
+    }
+}
+
+fn header(request: &Request, name: &str) -> String {
+    let value = request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone());
+    String::from_utf8(value.unwrap_or_default()).unwrap()
+}

@@ -1,0 +1,102 @@
+//! What the contract says about the end of an attempt: a second opinion, written without the engine's tables.
+
+use entra_risk_engine::error::{Error, TransportErrorKind};
+use entra_risk_engine::time::Nanos;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Accepted,
+    Refused,
+    Throttled,
+    TokenRejected,
+    Transient,
+    Unexpected,
+    /// Ends the attempts of these ids.
+    Permanent,
+    /// Ends the call.
+    Fatal,
+}
+
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub kind: Kind,
+    pub maybe_applied: bool,
+    pub retry_after: Option<Nanos>,
+    /// `Retry-After` holds every request.
+    pub holds_all: bool,
+    pub claims: Option<String>,
+    /// As `label` names the error.
+    pub label: String,
+}
+
+impl Verdict {
+    pub fn of_response(
+        status: u16,
+        request_is_complete: bool,
+        retry_after: Option<Nanos>,
+        claims: Option<String>,
+    ) -> Verdict {
+        let kind = match status {
+            204 if request_is_complete => Kind::Accepted,
+            401 => Kind::TokenRejected,
+            403 if claims.is_some() => Kind::TokenRejected,
+            403 | 407 => Kind::Fatal,
+            429 => Kind::Throttled,
+            408 | 500 | 502 | 503 | 504 | 509 => Kind::Transient,
+            499 | 501 | 505..=508 | 510..=599 => Kind::Permanent,
+            400..=498 => Kind::Refused,
+            _ => Kind::Unexpected,
+        };
+        let maybe_applied = kind != Kind::Accepted && !matches!(status, 300..=498);
+        let label = format!("status {status}");
+        let claims = claims.filter(|_| kind == Kind::TokenRejected);
+        Verdict { kind, maybe_applied, retry_after, holds_all: matches!(status, 429 | 503), claims, label }
+    }
+
+    pub fn of_transport_error(kind: TransportErrorKind, instance_has_accepted: bool) -> Verdict {
+        use TransportErrorKind::*;
+        let (label, maybe_applied) = match kind {
+            Unreachable | Tls | Certificate | RejectedByHost => ("unreachable", false),
+            Denied => ("denied-by-host", false),
+            NoResponse | Unreadable => ("no-response", true),
+            Other => ("other", true),
+        };
+        let kind = match kind {
+            Unreachable | NoResponse => Kind::Transient,
+            Tls if instance_has_accepted => Kind::Transient,
+            Tls | Certificate | RejectedByHost | Denied => Kind::Fatal,
+            Unreadable | Other => Kind::Permanent,
+        };
+        Verdict { kind, maybe_applied, ..Verdict::at_deadline() }.labelled(label)
+    }
+
+    pub fn at_deadline() -> Verdict {
+        let label = "deadline-exceeded".to_owned();
+        let kind = Kind::Permanent;
+        Verdict { kind, maybe_applied: true, retry_after: None, holds_all: false, claims: None, label }
+    }
+
+    fn labelled(mut self, label: &str) -> Verdict {
+        self.label = label.to_owned();
+        self
+    }
+}
+
+/// The status of an error that has one, or else its name in the contract.
+pub fn label(error: &Error) -> String {
+    if let Some(response) = error.response() {
+        return format!("status {}", response.status);
+    }
+    let name = match error {
+        Error::NoToken(_) => "no-token",
+        Error::DeniedByHost(_) => "denied-by-host",
+        Error::Unreachable(_) => "unreachable",
+        Error::NoResponse(_) => "no-response",
+        Error::DeadlineExceeded => "deadline-exceeded",
+        Error::Cancelled => "cancelled",
+        Error::NotAttempted => "not-attempted",
+        Error::InvalidArgument(_) => "invalid-argument",
+        _ => "other",
+    };
+    name.to_owned()
+}
