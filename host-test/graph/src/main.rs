@@ -79,6 +79,7 @@ async fn main() -> std::io::Result<ExitCode> {
         seed: arguments.seed,
         absent: arguments.absent.into_iter().collect(),
         epoch: SystemTime::now(),
+        ..Settings::default()
     });
     let server = Server::start(Arc::new(Logging(graph)), arguments.port).await?;
     if let [program, own @ ..] = arguments.command.as_slice() {
