@@ -174,7 +174,9 @@ impl Fault {
             fault.status = status;
         }
         fault.applied = fault.leaves_open() && rng.random_bool(0.5);
-        if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&fault.status) {
+        let is_transient = [408, 500, 502, 504, 509].contains(&fault.status.as_u16());
+        let asks = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&fault.status);
+        if asks || (is_transient && fault.has_response() && rng.random_ratio(1, 5)) {
             fault.retry_after = match rng.random_range(0..20) {
                 0..8 => RetryAfter::Absent,
                 8..13 => RetryAfter::Seconds(rng.random_range(0..=20)),
@@ -186,6 +188,11 @@ impl Fault {
             };
         }
         fault
+    }
+
+    fn has_response(&self) -> bool {
+        self.before_arrival().is_none()
+            && !matches!(self.kind, FaultKind::Reset | FaultKind::Timeout | FaultKind::Silence)
     }
 
     /// Whether a client cannot know if the action was applied.

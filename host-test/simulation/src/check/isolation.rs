@@ -7,7 +7,6 @@ use super::{Class, Violations};
 use crate::Plan;
 
 pub(super) fn check(plan: &Plan, history: &History<'_>, violations: &mut Violations) {
-    check_splits(history, violations);
     if !plan.is_calm() || !history.isolates() || history.is_unfinished() {
         return;
     }
@@ -28,31 +27,6 @@ pub(super) fn check(plan: &Plan, history: &History<'_>, violations: &mut Violati
         violations.add("isolation needs few requests", || {
             format!("{requests} for {} bad of {}, bound {bound:.0}", history.bad.len(), history.by_id.len())
         });
-    }
-}
-
-/// Each part of a refused group is sent at least once more, unless the call ended before.
-fn check_splits(history: &History<'_>, violations: &mut Violations) {
-    if history.fatal_at().is_some() || !history.isolates() {
-        return;
-    }
-    let forgotten =
-        |id: &usize| history.last(*id).is_some_and(|sent| sent.attempt.class == Class::Refused && sent.ids.len() > 1);
-    let ids: Vec<usize> = (0..history.by_id.len()).filter(forgotten).collect();
-    // The call goes on long after that.
-    let last = history.attempts.last().map(|sent| sent.attempt.ended).unwrap_or_default();
-    if let Some(id) = ids.first()
-        && history.call.cause().is_some_and(|cause| {
-            // The cause of a call that ended by itself is the first refusal of an id alone.
-            cause.graph_error().is_some_and(|error| (400..500).contains(&error.status))
-                && history.call.deadline().is_none()
-        })
-        && super::patience::failing_since(history, last + super::MILLISECOND).is_none()
-        && !history.has(Class::Unclear)
-        && !history.has(Class::Fatal)
-        && !history.has(Class::TokenRejected)
-    {
-        violations.add("every part of a refused group is sent again", || format!("id {id}"));
     }
 }
 
