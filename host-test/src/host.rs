@@ -245,8 +245,7 @@ impl WasiHttpHooks for HttpClient {
             }
             match outbound {
                 Outbound::InProcess(service) => {
-                    let reply = service.serve(start.elapsed(), request.clone());
-                    drop(service);
+                    let reply = arrive(service, start, request.clone()).await;
                     record(Some(reply.clone()));
                     let response = play(reply).await.map_err(transport_error)?;
                     let rest =
@@ -262,6 +261,19 @@ impl WasiHttpHooks for HttpClient {
             }
         })
     }
+}
+
+/// Brings a request to the service. One that is on its way arrives even if the plugin no longer waits for it.
+async fn arrive(service: Arc<dyn Service>, start: Instant, request: Request) -> Reply {
+    let delay = service.delay(start.elapsed(), &request);
+    if delay.is_zero() {
+        return service.serve(start.elapsed(), request);
+    }
+    let arrival = tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        service.serve(start.elapsed(), request)
+    });
+    arrival.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 impl Upload {
@@ -299,6 +311,7 @@ fn transport_error(cause: TransportError) -> Error {
         TransportError::DestinationNotFound => ErrorCode::DestinationNotFound,
         TransportError::HttpProtocolError => ErrorCode::HttpProtocolError,
         TransportError::HttpRequestDenied => ErrorCode::HttpRequestDenied,
+        TransportError::TlsProtocolError => ErrorCode::TlsProtocolError,
         TransportError::TlsCertificateError => ErrorCode::TlsCertificateError,
     })
 }

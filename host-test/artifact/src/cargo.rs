@@ -57,11 +57,25 @@ impl Cargo {
     /// # Errors
     /// If the component does not build, or if the compiler lacks the WebAssembly target and it cannot be installed.
     pub fn build(&self, package: &str) -> Result<PathBuf> {
+        self.build_with(package, &[])
+    }
+
+    /// Does the same as [`Cargo::build`] without optimizing across crates: the component behaves the same, and builds
+    /// several times as fast.
+    ///
+    /// # Errors
+    /// As [`Cargo::build`].
+    pub fn build_quickly(&self, package: &str) -> Result<PathBuf> {
+        self.build_with(package, &["profile.component.lto=false", "profile.component.codegen-units=16"])
+    }
+
+    fn build_with(&self, package: &str, configuration: &[&str]) -> Result<PathBuf> {
         add_target()?;
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.folder).args(["build", "--profile", PROFILE, "--target", TARGET, "--package", package]);
         cargo.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target_dir);
         cargo.args(["--config", &remap_path_prefix()]);
+        cargo.args(configuration.iter().flat_map(|value| ["--config", value]));
         for (name, _) in env::vars_os() {
             let outer =
                 name.to_str().is_some_and(|n| OUTER.contains(&n) || OUTER_PREFIXES.iter().any(|p| n.starts_with(p)));

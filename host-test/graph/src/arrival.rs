@@ -10,12 +10,16 @@ use crate::Fault;
 /// One request and its result.
 #[derive(Debug, Clone)]
 pub struct Arrival {
-    /// When it arrived, since the service's start.
+    /// When it was sent, since the service's start.
+    pub sent: Duration,
+    /// When it arrived, or would have.
     pub at: Duration,
     /// The action it requests, by its index among the four.
     pub action: Option<usize>,
     /// Its `client-request-id`.
     pub client_request_id: String,
+    /// Its token, by the order in which tokens appeared; `None` without one.
+    pub token: Option<usize>,
     /// Its ids as spelled; empty if they could not be read.
     pub ids: Vec<String>,
     /// Whether the action was applied.
@@ -37,7 +41,10 @@ impl fmt::Display for Arrival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Eight digits are enough to distinguish batches.
         let first = self.ids.first().and_then(|id| id.get(..8)).unwrap_or("none");
-        write!(f, "{:10.3}   {} ids {first}", self.at.as_secs_f64(), self.ids.len())?;
+        write!(f, "{:10.3}   {} ids {first}", self.sent.as_secs_f64(), self.ids.len())?;
+        if self.at > self.sent {
+            write!(f, " delayed {:?}", self.at - self.sent)?;
+        }
         if let Some(fault) = &self.fault {
             write!(f, " {:?}", fault.kind)?;
         }

@@ -53,6 +53,8 @@ pub enum TransportError {
     HttpProtocolError,
     /// `HTTP-request-denied`
     HttpRequestDenied,
+    /// `TLS-protocol-error`
+    TlsProtocolError,
     /// `TLS-certificate-error`
     TlsCertificateError,
 }
@@ -67,6 +69,11 @@ impl std::error::Error for TransportError {}
 
 /// A Microsoft Graph as the four actions see it.
 pub trait Service: Send + Sync + 'static {
+    /// How long a request that is sent at `now` takes to arrive.
+    fn delay(&self, _now: Duration, _request: &Request) -> Duration {
+        Duration::ZERO
+    }
+
     /// Decides on a request that arrives at `now`, a time since the service's own start.
     fn serve(&self, now: Duration, request: Request) -> Reply;
 }

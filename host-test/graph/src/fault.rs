@@ -33,14 +33,18 @@ pub enum FaultKind {
     Throttled,
     /// Another 4xx, with an empty body.
     Refused,
-    /// `400` with a message that repeats the `authorization` header, as a misconfigured gateway may do.
+    /// `400` with a message that repeats the `authorization` header or a part of it, as a misconfigured gateway may do.
     Echo,
     /// `401`: the token expired and stays invalid for all later requests.
     Expired,
-    /// `401` with a claims challenge: the same.
+    /// `401` or `403` with a claims challenge: the same.
     Challenged,
     /// `403`.
     Forbidden,
+    /// `407` of a proxy.
+    ProxyAuthentication,
+    /// Another status that leaves open what happened, or that a repetition may change: `408` or `499`.
+    RequestTimeout,
     /// A proxy's sign-in page, `200`.
     ProxyPage,
     /// A proxy's redirect, `302`.
@@ -51,6 +55,8 @@ pub enum FaultKind {
     NoName,
     /// The certificate is not trusted.
     Tls,
+    /// The TLS handshake fails.
+    Handshake,
     /// The host's own policy forbids the request.
     Denied,
     /// The connection is reset without a response.
@@ -96,7 +102,7 @@ impl RetryAfter {
 }
 
 /// How often each kind is drawn. Kinds that end a call are rare, because they hide all that would follow.
-const WEIGHTS: [(FaultKind, u32); 20] = [
+const WEIGHTS: [(FaultKind, u32); 23] = [
     (FaultKind::ServerError, 16),
     (FaultKind::GatewayPage, 6),
     (FaultKind::Throttled, 16),
@@ -105,11 +111,14 @@ const WEIGHTS: [(FaultKind, u32); 20] = [
     (FaultKind::Expired, 6),
     (FaultKind::Challenged, 6),
     (FaultKind::Forbidden, 1),
+    (FaultKind::ProxyAuthentication, 1),
+    (FaultKind::RequestTimeout, 3),
     (FaultKind::ProxyPage, 3),
     (FaultKind::Redirect, 3),
     (FaultKind::NoConnection, 10),
     (FaultKind::NoName, 4),
     (FaultKind::Tls, 2),
+    (FaultKind::Handshake, 3),
     (FaultKind::Denied, 1),
     (FaultKind::Reset, 10),
     (FaultKind::Timeout, 6),
@@ -129,6 +138,8 @@ impl Fault {
             FaultKind::Refused | FaultKind::Echo => StatusCode::BAD_REQUEST,
             FaultKind::Expired | FaultKind::Challenged => StatusCode::UNAUTHORIZED,
             FaultKind::Forbidden => StatusCode::FORBIDDEN,
+            FaultKind::ProxyAuthentication => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            FaultKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             FaultKind::ProxyPage => StatusCode::OK,
             FaultKind::Redirect => StatusCode::FOUND,
             _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -153,6 +164,8 @@ impl Fault {
         let statuses: &[u16] = match kind {
             FaultKind::ServerError => &[500, 501, 502, 503, 503, 504, 507, 509],
             FaultKind::GatewayPage => &[502, 503, 504],
+            FaultKind::Challenged => &[401, 401, 403],
+            FaultKind::RequestTimeout => &[408, 499],
             FaultKind::Refused => &[400, 404, 409, 412, 413, 423],
             FaultKind::Truncated | FaultKind::Endless | FaultKind::Stalled => &[200, 400, 429, 500, 503],
             _ => &[],
@@ -161,7 +174,9 @@ impl Fault {
             fault.status = status;
         }
         fault.applied = fault.leaves_open() && rng.random_bool(0.5);
-        if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&fault.status) {
+        let is_transient = [408, 500, 502, 504, 509].contains(&fault.status.as_u16());
+        let asks = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&fault.status);
+        if asks || (is_transient && fault.has_response() && rng.random_ratio(1, 5)) {
             fault.retry_after = match rng.random_range(0..20) {
                 0..8 => RetryAfter::Absent,
                 8..13 => RetryAfter::Seconds(rng.random_range(0..=20)),
@@ -175,11 +190,19 @@ impl Fault {
         fault
     }
 
+    fn has_response(&self) -> bool {
+        self.before_arrival().is_none()
+            && !matches!(self.kind, FaultKind::Reset | FaultKind::Timeout | FaultKind::Silence)
+    }
+
     /// Whether a client cannot know if the action was applied.
     fn leaves_open(&self) -> bool {
         match self.kind {
             FaultKind::Reset | FaultKind::Timeout | FaultKind::Silence => true,
-            FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Denied => false,
+            FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Handshake | FaultKind::Denied => {
+                false
+            }
+            FaultKind::RequestTimeout => self.status != StatusCode::REQUEST_TIMEOUT,
             _ => self.status.is_server_error() || self.status.is_success(),
         }
     }
@@ -190,6 +213,7 @@ impl Fault {
             FaultKind::NoConnection => TransportError::ConnectionRefused,
             FaultKind::NoName => TransportError::DestinationNotFound,
             FaultKind::Tls => TransportError::TlsCertificateError,
+            FaultKind::Handshake => TransportError::TlsProtocolError,
             FaultKind::Denied => TransportError::HttpRequestDenied,
             _ => return None,
         })

@@ -1,6 +1,6 @@
 //! The service itself: decides on each request, applies faults, and records what it did.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
-use crate::limit::Window;
+use crate::limit::Counter;
 use crate::request::{ids_as_spelled, parse_ids, token};
 use crate::response::{ResponseContext, redirect, with_retry_after};
-use crate::route::{self, Bucket, ROUTES, Route, RouteError};
+use crate::route::{self, Bucket, ROUTES, RouteError};
 use crate::{
     Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, RetryAfter, Service, Settings, TransportError,
 };
@@ -28,10 +28,18 @@ pub struct Graph {
 struct State {
     rng: StdRng,
     planned: VecDeque<Option<Fault>>,
-    users: Window,
-    sign_ins: Window,
-    /// Tokens that are no longer valid, and whether Microsoft Graph reports that with a claims challenge.
-    revoked: BTreeMap<Bytes, bool>,
+    users: Counter,
+    sign_ins: Counter,
+    /// When the requests on their way were sent, by `client-request-id`.
+    sent: BTreeMap<String, Duration>,
+    last_sent: Option<Duration>,
+    /// Every token so far, in the order of their appearance.
+    tokens: Vec<Bytes>,
+    /// The actions that were applied, by their index, and the ids.
+    applied: BTreeSet<(usize, Uuid)>,
+    /// Tokens that are no longer valid, and the status of the claims challenge with which Microsoft Graph reports
+    /// that, if it does.
+    revoked: BTreeMap<Bytes, Option<StatusCode>>,
     arrivals: Vec<Arrival>,
 }
 
@@ -41,8 +49,12 @@ impl Graph {
         let state = State {
             rng: StdRng::seed_from_u64(settings.seed),
             planned: VecDeque::new(),
-            users: Window::new(settings.users),
-            sign_ins: Window::new(settings.sign_ins),
+            users: Counter::new(settings.users, settings.others),
+            sign_ins: Counter::new(settings.sign_ins, settings.others),
+            sent: BTreeMap::new(),
+            last_sent: None,
+            tokens: Vec::new(),
+            applied: BTreeSet::new(),
             revoked: BTreeMap::new(),
             arrivals: Vec::new(),
         };
@@ -78,7 +90,9 @@ impl Graph {
     /// Does the same as [`Service::serve`] and also returns the record of the request.
     pub fn serve_recorded(&self, now: Duration, request: Request) -> (Reply, Arrival) {
         let state = &mut *self.state();
+        let outage = self.settings.outages.iter().find(|outage| outage.covers(now));
         let mut fault = match state.planned.pop_front() {
+            None if outage.is_some() => outage.map(|outage| outage.fault.clone()),
             None if state.rng.random_bool(self.settings.faults) => Some(Fault::draw(&mut state.rng)),
             planned => planned.flatten(),
         };
@@ -117,11 +131,17 @@ impl Graph {
             Some(fault) => fault.retry_after.wait(),
             None => seconds(response).map(Duration::from_secs),
         });
+        let ids = action.and_then(|index| ids_as_spelled(ROUTES[index].field, request.body())).unwrap_or_default();
+        if applied && let Some(index) = action {
+            state.applied.extend(ids.iter().filter_map(|id| Some((index, id.parse().ok()?))));
+        }
         let arrival = Arrival {
+            sent: state.sent.remove(&client_request_id).unwrap_or(now),
             at: now,
             action,
+            token: token(&request).map(|token| number(&mut state.tokens, token)),
             client_request_id,
-            ids: action.and_then(|index| ids_as_spelled(ROUTES[index].field, request.body())).unwrap_or_default(),
+            ids,
             applied,
             status: response.map(Response::status),
             retry_after,
@@ -141,8 +161,8 @@ impl Graph {
         request: &Request,
         context: &ResponseContext,
     ) -> (Response, bool) {
-        let route = match route::find(request.uri().path()) {
-            Ok(index) => &ROUTES[index],
+        let index = match route::find(request.uri().path()) {
+            Ok(index) => index,
             Err(error) => {
                 let message = match error {
                     RouteError::Version(version) => format!("Invalid version: {version}"),
@@ -152,11 +172,11 @@ impl Graph {
             }
         };
         // A request counts against the limit whatever the response is.
-        let (window, limit) = match route.bucket {
+        let (window, limit) = match ROUTES[index].bucket {
             Bucket::Users => (&mut state.users, self.settings.users),
             Bucket::SignIns => (&mut state.sign_ins, self.settings.sign_ins),
         };
-        let over = window.arrive(now);
+        let over = window.arrive(now, &mut state.rng);
         if request.method() != Method::POST {
             let message = "Specified HTTP method is not allowed for the request target.";
             let mut response = context.error(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message);
@@ -169,7 +189,7 @@ impl Graph {
         if let Some(wait) = over {
             return (context.throttled(limit.sends_retry_after.then_some(wait)), false);
         }
-        self.respond_to_body(route, request, context)
+        self.respond_to_body(state, index, request, context)
     }
 
     /// The 401 for a request without a valid token.
@@ -181,22 +201,32 @@ impl Graph {
                 Some(context.unauthenticated("Access token validation failure. Invalid audience."))
             }
             Some(token) => match state.revoked.get(token)? {
-                true => Some(context.challenge()),
-                false => Some(context.unauthenticated(EXPIRED)),
+                Some(status) => Some(context.challenge(*status)),
+                None => Some(context.unauthenticated(EXPIRED)),
             },
         }
     }
 
     /// The response to a request that passed all checks but those of its body.
-    fn respond_to_body(&self, route: &Route, request: &Request, context: &ResponseContext) -> (Response, bool) {
+    fn respond_to_body(
+        &self,
+        state: &State,
+        index: usize,
+        request: &Request,
+        context: &ResponseContext,
+    ) -> (Response, bool) {
         let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
         if media.map(str::trim) != Some("application/json") {
             let message = "Write requests must contain the Content-Type header declaration application/json.";
             return (context.error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestBodyRead", message), false);
         }
-        match parse_ids(route, request.body()) {
+        let is_bad = |id: &&Uuid| {
+            self.settings.absent.contains(*id)
+                || (self.settings.refuses_applied && state.applied.contains(&(index, **id)))
+        };
+        match parse_ids(&ROUTES[index], request.body()) {
             Err(message) => (context.error(StatusCode::BAD_REQUEST, "BadRequest", &message), false),
-            Ok(ids) => match ids.iter().find(|id| self.settings.absent.contains(id)) {
+            Ok(ids) => match ids.iter().find(is_bad) {
                 Some(id) => {
                     let message = format!("Resource '{id}' does not exist or is not at risk.");
                     (context.error(StatusCode::NOT_FOUND, "Request_ResourceNotFound", &message), false)
@@ -212,12 +242,32 @@ impl Graph {
 }
 
 impl Service for Graph {
+    fn delay(&self, now: Duration, request: &Request) -> Duration {
+        if self.settings.network.is_exact() {
+            return Duration::ZERO;
+        }
+        let state = &mut *self.state();
+        let delay = self.settings.network.draw(&mut state.rng, now, state.last_sent.replace(now));
+        if let Some(id) = request.headers().get("client-request-id").and_then(|value| value.to_str().ok()) {
+            state.sent.insert(id.to_owned(), now);
+        }
+        delay
+    }
+
     fn serve(&self, now: Duration, request: Request) -> Reply {
         self.serve_recorded(now, request).0
     }
 }
 
 const EXPIRED: &str = "Lifetime validation failed, the token is expired.";
+
+/// The position of a token among those so far.
+fn number(tokens: &mut Vec<Bytes>, token: &[u8]) -> usize {
+    tokens.iter().position(|known| known == token).unwrap_or_else(|| {
+        tokens.push(Bytes::copy_from_slice(token));
+        tokens.len() - 1
+    })
+}
 
 /// The behavior that a fault causes for a request that has arrived.
 fn apply_fault(state: &mut State, request: &Request, fault: &Fault, context: &ResponseContext) -> Behavior {
@@ -249,10 +299,11 @@ fn faulty_response(state: &mut State, request: &Request, fault: &Fault, context:
     match fault.kind {
         FaultKind::Expired | FaultKind::Challenged => {
             if let Some(token) = token(request) {
-                state.revoked.insert(Bytes::copy_from_slice(token), fault.kind == FaultKind::Challenged);
+                let challenge = (fault.kind == FaultKind::Challenged).then_some(fault.status);
+                state.revoked.insert(Bytes::copy_from_slice(token), challenge);
             }
             match fault.kind {
-                FaultKind::Challenged => context.challenge(),
+                FaultKind::Challenged => context.challenge(fault.status),
                 _ => context.unauthenticated(EXPIRED),
             }
         }
@@ -265,9 +316,14 @@ fn faulty_response(state: &mut State, request: &Request, fault: &Fault, context:
         FaultKind::Redirect => redirect(),
         FaultKind::Echo => {
             let sent = request.headers().get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
-            context.error(fault.status, "BadRequest", &format!("Bad header: {}", sent.unwrap_or_default()))
+            let sent = sent.unwrap_or_default();
+            // All of it or a part, at a place where a client may cut the message.
+            let skipped = if state.rng.random() { 0 } else { state.rng.random_range(0..=16.min(sent.len())) };
+            let before = "-".repeat(if state.rng.random() { 0 } else { state.rng.random_range(440..=500) });
+            let message = format!("Bad header: {before}{}", sent.get(skipped..).unwrap_or_default());
+            context.error(fault.status, "BadRequest", &message)
         }
-        FaultKind::Refused => context.response(fault.status, Bytes::new()),
+        FaultKind::Refused | FaultKind::ProxyAuthentication => context.response(fault.status, Bytes::new()),
         _ => context.error(fault.status, "UnknownError", ""),
     }
 }

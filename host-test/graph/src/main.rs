@@ -125,6 +125,7 @@ async fn main() -> std::io::Result<ExitCode> {
         seed: arguments.seed,
         absent: arguments.absent.into_iter().collect(),
         epoch: SystemTime::now(),
+        ..Settings::default()
     });
     let state = State {
         rng: StdRng::seed_from_u64(arguments.seed),

@@ -63,11 +63,12 @@ impl ResponseContext {
         response
     }
 
-    /// `401` of continuous access evaluation: the token was revoked, a new one must satisfy [`CLAIMS`].
-    pub(crate) fn challenge(&self) -> Response {
+    /// `401` or `403` of continuous access evaluation: the token was revoked, a new one must satisfy [`CLAIMS`].
+    pub(crate) fn challenge(&self, status: StatusCode) -> Response {
         let message = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: \
                        TokenIssuedBeforeRevocationTimestamp";
         let mut response = self.unauthenticated(message);
+        *response.status_mut() = status;
         let old = response.headers()[WWW_AUTHENTICATE].to_str().unwrap_or_default();
         let value = format!(r#"{old}, error="insufficient_claims", claims="{CLAIMS_BASE64}""#);
         set(&mut response, WWW_AUTHENTICATE, &value);

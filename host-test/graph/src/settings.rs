@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use crate::Limit;
+use crate::{Limit, Network, OtherClients, Outage};
 
 /// How a [`Graph`](crate::Graph) behaves.
 #[derive(Debug, Clone)]
@@ -17,12 +17,20 @@ pub struct Settings {
     pub users: Limit,
     /// The limit of the sign-ins.
     pub sign_ins: Limit,
+    /// Other clients of the tenant.
+    pub others: OtherClients,
+    /// The way of the requests to the service.
+    pub network: Network,
+    /// Faults of every request for some time.
+    pub outages: Vec<Outage>,
     /// Time from the arrival of a request to its response, in whole milliseconds, drawn from this range.
     pub latency: RangeInclusive<Duration>,
     /// The share of requests that suffer a fault, 0 to 1.
     pub faults: f64,
     /// Ids that the tenant does not have: a request with one of them is refused.
     pub absent: BTreeSet<Uuid>,
+    /// Whether an action that was applied to an id is refused from then on: the id is no longer at risk.
+    pub refuses_applied: bool,
     /// The seed of everything that is drawn.
     pub seed: u64,
     /// The date at the service's start.
@@ -36,9 +44,13 @@ impl Default for Settings {
             token: Some(String::new()),
             users: Limit::USERS,
             sign_ins: Limit::SIGN_INS,
+            others: OtherClients::default(),
+            network: Network::default(),
+            outages: Vec::new(),
             latency: Duration::from_millis(200)..=Duration::from_millis(200),
             faults: 0.0,
             absent: BTreeSet::new(),
+            refuses_applied: false,
             seed: 0,
             epoch: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{
-    Arrival, Behavior, CLAIMS, Fault, FaultKind, Graph, Request, Response, RetryAfter, Service, Settings,
+    Arrival, Behavior, CLAIMS, Delay, Fault, FaultKind, Graph, Network, Outage, Request, Response, RetryAfter, Service,
+    Settings, TransportError,
 };
 use http::StatusCode;
 use uuid::Uuid;
@@ -200,5 +201,54 @@ fn the_same_seed_draws_the_same_faults() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
     let kinds: std::collections::BTreeSet<_> = (0..20).flat_map(run).flatten().map(|fault| fault.kind).collect();
-    assert_eq!(kinds.len(), 20, "not every kind was drawn: {kinds:?}");
+    assert_eq!(kinds.len(), 23, "not every kind was drawn: {kinds:?}");
+}
+
+#[test]
+fn an_outage_has_a_beginning_and_an_end() {
+    let seconds = Duration::from_secs;
+    let outage = |from, until, kind| Outage { from: seconds(from), until: seconds(until), fault: Fault::of(kind) };
+    let outages = vec![outage(10, 20, FaultKind::ServerError), outage(30, 40, FaultKind::NoConnection)];
+    let graph = Graph::new(Settings { outages, ..Settings::default() });
+    let status = |at: u64| match graph.serve(seconds(at), request(USERS, &users(1))).behavior {
+        Behavior::Complete(response) => response.status().as_u16(),
+        Behavior::Failed(TransportError::ConnectionRefused) => 0,
+        behavior => panic!("not planned: {behavior:?}"),
+    };
+    assert_eq!([9, 10, 19, 20, 29, 30, 39, 40].map(status), [204, 503, 503, 204, 204, 0, 0, 204]);
+}
+
+#[test]
+fn a_delayed_request_is_recorded_with_both_times() {
+    let delay = Delay::Uniform(Duration::from_millis(50));
+    let graph = Graph::new(Settings { network: Network { delay, ..Network::default() }, ..Settings::default() });
+    let request = request(USERS, &users(1));
+    let sent = Duration::from_secs(1);
+    let delay = graph.delay(sent, &request);
+    graph.serve(sent + delay, request);
+    assert_eq!((last(&graph).sent, last(&graph).at), (sent, sent + delay));
+}
+
+#[test]
+fn an_applied_id_is_refused_if_it_is_no_longer_at_risk() {
+    for (refuses_applied, expected) in [(false, 204), (true, 404)] {
+        let graph = Graph::new(Settings { refuses_applied, ..Settings::default() });
+        graph.plan([Some(Fault::of(FaultKind::ServerError).applied())]);
+        let mut status = [0, 1_000].map(|at| respond(&graph, at, request(USERS, &users(1))).status().as_u16());
+        assert_eq!(status, [503, expected]);
+        // The others are not affected.
+        status[1] = respond(&graph, 2_000, request(SIGN_INS, &format!(r#"{{"requestIds":["{ID}"]}}"#))).status().into();
+        assert_eq!(status, [503, 204]);
+    }
+}
+
+#[test]
+fn tokens_are_recorded_by_number() {
+    let graph = graph();
+    for (at, token) in [(0, "good-1"), (1_000, "good-2"), (2_000, "good-1")] {
+        let mut request = request(USERS, &users(1));
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        respond(&graph, at, request);
+    }
+    assert_eq!(graph.arrivals(0).iter().map(|arrival| arrival.token).collect::<Vec<_>>(), [Some(0), Some(1), Some(0)]);
 }

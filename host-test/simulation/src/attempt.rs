@@ -1,53 +1,119 @@
-//! One attempt as the plugin must have seen it, derived only from the service's record.
+//! One attempt as the plugin must have seen it, derived only from the records of the service and the token provider.
 
 use std::time::Duration;
 
 use graph_model::{Arrival, FaultKind};
 use http::StatusCode;
 
-use crate::CallRecord;
+use crate::{CallRecord, TokenRecord};
 
-/// What the plugin can know about its ids after an attempt.
+/// What an attempt means for its ids and for the next attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// 204.
+    Accepted,
+    /// The ids are refused.
+    Refused,
+    /// 429.
+    Throttled,
+    /// 401, or 403 with claims.
+    TokenRejected,
+    /// Another attempt may succeed.
+    Transient,
+    /// A status that Microsoft Graph does not give.
+    Unexpected,
+    /// Another attempt for these ids is pointless.
+    Permanent,
+    /// The call ends.
+    Fatal,
+    /// Not determined from outside: two things happened in the same millisecond.
+    Unclear,
+}
+
+/// What an attempt means for whether its ids were applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Accepted,
     Refused,
-    /// It may have been applied.
+    NotApplied,
     MaybeApplied,
-    /// Nothing was sent.
-    Unsent,
 }
 
 /// An attempt and its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) arrival: &'a Arrival,
-    /// Its number within its batch, from 1.
-    pub(super) number: u32,
     /// When it ended for the plugin.
     pub(super) ended: Duration,
-    /// Whether the response, or the error, arrived before the timeout. `None` if both fall on one millisecond, because
-    /// either may come first.
+    /// Whether the plugin saw the response or the error. `None` if that cannot be determined.
     pub(super) seen: Option<bool>,
+    pub(super) class: Class,
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(call: &CallRecord, arrival: &'a Arrival, number: u32) -> Self {
-        let timeout = Duration::from_millis(call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
-        let timed_out = call.deadline().map_or(arrival.at + timeout, |deadline| deadline.min(arrival.at + timeout));
-        let seen = (arrival.settled != Some(timed_out)).then_some(arrival.settled.is_some_and(|at| at < timed_out));
-        // The plugin waits for the rest of a response even though the status decides.
-        let ended = arrival.settled.filter(|_| !arrival.stalls).map_or(timed_out, |settled| settled.min(timed_out));
-        Attempt { arrival, number, ended, seen }
+    /// `accepted_at`: when the instance saw its first acceptance.
+    pub(super) fn new(call: &CallRecord, arrival: &'a Arrival, accepted_at: Option<Duration>) -> Self {
+        let timeout = timeout(call, arrival.sent);
+        let given_up = call.deadline().map_or(timeout, |deadline| deadline.min(timeout));
+        // While the token provider is asked, nothing else is noticed.
+        let noticed = arrival.settled.map(|settled| busy_until(&call.tokens, settled));
+        let seen = match (arrival.settled, noticed) {
+            (Some(settled), _) if settled > given_up || settled > call.ended => Some(false),
+            (Some(_), Some(noticed)) if noticed >= given_up => None,
+            // The plugin stopped waiting in that millisecond, or this was the last response it waited for.
+            (Some(settled), _) if settled == call.ended && has_unanswered(call) => None,
+            (settled, _) => Some(settled.is_some()),
+        };
+        let abandoned = given_up.min(call.ended);
+        let ended = noticed.filter(|_| !arrival.stalls).map_or(abandoned, |noticed| noticed.min(abandoned));
+        let mut attempt = Attempt { arrival, ended, seen, class: Class::Unclear };
+        attempt.class = attempt.classify(accepted_at);
+        attempt
     }
 
-    fn kind(&self) -> Option<FaultKind> {
+    pub(super) fn sent(&self) -> Duration {
+        self.arrival.sent
+    }
+
+    pub(super) fn kind(&self) -> Option<FaultKind> {
         self.arrival.fault.as_ref().map(|fault| fault.kind)
     }
 
     /// The status, if the plugin saw it.
-    pub(super) fn status(&self) -> Option<StatusCode> {
-        self.arrival.status.filter(|_| self.seen == Some(true))
+    pub(super) fn status(&self) -> Option<u16> {
+        self.arrival.status.filter(|_| self.seen == Some(true)).map(|status| status.as_u16())
+    }
+
+    /// The `Retry-After` that the plugin saw, as the wait that it demands.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.arrival.retry_after.filter(|_| self.seen == Some(true)).map(|wait| wait.max(Duration::from_secs(1)))
+    }
+
+    fn classify(&self, accepted_at: Option<Duration>) -> Class {
+        match self.seen {
+            None => return Class::Unclear,
+            Some(false) => return Class::Transient,
+            Some(true) => {}
+        }
+        match (self.arrival.status.map(|status| status.as_u16()), self.kind()) {
+            (Some(204), _) => Class::Accepted,
+            (Some(401), _) | (Some(403), Some(FaultKind::Challenged)) => Class::TokenRejected,
+            // A token that an earlier challenge revoked.
+            (Some(403), None) => Class::TokenRejected,
+            (Some(403 | 407), _) => Class::Fatal,
+            (Some(429), _) => Class::Throttled,
+            (Some(408 | 500 | 502 | 503 | 504 | 509), _) => Class::Transient,
+            (Some(499..=599), _) => Class::Permanent,
+            (Some(400..=498), _) => Class::Refused,
+            (Some(_), _) => Class::Unexpected,
+            (None, Some(FaultKind::Tls | FaultKind::Denied)) => Class::Fatal,
+            (None, Some(FaultKind::Handshake)) => match accepted_at {
+                Some(accepted_at) if accepted_at < self.ended => Class::Transient,
+                Some(accepted_at) if accepted_at == self.ended => Class::Unclear,
+                _ => Class::Fatal,
+            },
+            (None, _) => Class::Transient,
+        }
     }
 
     /// What it implies for the ids; `None` if that cannot be determined from outside.
@@ -55,47 +121,64 @@ impl<'a> Attempt<'a> {
         if !self.seen? {
             return Some(Verdict::MaybeApplied);
         }
-        Some(match (self.arrival.status, self.kind()) {
-            (Some(StatusCode::NO_CONTENT), _) => Verdict::Accepted,
-            (Some(status), _) if status.is_client_error() || status.is_redirection() => Verdict::Refused,
-            (None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Denied)) => {
-                Verdict::Unsent
+        Some(match (self.class, self.arrival.status.map(|status| status.as_u16()), self.kind()) {
+            (Class::Accepted, ..) => Verdict::Accepted,
+            (Class::Refused, ..) => Verdict::Refused,
+            (_, Some(300..=399 | 401 | 403 | 407 | 408 | 429), _) => Verdict::NotApplied,
+            (_, None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Handshake)) => {
+                Verdict::NotApplied
             }
+            (_, None, Some(FaultKind::Denied)) => Verdict::NotApplied,
             _ => Verdict::MaybeApplied,
         })
     }
 
-    /// Whether another attempt of the same batch may follow.
-    pub(super) fn is_transient(&self) -> bool {
-        self.seen != Some(true)
-            || match (self.arrival.status, self.kind()) {
-                (Some(status), _) => [401, 429, 500, 502, 503, 504].contains(&status.as_u16()),
-                (None, kind) => !matches!(kind, Some(FaultKind::Tls | FaultKind::Denied)),
+    /// The case of `error` that reports it; `None` if it was accepted or cannot be determined.
+    pub(super) fn error_case(&self) -> Option<&'static str> {
+        if self.seen != Some(true) {
+            return None;
+        }
+        Some(match (self.arrival.status, self.kind()) {
+            (Some(StatusCode::NO_CONTENT), _) => return None,
+            (Some(StatusCode::UNAUTHORIZED), _) => "unauthenticated",
+            (Some(StatusCode::FORBIDDEN), _) => "forbidden",
+            (Some(StatusCode::TOO_MANY_REQUESTS), _) => "throttled",
+            (Some(status), _) if status.is_client_error() => "client-error",
+            (Some(status), _) if status.is_server_error() => "server-error",
+            (Some(_), _) => "unexpected-status",
+            (None, Some(FaultKind::Denied)) => "denied-by-host",
+            (None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Handshake)) => {
+                "unreachable"
             }
+            (None, _) => "no-response",
+        })
     }
+}
 
-    /// The shortest wait before another attempt of the same batch.
-    pub(super) fn wait(&self) -> Duration {
-        let backoff = Duration::from_secs(3 << (self.number - 1).min(6)).min(Duration::from_secs(180));
-        match (self.seen, self.arrival.status, self.arrival.retry_after) {
-            (Some(true), Some(StatusCode::UNAUTHORIZED), _) => Duration::ZERO,
-            (Some(true), _, Some(wait)) => wait.max(Duration::from_secs(1)),
-            (None, _, Some(wait)) => wait.clamp(Duration::from_secs(1), backoff),
-            _ => backoff,
+/// When an attempt sent at `sent` is abandoned: the time that the token provider takes does not count.
+fn timeout(call: &CallRecord, sent: Duration) -> Duration {
+    let mut timeout = sent + Duration::from_millis(call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
+    for token in call.tokens.iter().filter(|token| token.asked >= sent) {
+        if token.asked < timeout {
+            timeout += token.answered - token.asked;
         }
     }
+    timeout
+}
 
-    /// Whether it ends the call, so that nothing may be sent after it.
-    pub(super) fn ends_call(&self, call: &CallRecord) -> bool {
-        let too_long = |wait: Duration| {
-            let past_deadline = call.deadline().is_some_and(|deadline| self.ended + wait >= deadline);
-            past_deadline || wait > Duration::from_secs(300)
-        };
-        match (self.status().map(|status| status.as_u16()), self.kind()) {
-            (Some(403), _) => true,
-            (Some(429), _) => self.arrival.retry_after.is_some_and(too_long),
-            (None, Some(FaultKind::Denied)) => self.seen == Some(true),
-            _ => false,
+/// When the plugin can notice something that happens at `at`: token requests that follow each other directly leave no
+/// time in between.
+fn busy_until(tokens: &[TokenRecord], at: Duration) -> Duration {
+    let mut until = at;
+    for token in tokens {
+        if token.asked <= until && until <= token.answered {
+            until = token.answered;
         }
     }
+    until
+}
+
+/// Whether a request had no complete response when the call returned.
+fn has_unanswered(call: &CallRecord) -> bool {
+    call.arrivals.iter().any(|arrival| arrival.stalls || arrival.settled.is_none_or(|settled| settled > call.ended))
 }

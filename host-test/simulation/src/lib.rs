@@ -9,11 +9,13 @@ mod record;
 mod run;
 mod runaway_guard;
 mod summary;
+mod token_log;
 mod trace;
 
 pub use check::{Violation, check};
 pub use mutant::{MUTANTS, Mutant};
-pub use plan::{Call, Plan};
+pub use plan::{Call, Plan, TokenProvider};
 pub use record::CallRecord;
 pub use run::Run;
 pub use summary::Summary;
+pub use token_log::{TokenAnswer, TokenRecord};

@@ -1,11 +1,11 @@
-//! The plan of a run, drawn from a seed: the calls of the plugin and the behavior of the service.
+//! The plan of a run, drawn from a seed: the calls of the plugin, the service and the way to it, and the token provider.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use graph_model::{Limit, Settings};
-use host_test::bindings::actions::{Options, Pace};
+use graph_model::{Algorithm, Delay, Limit, Network, OtherClients, Outage, Settings};
+use host_test::bindings::actions::{Cloud, Options, RateLimit};
 use host_test::plugin::{Action, CANARY};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -19,12 +19,25 @@ pub struct Plan {
     pub seed: u64,
     /// The service.
     pub graph: Settings,
+    /// The token provider.
+    pub tokens: TokenProvider,
     /// The calls of one instance, one after the other.
     pub calls: Vec<Call>,
-    /// The share of token requests that fail.
-    pub token_failures: f64,
-    /// Whether the host attaches the token, so that the plugin has none.
-    pub attached: bool,
+}
+
+/// How the token provider responds.
+#[derive(Debug, Clone, Default)]
+pub struct TokenProvider {
+    /// The host attaches the token, so that the plugin has none.
+    pub is_attached: bool,
+    /// The time until each response.
+    pub latency: Duration,
+    /// The share of requests that are answered `unavailable`.
+    pub unavailable: f64,
+    /// A time in which all are.
+    pub outage: Option<(Duration, Duration)>,
+    /// The share of requests that end the call.
+    pub ends: f64,
 }
 
 /// One call of the plugin.
@@ -44,33 +57,108 @@ impl Plan {
     /// Draws a run.
     pub fn draw(seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
-        let population: Vec<Uuid> = (0..rng.random_range(1..=400)).map(|_| guid(rng)).collect();
-        let calls = (0..*[1, 1, 1, 2, 3].choose(rng).unwrap_or(&1)).map(|_| Call::draw(rng, &population)).collect();
-        let absent = match rng.random_ratio(1, 5) {
-            true => population.iter().filter(|_| rng.random_ratio(1, 30)).copied().collect(),
-            false => BTreeSet::new(),
-        };
+        let population: Vec<Uuid> = (0..log_uniform(rng, 1..=400)).map(|_| guid(rng)).collect();
+        let tenants = rng.random_ratio(1, 4);
+        let count = *[1, 1, 1, 2, 3].choose(rng).unwrap_or(&1);
+        let calls = (0..count).map(|_| Call::draw(rng, &population, tenants)).collect();
+        let is_calm = rng.random_ratio(1, 4);
+        let mut graph = Settings { absent: absent(rng, &population), seed, ..draw_limits(rng) };
         let slow = millis(rng, 1..=20_000);
-        let latency = if rng.random() { slow..=slow } else { slow.min(Duration::from_millis(50))..=slow };
-        let faults = *[0.0, 0.05, 0.2, 0.5, 0.9].choose(rng).unwrap_or(&0.0);
-        // Another app in the same tenant uses up a part of the documented limit.
-        let (users, sign_ins) = match rng.random_ratio(1, 5) {
-            true => (
-                Limit { window: Duration::from_millis(2_500), ..Limit::USERS },
-                Limit { requests: 2, ..Limit::SIGN_INS },
-            ),
-            false => (Limit::USERS, Limit::SIGN_INS),
+        graph.latency = if rng.random() { slow..=slow } else { slow.min(Duration::from_millis(50))..=slow };
+        let mut tokens = TokenProvider { is_attached: rng.random_ratio(1, 10), ..TokenProvider::default() };
+        if rng.random_ratio(1, 3) {
+            tokens.latency = millis(rng, 1..=5_000);
+        }
+        if !is_calm {
+            draw_troubles(rng, &mut graph, &mut tokens);
+        }
+        graph.token = (!tokens.is_attached).then(|| CANARY.into());
+        Plan { seed, graph, tokens, calls }
+    }
+
+    /// Whether nothing but bad ids and a limit can fail a request.
+    pub fn is_calm(&self) -> bool {
+        let graph = &self.graph;
+        let service = graph.faults == 0.0 && graph.outages.is_empty() && !graph.refuses_applied;
+        let tokens = self.tokens.unavailable == 0.0 && self.tokens.outage.is_none() && self.tokens.ends == 0.0;
+        service && tokens && graph.network.is_exact() && graph.others == OtherClients::default()
+    }
+}
+
+/// Limits as documented, or lower.
+fn draw_limits(rng: &mut StdRng) -> Settings {
+    let algorithms =
+        [Algorithm::SlidingWindow, Algorithm::SlidingWindow, Algorithm::FixedWindow, Algorithm::TokenBucket];
+    let algorithm = *algorithms.choose(rng).unwrap_or(&Algorithm::SlidingWindow);
+    let counts_refused = rng.random();
+    let mut limit = |documented: Limit| Limit {
+        algorithm,
+        counts_refused,
+        sends_retry_after: if rng.random_ratio(1, 4) { rng.random() } else { documented.sends_retry_after },
+        ..documented
+    };
+    let (mut users, mut sign_ins) = (limit(Limit::USERS), limit(Limit::SIGN_INS));
+    if rng.random_ratio(1, 5) {
+        users.window = Duration::from_millis(2_500);
+        sign_ins.requests = 2;
+    }
+    Settings { users, sign_ins, ..Settings::default() }
+}
+
+/// Faults, outages, delays, other clients and an unreliable token provider, each in some runs.
+fn draw_troubles(rng: &mut StdRng, graph: &mut Settings, tokens: &mut TokenProvider) {
+    graph.faults = *[0.0, 0.02, 0.05, 0.2, 0.5, 0.9].choose(rng).unwrap_or(&0.0);
+    graph.refuses_applied = rng.random_ratio(1, 5);
+    if rng.random_ratio(1, 3) {
+        graph.outages = (0..rng.random_range(1..=2)).map(|_| Outage::draw(rng)).collect();
+    }
+    if rng.random() {
+        let median = millis(rng, 1..=300);
+        let delay = match rng.random() {
+            true => Delay::Uniform(median.min(Duration::from_millis(50))),
+            false => Delay::LogNormal { median, sigma: rng.random_range(0.2..=1.2) },
         };
-        let attached = rng.random_ratio(1, 10);
-        let token = (!attached).then(|| CANARY.into());
-        let token_failures = if rng.random_ratio(1, 20) { 0.05 } else { 0.0 };
-        let graph = Settings { token, users, sign_ins, latency, faults, absent, seed, ..Settings::default() };
-        Plan { seed, graph, calls, token_failures, attached }
+        graph.network = Network { delay, connection: if rng.random() { millis(rng, 1..=500) } else { Duration::ZERO } };
+    }
+    match rng.random_range(0..6) {
+        0 => graph.others.refused = rng.random_range(0.05..=0.8),
+        1 => {
+            // Of the limit with one request in a window: up to four fifths of it.
+            graph.others.requests_per_window = rng.random_range(0.05..=0.8);
+        }
+        _ => {}
+    }
+    if rng.random_ratio(1, 6) {
+        tokens.unavailable = rng.random_range(0.02..=0.5);
+    }
+    if rng.random_ratio(1, 8) {
+        let from = Duration::from_millis(rng.random_range(0..120_000));
+        tokens.outage = Some((from, from + millis(rng, 1..=600_000)));
+    }
+    if rng.random_ratio(1, 20) {
+        tokens.ends = 0.05;
+    }
+}
+
+/// Ids that the tenant does not have: none, some, in a cluster, or all.
+fn absent(rng: &mut StdRng, population: &[Uuid]) -> BTreeSet<Uuid> {
+    match rng.random_range(0..10) {
+        0..5 => BTreeSet::new(),
+        5 => population.iter().copied().collect(),
+        6 => {
+            let from = rng.random_range(0..population.len());
+            let count = rng.random_range(1..=population.len());
+            population.iter().skip(from).take(count).copied().collect()
+        }
+        _ => {
+            let share = f64::from(log_uniform(rng, 1..=1_000)) / 1_000.0;
+            population.iter().filter(|_| rng.random_bool(share)).copied().collect()
+        }
     }
 }
 
 impl Call {
-    fn draw(rng: &mut StdRng, population: &[Uuid]) -> Self {
+    fn draw(rng: &mut StdRng, population: &[Uuid], tenants: bool) -> Self {
         let action = *Action::ALL.choose(rng).unwrap_or(&Action::DismissRiskyUsers);
         let mut ids: Vec<String> = population.iter().filter(|_| rng.random_ratio(9, 10)).map(Uuid::to_string).collect();
         ids.push(population[0].to_string());
@@ -81,20 +169,40 @@ impl Call {
         for id in ids.iter_mut().filter(|_| rng.random_ratio(1, 4)) {
             *id = id.to_uppercase();
         }
+        let options = Call::draw_options(rng, action, ids.len(), tenants);
+        Call { pause: millis(rng, 1..=30_000), action, ids, options }
+    }
+
+    fn draw_options(rng: &mut StdRng, action: Action, ids: usize, tenants: bool) -> Options {
+        let pick = |rng: &mut StdRng, texts: &[&str]| Some((*texts.choose(rng)?).to_owned());
+        let tenant =
+            if tenants { pick(rng, &["contoso", "fabrikam"]).filter(|_| rng.random_ratio(3, 4)) } else { None };
+        let audience = if rng.random_ratio(1, 10) { pick(rng, &["https://graph.example"]) } else { None };
+        let endpoints = ["https://Gateway.Example:443", "http://localhost:8080", "https://gateway.example"];
+        let endpoint = if rng.random_ratio(1, 5) { pick(rng, &endpoints) } else { None };
+        let clouds = [Cloud::Global, Cloud::UsGovL4, Cloud::UsGovL5, Cloud::China];
+        let cloud = if rng.random_ratio(1, 5) { clouds.choose(rng).copied() } else { None };
+        let isolate_refused = if rng.random_ratio(1, 4) { Some(rng.random_ratio(1, 3)) } else { None };
         let mut sometimes = |range: RangeInclusive<u32>| rng.random::<bool>().then(|| log_uniform(rng, range));
         // With fewer, most of the run would be waiting for the rate limit.
-        let min = (ids.len() / 30).clamp(1, 60) as u32;
+        let min = (ids / 30).clamp(1, 60) as u32;
         let max = if action == Action::DismissRiskyUsers { 60 } else { 400 };
-        let options = Options {
+        Options {
+            tenant,
+            cloud,
+            endpoint,
+            audience,
+            isolate_refused,
             ids_per_request: sometimes(min..=max),
             max_in_flight: sometimes(1..=32),
             max_attempts: sometimes(1..=10),
-            attempt_timeout_ms: sometimes(1..=600_000),
-            deadline_ms: sometimes(1..=3_600_000),
-            pace: sometimes(1..=20_000).map(|window_ms| Pace { requests: log_uniform(rng, 1..=12), window_ms }),
+            attempt_timeout_ms: sometimes(100..=600_000),
+            deadline_ms: sometimes(1..=3_600_000).filter(|_| ids % 2 == 0),
+            patience_ms: sometimes(1..=600_000),
+            rate_limit: sometimes(1..=20_000)
+                .map(|window_ms| RateLimit { requests: log_uniform(rng, 1..=12), window_ms }),
             ..Options::default()
-        };
-        Call { pause: millis(rng, 1..=30_000), action, ids, options }
+        }
     }
 
     /// The ids that the plugin must report: each once, as spelled at its first position.
@@ -104,11 +212,41 @@ impl Call {
     }
 
     /// The rate limit of the call: the option, or the documented limit.
-    pub fn rate_limit(&self) -> Pace {
-        self.options.pace.unwrap_or(match self.action {
-            Action::DismissRiskyUsers => Pace { requests: 1, window_ms: 1_000 },
-            _ => Pace { requests: 5, window_ms: 10_000 },
+    pub fn rate_limit(&self) -> RateLimit {
+        self.options.rate_limit.unwrap_or(match self.action {
+            Action::DismissRiskyUsers => RateLimit { requests: 1, window_ms: 1_000 },
+            _ => RateLimit { requests: 5, window_ms: 10_000 },
         })
+    }
+
+    /// The window of its rate limit.
+    pub fn window(&self) -> Duration {
+        Duration::from_millis(self.rate_limit().window_ms.into())
+    }
+
+    /// The longest time from a failure to the next acceptance.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.options.patience_ms.unwrap_or(180_000).into()).max(self.window() * 2)
+    }
+
+    /// The audience of its token.
+    pub fn audience(&self) -> &str {
+        self.options.audience.as_deref().unwrap_or(self.root())
+    }
+
+    /// Where its token is sent.
+    pub fn endpoint(&self) -> String {
+        let endpoint = self.options.endpoint.as_deref().unwrap_or(self.root()).to_lowercase();
+        endpoint.trim_end_matches(":443").to_owned()
+    }
+
+    fn root(&self) -> &'static str {
+        match self.options.cloud.unwrap_or(Cloud::Global) {
+            Cloud::Global => "https://graph.microsoft.com",
+            Cloud::UsGovL4 => "https://graph.microsoft.us",
+            Cloud::UsGovL5 => "https://dod-graph.microsoft.us",
+            Cloud::China => "https://microsoftgraph.chinacloudapi.cn",
+        }
     }
 }
 

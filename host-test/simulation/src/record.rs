@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use graph_model::Arrival;
-use host_test::bindings::actions::{Batch, Error, Failure, Outcome, Receipt};
+use host_test::bindings::actions::{Batch, Error, Failure, Outcome};
 
-use crate::Call;
+use crate::{Call, TokenRecord};
 
 /// One call and everything known about it. Times are since the start of the host.
 #[derive(Debug, Clone)]
@@ -16,24 +16,20 @@ pub struct CallRecord {
     pub started: Duration,
     /// When it returned.
     pub ended: Duration,
-    /// The requests that reached the service.
+    /// The requests that it sent, in their order.
     pub arrivals: Vec<Arrival>,
+    /// Its token requests, in their order.
+    pub tokens: Vec<TokenRecord>,
     /// What the plugin returned, or why it did not return.
-    pub result: Result<Result<Vec<Receipt>, Failure>, String>,
+    pub result: Result<Result<Vec<Batch>, Failure>, String>,
 }
 
 impl CallRecord {
-    /// The batches that the plugin reported; for a success, one batch for each receipt.
-    pub fn batches(&self) -> Vec<Batch> {
-        let accepted = |receipt: &Receipt| Batch {
-            ids: receipt.ids.clone(),
-            attempts: receipt.attempts,
-            outcome: Outcome::Accepted(receipt.clone()),
-        };
+    /// The batches that the plugin reported.
+    pub fn batches(&self) -> &[Batch] {
         match &self.result {
-            Ok(Ok(receipts)) => receipts.iter().map(accepted).collect(),
-            Ok(Err(failure)) => failure.batches.clone(),
-            Err(_) => Vec::new(),
+            Ok(Ok(batches) | Err(Failure { batches, .. })) => batches,
+            Err(_) => &[],
         }
     }
 
@@ -53,7 +49,15 @@ pub fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Accepted(_) => "accepted",
         Outcome::Refused(_) => "refused",
+        Outcome::NotApplied(_) => "not-applied",
         Outcome::Unknown(_) => "unknown",
-        Outcome::Unsent(_) => "unsent",
+    }
+}
+
+/// The error of an outcome.
+pub fn error(outcome: &Outcome) -> Option<&Error> {
+    match outcome {
+        Outcome::Accepted(_) => None,
+        Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => Some(error),
     }
 }

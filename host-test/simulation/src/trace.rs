@@ -6,7 +6,7 @@ use std::time::Duration;
 use host_test::bindings::actions::{Batch, Outcome};
 
 use crate::record::name;
-use crate::{CallRecord, Run};
+use crate::{CallRecord, Run, TokenRecord};
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,6 +14,8 @@ impl fmt::Display for Run {
         writeln!(f, "seed {}", self.plan.seed)?;
         writeln!(f, "responds in {:?}, faults {}, {} ids absent", graph.latency, graph.faults, graph.absent.len())?;
         writeln!(f, "limits: users {:?}, sign-ins {:?}", graph.users, graph.sign_ins)?;
+        writeln!(f, "{:?}, {:?}, {:?}", graph.network, graph.others, self.plan.tokens)?;
+        graph.outages.iter().try_for_each(|outage| writeln!(f, "{outage:?}"))?;
         self.calls.iter().try_for_each(|call| write!(f, "\n{call}"))?;
         self.violations.iter().try_for_each(|violation| writeln!(f, "VIOLATION {violation}"))
     }
@@ -24,7 +26,10 @@ impl fmt::Display for CallRecord {
         let call = &self.call;
         writeln!(f, "{} {} of {} ids", seconds(self.started), call.action.name(), call.ids.len())?;
         writeln!(f, "           {:?}", call.options)?;
-        self.arrivals.iter().try_for_each(|arrival| writeln!(f, "{arrival}"))?;
+        let mut lines: Vec<_> = self.arrivals.iter().map(|arrival| (arrival.sent, arrival.to_string())).collect();
+        lines.extend(self.tokens.iter().map(|token| (token.asked, token_line(token))));
+        lines.sort_by_key(|(at, _)| *at);
+        lines.iter().try_for_each(|(_, line)| writeln!(f, "{line}"))?;
         let result = match (&self.result, self.cause()) {
             (Err(why), _) => why.clone(),
             (_, Some(cause)) => format!("err, cause {cause:?}"),
@@ -35,10 +40,15 @@ impl fmt::Display for CallRecord {
     }
 }
 
+fn token_line(token: &TokenRecord) -> String {
+    let refresh = if token.request.refresh { " refresh" } else { "" };
+    format!("{}   token{refresh}: {:?} after {:?}", seconds(token.asked), token.answer, token.answered - token.asked)
+}
+
 fn batch_line(batch: &Batch) -> String {
     let detail = match &batch.outcome {
         Outcome::Accepted(receipt) => format!("{:?}", receipt.client_request_id),
-        Outcome::Refused(error) | Outcome::Unknown(error) | Outcome::Unsent(error) => format!("{error:?}"),
+        Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => format!("{error:?}"),
     };
     let ids = format!("{} ids {}", batch.ids.len(), first(&batch.ids));
     format!("{ids} {} after {} attempts: {detail}", name(&batch.outcome), batch.attempts)

@@ -1,6 +1,8 @@
 //! `mutants` builds each mutant of the plugin and reports the first seed in which the simulation catches it.
 
 use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,18 +22,23 @@ fn main() -> wasmtime::Result<ExitCode> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} mutants, {eta} left: {msg}")
         .unwrap_or(ProgressStyle::default_bar());
     let progress = ProgressBar::new(MUTANTS.len() as u64).with_style(style);
-    let mut missed = 0;
-    for mutant in MUTANTS {
+    let (built, to_play) = sync_channel(1);
+    // The next mutant is built while one is played.
+    let builder = thread::spawn(move || MUTANTS.iter().all(|mutant| built.send((mutant, mutant.build())).is_ok()));
+    let (mut missed, mut last) = (0, 0);
+    for (mutant, plugin) in to_play {
         progress.set_message(mutant.name);
-        let caught = mutant.first_caught(&mutant.build()?, 0..seeds)?;
+        let caught = mutant.first_caught(&plugin?, 0..seeds)?;
         progress.suspend(|| match caught {
             Some(seed) => println!("{}: caught in seed {seed}: {}", mutant.name, mutant.violates),
             None => println!("{}: NOT CAUGHT within {seeds} seeds: {}", mutant.name, mutant.violates),
         });
         missed += usize::from(caught.is_none());
+        last = last.max(caught.unwrap_or_default());
         progress.inc(1);
     }
+    drop(builder.join());
     progress.finish_and_clear();
-    println!("{} mutants, {missed} not caught", MUTANTS.len());
+    println!("{} mutants, {missed} not caught, the last one in seed {last}", MUTANTS.len());
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

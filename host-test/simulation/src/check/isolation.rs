@@ -1,0 +1,46 @@
+//! The ids at fault are found, and nothing else is refused, within a bound on the requests.
+
+use std::collections::BTreeSet;
+
+use super::history::{History, What};
+use super::{Class, Violations};
+use crate::Plan;
+
+pub(super) fn check(plan: &Plan, history: &History<'_>, violations: &mut Violations) {
+    if !plan.is_calm() || !history.isolates() || history.is_unfinished() {
+        return;
+    }
+    // Nothing but the ids can fail a request, unless there was no time.
+    let is_disturbed = |what: What| matches!(what, What::Attempt { class: Class::Transient | Class::Unclear, .. });
+    if history.events.iter().any(|event| is_disturbed(event.what)) {
+        return;
+    }
+    let refused: BTreeSet<usize> = (0..history.by_id.len())
+        .filter(|id| history.last(*id).is_some_and(|sent| sent.attempt.class == Class::Refused))
+        .collect();
+    if refused != history.bad {
+        violations.add("exactly the bad ids are refused", || format!("{} of {}", refused.len(), history.bad.len()));
+    }
+    let requests = history.attempts.iter().filter(|sent| sent.attempt.class != Class::Throttled).count() as f64;
+    let bound = bound(history.by_id.len(), history.bad.len(), largest_group(history));
+    if requests > bound {
+        violations.add("isolation needs few requests", || {
+            format!("{requests} for {} bad of {}, bound {bound:.0}", history.bad.len(), history.by_id.len())
+        });
+    }
+}
+
+fn largest_group(history: &History<'_>) -> f64 {
+    f64::from(history.call.call.options.ids_per_request.unwrap_or(60))
+}
+
+/// The bound on requests for `bad` of `ids` ids in groups of at most `group`.
+fn bound(ids: usize, bad: usize, group: f64) -> f64 {
+    let (n, k) = (ids as f64, bad as f64);
+    let share = (k / n).min(0.5);
+    let entropy = if bad == 0 { 0.0 } else { -share * share.log2() - (1.0 - share) * (1.0 - share).log2() };
+    1.15 * (n * entropy).max(n / group).max(k) + SLACK
+}
+
+/// Requests above the bound that a small number of ids may need.
+const SLACK: f64 = 14.0;
