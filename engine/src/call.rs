@@ -241,8 +241,7 @@ impl<'a> Call<'a> {
         let (authorization, token) = self.tokens.take()?;
         let mut group = self.work.take(now, self.circuit.is_open())?;
         self.limit.sent(self.settings.rate_limit, now);
-        let bits = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
-        let client_request_id = guid::random(bits);
+        let client_request_id = guid::random(self.random.next(), self.random.next());
         let ids = self.work.send(&mut group);
         let request = Request::new(self.action, self.settings.api_version, &ids, &authorization, &client_request_id);
         self.attempts = self.attempts.wrapping_add(1);

@@ -14,33 +14,29 @@
 //!
 //! The expected number of requests is close to the information-theoretic minimum n·H(p): see `docs/isolation.md`.
 
-/// What is known of the share of bad ids: a probability for each candidate share.
-#[derive(Debug)]
-pub(crate) struct Share {
-    /// For each candidate: the share of good ids, and its probability.
-    candidates: [(f64, f64); CANDIDATES],
-    /// No request was refused yet.
-    is_clean: bool,
-}
+use std::iter;
 
-impl Default for Share {
-    /// Nothing is known: every candidate is as likely.
-    fn default() -> Share {
-        let mut bad = MIN_SHARE;
-        let candidates = [(); CANDIDATES].map(|()| {
-            let candidate = (1.0 - bad, 1.0);
-            bad *= RATIO;
-            candidate
-        });
-        Share { candidates, is_clean: true }
-    }
+/// What is known of the share of bad ids: a probability for each candidate share.
+#[derive(Debug, Default)]
+pub(crate) struct Share {
+    /// For each candidate: the share of good ids, and its probability. Empty until the first refusal, because most calls
+    /// never need it.
+    candidates: Vec<(f64, f64)>,
+    /// Ids accepted before the first refusal.
+    accepted: usize,
 }
 
 impl Share {
     /// Records the response to a part of `size` ids out of `total` that are known to contain a bad one, or out of an
     /// untested group if `total` is `None`.
     pub(crate) fn learn(&mut self, size: usize, total: Option<usize>, is_refused: bool) {
-        self.is_clean &= !is_refused;
+        if self.candidates.is_empty() {
+            if !is_refused {
+                self.accepted = self.accepted.saturating_add(size);
+                return;
+            }
+            self.begin();
+        }
         let mut sum = 0.0;
         for (good, probability) in &mut self.candidates {
             let all_good = power(*good, size);
@@ -59,13 +55,20 @@ impl Share {
         if sum > 0.0 {
             self.candidates.iter_mut().for_each(|(_, probability)| *probability /= sum);
         } else {
-            *self = Share { is_clean: self.is_clean, ..Share::default() };
+            self.accepted = 0;
+            self.begin();
         }
+    }
+
+    /// At first every candidate is as likely; then the ids accepted so far count.
+    fn begin(&mut self) {
+        let bad = iter::successors(Some(MIN_SHARE), |bad| Some(bad * RATIO)).take(CANDIDATES);
+        self.candidates = bad.map(|bad| (1.0 - bad, power(1.0 - bad, self.accepted))).collect();
     }
 
     /// How many ids to send together, at most `max`.
     pub(crate) fn group_size(&self, max: usize) -> usize {
-        if self.is_clean {
+        if self.candidates.is_empty() {
             return max;
         }
         if self.good() < MIN_GOOD { 1 } else { self.even_size(None, max) }
@@ -80,13 +83,14 @@ impl Share {
     /// that are known to contain a bad one, or for untested ids.
     fn even_size(&self, total: Option<usize>, max: usize) -> usize {
         // For each candidate: its probability that all ids so far are good, and that all ids of `total` are.
-        let mut candidates = self.candidates.map(|(good, probability)| {
+        let candidates = self.candidates.iter().map(|&(good, probability)| {
             let (all_good, scale) = match total {
                 None => (0.0, probability),
                 Some(total) => (power(good, total), probability / (1.0 - power(good, total))),
             };
             (good, scale, scale * all_good)
         });
+        let mut candidates: Vec<(f64, f64, f64)> = candidates.collect();
         let mut size = 0;
         let mut before = 1.0;
         loop {
@@ -166,6 +170,7 @@ mod tests {
     #[test]
     fn a_response_that_no_candidate_explains_is_forgotten() {
         let mut share = Share::default();
+        share.learn(3, None, true);
         share.learn(3, Some(3), false);
         assert!(share.good() > 0.0);
     }
