@@ -61,7 +61,7 @@ fn plot(runs: &[Isolation], file: &Path) -> wasmtime::Result<()> {
         .margin(15)
         .x_label_area_size(45)
         .y_label_area_size(70)
-        .build_cartesian_2d((0.8..8_000.0).log_scale(), (100.0..15_000.0).log_scale())?;
+        .build_cartesian_2d((0.8..6_000.0).log_scale(), (100.0..15_000.0).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("bad ids of 10 000")
@@ -72,7 +72,7 @@ fn plot(runs: &[Isolation], file: &Path) -> wasmtime::Result<()> {
         .draw()?;
 
     let plotted = || runs.iter().filter(|run| run.bad > 0 && run.accepted > 0);
-    let one_by_one = [(0.8, Isolation::USERS as f64), (8_000.0, Isolation::USERS as f64)];
+    let one_by_one = [(0.8, Isolation::USERS as f64), (6_000.0, Isolation::USERS as f64)];
     let style = RED.stroke_width(2);
     chart
         .draw_series(LineSeries::new(one_by_one, style))?
@@ -84,7 +84,7 @@ fn plot(runs: &[Isolation], file: &Path) -> wasmtime::Result<()> {
         .label("entra-risk")
         .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
     // More points than runs, because the bound is a curve.
-    let bound = (0..=200).map(|step| 8_000_f64.powf(f64::from(step) / 200.0).round() as usize);
+    let bound = (0..=200).map(|step| 6_000_f64.powf(f64::from(step) / 200.0).round() as usize);
     let bound = bound.map(|bad| (bad as f64, Isolation::bound(bad)));
     chart
         .draw_series(DashedLineSeries::new(bound, 5, 4, BLACK.stroke_width(1)))?

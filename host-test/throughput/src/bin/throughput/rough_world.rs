@@ -168,6 +168,10 @@ fn panel(
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
     }
+    // One legend in a column is enough.
+    if title.is_empty() {
+        return Ok(());
+    }
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::MiddleLeft)
