@@ -188,7 +188,7 @@ impl Upload {
                 }
                 Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
                 // A host that knows the length closes the stream after the last byte, perhaps before the flush ends.
-                Err(StreamError::Closed) if self.is_flushing => return Written::All,
+                Err(StreamError::Closed) if self.written == self.bytes.len() => return Written::All,
                 Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return Written::Broken,
             };
             let rest = self.bytes.get(self.written..).unwrap_or_default();

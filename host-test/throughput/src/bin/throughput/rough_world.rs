@@ -118,6 +118,9 @@ fn plot(jitter: &[RoughRun], contention: &[RoughRun], file: &Path) -> wasmtime::
     Ok(())
 }
 
+/// Selects one client's result.
+type Client = fn(&RoughRun) -> Outcome;
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 fn column(area: &Area, title: &str, names: &[String], runs: &[RoughRun]) -> wasmtime::Result<()> {
@@ -155,7 +158,7 @@ fn panel(
         .y_label_formatter(&|y| format!("{y:.0}"))
         .light_line_style(TRANSPARENT)
         .draw()?;
-    let clients: [(&str, RGBColor, fn(&RoughRun) -> Outcome); 3] = [
+    let clients: [(&str, RGBColor, Client); 3] = [
         ("Graph SDK, all at once", RED, |run| run.at_once),
         ("Graph SDK, in turn", MAGENTA, |run| run.in_turn),
         ("entra-risk", BLUE, |run| run.plugin),
