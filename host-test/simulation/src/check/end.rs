@@ -42,6 +42,13 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
     if ended > end + GRACE + MILLISECOND {
         violations.add("the call returns within 10 s of its end", || format!("{ended:?}, ended at {end:?}"));
     }
+    // The call may have ended before.
+    let since = failing_since(history, end);
+    let may_have_ended = since.is_some_and(|since| since + history.call.call.patience() <= end)
+        || history.attempts.iter().any(|sent| sent.attempt.retry_after().is_some() && sent.attempt.ended <= end);
+    if may_have_ended {
+        return;
+    }
     let waits_until = |sent: &super::history::Sent<'_>| {
         let settled = sent.attempt.arrival.settled.unwrap_or(Duration::MAX);
         let timeout = Duration::from_millis(history.call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());

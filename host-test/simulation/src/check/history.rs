@@ -156,8 +156,10 @@ impl<'a> History<'a> {
             Class::Fatal => true,
             Class::TokenRejected => sent.had_fresh_token && sent.is_exact,
             Class::Throttled | Class::Transient => {
-                let until = sent.attempt.retry_after().map(|asked| sent.attempt.ended + asked);
-                until.is_some_and(|until| self.call.deadline().is_some_and(|deadline| until >= deadline))
+                let asked = sent.attempt.retry_after().and(sent.attempt.arrival.retry_after);
+                asked
+                    .map(|asked| sent.attempt.ended + asked)
+                    .is_some_and(|until| self.call.deadline().is_some_and(|deadline| until >= deadline))
             }
             _ => false,
         });
