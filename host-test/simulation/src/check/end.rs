@@ -91,6 +91,10 @@ fn has_reason(history: &History<'_>) -> bool {
     let backoff = Duration::from_secs(75).max(asked * 5 / 4 + window).max(throttled);
     let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
     let latest = call.ended + backoff + latency + MILLISECOND;
-    let patience = failing_since(history, call.ended + MILLISECOND).map(|since| since + call.call.patience());
-    [call.deadline(), patience].into_iter().flatten().any(|end| end <= latest) || history.is_held
+    // Requests in flight may have been accepted after the end.
+    let is_over = |event: &Event| {
+        let since = failing_since(history, event.at + MILLISECOND);
+        since.is_some_and(|since| since + call.call.patience() <= event.at + GRACE + backoff + latency)
+    };
+    history.events.iter().any(is_over) || call.deadline().is_some_and(|end| end <= latest) || history.is_held
 }
