@@ -43,8 +43,10 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) arrival: &'a Arrival,
-    /// When it ended for the plugin.
+    /// When it ended for the plugin, at the earliest.
     pub(super) ended: Duration,
+    /// When the plugin noticed that, at the latest.
+    pub(super) noticed: Duration,
     /// Whether the plugin saw the response or the error. `None` if that cannot be determined.
     pub(super) seen: Option<bool>,
     pub(super) class: Class,
@@ -56,17 +58,18 @@ impl<'a> Attempt<'a> {
         let timeout = timeout(call, arrival.sent);
         let given_up = call.deadline().map_or(timeout, |deadline| deadline.min(timeout));
         // While the token provider is asked, nothing else is noticed.
-        let noticed = arrival.settled.map(|settled| busy_until(&call.tokens, settled));
+        let noticed = arrival.settled.map(|settled| busy_until(&call.tokens, settled, false));
         let seen = match (arrival.settled, noticed) {
             (Some(settled), _) if settled > given_up || settled > call.ended => Some(false),
-            (Some(_), Some(noticed)) if noticed >= given_up => None,
+            (Some(settled), _) if busy_until(&call.tokens, settled, true) >= given_up => None,
             // The plugin stopped waiting in that millisecond, or this was the last response it waited for.
             (Some(settled), _) if settled == call.ended && has_unanswered(call) => None,
             (settled, _) => Some(settled.is_some()),
         };
         let abandoned = given_up.min(call.ended);
         let ended = noticed.filter(|_| !arrival.stalls).map_or(abandoned, |noticed| noticed.min(abandoned));
-        let mut attempt = Attempt { arrival, ended, seen, class: Class::Unclear };
+        let latest = busy_until(&call.tokens, ended, true).min(abandoned.max(ended));
+        let mut attempt = Attempt { arrival, ended, noticed: latest, seen, class: Class::Unclear };
         attempt.class = attempt.classify(accepted_at);
         attempt
     }
@@ -166,12 +169,12 @@ fn timeout(call: &CallRecord, sent: Duration) -> Duration {
     timeout
 }
 
-/// When the plugin can notice something that happens at `at`: token requests that follow each other directly leave no
-/// time in between.
-fn busy_until(tokens: &[TokenRecord], at: Duration) -> Duration {
+/// When the plugin can notice something that happens at `at`: not while the token provider is asked. `latest`: token
+/// requests that begin in the same millisecond may come before.
+fn busy_until(tokens: &[TokenRecord], at: Duration, latest: bool) -> Duration {
     let mut until = at;
     for token in tokens {
-        if token.asked <= until && until <= token.answered {
+        if (token.asked < at || latest) && token.asked <= until && until <= token.answered {
             until = token.answered;
         }
     }

@@ -11,6 +11,7 @@ mod rate;
 mod retry;
 mod text;
 mod token;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -58,6 +59,7 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
         end::check(&history, &mut violations);
         token::check(&history, &mut violations);
         rate::check(&history, &histories, &mut violations);
+        wait::check(&history, &histories, &mut violations);
         isolation::check(plan, &history, &mut violations);
         histories.push(history);
     }

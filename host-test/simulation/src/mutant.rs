@@ -78,6 +78,8 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("rate-limit-state-lost", "engine/src/call.rs", "self.instance.put(self.settings.tenant.as_deref(), &self.settings.audience, self.action.limit, limit);", "drop(limit);", "the rate limit is kept"),
     mutant("margin-ignored", "engine/src/rate_limit.rs", "u64::from(limit.window_ms).saturating_mul(self.margin_ppm)", "0 * self.margin_ppm", "a margin is added to the window"),
     mutant("wrong-documented-limit", "engine/src/action.rs", "requests: 1, window_ms: 1_000", "requests: 1, window_ms: 900", "the documented rate limit causes no 429"),
+    mutant("uncapped-wait-after-429", "engine/src/rate_limit.rs", ".min(cap.max(first))", ".min(cap.max(first) * 100)", "no wait is longer than what it waits for"),
+    mutant("slow-probes", "engine/src/circuit.rs", "MAX_PROBE_WAIT: Nanos = 10 * SECOND", "MAX_PROBE_WAIT: Nanos = 60 * SECOND", "no wait is longer than what it waits for"),
     mutant("429-holds-nothing", "engine/src/rate_limit.rs", "free.max(self.held_until)", "free", "a 429, and a 503 with Retry-After, hold every request"),
     mutant("503-holds-nothing", "engine/src/call.rs", "self.limit.hold(until, &error);", "let _ = until;", "a 429, and a 503 with Retry-After, hold every request"),
     mutant("hold-lost-between-calls", "engine/src/rate_limit.rs", "Some(position) => self.states.remove(position).1,", "Some(position) => RateLimitState { held_until: 0, held_by: None, ..self.states.remove(position).1 },", "a 429, and a 503 with Retry-After, hold every request"),

@@ -52,6 +52,7 @@ impl TokenLog {
         let mut rng = StdRng::seed_from_u64(plan.seed);
         let start = Instant::now();
         let mut generation = 0;
+        let mut has_returned = false;
         Box::new(move |request| {
             let asked = start.elapsed();
             let is_outage = provider.outage.is_some_and(|(from, until)| from <= asked && asked < until);
@@ -62,9 +63,15 @@ impl TokenLog {
                     _ => Ok(Credential::Bearer(String::new())),
                 }
             } else if is_outage || rng.random_bool(provider.unavailable) {
-                Err(TokenError::Unavailable(format!("no response for {CANARY}{generation}, {}", "-".repeat(200))))
+                let rest = "-".repeat(200);
+                // A careless provider repeats the token that it returned last.
+                Err(TokenError::Unavailable(match has_returned {
+                    true => format!("{}{CANARY}{generation}", &rest[..100]),
+                    false => rest,
+                }))
             } else {
                 generation += u32::from(request.refresh);
+                has_returned = true;
                 match provider.is_attached {
                     true => Ok(Credential::AttachedByHost),
                     false => Ok(Credential::Bearer(format!("{CANARY}{generation}"))),

@@ -30,7 +30,7 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
 }
 
 /// If the circuit was certainly open at `at`: when the latest failure was noticed.
-fn open_since(history: &History<'_>, at: Duration) -> Option<Duration> {
+pub(super) fn open_since(history: &History<'_>, at: Duration) -> Option<Duration> {
     let mut in_a_row = (0, 0);
     let mut is_open = false;
     let mut failed_at = None;

@@ -42,6 +42,13 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
     if ended > end + GRACE + MILLISECOND {
         violations.add("the call returns within 10 s of its end", || format!("{ended:?}, ended at {end:?}"));
     }
+    // The call may have ended before.
+    let since = failing_since(history, end);
+    let may_have_ended = since.is_some_and(|since| since + history.call.call.patience() <= end)
+        || history.attempts.iter().any(|sent| sent.attempt.retry_after().is_some() && sent.attempt.ended <= end);
+    if may_have_ended {
+        return;
+    }
     let waits_until = |sent: &super::history::Sent<'_>| {
         let settled = sent.attempt.arrival.settled.unwrap_or(Duration::MAX);
         let timeout = Duration::from_millis(history.call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
@@ -84,6 +91,10 @@ fn has_reason(history: &History<'_>) -> bool {
     let backoff = Duration::from_secs(75).max(asked * 5 / 4 + window).max(throttled);
     let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
     let latest = call.ended + backoff + latency + MILLISECOND;
-    let patience = failing_since(history, call.ended + MILLISECOND).map(|since| since + call.call.patience());
-    [call.deadline(), patience].into_iter().flatten().any(|end| end <= latest) || history.is_held
+    // Requests in flight may have been accepted after the end.
+    let is_over = |event: &Event| {
+        let since = failing_since(history, event.at + MILLISECOND);
+        since.is_some_and(|since| since + call.call.patience() <= event.at + GRACE + backoff + latency)
+    };
+    history.events.iter().any(is_over) || call.deadline().is_some_and(|end| end <= latest) || history.is_held
 }

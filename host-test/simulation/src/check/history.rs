@@ -68,7 +68,10 @@ impl<'a> History<'a> {
         let mut attempts: Vec<Sent<'_>> = Vec::new();
         let accepted_at = accepted_at.or_else(|| {
             let all = call.arrivals.iter().map(|arrival| Attempt::new(call, arrival, None));
-            all.filter(|attempt| attempt.class == Class::Accepted).map(|attempt| attempt.ended).min()
+            let is_accepted = |attempt: &Attempt<'_>| {
+                attempt.arrival.status == Some(http::StatusCode::NO_CONTENT) && attempt.seen != Some(false)
+            };
+            all.filter(is_accepted).map(|attempt| attempt.ended).min()
         });
         for (number, arrival) in call.arrivals.iter().enumerate() {
             let attempt = Attempt::new(call, arrival, accepted_at);
@@ -114,7 +117,7 @@ impl<'a> History<'a> {
                 (503, asked) => asked?,
                 _ => return None,
             };
-            Some((attempt.ended, attempt.ended + wait))
+            Some((attempt.noticed, attempt.ended + wait))
         };
         self.attempts.iter().filter_map(hold).collect()
     }
@@ -156,13 +159,15 @@ impl<'a> History<'a> {
             Class::Fatal => true,
             Class::TokenRejected => sent.had_fresh_token && sent.is_exact,
             Class::Throttled | Class::Transient => {
-                let until = sent.attempt.retry_after().map(|asked| sent.attempt.ended + asked);
-                until.is_some_and(|until| self.call.deadline().is_some_and(|deadline| until >= deadline))
+                let asked = sent.attempt.retry_after().and(sent.attempt.arrival.retry_after);
+                asked
+                    .map(|asked| sent.attempt.ended + asked)
+                    .is_some_and(|until| self.call.deadline().is_some_and(|deadline| until >= deadline))
             }
             _ => false,
         });
         let tokens = self.call.tokens.iter().filter(|token| token.answer == TokenAnswer::EndsCall);
-        attempts.map(|sent| sent.attempt.ended).chain(tokens.map(|token| token.answered)).min()
+        attempts.map(|sent| sent.attempt.noticed).chain(tokens.map(|token| token.answered)).min()
     }
 }
 
@@ -189,7 +194,11 @@ impl<'a> Sent<'a> {
 /// What the plugin noticed, in the order of time.
 fn events(call: &CallRecord, attempts: &[Sent<'_>]) -> Vec<Event> {
     let attempt = |sent: &Sent<'_>| Event {
-        at: sent.attempt.ended,
+        // Progress at the earliest, failures at the latest time.
+        at: match sent.attempt.class {
+            Class::Accepted | Class::Refused | Class::Unclear => sent.attempt.ended,
+            _ => sent.attempt.noticed,
+        },
         what: What::Attempt {
             class: sent.attempt.class,
             ids: sent.ids.len(),

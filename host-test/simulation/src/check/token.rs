@@ -66,7 +66,7 @@ fn check_refreshes(history: &History<'_>, violations: &mut Violations) {
         let is_rejected = |other: &&super::history::Sent<'_>| {
             other.attempt.class == Class::TokenRejected
                 && other.attempt.arrival.token == sent.attempt.arrival.token
-                && other.attempt.ended < sent.attempt.sent()
+                && other.attempt.noticed < sent.attempt.sent()
         };
         if sent.attempt.arrival.token.is_some() && history.attempts.iter().any(|other| is_rejected(&other)) {
             violations.add("a rejected token is not sent again", || sent.attempt.arrival.to_string());
