@@ -1,19 +1,17 @@
 //! `tenants` runs many tenants in one process at the same time, each with its own instance, and prints the cost of one.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use graph_model::{Graph, Settings};
 use host_test::clock::virtual_time;
-use host_test::component::{FILE, PluginComponent};
+use host_test::component::PluginComponent;
 use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, Plugin, canary};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use wasmtime::Config;
 use wasmtime::error::Context;
 
 /// Runs many tenants in one process at the same time, each with its own instance, in virtual time.
@@ -25,40 +23,12 @@ struct Arguments {
     /// Risky users of each tenant.
     #[arg(long, default_value_t = 600)]
     users: u32,
-    /// How wasmtime allocates instances.
-    #[arg(long, value_enum, default_value = "compact")]
-    allocation: Allocation,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Allocation {
-    /// As much memory as each instance has, with explicit bounds checks. Neighbouring memories share a mapping: Linux
-    /// allows a process 65 530 mappings.
-    Compact,
-    /// An address space of 4 GiB for each instance: wasmtime's default. Ends at a few thousand instances.
-    OnDemand,
-    /// A pool for all instances.
-    Pooled,
-}
-
-impl Allocation {
-    fn load(self, instances: u32) -> wasmtime::Result<PluginComponent> {
-        let mut config = Config::new();
-        match self {
-            Allocation::Pooled => return PluginComponent::pooled(instances),
-            Allocation::OnDemand => {}
-            Allocation::Compact => {
-                config.memory_reservation(0).memory_reservation_for_growth(0).memory_guard_size(0);
-                config.memory_init_cow(false);
-            }
-        }
-        PluginComponent::load(Path::new(FILE), &config)
-    }
 }
 
 fn main() -> wasmtime::Result<()> {
-    let Arguments { tenants, users, allocation } = Arguments::parse();
-    let component = allocation.load(tenants)?;
+    let Arguments { tenants, users } = Arguments::parse();
+    // Without a pool, 10 000 instances take more mappings than Linux allows a process: 65 530.
+    let component = PluginComponent::pooled(tenants)?;
     let ids: Arc<Vec<String>> = Arc::new((1..=users).map(|n| Uuid::from_u128(n.into()).to_string()).collect());
     virtual_time(async {
         let before = memory("VmRSS:")?;
