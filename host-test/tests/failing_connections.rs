@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// in a row the plugin probes for seconds, so that not every batch fits before the deadline.
 #[tokio::test]
 async fn a_thousand_users_over_failing_connections_are_all_reported() {
-    let limit = Limit { requests: 20, window: Duration::from_millis(100), sends_retry_after: false };
+    let limit = Limit { requests: 20, window: Duration::from_millis(100), sends_retry_after: false, ..Limit::USERS };
     let latency = Duration::from_millis(5)..=Duration::from_millis(60);
     let graph = Graph::new(Settings { token: Some(CANARY.into()), users: limit, latency, ..Settings::default() });
     let graph = Arc::new(graph);
