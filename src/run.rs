@@ -34,6 +34,8 @@ fn drive(mut call: Call) -> Result<Vec<Batch>, Failure> {
             Step::GetToken(request) => {
                 let result = credentials::get_token(&request.into());
                 call.token(result.map(Into::into).map_err(Into::into), http::now());
+                // What arrived meanwhile comes first: a 429 holds the request that the token is for.
+                advance(&mut call, &mut exchanges);
             }
             Step::Send(id, request) => match Exchange::start(call.endpoint(), request) {
                 Ok(exchange) => exchanges.push((id, exchange)),
@@ -46,21 +48,26 @@ fn drive(mut call: Call) -> Result<Vec<Batch>, Failure> {
             }
             Step::Wait(until) => {
                 http::wait(exchanges.iter().map(|(_, exchange)| exchange), until);
-                // Before the responses are read: one that is there wins over the clock.
-                let now = http::now();
-                exchanges.retain_mut(|(id, exchange)| match exchange.advance() {
-                    Progress::Pending => true,
-                    Progress::Response(response) => {
-                        call.response(*id, response, now);
-                        false
-                    }
-                    Progress::Failed(error) => {
-                        call.failed(*id, error, now);
-                        false
-                    }
-                });
+                advance(&mut call, &mut exchanges);
             }
             Step::Done(result) => return result,
         }
     }
+}
+
+/// Reports to the call what has arrived.
+fn advance(call: &mut Call, exchanges: &mut Vec<(AttemptId, Exchange)>) {
+    // Before the responses are read: one that is there wins over the clock.
+    let now = http::now();
+    exchanges.retain_mut(|(id, exchange)| match exchange.advance() {
+        Progress::Pending => true,
+        Progress::Response(response) => {
+            call.response(*id, response, now);
+            false
+        }
+        Progress::Failed(error) => {
+            call.failed(*id, error, now);
+            false
+        }
+    });
 }

@@ -183,5 +183,7 @@ fn busy_until(tokens: &[TokenRecord], at: Duration, latest: bool) -> Duration {
 
 /// Whether a request had no complete response when the call returned.
 fn has_unanswered(call: &CallRecord) -> bool {
-    call.arrivals.iter().any(|arrival| arrival.stalls || arrival.settled.is_none_or(|settled| settled > call.ended))
+    let timeout = Duration::from_millis(call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
+    let in_flight = call.arrivals.iter().filter(|arrival| arrival.sent + timeout >= call.ended);
+    in_flight.into_iter().any(|arrival| arrival.stalls || arrival.settled.is_none_or(|settled| settled > call.ended))
 }

@@ -71,7 +71,7 @@ impl TokenLog {
                 }))
             } else {
                 generation += u32::from(request.refresh);
-                has_returned = true;
+                has_returned = !provider.is_attached;
                 match provider.is_attached {
                     true => Ok(Credential::AttachedByHost),
                     false => Ok(Credential::Bearer(format!("{CANARY}{generation}"))),

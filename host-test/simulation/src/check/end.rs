@@ -93,8 +93,9 @@ fn has_reason(history: &History<'_>) -> bool {
     let latest = call.ended + backoff + latency + MILLISECOND;
     // Requests in flight may have been accepted after the end.
     let is_over = |event: &Event| {
-        let since = failing_since(history, event.at + MILLISECOND);
-        since.is_some_and(|since| since + call.call.patience() <= event.at + GRACE + backoff + latency)
+        // An acceptance in the same millisecond may have come later.
+        let since = failing_since(history, event.at + MILLISECOND).unwrap_or(event.at);
+        since + call.call.patience() <= event.at + GRACE + backoff + latency
     };
     history.events.iter().any(is_over) || call.deadline().is_some_and(|end| end <= latest) || history.is_held
 }

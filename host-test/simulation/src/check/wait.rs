@@ -42,10 +42,12 @@ fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Du
     let call = history.call;
     let window = call.call.window();
     let all: Vec<&Sent<'_>> = same.iter().flat_map(|other| &other.attempts).chain(before).collect();
-    let has_accepted = all.iter().any(|sent| sent.attempt.class == Class::Accepted);
-    let throttled = match has_accepted {
-        true => MAX_THROTTLED_WAIT.max(window * 6 / 5),
-        false => window * 32,
+    let throttled = |at: Duration| {
+        let has_accepted = |sent: &&Sent<'_>| sent.attempt.class == Class::Accepted && sent.attempt.noticed < at;
+        match all.iter().any(|sent| has_accepted(sent)) {
+            true => MAX_THROTTLED_WAIT.max(window * 6 / 5),
+            false => window * 32,
+        }
     };
     let is_open = open_since(history, at).is_some();
     let mut due = vec![call.started];
@@ -55,7 +57,7 @@ fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Du
     for sent in &all {
         let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + window);
         let wait = match sent.attempt.class {
-            Class::Throttled => asked.unwrap_or(throttled),
+            Class::Throttled => asked.unwrap_or_else(|| throttled(sent.attempt.ended)),
             Class::Transient | Class::Unexpected => asked.unwrap_or(if is_open { MAX_PROBE_WAIT } else { MAX_BACKOFF }),
             _ => Duration::ZERO,
         };
