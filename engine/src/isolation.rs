@@ -53,7 +53,9 @@ impl Share {
         }
         // Only an outcome that no candidate allows gives 0: then nothing is learned.
         if sum > 0.0 {
-            self.candidates.iter_mut().for_each(|(_, probability)| *probability /= sum);
+            self.candidates
+                .iter_mut()
+                .for_each(|(_, probability)| *probability = (*probability / sum).max(MIN_PROBABILITY));
         } else {
             self.accepted = 0;
             self.begin();
@@ -129,6 +131,10 @@ const MIN_SHARE: f64 = 1e-4;
 const RATIO: f64 = 1.343_735;
 
 const CANDIDATES: usize = 32;
+
+/// No candidate is ever ruled out, because the share changes along the list: after a cluster of bad ids, a few accepted
+/// ids suffice to send large groups again.
+const MIN_PROBABILITY: f64 = 1e-6;
 
 /// Where fewer ids are good, ids are sent one by one. With known shares q of good and p of bad ids the limit is 1/√2:
 /// two ids need q² + 2p + 3pq requests, because each id at fault must be refused alone, and resolve 2q² + p + 2pq ids.

@@ -212,3 +212,17 @@ fn sixty_bad_ids_of_sixty_need_at_most_63_requests() {
     let run = run((0..60).map(id).collect(), options(60), 0, |_| 400);
     assert_eq!((run.requests, run.refused_alone.len()), (62, 60));
 }
+
+#[test]
+fn a_cluster_of_bad_ids_does_not_keep_the_good_ones_waiting() {
+    for start in [0, 4_500, 9_000] {
+        let bad: HashSet<String> = (start..start + 1_000).map(id).collect();
+        let run = run((0..10_000).map(id).collect(), options(60), 0, |ids| {
+            if ids.iter().any(|id| bad.contains(id)) { 400 } else { 204 }
+        });
+        println!("1 000 bad ids from {start} on: {} requests", run.requests);
+        assert_eq!(ids_with(&run.result, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 9_000);
+        // 1 000 for the bad ids, 150 for the good ones, and some to find where the cluster begins and ends.
+        assert!(run.requests <= 1_500, "{start}: {}", run.requests);
+    }
+}
