@@ -73,14 +73,14 @@ pub(crate) fn random() -> u64 {
     wasi_random::get_random_u64()
 }
 
-/// Waits until one of the exchanges can make progress, or until this time.
-pub(crate) fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, until: Nanos) {
+/// Waits until one of the exchanges can make progress, or until this time. Returns whether one can.
+pub(crate) fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, until: Nanos) -> bool {
     let timer = monotonic_clock::subscribe_instant(until);
     let mut pollables = vec![&timer];
     for exchange in exchanges {
         exchange.pollables(&mut pollables);
     }
-    poll::poll(&pollables);
+    poll::poll(&pollables).iter().any(|ready| *ready > 0)
 }
 
 impl Exchange {

@@ -34,8 +34,14 @@ fn drive(mut call: Call) -> Result<Vec<Batch>, Failure> {
             Step::GetToken(request) => {
                 let result = credentials::get_token(&request.into());
                 call.token(result.map(Into::into).map_err(Into::into), http::now());
-                // What arrived meanwhile comes first: a 429 holds the request that the token is for.
-                advance(&mut call, &mut exchanges);
+                // What arrived meanwhile comes first: a 429 holds the request that the token is for. Hosts hand over a
+                // response in parts.
+                for _ in 0..MAX_PARTS {
+                    if !http::wait(exchanges.iter().map(|(_, exchange)| exchange), 0) {
+                        break;
+                    }
+                    advance(&mut call, &mut exchanges);
+                }
             }
             Step::Send(id, request) => match Exchange::start(call.endpoint(), request) {
                 Ok(exchange) => exchanges.push((id, exchange)),
@@ -71,3 +77,6 @@ fn advance(call: &mut Call, exchanges: &mut Vec<(AttemptId, Exchange)>) {
         }
     });
 }
+
+/// Parts of responses that are read before the next request is sent: the status, the body and its end, and some more.
+const MAX_PARTS: u32 = 8;

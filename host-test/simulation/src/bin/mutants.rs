@@ -28,7 +28,15 @@ fn main() -> wasmtime::Result<ExitCode> {
     let (mut missed, mut last) = (0, 0);
     for (mutant, plugin) in to_play {
         progress.set_message(mutant.name);
-        let caught = mutant.first_caught(&plugin?, 0..seeds)?;
+        let plugin = match plugin {
+            Ok(plugin) => plugin,
+            Err(error) => {
+                progress.suspend(|| println!("{}: NOT BUILT: {error:?}", mutant.name));
+                missed += 1;
+                continue;
+            }
+        };
+        let caught = mutant.first_caught(&plugin, 0..seeds)?;
         progress.suspend(|| match caught {
             Some(seed) => println!("{}: caught in seed {seed}: {}", mutant.name, mutant.violates),
             None => println!("{}: NOT CAUGHT within {seeds} seeds: {}", mutant.name, mutant.violates),

@@ -29,36 +29,55 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     }
 }
 
-/// If the circuit was certainly open at `at`: when the latest failure was noticed.
+/// If the circuit was certainly open at `at`: when the latest failure that certainly counts was noticed.
 pub(super) fn open_since(history: &History<'_>, at: Duration) -> Option<Duration> {
     let mut in_a_row = (0, 0);
-    let mut is_open = false;
+    // Failures since the circuit was certainly closed, and when it was certainly open.
+    let mut possible = 0;
+    let mut opened_at = None;
     let mut failed_at = None;
-    for Event { at: noticed, what } in &history.events {
-        // What happens in the same millisecond may be noticed before or after.
+    // What happens in the same millisecond as the send may be noticed before or after.
+    for Event { at: noticed, what } in history.events.iter().filter(|event| event.at <= at) {
         let is_certain = *noticed < at;
-        if *noticed > at {
-            break;
-        }
-        match what {
-            What::Attempt { class: Class::Transient, .. } if is_certain => {
-                in_a_row = (in_a_row.0 + 1, 0);
-                failed_at = Some(*noticed);
-            }
-            What::Attempt { class: Class::Unexpected, .. } if is_certain => {
-                in_a_row = (0, in_a_row.1 + 1);
-                failed_at = Some(*noticed);
-            }
-            What::Attempt { class: Class::Throttled | Class::Transient | Class::Unexpected, .. } => {}
-            What::Attempt { class: Class::Accepted | Class::Refused | Class::Unclear, .. } => {
-                is_open = false;
+        let (class, sent) = match what {
+            What::Attempt { class, sent, .. } => (*class, *sent),
+            What::NoToken | What::TokenEnd => {
                 in_a_row = (0, 0);
+                possible += 1;
+                continue;
             }
-            What::Attempt { .. } | What::NoToken | What::TokenEnd => in_a_row = (0, 0),
+        };
+        match class {
+            Class::Transient | Class::Unexpected => {
+                if !is_certain {
+                    continue;
+                }
+                in_a_row = match class {
+                    Class::Transient => (in_a_row.0 + 1, 0),
+                    _ => (0, in_a_row.1 + 1),
+                };
+                possible += 1;
+                let opens = opened_at.is_none() && (in_a_row.0 >= 2 || in_a_row.1 >= 2);
+                // A request that was in flight when the circuit opened is no probe.
+                if (opens && possible == 2) || opened_at.is_some_and(|opened_at| opened_at < sent) {
+                    failed_at = Some(*noticed);
+                }
+                if opens {
+                    opened_at = Some(*noticed);
+                    failed_at = failed_at.or(Some(Duration::ZERO));
+                }
+            }
+            Class::Throttled => {}
+            Class::Accepted | Class::Refused | Class::Unclear => {
+                in_a_row = (0, 0);
+                possible = if class == Class::Unclear { possible } else { 0 };
+                opened_at = None;
+                failed_at = None;
+            }
+            Class::TokenRejected | Class::Permanent | Class::Fatal => in_a_row = (0, 0),
         }
-        is_open |= in_a_row.0 >= 2 || in_a_row.1 >= 2;
     }
-    failed_at.filter(|_| is_open)
+    failed_at
 }
 
 /// Whether the circuit may have been open just after what was noticed at `at`.

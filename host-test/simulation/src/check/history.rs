@@ -48,7 +48,7 @@ pub(super) struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     /// The end of an attempt with this many ids.
-    Attempt { class: Class, ids: usize, has_status: bool },
+    Attempt { class: Class, ids: usize, has_status: bool, sent: Duration },
     /// The token provider was not available.
     NoToken,
     /// The token provider ended the call.
@@ -203,6 +203,7 @@ fn events(call: &CallRecord, attempts: &[Sent<'_>]) -> Vec<Event> {
             class: sent.attempt.class,
             ids: sent.ids.len(),
             has_status: sent.attempt.status().is_some(),
+            sent: sent.attempt.sent(),
         },
     };
     let mut events: Vec<Event> = attempts.iter().map(attempt).collect();

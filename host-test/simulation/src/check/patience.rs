@@ -31,7 +31,9 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
 pub(super) fn failing_since(history: &History<'_>, at: Duration) -> Option<Duration> {
     let mut since = history.is_held.then_some(history.call.started);
     let mut has_accepted = false;
-    let mut events: Vec<&Event> = history.events.iter().filter(|event| event.at < at).collect();
+    // What is noticed in the same millisecond may be noticed before.
+    let is_before = |event: &&Event| event.at < at || (event.at == at && is_progress(event.what, true));
+    let mut events: Vec<&Event> = history.events.iter().filter(is_before).collect();
     // Of what happens in the same millisecond, failures may come first.
     events.sort_by_key(|event| (event.at, is_progress(event.what, true)));
     for event in events {

@@ -49,7 +49,6 @@ fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Du
             false => window * 32,
         }
     };
-    let is_open = open_since(history, at).is_some();
     let mut due = vec![call.started];
     // The margin is at most three tenths of the window.
     let leaving = all.len().checked_sub(call.call.rate_limit().requests as usize).and_then(|index| all.get(index));
@@ -58,7 +57,11 @@ fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Du
         let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + window);
         let wait = match sent.attempt.class {
             Class::Throttled => asked.unwrap_or_else(|| throttled(sent.attempt.ended)),
-            Class::Transient | Class::Unexpected => asked.unwrap_or(if is_open { MAX_PROBE_WAIT } else { MAX_BACKOFF }),
+            // Ids that failed before the circuit opened keep their wait.
+            Class::Transient | Class::Unexpected => match open_since(history, sent.attempt.ended) {
+                Some(_) => asked.unwrap_or(MAX_PROBE_WAIT),
+                None => asked.unwrap_or(MAX_BACKOFF),
+            },
             _ => Duration::ZERO,
         };
         due.push(sent.attempt.ended + wait);
