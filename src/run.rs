@@ -9,6 +9,7 @@ use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::error::Error;
 use entra_risk_engine::rate_limit::InstanceState;
 use entra_risk_engine::report::{Batch, Failure};
+use entra_risk_engine::time::Nanos;
 
 use crate::bindings::entra::risk::credentials;
 use crate::http::{self, Exchange, Progress};
@@ -20,51 +21,54 @@ thread_local! {
 
 /// Performs an action: `Ok` if every id was accepted.
 pub(crate) fn run(action: &'static Action, ids: Vec<String>, options: Options) -> Result<Vec<Batch>, Failure> {
-    STATE.with_borrow_mut(|state| match Call::new(action, ids, options, state, http::now(), http::random()) {
-        Ok(call) => drive(call),
+    let now = http::now();
+    STATE.with_borrow_mut(|state| match Call::new(action, ids, options, state, now, http::random()) {
+        Ok(call) => drive(call, now),
         Err(text) => Err(Failure { cause: Rc::new(Error::InvalidArgument(text)), batches: Vec::new() }),
     })
 }
 
-fn drive(mut call: Call) -> Result<Vec<Batch>, Failure> {
+/// `now` is read again after each step that waits: every reading is a call of the host.
+fn drive(mut call: Call, mut now: Nanos) -> Result<Vec<Batch>, Failure> {
     let mut exchanges: Vec<(AttemptId, Exchange)> = Vec::new();
     loop {
         let is_uploading = exchanges.iter().any(|(_, exchange)| exchange.is_uploading());
-        match call.next(http::now(), is_uploading) {
+        match call.next(now, is_uploading) {
             Step::GetToken(request) => {
                 let result = credentials::get_token(&request.into());
-                call.token(result.map(Into::into).map_err(Into::into), http::now());
+                now = http::now();
+                call.token(result.map(Into::into).map_err(Into::into), now);
                 // What arrived meanwhile comes first: a 429 holds the request that the token is for. Hosts hand over a
                 // response in parts.
                 for _ in 0..MAX_PARTS {
-                    if !http::wait(exchanges.iter().map(|(_, exchange)| exchange), 0) {
+                    if exchanges.is_empty() || !http::wait(exchanges.iter().map(|(_, exchange)| exchange), 0) {
                         break;
                     }
-                    advance(&mut call, &mut exchanges);
+                    advance(&mut call, &mut exchanges, now);
                 }
             }
             Step::Send(id, request) => match Exchange::start(call.endpoint(), request) {
                 Ok(exchange) => exchanges.push((id, exchange)),
-                Err(error) => call.failed(id, error, http::now()),
+                Err(error) => call.failed(id, error, now),
             },
             Step::Abandon(id) => {
                 let position = exchanges.iter().position(|(of, _)| *of == id);
                 let exchange = position.map(|position| exchanges.swap_remove(position).1);
-                call.abandoned(id, exchange.and_then(Exchange::into_response), http::now());
+                call.abandoned(id, exchange.and_then(Exchange::into_response), now);
             }
             Step::Wait(until) => {
                 http::wait(exchanges.iter().map(|(_, exchange)| exchange), until);
-                advance(&mut call, &mut exchanges);
+                // Before the responses are read: one that is there wins over the clock.
+                now = http::now();
+                advance(&mut call, &mut exchanges, now);
             }
             Step::Done(result) => return result,
         }
     }
 }
 
-/// Reports to the call what has arrived.
-fn advance(call: &mut Call, exchanges: &mut Vec<(AttemptId, Exchange)>) {
-    // Before the responses are read: one that is there wins over the clock.
-    let now = http::now();
+/// Reports to the call what has arrived by `now`.
+fn advance(call: &mut Call, exchanges: &mut Vec<(AttemptId, Exchange)>, now: Nanos) {
     exchanges.retain_mut(|(id, exchange)| match exchange.advance() {
         Progress::Pending => true,
         Progress::Response(response) => {
