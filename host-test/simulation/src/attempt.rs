@@ -172,9 +172,7 @@ fn timeout(call: &CallRecord, sent: Duration) -> Duration {
 /// When the plugin can notice something that happens at `at`: not while the token provider is asked. `latest`: token
 /// requests that begin in the same millisecond may come before.
 fn busy_until(tokens: &[TokenRecord], at: Duration, latest: bool) -> Duration {
-    let is_busy = |token: &&TokenRecord| {
-        (token.asked < at || (latest && token.asked == at)) && at <= token.answered
-    };
+    let is_busy = |token: &&TokenRecord| (token.asked < at || (latest && token.asked == at)) && at <= token.answered;
     tokens.iter().filter(is_busy).map(|token| token.answered).max().unwrap_or(at)
 }
 

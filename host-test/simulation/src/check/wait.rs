@@ -42,11 +42,14 @@ fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Du
     let call = history.call;
     let window = call.call.window();
     let all: Vec<&Sent<'_>> = same.iter().flat_map(|other| &other.attempts).chain(before).collect();
+    // A wait is that of the window of the call that was asked to wait.
+    let windows = same.iter().map(|other| other.call.call.window());
+    let longest_window = windows.chain([window]).max().unwrap_or(window);
     let throttled = |at: Duration| {
         let has_accepted = |sent: &&Sent<'_>| sent.attempt.class == Class::Accepted && sent.attempt.noticed < at;
         match all.iter().any(|sent| has_accepted(sent)) {
-            true => MAX_THROTTLED_WAIT.max(window * 6 / 5),
-            false => window * 32,
+            true => MAX_THROTTLED_WAIT.max(longest_window * 6 / 5),
+            false => longest_window * 32,
         }
     };
     let mut due = vec![call.started];
@@ -54,7 +57,7 @@ fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Du
     let leaving = all.len().checked_sub(call.call.rate_limit().requests as usize).and_then(|index| all.get(index));
     due.extend(leaving.map(|sent| sent.attempt.sent() + window * 13 / 10));
     for sent in &all {
-        let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + window);
+        let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + longest_window);
         let wait = match sent.attempt.class {
             Class::Throttled => asked.unwrap_or_else(|| throttled(sent.attempt.ended)),
             // Ids that failed before the circuit opened keep their wait.
