@@ -60,7 +60,12 @@ impl<'a> Attempt<'a> {
         // While the token provider is asked, nothing else is noticed.
         let noticed = arrival.settled.map(|settled| busy_until(&call.tokens, settled, false));
         let seen = match (arrival.settled, noticed) {
-            (Some(settled), _) if settled > given_up || settled > call.ended => Some(false),
+            (Some(settled), _) if settled > call.ended => Some(false),
+            // While the token provider is asked, the plugin does not stop waiting either.
+            (Some(settled), _) if settled > given_up => match busy_until(&call.tokens, given_up, true) {
+                busy_until if settled <= busy_until => None,
+                _ => Some(false),
+            },
             (Some(settled), _) if busy_until(&call.tokens, settled, true) >= given_up => None,
             // The plugin stopped waiting in that millisecond, or this was the last response it waited for.
             (Some(settled), _) if settled == call.ended && has_unanswered(call) => None,

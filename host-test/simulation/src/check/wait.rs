@@ -15,61 +15,91 @@ const MAX_PROBE_WAIT: Duration = Duration::from_millis(12_500);
 const MAX_THROTTLED_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) fn check(history: &History<'_>, earlier: &[History<'_>], violations: &mut Violations) {
-    let same: Vec<&History<'_>> = earlier.iter().filter(|other| other.shares_limit(history.call)).collect();
-    let latency = history.call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
+    let call = history.call;
+    let same: Vec<&History<'_>> = earlier.iter().filter(|other| other.shares_limit(call)).collect();
+    let earlier: Vec<&Sent<'_>> = same.iter().flat_map(|other| &other.attempts).collect();
+    let waits = Waits::new(history, &same, &earlier);
+    let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
+    let tolerance = latency * 2 + MILLISECOND * 2;
+    let all: Vec<&Sent<'_>> = earlier.iter().copied().chain(&history.attempts).collect();
+    // The latest end of the waits so far, and of the attempts.
+    let mut due = earlier.iter().map(|sent| waits.end(sent)).max().unwrap_or_default().max(call.started);
+    let mut ended = Duration::ZERO;
     for (index, sent) in history.attempts.iter().enumerate() {
-        let before = &history.attempts[..index];
         let at = sent.attempt.sent();
-        if before.iter().any(|other| other.attempt.class == Class::Unclear) {
-            return;
-        }
         // While requests are in flight, their number may be what is waited for.
-        if before.iter().any(|other| other.attempt.ended >= at) {
-            continue;
+        if ended < at {
+            // The margin is at most three tenths of the window.
+            let requests = call.call.rate_limit().requests as usize;
+            let leaving = (earlier.len() + index).checked_sub(requests).and_then(|leaving| all.get(leaving));
+            let due = due
+                .max(leaving.map(|sent| sent.attempt.sent() + waits.window * 13 / 10).unwrap_or_default())
+                .max(waits.token_end(at));
+            if at > due + tolerance {
+                violations.add("no wait is longer than what it waits for", || {
+                    format!("{}, was due at {due:?}", sent.attempt.arrival)
+                });
+                return;
+            }
         }
-        let due = due(history, &same, before, at) + latency * 2 + MILLISECOND * 2;
-        if at > due {
-            violations.add("no wait is longer than what it waits for", || {
-                format!("{}, was due at {due:?}", sent.attempt.arrival)
-            });
+        if sent.attempt.class == Class::Unclear {
             return;
         }
+        ended = ended.max(sent.attempt.ended);
+        due = due.max(waits.end(sent));
     }
 }
 
-/// The latest time at which a request must be sent if nothing is in flight.
-fn due(history: &History<'_>, same: &[&History<'_>], before: &[Sent<'_>], at: Duration) -> Duration {
-    let call = history.call;
-    let window = call.call.window();
-    let all: Vec<&Sent<'_>> = same.iter().flat_map(|other| &other.attempts).chain(before).collect();
-    // A wait is that of the window of the call that was asked to wait.
-    let windows = same.iter().map(|other| other.call.call.window());
-    let longest_window = windows.chain([window]).max().unwrap_or(window);
-    let throttled = |at: Duration| {
-        let has_accepted = |sent: &&Sent<'_>| sent.attempt.class == Class::Accepted && sent.attempt.noticed < at;
-        match all.iter().any(|sent| has_accepted(sent)) {
-            true => MAX_THROTTLED_WAIT.max(longest_window * 6 / 5),
-            false => longest_window * 32,
+/// How long the contract lets the requests of a call wait.
+struct Waits<'a> {
+    history: &'a History<'a>,
+    window: Duration,
+    /// A wait is that of the window of the call that was asked to wait.
+    longest_window: Duration,
+    /// When the first acceptance was noticed.
+    accepted: Option<Duration>,
+}
+
+impl<'a> Waits<'a> {
+    fn new(history: &'a History<'a>, same: &[&History<'_>], earlier: &[&Sent<'_>]) -> Self {
+        let window = history.call.call.window();
+        let windows = same.iter().map(|other| other.call.call.window());
+        let accepted = earlier.iter().copied().chain(&history.attempts);
+        let accepted = accepted.filter(|sent| sent.attempt.class == Class::Accepted);
+        Waits {
+            history,
+            window,
+            longest_window: windows.chain([window]).max().unwrap_or(window),
+            accepted: accepted.map(|sent| sent.attempt.noticed).min(),
         }
-    };
-    let mut due = vec![call.started];
-    // The margin is at most three tenths of the window.
-    let leaving = all.len().checked_sub(call.call.rate_limit().requests as usize).and_then(|index| all.get(index));
-    due.extend(leaving.map(|sent| sent.attempt.sent() + window * 13 / 10));
-    for sent in &all {
-        let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + longest_window);
+    }
+
+    /// The latest end of the wait after an attempt.
+    fn end(&self, sent: &Sent<'_>) -> Duration {
+        let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + self.longest_window);
         let wait = match sent.attempt.class {
-            Class::Throttled => asked.unwrap_or_else(|| throttled(sent.attempt.ended)),
+            Class::Throttled => asked.unwrap_or_else(|| match self.accepted {
+                Some(accepted) if accepted < sent.attempt.ended => MAX_THROTTLED_WAIT.max(self.longest_window * 6 / 5),
+                _ => self.longest_window * 32,
+            }),
             // Ids that failed before the circuit opened keep their wait.
-            Class::Transient | Class::Unexpected => match open_since(history, sent.attempt.ended) {
+            Class::Transient | Class::Unexpected => match open_since(self.history, sent.attempt.ended) {
                 Some(_) => asked.unwrap_or(MAX_PROBE_WAIT),
                 None => asked.unwrap_or(MAX_BACKOFF),
             },
             _ => Duration::ZERO,
         };
-        due.push(sent.attempt.ended + wait);
+        sent.attempt.ended + wait
     }
-    let unavailable = call.tokens.iter().filter(|token| token.answer == TokenAnswer::Unavailable);
-    due.extend(unavailable.filter(|token| token.answered <= at).map(|token| token.answered + MAX_PROBE_WAIT));
-    due.into_iter().max().unwrap_or_default()
+
+    /// The latest end of the wait after the token provider was unavailable before `at`.
+    fn token_end(&self, at: Duration) -> Duration {
+        let unavailable = self
+            .history
+            .call
+            .tokens
+            .iter()
+            .filter(|token| token.answer == TokenAnswer::Unavailable && token.answered <= at);
+        unavailable.map(|token| token.answered + MAX_PROBE_WAIT).max().unwrap_or_default()
+    }
 }
