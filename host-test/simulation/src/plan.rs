@@ -197,7 +197,7 @@ impl Call {
             max_in_flight: sometimes(1..=32),
             max_attempts: sometimes(1..=10),
             attempt_timeout_ms: sometimes(100..=600_000),
-            deadline_ms: sometimes(1..=3_600_000).filter(|_| ids % 2 == 0),
+            deadline_ms: sometimes(1..=3_600_000).filter(|_| ids.is_multiple_of(2)),
             patience_ms: sometimes(1..=600_000),
             rate_limit: sometimes(1..=20_000)
                 .map(|window_ms| RateLimit { requests: log_uniform(rng, 1..=12), window_ms }),
