@@ -13,9 +13,10 @@
 use std::mem;
 use std::rc::Rc;
 
-use crate::action::{Action, RateLimit};
+use crate::action::Action;
 use crate::arguments::{Options, Settings, distinct_ids};
 use crate::circuit::{Circuit, FIRST_BACKOFF, MAX_BACKOFF, backoff};
+use crate::endpoint::Endpoint;
 use crate::error::{Class, Error, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::patience::Patience;
@@ -115,13 +116,8 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// The rate limit that is kept.
-    pub fn rate_limit(&self) -> RateLimit {
-        self.settings.rate_limit
-    }
-
     /// The scheme and authority that requests are sent to.
-    pub fn endpoint(&self) -> &crate::endpoint::Endpoint {
+    pub fn endpoint(&self) -> &Endpoint {
         &self.settings.endpoint
     }
 
