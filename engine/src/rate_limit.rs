@@ -40,7 +40,7 @@ pub(crate) struct RateLimitState {
     narrowed_at: Nanos,
     /// 429s since the last acceptance, those of requests that were in flight together counted once.
     throttles: u32,
-    /// When the latest 429 arrived.
+    /// When the latest of these arrived.
     throttled_at: Nanos,
     /// Nothing is sent before.
     held_until: Nanos,
@@ -135,11 +135,12 @@ impl RateLimitState {
         // A request that was in flight when the last 429 arrived says nothing new.
         if self.throttles == 0 || sent >= self.throttled_at {
             self.throttles = self.throttles.saturating_add(1);
+            self.throttled_at = now;
             self.margin_ppm = self.margin_ppm.saturating_add(WIDENING_PPM).min(MAX_MARGIN_PPM);
         }
-        self.throttled_at = now;
         let window = from_ms(limit.window_ms);
-        let cap = if self.has_accepted { window.max(MAX_WAIT) } else { window.saturating_mul(MAX_WAIT_WINDOWS) };
+        let windows = if self.has_accepted { 1 } else { MAX_WAIT_WINDOWS };
+        let cap = window.saturating_mul(windows).max(MAX_WAIT);
         // From one window to 1.2 windows, then to 2.4, 4.8, … of them.
         let doublings = 2_u64.saturating_pow(self.throttles.saturating_sub(1));
         let first = window.saturating_add(window / 5);
@@ -186,8 +187,8 @@ const NARROWING_SHARE: u64 = 250;
 /// may be waiting for their first turn.
 const MAX_WAIT_WINDOWS: u64 = 32;
 
-/// The longest wait after that, unless a window is longer: other clients of the tenant take the turns of a client that
-/// waits long.
+/// The longest wait after that, unless the windows are longer: other clients of the tenant take the turns of a client
+/// that waits long.
 const MAX_WAIT: Nanos = 3 * SECOND;
 
 /// `Retry-After` counts whole seconds: 0 is anything below one.

@@ -48,6 +48,13 @@ impl Summary {
         self.violations.extend(run.violations.into_iter().map(|violation| (run.plan.seed, violation)));
     }
 
+    /// Violations by invariant.
+    pub fn violated(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        self.violations.iter().for_each(|(_, violation)| *counts.entry(violation.invariant).or_default() += 1);
+        counts
+    }
+
     /// Adds another summary.
     pub fn merge(&mut self, other: Summary) {
         self.runs += other.runs;

@@ -33,8 +33,8 @@ struct Arguments {
     threads: usize,
 }
 
-/// The number of violations to print.
-const MAX_PRINTED: usize = 20;
+/// The number of runs with violations to print.
+const MAX_PRINTED: usize = 100;
 
 fn main() -> wasmtime::Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -70,9 +70,11 @@ fn main() -> wasmtime::Result<ExitCode> {
     println!("{} ids, {:.0} per second of real time", summary.ids, summary.ids as f64 / seconds);
     println!("batches: {}", list(summary.outcomes.iter()));
     println!("faults: {}", list(summary.faults.iter().map(|(kind, count)| (format!("{kind:?}"), count))));
-    println!("violations: {}", summary.violations.len());
+    println!("violations: {}", list(summary.violated().iter()));
     let mutant = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
-    for (seed, violation) in summary.violations.iter().take(MAX_PRINTED) {
+    let mut violations = summary.violations.clone();
+    violations.dedup_by_key(|(seed, _)| *seed);
+    for (seed, violation) in violations.iter().take(MAX_PRINTED) {
         println!("  {violation}");
         println!("    replay: cargo run --release -p simulation -- --seed {seed}{mutant}");
     }

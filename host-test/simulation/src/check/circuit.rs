@@ -29,52 +29,43 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     }
 }
 
-/// If the circuit was certainly open at `at`: when the latest failure that certainly counts was noticed.
+/// If the circuit was certainly open at `at`: when the latest failure that certainly counts was noticed, at the
+/// earliest.
 pub(super) fn open_since(history: &History<'_>, at: Duration) -> Option<Duration> {
+    // What is noticed in the same millisecond as the send may be noticed before or after.
+    let closed = history.events.iter().filter(|event| may_close(event.what) && event.earliest <= at);
+    let closed = closed.map(|event| event.latest).max();
+    let may_count = may_count(history, at);
     let mut in_a_row = (0, 0);
-    // Failures since the circuit was certainly closed, and when it was certainly open.
+    // Failures that may have opened the circuit, perhaps earlier than it was certainly open.
     let mut possible = 0;
     let mut opened_at = None;
     let mut failed_at = None;
-    // What happens in the same millisecond as the send may be noticed before or after.
-    for Event { at: noticed, what } in history.events.iter().filter(|event| event.at <= at) {
-        let is_certain = *noticed < at;
-        let (class, sent) = match what {
-            What::Attempt { class, sent, .. } => (*class, *sent),
-            What::NoToken | What::TokenEnd => {
+    for event in history.events.iter().filter(|event| event.latest < at && may_count(event)) {
+        possible += 1;
+        if closed.is_some_and(|closed| event.earliest <= closed) {
+            continue;
+        }
+        let What::Attempt { class, sent, .. } = event.what else {
+            in_a_row = (0, 0);
+            continue;
+        };
+        in_a_row = match class {
+            Class::Transient => (in_a_row.0 + 1, 0),
+            Class::Unexpected => (0, in_a_row.1 + 1),
+            _ => {
                 in_a_row = (0, 0);
-                possible += 1;
                 continue;
             }
         };
-        match class {
-            Class::Transient | Class::Unexpected => {
-                if !is_certain {
-                    continue;
-                }
-                in_a_row = match class {
-                    Class::Transient => (in_a_row.0 + 1, 0),
-                    _ => (0, in_a_row.1 + 1),
-                };
-                possible += 1;
-                let opens = opened_at.is_none() && (in_a_row.0 >= 2 || in_a_row.1 >= 2);
-                // A request that was in flight when the circuit opened is no probe.
-                if (opens && possible == 2) || opened_at.is_some_and(|opened_at| opened_at < sent) {
-                    failed_at = Some(*noticed);
-                }
-                if opens {
-                    opened_at = Some(*noticed);
-                    failed_at = failed_at.or(Some(Duration::ZERO));
-                }
-            }
-            Class::Throttled => {}
-            Class::Accepted | Class::Refused | Class::Unclear => {
-                in_a_row = (0, 0);
-                possible = if class == Class::Unclear { possible } else { 0 };
-                opened_at = None;
-                failed_at = None;
-            }
-            Class::TokenRejected | Class::Permanent | Class::Fatal => in_a_row = (0, 0),
+        let opens = opened_at.is_none() && (in_a_row.0 >= 2 || in_a_row.1 >= 2);
+        // A request that was in flight when the circuit opened is no probe.
+        if (opens && possible == 2) || opened_at.is_some_and(|opened_at| opened_at < sent) {
+            failed_at = Some(event.earliest);
+        }
+        if opens {
+            opened_at = Some(event.latest);
+            failed_at = failed_at.or(Some(Duration::ZERO));
         }
     }
     failed_at
@@ -82,16 +73,25 @@ pub(super) fn open_since(history: &History<'_>, at: Duration) -> Option<Duration
 
 /// Whether the circuit may have been open just after what was noticed at `at`.
 pub(super) fn may_be_open(history: &History<'_>, at: Duration) -> bool {
-    let mut failures = 0;
-    let mut before_now = 0;
-    for Event { at: noticed, what } in history.events.iter().take_while(|event| event.at <= at) {
-        match what {
-            // Of what happens in the same millisecond, the failures may come first.
-            What::Attempt { class: Class::Accepted | Class::Refused, .. } if *noticed < at => failures = 0,
-            What::Attempt { class: Class::Accepted | Class::Refused | Class::Throttled, .. } => {}
-            _ => failures += 1,
-        }
-        before_now = failures;
+    let may_count = may_count(history, at);
+    history.events.iter().filter(|event| event.earliest <= at && may_count(event)).count() >= 2
+}
+
+/// The failures that may have been noticed since the circuit was last closed before `at`.
+fn may_count(history: &History<'_>, at: Duration) -> impl Fn(&Event) -> bool {
+    let closed = history.events.iter().filter(|event| closes(event.what) && event.latest < at);
+    let closed = closed.map(|event| event.earliest).max();
+    move |event| {
+        let is_failure =
+            !closes(event.what) && !matches!(event.what, What::Attempt { class: Class::Throttled, .. });
+        is_failure && closed.is_none_or(|closed| closed <= event.latest)
     }
-    before_now >= 2
+}
+
+fn closes(what: What) -> bool {
+    matches!(what, What::Attempt { class: Class::Accepted | Class::Refused, .. })
+}
+
+fn may_close(what: What) -> bool {
+    closes(what) || matches!(what, What::Attempt { class: Class::Unclear, .. })
 }

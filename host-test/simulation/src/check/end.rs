@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::history::{Event, History, What};
-use super::patience::failing_since;
+use super::patience::{Bound, failing_since};
 use super::{Class, GRACE, MILLISECOND, Violations};
 
 pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
@@ -43,7 +43,7 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
         violations.add("the call returns within 10 s of its end", || format!("{ended:?}, ended at {end:?}"));
     }
     // The call may have ended before.
-    let since = failing_since(history, end);
+    let since = failing_since(history, end, Bound::Earliest);
     let may_have_ended = since.is_some_and(|since| since + history.call.call.patience() <= end)
         || history.attempts.iter().any(|sent| sent.attempt.retry_after().is_some() && sent.attempt.ended <= end);
     if may_have_ended {
@@ -82,7 +82,7 @@ fn has_reason(history: &History<'_>) -> bool {
     // A call ends as soon as the next request would be sent too late.
     let window = call.call.window();
     let has_accepted = history.has(Class::Accepted);
-    let throttled = match (history.has(Class::Throttled) || history.is_held, has_accepted) {
+    let throttled = match (history.has(Class::Throttled) || history.may_be_held, has_accepted) {
         (false, _) => window * 2,
         (true, true) => (window * 2).max(Duration::from_secs(4)),
         (true, false) => window * 42,
@@ -91,11 +91,13 @@ fn has_reason(history: &History<'_>) -> bool {
     let backoff = Duration::from_secs(75).max(asked * 5 / 4 + window).max(throttled);
     let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
     let latest = call.ended + backoff + latency + MILLISECOND;
-    // Requests in flight may have been accepted after the end.
-    let is_over = |event: &Event| {
-        // An acceptance in the same millisecond may have come later.
-        let since = failing_since(history, event.at + MILLISECOND).unwrap_or(event.at);
-        since + call.call.patience() <= event.at + GRACE + backoff + latency
+    // Requests in flight may have been accepted after the end, so any time may have been the end.
+    let is_over = |at: Duration| {
+        let since = failing_since(history, at, Bound::Earliest).unwrap_or(at);
+        since + call.call.patience() <= at + GRACE + backoff + latency
     };
-    history.events.iter().any(is_over) || call.deadline().is_some_and(|end| end <= latest) || history.is_held
+    let times = history.events.iter().map(|event| event.earliest);
+    times.chain([call.ended]).any(is_over)
+        || call.deadline().is_some_and(|end| end <= latest)
+        || history.may_be_held
 }

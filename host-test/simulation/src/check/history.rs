@@ -18,8 +18,9 @@ pub(super) struct History<'a> {
     pub(super) events: Vec<Event>,
     /// Ids of the call that Microsoft Graph refuses.
     pub(super) bad: BTreeSet<usize>,
-    /// A wait that an earlier call was asked for is not over.
+    /// A wait that an earlier call was asked for is certainly not over, or perhaps not.
     pub(super) is_held: bool,
+    pub(super) may_be_held: bool,
 }
 
 /// An attempt within its call.
@@ -40,7 +41,10 @@ pub(super) struct Sent<'a> {
 /// Something that the plugin noticed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Event {
+    /// Progress at the earliest, failures at the latest time at which the plugin may have noticed them.
     pub(super) at: Duration,
+    pub(super) earliest: Duration,
+    pub(super) latest: Duration,
     pub(super) what: What,
 }
 
@@ -84,9 +88,10 @@ impl<'a> History<'a> {
         let events = events(call, &attempts);
         let absent = |id: &String| id.parse::<Uuid>().is_ok_and(|id| plan.graph.absent.contains(&id));
         let bad = ids.iter().enumerate().filter(|(_, id)| absent(id)).map(|(at, _)| at).collect();
-        let holds = earlier.iter().filter(|other| other.shares_limit(call)).flat_map(History::holds);
-        let is_held = holds.into_iter().any(|(_, until)| until > call.started);
-        History { call, attempts, by_id, events, bad, is_held }
+        let same: Vec<_> = earlier.iter().filter(|other| other.shares_limit(call)).collect();
+        let is_held = same.iter().flat_map(|other| other.holds()).any(|(_, until)| until > call.started);
+        let may_be_held = same.iter().flat_map(|other| other.longest_holds()).any(|until| until > call.started);
+        History { call, attempts, by_id, events, bad, is_held, may_be_held }
     }
 
     /// When an attempt of this class ended first.
@@ -118,6 +123,21 @@ impl<'a> History<'a> {
                 _ => return None,
             };
             Some((attempt.noticed, attempt.ended + wait))
+        };
+        self.attempts.iter().filter_map(hold).collect()
+    }
+
+    /// The latest ends of the waits that may hold every request.
+    fn longest_holds(&self) -> Vec<Duration> {
+        let window = self.call.call.window();
+        let hold = |sent: &Sent<'_>| {
+            let arrival = sent.attempt.arrival;
+            let wait = match (arrival.status?.as_u16(), arrival.retry_after) {
+                (429 | 503, Some(asked)) => asked.max(Duration::from_secs(1)) * 5 / 4 + window,
+                (429, None) => longest_throttled_wait(window, false),
+                _ => return None,
+            };
+            Some(sent.attempt.noticed + wait)
         };
         self.attempts.iter().filter_map(hold).collect()
     }
@@ -171,6 +191,12 @@ impl<'a> History<'a> {
     }
 }
 
+/// The longest wait after a 429 without `Retry-After`.
+pub(super) fn longest_throttled_wait(window: Duration, has_accepted: bool) -> Duration {
+    let windows = if has_accepted { 1 } else { 32 };
+    (window * windows).max(Duration::from_secs(3)).max(window * 6 / 5)
+}
+
 impl<'a> Sent<'a> {
     fn new(attempt: Attempt<'a>, ids: Vec<usize>, before: Vec<usize>, earlier: &[Sent<'_>]) -> Sent<'a> {
         let mut sent = Sent { attempt, ids, before, number: 1, is_exact: true, had_fresh_token: false };
@@ -194,11 +220,12 @@ impl<'a> Sent<'a> {
 /// What the plugin noticed, in the order of time.
 fn events(call: &CallRecord, attempts: &[Sent<'_>]) -> Vec<Event> {
     let attempt = |sent: &Sent<'_>| Event {
-        // Progress at the earliest, failures at the latest time.
         at: match sent.attempt.class {
             Class::Accepted | Class::Refused | Class::Unclear => sent.attempt.ended,
             _ => sent.attempt.noticed,
         },
+        earliest: sent.attempt.ended,
+        latest: sent.attempt.noticed,
         what: What::Attempt {
             class: sent.attempt.class,
             ids: sent.ids.len(),
@@ -213,7 +240,7 @@ fn events(call: &CallRecord, attempts: &[Sent<'_>]) -> Vec<Event> {
             TokenAnswer::Unavailable => What::NoToken,
             TokenAnswer::EndsCall => What::TokenEnd,
         };
-        Some(Event { at: token.answered, what })
+        Some(Event { at: token.answered, earliest: token.answered, latest: token.answered, what })
     }));
     events.sort_by_key(|event| event.at);
     events

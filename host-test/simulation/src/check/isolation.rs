@@ -34,13 +34,15 @@ fn largest_group(history: &History<'_>) -> f64 {
     f64::from(history.call.call.options.ids_per_request.unwrap_or(60))
 }
 
-/// The bound on requests for `bad` of `ids` ids in groups of at most `group`.
+/// The bound on requests for `bad` of `ids` ids in groups of at most `group`: a quarter above the lower bound, and some.
 fn bound(ids: usize, bad: usize, group: f64) -> f64 {
     let (n, k) = (ids as f64, bad as f64);
     let share = (k / n).min(0.5);
     let entropy = if bad == 0 { 0.0 } else { -share * share.log2() - (1.0 - share) * (1.0 - share).log2() };
-    1.15 * (n * entropy).max(n / group).max(k) + SLACK
+    // A bad id in a small group needs the group, half of it, and often the other half: it must be refused alone.
+    let small_groups = n / group + 1.75 * k.min(n / group);
+    1.25 * (n * entropy).max(k).max(small_groups) + SLACK
 }
 
-/// Requests above the bound that a small number of ids may need.
-const SLACK: f64 = 14.0;
+/// Requests above the bound that unlucky positions may need.
+const SLACK: f64 = 15.0;

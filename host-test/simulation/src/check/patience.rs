@@ -9,7 +9,7 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     let patience = history.call.call.patience();
     for sent in &history.attempts {
         let at = sent.attempt.sent();
-        if let Some(since) = failing_since(history, at)
+        if let Some(since) = failing_since(history, at, Bound::Latest)
             && at > since + patience + MILLISECOND
         {
             violations.add("nothing is sent after the patience is over", || {
@@ -20,27 +20,48 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     let ended = history.call.ended;
     // While the token provider is asked, the call cannot end.
     let latency = history.call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
-    if let Some(since) = failing_since(history, ended)
+    if let Some(since) = failing_since(history, ended, Bound::Latest)
         && ended > since + patience + GRACE + latency * 2 + MILLISECOND
     {
         violations.add("the call ends when the patience is over", || format!("{ended:?}, failing since {since:?}"));
     }
 }
 
-/// The first failure since the last acceptance, as far as noticed before `at`; the latest time if that is uncertain.
-pub(super) fn failing_since(history: &History<'_>, at: Duration) -> Option<Duration> {
-    let mut since = history.is_held.then_some(history.call.started);
+/// Which time, where the time at which something was noticed is uncertain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Earliest,
+    Latest,
+}
+
+/// The first failure since the last acceptance, as far as noticed before `at`.
+pub(super) fn failing_since(history: &History<'_>, at: Duration, bound: Bound) -> Option<Duration> {
+    let is_held = match bound {
+        Bound::Earliest => history.may_be_held,
+        Bound::Latest => history.is_held,
+    };
+    let mut since = is_held.then_some(history.call.started);
     let mut has_accepted = false;
-    // What is noticed in the same millisecond may be noticed before.
-    let is_before = |event: &&Event| event.at < at || (event.at == at && is_progress(event.what, true));
-    let mut events: Vec<&Event> = history.events.iter().filter(is_before).collect();
-    // Of what happens in the same millisecond, failures may come first.
-    events.sort_by_key(|event| (event.at, is_progress(event.what, true)));
+    // Progress forgets the failures before it: for the latest time it comes as late as possible.
+    let order = |event: &Event| {
+        let may_be_progress = is_progress(event.what, true);
+        let time = if may_be_progress == (bound == Bound::Latest) { event.latest } else { event.earliest };
+        (time, may_be_progress == (bound == Bound::Latest))
+    };
+    let may_be_before = |event: &&Event| {
+        let may_be_progress = is_progress(event.what, true);
+        if may_be_progress == (bound == Bound::Latest) { event.earliest <= at } else { event.latest < at }
+    };
+    let mut events: Vec<&Event> = history.events.iter().filter(may_be_before).collect();
+    events.sort_by_key(|event| order(event));
     for event in events {
         if is_progress(event.what, has_accepted) {
             since = None;
         } else if !matches!(event.what, What::Attempt { class: Class::Refused, .. } if has_accepted) {
-            since.get_or_insert(event.at);
+            since.get_or_insert(match bound {
+                Bound::Earliest => event.earliest,
+                Bound::Latest => event.latest,
+            });
         }
         has_accepted |= matches!(event.what, What::Attempt { class: Class::Accepted | Class::Unclear, .. });
     }

@@ -31,7 +31,8 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
 fn check_claims(history: &History<'_>, token: &crate::TokenRecord, violations: &mut Violations) {
     let challenged = |sent: &super::history::Sent<'_>| {
         let kind = sent.attempt.kind();
-        sent.attempt.class == Class::TokenRejected && matches!(kind, Some(FaultKind::Challenged) | None)
+        matches!(sent.attempt.class, Class::TokenRejected | Class::Unclear)
+            && matches!(kind, Some(FaultKind::Challenged) | None)
     };
     let is_possible = token.request.refresh && history.attempts.iter().any(challenged);
     if let Some(claims) = &token.request.claims

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use super::circuit::open_since;
-use super::history::{History, Sent};
+use super::history::{History, Sent, longest_throttled_wait};
 use super::{Class, MILLISECOND, Violations};
 use crate::TokenAnswer;
 
 /// The longest waits of the contract, with their jitter of a quarter.
 const MAX_BACKOFF: Duration = Duration::from_secs(75);
 const MAX_PROBE_WAIT: Duration = Duration::from_millis(12_500);
-
-/// The longest wait after a 429 without `Retry-After` once a request was accepted, unless a window is longer.
-const MAX_THROTTLED_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) fn check(history: &History<'_>, earlier: &[History<'_>], violations: &mut Violations) {
     let call = history.call;
@@ -41,9 +38,6 @@ pub(super) fn check(history: &History<'_>, earlier: &[History<'_>], violations: 
                 });
                 return;
             }
-        }
-        if sent.attempt.class == Class::Unclear {
-            return;
         }
         ended = ended.max(sent.attempt.ended);
         due = due.max(waits.end(sent));
@@ -78,15 +72,19 @@ impl<'a> Waits<'a> {
     fn end(&self, sent: &Sent<'_>) -> Duration {
         let asked = sent.attempt.retry_after().map(|asked| asked * 5 / 4 + self.longest_window);
         let wait = match sent.attempt.class {
-            Class::Throttled => asked.unwrap_or_else(|| match self.accepted {
-                Some(accepted) if accepted < sent.attempt.ended => MAX_THROTTLED_WAIT.max(self.longest_window * 6 / 5),
-                _ => self.longest_window * 32,
+            Class::Throttled => asked.unwrap_or_else(|| {
+                let has_accepted = self.accepted.is_some_and(|accepted| accepted < sent.attempt.ended);
+                longest_throttled_wait(self.longest_window, has_accepted)
             }),
             // Ids that failed before the circuit opened keep their wait.
             Class::Transient | Class::Unexpected => match open_since(self.history, sent.attempt.ended) {
-                Some(_) => asked.unwrap_or(MAX_PROBE_WAIT),
-                None => asked.unwrap_or(MAX_BACKOFF),
+                Some(_) => MAX_PROBE_WAIT.max(asked.unwrap_or_default()),
+                None => MAX_PROBE_WAIT.max(asked.unwrap_or(MAX_BACKOFF)),
             },
+            Class::Unclear => {
+                let asked = sent.attempt.arrival.retry_after.unwrap_or_default() * 5 / 4 + self.longest_window;
+                MAX_BACKOFF.max(longest_throttled_wait(self.longest_window, false)).max(asked)
+            }
             _ => Duration::ZERO,
         };
         sent.attempt.ended + wait
