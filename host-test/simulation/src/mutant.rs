@@ -45,7 +45,7 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("wrong-request-on-receipt", "engine/src/response.rs", "return Ok(Receipt { request_id, client_request_id, date });", "return Ok(Receipt { request_id: Some(client_request_id), client_request_id: String::new(), date });", "a batch reports its last request"),
     mutant("first-error-kept", "engine/src/work.rs", "Some(last) => *last = ending,", "Some(last) if last.result.is_err() && ending.result.is_err() => {}\n            Some(last) => *last = ending,", "a batch reports its last request"),
     mutant("refused-without-being-sent-alone", "engine/src/work.rs", "let is_final = size == 1 || !self.isolates;", "let is_final = size <= 2 || !self.isolates;", "an id is refused alone"),
-    mutant("neighbours-refused", "engine/src/work.rs", "let is_final = size == 1 || !self.isolates;", "let is_final = size <= 3 || !self.isolates;", "exactly the bad ids are refused"),
+    mutant("neighbours-refused", "engine/src/work.rs", "let is_final = size == 1 || !self.isolates;", "let is_final = size <= 2 || !self.isolates;", "exactly the bad ids are refused"),
     mutant("half-forgotten", "engine/src/work.rs", "        self.give_back(group.rest, group.is_from_end);\n        match (is_final", "        match (is_final", "a call does not end without a reason"),
     mutant("half-tested-twice", "engine/src/work.rs", "            self.search(group.rest, group.is_from_end);", "            self.give_back(group.ids, group.is_from_end);\n            self.search(group.rest, group.is_from_end);", "an id that has ended is not sent again"),
     mutant("refused-group-not-split", "engine/src/work.rs", "self.share.split_size(size).min(self.max_group)", "size", "a refused group is not sent again as it was"),

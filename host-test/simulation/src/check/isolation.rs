@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use host_test::bindings::actions::Outcome;
+
 use super::history::{History, What};
 use super::{Class, Violations};
 use crate::Plan;
 
 pub(super) fn check(plan: &Plan, history: &History<'_>, violations: &mut Violations) {
-    if !plan.is_calm() || !history.isolates() || history.is_unfinished() {
+    if !plan.is_calm() || !history.isolates() {
         return;
     }
     // Nothing but the ids can fail a request, unless there was no time.
@@ -15,11 +17,15 @@ pub(super) fn check(plan: &Plan, history: &History<'_>, violations: &mut Violati
     if history.events.iter().any(|event| is_disturbed(event.what)) {
         return;
     }
-    let refused: BTreeSet<usize> = (0..history.by_id.len())
-        .filter(|id| history.last(*id).is_some_and(|sent| sent.attempt.class == Class::Refused))
-        .collect();
-    if refused != history.bad {
-        violations.add("exactly the bad ids are refused", || format!("{} of {}", refused.len(), history.bad.len()));
+    let outcomes = history.call.batches().iter().flat_map(|batch| batch.ids.iter().map(|_| &batch.outcome));
+    let refused: BTreeSet<usize> =
+        outcomes.enumerate().filter(|(_, outcome)| matches!(outcome, Outcome::Refused(_))).map(|(id, _)| id).collect();
+    let is_finished = !history.is_unfinished();
+    if !refused.is_subset(&history.bad) || (is_finished && refused != history.bad) {
+        violations.add("exactly the bad ids are refused", || format!("{refused:?} of {:?}", history.bad));
+    }
+    if !is_finished {
+        return;
     }
     let requests = history.attempts.iter().filter(|sent| sent.attempt.class != Class::Throttled).count() as f64;
     let bound = bound(history.by_id.len(), history.bad.len(), largest_group(history));
