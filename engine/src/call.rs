@@ -168,7 +168,7 @@ impl<'a> Call<'a> {
         let Some(attempt) = self.land(id) else { return };
         let class = error.kind.class(self.instance.has_accepted);
         let error = error.kind.error(self.tokens.secrets().sanitize(&error.cause, MAX_TEXT_BYTES));
-        self.rejected(attempt, Rejection { error, class, retry_after: None, claims: None }, now);
+        self.rejected(attempt, Rejection { error: Rc::new(error), class, retry_after: None, claims: None }, now);
     }
 
     /// Reports that an attempt was abandoned, with its response as far as it arrived.
@@ -179,7 +179,7 @@ impl<'a> Call<'a> {
         if self.is_past_deadline(now) {
             self.end(Rc::new(Error::DeadlineExceeded), now);
             let Some(attempt) = self.land(id) else { return };
-            let error = Error::DeadlineExceeded;
+            let error = Rc::new(Error::DeadlineExceeded);
             let rejection = Rejection { error, class: Class::Permanent, retry_after: None, claims: None };
             return self.rejected(attempt, rejection, now);
         }
@@ -261,39 +261,10 @@ impl<'a> Call<'a> {
         self.work.accept(group, receipt);
     }
 
-    /// Takes in an attempt that was not accepted: what it means for its ids, for the rate, and for the call.
+    /// Takes in an attempt that was not accepted: what it means for its ids and for the call.
     fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Nanos) {
-        let Rejection { error, class, retry_after, claims } = rejection;
-        let error = Rc::new(error);
-        if error.response().is_some() && class != Class::Unexpected {
-            self.circuit.expected();
-        }
-        match class {
-            Class::Refusal => self.patience.refused(attempt.group.len() == 1, &error, now),
-            _ => self.patience.failed(&error, now),
-        }
-        match class {
-            Class::Throttling => {
-                let Call { limit, settings, random, .. } = self;
-                limit.throttled(settings.rate_limit, attempt.sent, now, retry_after, &error, random);
-            }
-            Class::TokenRejection => self.tokens.rejected(attempt.token, claims),
-            Class::Transient => {
-                self.circuit.failed(attempt.sent, now, &mut self.random);
-                // Whether or not these ids are sent again: it holds the others and later calls too.
-                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
-                    (error.response().map(|error| error.status), retry_after)
-                {
-                    let asked = asked.max(MIN_RETRY_AFTER);
-                    let until = now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4));
-                    self.limit.hold(until, &error);
-                }
-            }
-            Class::Refusal => self.circuit.close(),
-            Class::Unexpected | Class::Permanent | Class::Fatal => {}
-        }
-        let too_many_unexpected =
-            class == Class::Unexpected && self.circuit.unexpected(attempt.sent, now, &mut self.random);
+        let too_many_unexpected = self.learn(&attempt, &rejection, now);
+        let Rejection { error, class, retry_after, .. } = rejection;
         let mut group = attempt.group;
         let had_fresh_token = group.had_fresh_token;
         match class {
@@ -333,10 +304,41 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Takes in what an attempt says about the service, the rate and the token. Returns whether there were too many
+    /// unexpected statuses in a row.
+    fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
+        let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
+        let Rejection { error, class, retry_after, claims } = rejection;
+        if error.response().is_some() && *class != Class::Unexpected {
+            circuit.expected();
+        }
+        match class {
+            Class::Refusal => patience.refused(attempt.group.len() == 1, error, now),
+            _ => patience.failed(error, now),
+        }
+        match class {
+            Class::Throttling => limit.throttled(settings.rate_limit, attempt.sent, now, *retry_after, error, random),
+            Class::TokenRejection => tokens.rejected(attempt.token, claims.clone()),
+            Class::Transient => {
+                circuit.failed(attempt.sent, now, random);
+                // Whether or not these ids are sent again: it holds the others and later calls too.
+                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
+                    (error.response().map(|error| error.status), *retry_after)
+                {
+                    limit.hold(now.saturating_add(retry_after_with_jitter(asked, random)), error);
+                }
+            }
+            Class::Refusal => circuit.close(),
+            Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
+            Class::Permanent | Class::Fatal => {}
+        }
+        false
+    }
+
     /// When a group may be sent again after an error that may pass at its `number`th attempt.
     fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        match retry_after.map(|asked| asked.max(MIN_RETRY_AFTER)) {
-            Some(asked) => now.saturating_add(asked).saturating_add(self.random.up_to(asked / 4)),
+        match retry_after {
+            Some(asked) => now.saturating_add(retry_after_with_jitter(asked, &mut self.random)),
             // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
             None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
             None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
@@ -391,6 +393,12 @@ impl Drop for Call<'_> {
         let limit = mem::replace(&mut self.limit, RateLimitState::new());
         self.instance.put(self.settings.tenant.as_deref(), &self.settings.audience, self.action.limit, limit);
     }
+}
+
+/// The wait that a `Retry-After` asks for, and up to a quarter more.
+fn retry_after_with_jitter(asked: Nanos, random: &mut Random) -> Nanos {
+    let asked = asked.max(MIN_RETRY_AFTER);
+    asked.saturating_add(random.up_to(asked / 4))
 }
 
 fn not_attempted() -> Rc<Error> {

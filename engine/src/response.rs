@@ -1,5 +1,7 @@
 //! The response to a request, judged: accepted, or the error and what it means.
 
+use std::rc::Rc;
+
 use crate::error::{Class, Error, GraphError};
 use crate::json::Json;
 use crate::time::{MILLISECOND, Nanos, SECOND};
@@ -40,7 +42,7 @@ pub struct Receipt {
 #[derive(Debug)]
 pub struct Rejection {
     /// The error of the contract.
-    pub error: Error,
+    pub error: Rc<Error>,
     /// What it means for the next attempts.
     pub class: Class,
     /// How long it asks to wait.
@@ -84,7 +86,7 @@ impl Response {
         };
         let claims = challenge::claims(&self.www_authenticate);
         let class = error.class(challenge::asks_for_claims(&self.www_authenticate));
-        Err(Rejection { error: Error::from_response(error), class, retry_after, claims })
+        Err(Rejection { error: Rc::new(Error::from_response(error)), class, retry_after, claims })
     }
 }
 
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn success_needs_the_whole_request() {
         let early = judge(Response { status: 204, ..Response::default() }).unwrap_err();
-        assert!(matches!(early.error, Error::UnexpectedStatus(_)), "{early:?}");
+        assert!(matches!(*early.error, Error::UnexpectedStatus(_)), "{early:?}");
         assert!(judge(Response { status: 204, request_is_complete: true, ..Response::default() }).is_ok());
         assert!(judge(Response { status: 200, request_is_complete: true, ..Response::default() }).is_err());
     }
