@@ -1,11 +1,14 @@
 //! The command line, parsed once.
 
-use std::ops::RangeInclusive;
-
-use entra_risk_engine::endpoint::Endpoint;
-use entra_risk_report::actions::{ApiVersion, Options, RateLimit};
+use entra_risk_report::actions::{ApiVersion, Options};
 use entra_risk_report::{ACTIONS, Action, parse_cloud};
 use lexopt::prelude::*;
+
+use crate::suggestion::suggest;
+use crate::values::{endpoint, milliseconds, number, rate_limit};
+
+/// The text of `--help`. Names of options are taken from it.
+pub(crate) const HELP: &str = include_str!("help.txt");
 
 /// A parsed command line.
 #[derive(Debug)]
@@ -21,10 +24,15 @@ pub(crate) struct Job {
     pub(crate) action: &'static Action,
     /// Ids among the arguments; `-` is standard input.
     pub(crate) ids: Vec<String>,
-    pub(crate) file: Option<String>,
+    /// Files with ids; `-` is standard input.
+    pub(crate) files: Vec<String>,
     pub(crate) column: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    /// Do not ask.
+    pub(crate) yes: bool,
+    pub(crate) log: Option<String>,
     pub(crate) remaining: Option<String>,
     pub(crate) refused: Option<String>,
     pub(crate) options: Options,
@@ -36,20 +44,21 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
     let action = match next(&mut parser)? {
         Some(Short('h') | Long("help")) => return Ok(Command::Help),
         Some(Short('V') | Long("version")) => return Ok(Command::Version),
-        Some(Value(name)) => ACTIONS
-            .iter()
-            .find(|action| name == action.definition.name)
-            .ok_or_else(|| format!("unknown action '{}'", name.display()))?,
+        Some(Value(name)) if name == "help" => return Ok(Command::Help),
+        Some(Value(name)) => action(&name.to_string_lossy())?,
         Some(option) => return Err(format!("expected an action first: {}", option.unexpected())),
         None => return Err("expected an action".to_owned()),
     };
     let mut job = Job {
         action,
         ids: Vec::new(),
-        file: None,
+        files: Vec::new(),
         column: None,
         dry_run: false,
         json: false,
+        quiet: false,
+        yes: false,
+        log: None,
         remaining: None,
         refused: None,
         options: Options::default(),
@@ -60,10 +69,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
             Value(id) => job.ids.push(id.to_string_lossy().into_owned()),
-            Long("file") => job.file = Some(text(&mut parser)?),
+            Long("file") => job.files.push(text(&mut parser)?),
             Long("column") => job.column = Some(text(&mut parser)?),
             Long("dry-run") => job.dry_run = true,
             Long("json") => job.json = true,
+            Short('q') | Long("quiet") => job.quiet = true,
+            Short('y') | Long("yes") => job.yes = true,
+            Long("log") => job.log = Some(text(&mut parser)?),
             Long("remaining") => job.remaining = Some(text(&mut parser)?),
             Long("refused") => job.refused = Some(text(&mut parser)?),
             Long("tenant") => options.tenant = Some(text(&mut parser)?),
@@ -103,10 +115,31 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             Long("patience") => options.patience_ms = Some(milliseconds("--patience", &text(&mut parser)?)?),
             Long("no-isolate-refused") => options.isolate_refused = Some(false),
             Long("rate-limit") => options.rate_limit = Some(rate_limit(&text(&mut parser)?)?),
+            Long(name) => return Err(unknown_option(name)),
             other => return Err(other.unexpected().to_string()),
         }
     }
+    if job.column.is_some() && job.ids.iter().any(|id| id != "-") {
+        return Err(
+            "--column: applies to --file and standard input; give ids as arguments in a run of their own".to_owned()
+        );
+    }
+    // What the plugin would refuse, in the words of the command line.
+    job.options.check(action).map_err(|error| error.replacen("options.", "--", 1))?;
     Ok(Command::Perform(Box::new(job)))
+}
+
+/// The action with this name.
+fn action(name: &str) -> Result<&'static Action, String> {
+    let action = ACTIONS.iter().find(|action| action.definition.name == name);
+    action.ok_or_else(|| {
+        format!("unknown action '{name}'{}", suggest("", name, ACTIONS.iter().map(|action| action.definition.name)))
+    })
+}
+
+fn unknown_option(name: &str) -> String {
+    let known = HELP.split_whitespace().filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty());
+    format!("invalid option '--{name}'{}", suggest("--", name, known))
 }
 
 fn next(parser: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>>, String> {
@@ -117,41 +150,9 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
     parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())
 }
 
-fn endpoint(flag: &str, text: &str) -> Result<String, String> {
-    Endpoint::parse(text).map(|endpoint| endpoint.to_string()).map_err(|rule| format!("{flag}: {rule}; got '{text}'"))
-}
-
-fn number(flag: &str, text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| {
-        format!("{flag}: expected a whole number from {} to {}; got '{text}'", range.start(), range.end())
-    })
-}
-
-fn milliseconds(flag: &str, text: &str) -> Result<u32, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit = match text.get(split..) {
-        Some("ms") => 1,
-        Some("s") => 1_000,
-        Some("m") => 60_000,
-        Some("h") => 3_600_000,
-        _ => return Err(format!("{flag}: expected a time, such as 500ms, 90s, 10m or 2h; got '{text}'")),
-    };
-    let count = text.get(..split).and_then(|digits| digits.parse::<u32>().ok()).filter(|count| *count > 0);
-    let time = count.and_then(|count| count.checked_mul(unit));
-    time.ok_or_else(|| format!("{flag}: expected a time from 1ms to 1193h; got '{text}'"))
-}
-
-fn rate_limit(text: &str) -> Result<RateLimit, String> {
-    const FLAG: &str = "--rate-limit";
-    let (requests, window) =
-        text.split_once('/').ok_or_else(|| format!("{FLAG}: expected N/TIME, such as 5/10s; got '{text}'"))?;
-    Ok(RateLimit { requests: number(FLAG, requests, 1..=u32::MAX)?, window_ms: milliseconds(FLAG, window)? })
-}
-
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::actions::Cloud;
+    use entra_risk_report::actions::{Cloud, RateLimit};
 
     use super::*;
 
@@ -168,8 +169,8 @@ mod tests {
         let job = job("confirm-sign-ins-safe --tenant contoso.com --cloud china --endpoint http://LOCALHOST:1 \
              --audience https://graph.example --api-version v1.0 --ids-per-request 10000 --max-in-flight 32 \
              --max-attempts 10 --attempt-timeout 10m --deadline 2h --patience 5m --no-isolate-refused \
-             --rate-limit 7/500ms --file ids.txt --column id --remaining left.txt --refused refused.txt --json \
-             --dry-run a -");
+             --rate-limit 7/500ms --file ids.txt --file more.txt --column id --remaining left.txt --refused refused.txt \
+             --log log.jsonl --json --dry-run --quiet --yes -");
         let Options {
             tenant,
             cloud,
@@ -192,19 +193,37 @@ mod tests {
         assert_eq!((attempt_timeout_ms, deadline_ms), (Some(600_000), Some(7_200_000)));
         assert_eq!((patience_ms, isolate_refused), (Some(300_000), Some(false)));
         assert!(matches!(rate_limit, Some(RateLimit { requests: 7, window_ms: 500 })));
-        assert_eq!((job.file.as_deref(), job.column.as_deref()), (Some("ids.txt"), Some("id")));
+        assert_eq!(
+            (job.files.as_slice(), job.column.as_deref()),
+            (["ids.txt", "more.txt"].map(str::to_owned).as_slice(), Some("id"))
+        );
         assert_eq!((job.remaining.as_deref(), job.refused.as_deref()), (Some("left.txt"), Some("refused.txt")));
-        assert!(job.json && job.dry_run);
-        assert_eq!(job.ids, ["a", "-"]);
+        assert_eq!(job.log.as_deref(), Some("log.jsonl"));
+        assert!(job.json && job.dry_run && job.quiet && job.yes);
+        assert_eq!(job.ids, ["-"]);
+    }
+
+    #[test]
+    fn help_is_an_action_too() {
+        assert!(matches!(parse(["help".to_owned()]), Ok(Command::Help)));
     }
 
     #[test]
     fn usage_errors_name_the_argument() {
         let cases = [
             ("", "expected an action"),
-            ("dismiss", "unknown action 'dismiss'"),
+            ("dismiss", "unknown action 'dismiss': did you mean dismiss-risky-users or dismiss-sign-ins?"),
+            ("confirm-safe", "unknown action 'confirm-safe': did you mean confirm-sign-ins-safe?"),
+            ("list", "unknown action 'list'"),
             ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),
             ("dismiss-sign-ins --force", "invalid option '--force'"),
+            ("dismiss-sign-ins --remainig x", "invalid option '--remainig': did you mean --remaining?"),
+            (
+                "dismiss-sign-ins --column id a",
+                "--column: applies to --file and standard input; give ids as arguments in a run of their own",
+            ),
+            ("dismiss-sign-ins --tenant é", "--tenant: \"é\": must be 1 to 256 visible ASCII characters"),
+            ("dismiss-sign-ins --audience http://localhost", "--audience: \"http://localhost\": must be https://"),
             ("dismiss-sign-ins --file", "missing argument for option '--file'"),
             ("dismiss-sign-ins --json=yes", "unexpected argument for option '--json': \"yes\""),
             ("dismiss-sign-ins --cloud moon", "--cloud: expected global, us-gov-l4, us-gov-l5 or china; got 'moon'"),
@@ -234,14 +253,13 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_flag_and_action() {
-        let help = include_str!("help.txt");
         let source = include_str!("arguments.rs");
         let flags = source.split("Long(\"").skip(1).filter_map(|rest| rest.split_once("\")"));
         for (flag, _) in flags.filter(|(flag, _)| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
-            assert!(help.contains(&format!("--{flag}")), "--{flag}");
+            assert!(HELP.contains(&format!("--{flag}")), "--{flag}");
         }
         for action in &ACTIONS {
-            assert!(help.contains(action.definition.name), "{action:?}");
+            assert!(HELP.contains(action.definition.name), "{action:?}");
         }
     }
 }

@@ -1,15 +1,97 @@
 //! Files in the directories that the runtime grants.
 
+use std::rc::Rc;
+
 use crate::bindings::wasi::filesystem::preopens::get_directories;
-use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use crate::bindings::wasi::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
+};
+use crate::bindings::wasi::io::streams::StreamError;
 use crate::stdio::MAX_INPUT_BYTES;
+
+/// Where a file is, whether or not it exists.
+pub(crate) struct Place {
+    /// The path as the user wrote it.
+    path: String,
+    /// The granted directory that contains it, and its path there.
+    directory: Rc<Descriptor>,
+    inner: String,
+}
+
+impl Place {
+    /// Finds the directory that contains this path.
+    pub(crate) fn find(path: &str) -> Result<Place, String> {
+        let directories = get_directories().into_iter();
+        let found = directories.filter_map(|(directory, name)| Some((directory, within(&name, path)?.to_owned())));
+        let Some((directory, inner)) = found.min_by_key(|(_, inner)| inner.len()) else {
+            return Err(format!(
+                "{path}: the runtime grants no directory that contains it; grant one, for example with wasmtime run \
+                 --dir ."
+            ));
+        };
+        Ok(Place { path: path.to_owned(), directory: Rc::new(directory), inner })
+    }
+
+    /// What is there; none if nothing is.
+    pub(crate) fn kind(&self) -> Result<Option<DescriptorType>, String> {
+        match self.directory.stat_at(PathFlags::empty(), &self.inner) {
+            Ok(stat) => Ok(Some(stat.type_)),
+            Err(ErrorCode::NoEntry) => Ok(None),
+            Err(code) => Err(self.failed(code)),
+        }
+    }
+
+    /// Opens the file.
+    pub(crate) fn open(&self, how: OpenFlags, access: DescriptorFlags) -> Result<Descriptor, String> {
+        let file = self.directory.open_at(PathFlags::SYMLINK_FOLLOW, &self.inner, how, access);
+        file.map_err(|code| self.failed(code))
+    }
+
+    /// A file next to this one, with a name that nobody else uses.
+    pub(crate) fn neighbour(&self) -> Place {
+        let (folder, name) = self.inner.rsplit_once('/').map_or(("", &*self.inner), |(folder, name)| (folder, name));
+        let slash = if folder.is_empty() { "" } else { "/" };
+        let inner = format!("{folder}{slash}.{name}.entra-risk");
+        // The user knows only the path of the file itself.
+        Place { path: self.path.clone(), directory: Rc::clone(&self.directory), inner }
+    }
+
+    /// Puts this file in the place of another one in the same directory, in one step.
+    pub(crate) fn replace(&self, other: &Place) -> Result<(), String> {
+        let renamed = self.directory.rename_at(&self.inner, &other.directory, &other.inner);
+        renamed.map_err(|code| self.failed(code))
+    }
+
+    /// Removes the file.
+    pub(crate) fn remove(&self) -> Result<(), String> {
+        self.directory.unlink_file_at(&self.inner).map_err(|code| self.failed(code))
+    }
+
+    /// An error for people.
+    pub(crate) fn failed(&self, code: ErrorCode) -> String {
+        // After a comma, the message continues with the name of the error in POSIX.
+        format!("{}: {}", self.path, code.message().split(',').next().unwrap_or_default())
+    }
+
+    /// The error of a stream of the file for people.
+    pub(crate) fn stream_failed(&self, error: &StreamError) -> String {
+        match error {
+            StreamError::Closed => format!("{}: the runtime closed the file", self.path),
+            StreamError::LastOperationFailed(error) => match filesystem_error_code(error) {
+                Some(code) => self.failed(code),
+                None => format!("{}: {}", self.path, error.to_debug_string()),
+            },
+        }
+    }
+}
 
 /// Reads a whole file.
 pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
-    let file = open(path, OpenFlags::empty(), DescriptorFlags::READ)?;
+    let place = Place::find(path)?;
+    let file = place.open(OpenFlags::empty(), DescriptorFlags::READ)?;
     let mut bytes = Vec::new();
     loop {
-        let (part, end) = file.read(64 << 10, bytes.len() as u64).map_err(|code| failed(path, code))?;
+        let (part, end) = file.read(64 << 10, bytes.len() as u64).map_err(|code| place.failed(code))?;
         bytes.extend(part);
         if end {
             return Ok(bytes);
@@ -20,44 +102,19 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// A file with a list of ids that is rewritten during the run.
-pub(crate) struct List {
-    path: String,
-    file: Descriptor,
+/// Whether two paths certainly name the same file.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    let plain =
+        |path: &str| path.split('/').filter(|part| !matches!(*part, "" | ".")).map(str::to_owned).collect::<Vec<_>>();
+    one.starts_with('/') == other.starts_with('/') && plain(one) == plain(other)
 }
 
-impl List {
-    /// Opens or creates the file. Its content stays until the first `write`.
-    pub(crate) fn open(path: String) -> Result<Self, String> {
-        let file = open(&path, OpenFlags::CREATE, DescriptorFlags::WRITE)?;
-        Ok(List { path, file })
+/// Makes the content of a file durable, where the file system can.
+pub(crate) fn sync(file: &Descriptor) -> Result<(), ErrorCode> {
+    match file.sync_data() {
+        Err(ErrorCode::Unsupported | ErrorCode::Invalid) => Ok(()),
+        result => result,
     }
-
-    /// Replaces the content of the file by these ids, one a line.
-    pub(crate) fn write<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<(), String> {
-        let text: String = ids.flat_map(|id| [id, "\n"]).collect();
-        self.replace(text.as_bytes()).map_err(|code| failed(&self.path, code))
-    }
-
-    fn replace(&self, text: &[u8]) -> Result<(), ErrorCode> {
-        let mut written = 0_usize;
-        while let Some(rest) = text.get(written..).filter(|rest| !rest.is_empty()) {
-            let part = rest.get(..64 << 10).unwrap_or(rest);
-            written = written.saturating_add(self.file.write(part, written as u64)? as usize);
-        }
-        self.file.set_size(text.len() as u64)
-    }
-}
-
-fn open(path: &str, how: OpenFlags, access: DescriptorFlags) -> Result<Descriptor, String> {
-    let directories = get_directories();
-    let found = directories.iter().filter_map(|(directory, name)| Some((directory, within(name, path)?)));
-    let Some((directory, rest)) = found.min_by_key(|(_, rest)| rest.len()) else {
-        return Err(format!(
-            "{path}: the runtime grants no directory that contains it; grant one, for example with wasmtime run --dir ."
-        ));
-    };
-    directory.open_at(PathFlags::SYMLINK_FOLLOW, rest, how, access).map_err(|code| failed(path, code))
 }
 
 /// The path relative to the directory with this name, if the directory contains it.
@@ -69,11 +126,6 @@ fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
         directory => plain(path).strip_prefix(directory.trim_start_matches("./"))?.strip_prefix('/'),
     }
     .filter(|rest| !rest.is_empty())
-}
-
-fn failed(path: &str, code: ErrorCode) -> String {
-    // After a comma, the message continues with the name of the error in POSIX.
-    format!("{path}: {}", code.message().split(',').next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -97,6 +149,15 @@ mod tests {
         ];
         for (directory, path, expected) in cases {
             assert_eq!(within(directory, path), expected, "{path} in {directory}");
+        }
+    }
+
+    #[test]
+    fn the_same_path_may_be_spelled_differently() {
+        for (one, other, expected) in
+            [("a", "./a", true), ("d//a", "d/./a", true), ("/a", "a", false), ("a", "A", false), ("d/a", "a", false)]
+        {
+            assert_eq!(is_same(one, other), expected, "{one} {other}");
         }
     }
 }

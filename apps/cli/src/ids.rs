@@ -3,97 +3,74 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use csv_core::{ReadFieldResult, Reader};
 use entra_risk_engine::guid;
 
-/// The ids to act on.
+use crate::encoding::decode;
+use crate::table::read_column;
+
+/// Maximum invalid ids that are listed.
+const MAX_LISTED: usize = 20;
+
+/// The ids to act on, and those that are invalid.
 #[derive(Default)]
 pub(crate) struct Ids {
-    /// Each id once, in its first spelling.
-    pub(crate) list: Vec<String>,
-    /// Number of ids that were already in the list when they were added.
-    pub(crate) repeated: usize,
+    list: Vec<String>,
+    repeated: usize,
     seen: HashSet<u128>,
+    /// A message for each of the first invalid ids.
+    errors: Vec<String>,
+    /// Number of invalid ids.
+    invalid: usize,
 }
 
 impl Ids {
-    /// Adds an id. The error names `place`.
-    pub(crate) fn add(&mut self, id: &str, place: impl Display) -> Result<(), String> {
-        let Some(number) = guid::parse(id) else {
-            // Bounded and escaped: it may be long, and a terminal executes control characters.
-            let shown: String = id.chars().take(60).collect();
-            return Err(format!("{place}: expected an id (a hyphenated GUID); got {shown:?}"));
-        };
-        if self.seen.insert(number) {
-            self.list.push(id.to_owned());
-        } else {
-            self.repeated = self.repeated.saturating_add(1);
-        }
-        Ok(())
+    /// Adds an id, which may be in braces. `place` is where it comes from.
+    pub(crate) fn add(&mut self, id: &str, place: impl Display) {
+        self.add_from(id, place, "");
     }
 
     /// Adds the ids of a list, one a line. `#` starts a comment; blank lines are ignored.
-    pub(crate) fn add_lines(&mut self, input: &[u8], source: &str) -> Result<(), String> {
+    pub(crate) fn add_lines(&mut self, input: &[u8], source: &str) {
         for (number, line) in (1..).zip(decode(input).lines()) {
             let id = line.split('#').next().unwrap_or_default().trim();
             if !id.is_empty() {
-                self.add(id, format_args!("{source}:{number}")).map_err(|error| {
-                    if id.contains([',', ';', '"']) { format!("{error}; for CSV, add --column") } else { error }
-                })?;
+                let hint = if id.contains([',', ';', '\t', '"']) { "; for CSV, add --column" } else { "" };
+                self.add_from(id, format_args!("{source}:{number}"), hint);
             }
         }
-        Ok(())
     }
 
-    /// Adds the ids in the column with this name (in any case) in the header. Empty fields are ignored.
+    /// Adds the ids in the column with this name. The error is one of the file, not of an id.
     pub(crate) fn add_csv(&mut self, input: &[u8], column: &str, source: &str) -> Result<(), String> {
-        let text = decode(input);
-        let mut input = text.as_bytes();
-        let mut reader = Reader::new();
-        let mut buffer = [0; 256];
-        let (mut field, mut index, mut wanted) = (Vec::new(), 0_usize, None);
-        let mut header: Option<Vec<String>> = Some(Vec::new());
-        loop {
-            let line = reader.line();
-            let (result, read, written) = reader.read_field(input, &mut buffer);
-            input = input.get(read..).unwrap_or_default();
-            field.extend_from_slice(buffer.get(..written).unwrap_or_default());
-            let record_end = match result {
-                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => continue,
-                ReadFieldResult::Field { record_end } => record_end,
-                ReadFieldResult::End => break,
-            };
-            let value = String::from_utf8_lossy(&field).trim().to_owned();
-            field.clear();
-            match &mut header {
-                Some(names) => names.push(value),
-                None if wanted == Some(index) && !value.is_empty() => {
-                    self.add(&value, format_args!("{source}:{line}"))?;
-                }
-                None => {}
-            }
-            index = if record_end { 0 } else { index.saturating_add(1) };
-            if record_end && let Some(names) = header.take() {
-                wanted = names.iter().position(|name| name.eq_ignore_ascii_case(column));
-                if wanted.is_none() {
-                    return Err(format!("{source}: unknown column {column:?}; the header has {names:?}"));
-                }
-            }
-        }
-        if header.is_some() { Err(format!("{source}: expected a header")) } else { Ok(()) }
+        read_column(&decode(input), column, source, |id, line| self.add(id, format_args!("{source}:{line}")))
     }
-}
 
-/// Decodes UTF-8 with or without a byte order mark, or little-endian UTF-16 with one, which Windows PowerShell writes.
-/// Invalid input becomes replacement characters, which no id contains.
-fn decode(input: &[u8]) -> String {
-    match input {
-        [0xff, 0xfe, rest @ ..] => {
-            let units = rest.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)));
-            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    /// Each id once, in its first spelling, and the number of repetitions. The error lists the invalid ids.
+    pub(crate) fn finish(mut self) -> Result<(Vec<String>, usize), String> {
+        if self.invalid == 0 {
+            return Ok((self.list, self.repeated));
         }
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        _ => String::from_utf8_lossy(input).into_owned(),
+        let unlisted = self.invalid.saturating_sub(self.errors.len());
+        if unlisted > 0 {
+            self.errors.push(format!("and {unlisted} more invalid ids"));
+        }
+        Err(self.errors.join("\n"))
+    }
+
+    fn add_from(&mut self, id: &str, place: impl Display, hint: &str) {
+        let plain = id.strip_prefix('{').and_then(|id| id.strip_suffix('}')).unwrap_or(id);
+        match guid::parse(plain) {
+            Some(number) if self.seen.insert(number) => self.list.push(plain.to_owned()),
+            Some(_) => self.repeated = self.repeated.saturating_add(1),
+            None => {
+                self.invalid = self.invalid.saturating_add(1);
+                if self.errors.len() < MAX_LISTED {
+                    // Bounded and escaped: it may be long, and a terminal executes control characters.
+                    let shown: String = id.chars().take(60).collect();
+                    self.errors.push(format!("{place}: expected an id (a hyphenated GUID); got {shown:?}{hint}"));
+                }
+            }
+        }
     }
 }
 
@@ -104,67 +81,53 @@ mod tests {
     const A: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
     const B: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d22";
 
-    #[track_caller]
-    fn lines(input: &str) -> Result<Ids, String> {
+    fn lines(input: &str) -> Result<(Vec<String>, usize), String> {
         let mut ids = Ids::default();
-        ids.add_lines(input.as_bytes(), "ids.txt").map(|()| ids)
-    }
-
-    #[track_caller]
-    fn csv(input: &str, column: &str) -> Result<Vec<String>, String> {
-        let mut ids = Ids::default();
-        ids.add_csv(input.as_bytes(), column, "ids.csv").map(|()| ids.list)
+        ids.add_lines(input.as_bytes(), "ids.txt");
+        ids.finish()
     }
 
     #[test]
     fn comments_blank_lines_and_windows_line_ends_are_ignored() {
         let ids = lines(&format!("\u{feff}# users\r\n{A}\r\n\r\n   \n  {B}  # Ann\n#{A}"));
-        assert_eq!(ids.map(|ids| ids.list), Ok(vec![A.to_owned(), B.to_owned()]));
-    }
-
-    #[test]
-    fn utf_16_of_windows_powershell_is_read() {
-        let utf16: Vec<u8> = format!("\u{feff}{A}\r\n{B}\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let mut ids = Ids::default();
-        assert_eq!(ids.add_lines(&utf16, "ids.txt"), Ok(()));
-        assert_eq!(ids.list, [A, B]);
+        assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], 0)));
     }
 
     #[test]
     fn a_repeated_id_is_kept_once_in_its_first_spelling() {
         let upper = A.to_ascii_uppercase();
-        let ids = lines(&format!("{upper}\n{B}\n{A}\n")).unwrap();
-        assert_eq!((ids.list, ids.repeated), (vec![upper, B.to_owned()], 1));
+        let ids = lines(&format!("{upper}\n{B}\n{{{A}}}\n"));
+        assert_eq!(ids, Ok((vec![upper, B.to_owned()], 1)));
     }
 
     #[test]
-    fn an_invalid_id_is_reported_with_its_place() {
-        let message = lines(&format!("{A}\n\x1b[31mred\n")).err().unwrap();
-        assert_eq!(message, r#"ids.txt:2: expected an id (a hyphenated GUID); got "\u{1b}[31mred""#);
-        let message = lines("id,name\n").err().unwrap();
-        assert_eq!(message, r#"ids.txt:1: expected an id (a hyphenated GUID); got "id,name"; for CSV, add --column"#);
+    fn braces_are_removed() {
+        assert_eq!(lines(&format!("{{{A}}}")), Ok((vec![A.to_owned()], 0)));
+        assert!(lines(&format!("{{{A}")).is_err());
     }
 
     #[test]
-    fn a_column_is_found_by_name_after_quotes_and_line_ends() {
-        let long = "x".repeat(1000);
-        let text = format!(
-            "\u{feff}\"User\",\"Request ID\",note\r\n\"Ann, \"\"A\"\"\",\"{A}\",\"two\nlines\"\r\n{long},{B}\r\nshort\r\n,,\r\n"
-        );
-        assert_eq!(csv(&text, "request id"), Ok(vec![A.to_owned(), B.to_owned()]));
+    fn invalid_ids_are_reported_with_their_places() {
+        let message = lines(&format!("{A}\n\x1b[31mred\n{B}\nid,name")).unwrap_err();
+        let expected = "ids.txt:2: expected an id (a hyphenated GUID); got \"\\u{1b}[31mred\"\n\
+                        ids.txt:4: expected an id (a hyphenated GUID); got \"id,name\"; for CSV, add --column";
+        assert_eq!(message, expected);
     }
 
     #[test]
-    fn a_missing_column_is_reported_with_the_header() {
-        assert_eq!(
-            csv("a,b\n1,2\n", "id"),
-            Err(r#"ids.csv: unknown column "id"; the header has ["a", "b"]"#.to_owned())
-        );
-        assert_eq!(csv("", "id"), Err("ids.csv: expected a header".to_owned()));
-        assert!(
-            csv("id\nfoo\n", "id")
-                .unwrap_err()
-                .starts_with(r#"ids.csv:2: expected an id (a hyphenated GUID); got "foo""#)
-        );
+    fn at_most_20_invalid_ids_are_listed() {
+        let message = lines(&"x\n".repeat(25)).unwrap_err();
+        assert_eq!(message.lines().count(), 21);
+        assert!(message.ends_with("ids.txt:20: expected an id (a hyphenated GUID); got \"x\"\nand 5 more invalid ids"));
+    }
+
+    #[test]
+    fn ids_come_from_a_column() {
+        let mut ids = Ids::default();
+        assert_eq!(ids.add_csv(format!("name;id\r\nAnn;{{{A}}}\r\n").as_bytes(), "ID", "ids.csv"), Ok(()));
+        assert_eq!(ids.finish(), Ok((vec![A.to_owned()], 0)));
+        let mut ids = Ids::default();
+        assert_eq!(ids.add_csv(b"id\nfoo\n", "id", "ids.csv"), Ok(()));
+        assert_eq!(ids.finish(), Err(r#"ids.csv:2: expected an id (a hyphenated GUID); got "foo""#.to_owned()));
     }
 }

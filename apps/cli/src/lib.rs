@@ -1,139 +1,207 @@
 //! The command of entra-risk: a `wasi:cli/run` that uses the plugin. It reads ids, calls the plugin, prints the outcome
-//! of every id, and maintains a file with the ids still to process.
+//! of every id, and keeps files with the outcomes and with the ids still to process.
 
 use std::time::Duration;
 
 use entra_risk_report::actions::Error;
-use entra_risk_report::{OutcomeKind, Report};
+use entra_risk_report::{ACTIONS, OutcomeKind, Report};
 
 mod arguments;
 mod bindings;
 mod dry_run;
+mod encoding;
 mod file;
 mod ids;
+mod list;
+mod log;
+mod log_line;
+mod outputs;
+mod progress;
 mod run;
+mod slices;
 mod stdio;
+mod suggestion;
 mod summary;
+mod table;
+mod values;
 
-use arguments::{Job, parse};
+use arguments::{HELP, Job, parse};
 use bindings::wasi::cli::{environment, exit};
 use bindings::wasi::clocks::monotonic_clock;
-use file::List;
 use ids::Ids;
+use outputs::Outputs;
+use progress::{Progress, estimate};
 use run::Run;
-use stdio::{Progress, eprint, print};
-
-/// Minimum requests in a slice if a progress line is shown. Fewer would lower the rate, because each slice ends with a
-/// wait for its last response. With the documented limits, a slice takes 5 or 10 seconds if no id is refused.
-const MIN_SLICE_REQUESTS: u32 = 5;
+use slices::Slices;
+use stdio::{eprint, print};
 
 /// The component's export.
 struct Command;
 
+/// Why nothing was sent, or why the result is incomplete.
+enum Failure {
+    /// The command line or the ids are wrong: nothing was sent.
+    Usage(String),
+    /// The answer to the question was no: nothing was sent.
+    NotConfirmed,
+    /// A file or standard output could not be written.
+    Output(String),
+}
+
 impl bindings::exports::wasi::cli::run::Guest for Command {
     fn run() -> Result<(), ()> {
-        match command() {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(()),
-            Err(usage) => {
-                eprint(&format!("entra-risk: {usage}\nSee entra-risk --help.\n"));
-                exit::exit_with_code(2);
+        let code = command().unwrap_or_else(|failure| {
+            let (message, code) = match failure {
+                Failure::Usage(message) => (message + "\nSee entra-risk --help.", 2),
+                Failure::NotConfirmed => ("not confirmed: nothing was sent".to_owned(), 2),
+                Failure::Output(message) => (message, 1),
+            };
+            eprint(&format!("entra-risk: {message}\n"));
+            code
+        });
+        match code {
+            0 => Ok(()),
+            1 => Err(()),
+            code => {
+                exit::exit_with_code(code);
                 Err(())
             }
         }
     }
 }
 
-/// Executes the command line. Returns whether every id was accepted. The error is a usage error.
-fn command() -> Result<bool, String> {
-    match parse(environment::get_arguments().into_iter().skip(1))? {
-        arguments::Command::Help => print(include_str!("help.txt")),
-        arguments::Command::Version => print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")),
-        arguments::Command::Perform(job) => return perform(*job),
+/// Executes the command line. Returns the exit code.
+fn command() -> Result<u8, Failure> {
+    match parse(environment::get_arguments().into_iter().skip(1)).map_err(Failure::Usage)? {
+        arguments::Command::Help => print(HELP).map_err(Failure::Output)?,
+        arguments::Command::Version => {
+            print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")).map_err(Failure::Output)?;
+        }
+        arguments::Command::Perform(job) => return perform(&job),
     }
-    Ok(true)
+    Ok(0)
 }
 
-fn perform(mut job: Job) -> Result<bool, String> {
-    let ids = read(&job)?;
-    if ids.repeated > 0 {
-        eprint(&format!("entra-risk: {} repeated ids are sent once\n", ids.repeated));
+fn perform(job: &Job) -> Result<u8, Failure> {
+    let (ids, repeated) = read(job).map_err(Failure::Usage)?;
+    if repeated > 0 && !job.quiet {
+        eprint(&format!("entra-risk: {repeated} repeated ids are sent once\n"));
     }
-    let ids = ids.list;
     if job.dry_run {
-        dry_run::requests(&job, &ids).for_each(|request| print(&request));
-        eprint(&dry_run::estimate(&job, ids.len()));
-        return Ok(true);
+        Outputs::check(job).map_err(Failure::Usage)?;
+        return plan(job, &ids).map_err(Failure::Output).map(|()| 0);
     }
-    // Opened before anything is sent, so that a file that cannot be written is a usage error.
-    let remaining = job.remaining.take().map(List::open).transpose()?;
-    let refused = job.refused.take().map(List::open).transpose()?;
-    if let Some(remaining) = &remaining {
-        remaining.write(ids.iter().map(String::as_str))?;
+    confirm(job, ids.len())?;
+    // Before anything is sent, so that a file that cannot be written is a usage error.
+    let mut outputs = Outputs::begin(job, &ids).map_err(Failure::Usage)?;
+    let (report, written) = send(job, &ids, &mut outputs);
+    if let Some(Error::InvalidArgument(text)) = report.cause {
+        return Err(Failure::Usage(text));
     }
-    let report = send(&job, &ids, remaining.as_ref());
-    if let Some(Error::InvalidArgument(text)) = &report.cause {
-        return Err(text.clone());
-    }
-    print(&match job.json {
-        true => format!("{}\n", report.json(job.action)),
-        false => summary::summary(job.action, &report),
-    });
-    write(remaining.as_ref(), remaining_ids(&report));
-    write(refused.as_ref(), report.ids(OutcomeKind::Refused));
-    Ok(report.cause.is_none())
+    // Before an error of a file: whatever it was, this shows what was done.
+    let printed = match job.json {
+        true => print(&format!("{}\n", report.json(job.action))),
+        false if job.quiet && report.cause.is_none() => Ok(()),
+        false => print(&summary::summary(job.action, &report)),
+    };
+    written.and(printed).map_err(Failure::Output)?;
+    Ok(exit_code(&report))
 }
 
 /// Reads the ids from the sources that the command line names.
-fn read(job: &Job) -> Result<Ids, String> {
+fn read(job: &Job) -> Result<(Vec<String>, usize), String> {
     let mut ids = Ids::default();
     for id in job.ids.iter().filter(|id| *id != "-") {
-        ids.add(id, "argument")?;
+        ids.add(id, "argument");
     }
     let mut add = |input: &[u8], source: &str| match &job.column {
         Some(column) => ids.add_csv(input, column, source),
-        None => ids.add_lines(input, source),
+        None => {
+            ids.add_lines(input, source);
+            Ok(())
+        }
     };
-    let dash = |text: &String| text == "-";
-    if let Some(path) = job.file.as_ref().filter(|path| !dash(path)) {
+    for path in job.files.iter().filter(|path| *path != "-") {
         add(&file::read(path)?, path)?;
     }
-    let no_other_source = job.ids.is_empty() && job.file.is_none();
+    let no_other_source = job.ids.is_empty() && job.files.is_empty();
     if no_other_source && stdio::input_is_terminal() {
         return Err("expected ids as arguments, in --file or on standard input".to_owned());
     }
-    if no_other_source || job.ids.iter().any(dash) || job.file.as_ref().is_some_and(dash) {
+    if no_other_source || job.ids.iter().chain(&job.files).any(|text| text == "-") {
         add(&stdio::read_input()?, "standard input")?;
     }
-    Ok(ids)
+    ids.finish()
 }
 
-/// Calls the plugin, and shows the progress on a terminal.
-fn send(job: &Job, ids: &[String], remaining: Option<&List>) -> Report {
+/// Prints the requests that would be sent.
+fn plan(job: &Job, ids: &[String]) -> Result<(), String> {
+    if job.json {
+        return print(&dry_run::json(job, ids));
+    }
+    dry_run::text(job, ids).try_for_each(|request| print(&request))?;
+    if !job.quiet {
+        eprint(&dry_run::estimate(job, ids.len()));
+    }
+    Ok(())
+}
+
+/// Asks in a terminal before sign-ins are confirmed as compromised: this can lock users out.
+fn confirm(job: &Job, ids: usize) -> Result<(), Failure> {
+    let [_, _, compromised, _] = &ACTIONS;
+    let is_harmless = job.action.definition.name != compromised.definition.name || ids == 0;
+    if job.yes || is_harmless || !stdio::error_is_terminal() {
+        return Ok(());
+    }
+    if !stdio::input_is_terminal() {
+        let message = "add --yes: the question whether to confirm sign-ins as compromised cannot be answered, because \
+                       standard input is not a terminal";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    eprint(&format!(
+        "Confirm {ids} sign-ins as compromised? Microsoft Entra ID sets the risk of their users to high, which can lock \
+         these users out.\nType yes to continue: "
+    ));
+    let answer = stdio::read_answer().map_err(Failure::Usage)?;
+    if ["yes", "y"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)) { Ok(()) } else { Err(Failure::NotConfirmed) }
+}
+
+/// Calls the plugin, shows the progress on a terminal, and keeps the files up to date.
+fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> (Report, Result<(), String>) {
     let start = monotonic_clock::now();
     let elapsed = || Duration::from_nanos(monotonic_clock::now().saturating_sub(start));
-    let progress = Progress::new(job.action.definition.name, ids.len());
-    let slice = job.options.max_in_flight.unwrap_or(MIN_SLICE_REQUESTS).max(MIN_SLICE_REQUESTS) as usize;
-    let run = Run { call: job.action.call, options: &job.options, slice: progress.visible.then_some(slice), elapsed };
-    progress.show(0, 0, Duration::ZERO);
-    let report = run.perform(ids, |report, rest| {
+    let progress = Progress { total: ids.len(), is_visible: stdio::error_is_terminal() && !job.quiet };
+    let slices = Slices::new(job.action, &job.options, ids.len());
+    progress.show(0, 0, slices.time_at_limit(ids.len()));
+    let slices = (progress.is_visible || outputs.are_watched()).then_some(slices);
+    let mut run = Run { call: job.action.call, options: &job.options, slices, elapsed };
+    let result = run.perform(ids, |report, rest, slices| {
         let done = ids.len().saturating_sub(rest.len());
-        progress.show(done, done.saturating_sub(report.ids(OutcomeKind::Accepted).count()), elapsed());
-        write(remaining, remaining_ids(report).chain(rest.iter().map(String::as_str)));
+        let at_limit = slices.map(|slices| slices.time_at_limit(rest.len())).unwrap_or_default();
+        let failed = done.saturating_sub(report.ids(OutcomeKind::Accepted).count());
+        progress.show(done, failed, estimate(done, rest.len(), elapsed(), at_limit));
+        outputs.update(job.action, report, rest)
     });
     progress.clear();
-    report
+    result
 }
 
-/// The ids in the report to process again.
-fn remaining_ids(report: &Report) -> impl Iterator<Item = &str> {
-    let batches = report.batches.iter().filter(|batch| summary::remains(batch));
-    batches.flat_map(|batch| batch.ids.iter().map(String::as_str))
-}
-
-/// Writes a list, if there is one. Requests were already sent, so a failure is printed and does not end the run.
-fn write<'a>(list: Option<&List>, ids: impl Iterator<Item = &'a str>) {
-    if let Some(Err(error)) = list.map(|list| list.write(ids)) {
-        eprint(&format!("entra-risk: {error}\n"));
-    }
+/// 0: every id was accepted. 3: nothing could be done for lack of token, permission or connection. 1: anything else.
+fn exit_code(report: &Report) -> u8 {
+    let is_barred = match &report.cause {
+        None => return 0,
+        Some(
+            Error::NoToken(_)
+            | Error::DeniedByHost(_)
+            | Error::Unauthenticated(_)
+            | Error::Forbidden(_)
+            | Error::Unreachable(_),
+        ) => true,
+        Some(Error::ClientError(graph)) => graph.status == 407,
+        Some(_) => false,
+    };
+    let is_decided = |kind| report.ids(kind).next().is_some();
+    let is_nothing_done =
+        ![OutcomeKind::Accepted, OutcomeKind::Refused, OutcomeKind::Unknown].into_iter().any(is_decided);
+    if is_barred && is_nothing_done { 3 } else { 1 }
 }

@@ -1,54 +1,73 @@
-//! Calls the plugin: once, or in slices if a progress line is shown, with one report at the end. The plugin keeps its
-//! rate-limit state between calls.
+//! Calls the plugin: once, or in slices if a progress line or a file shows what is done, with one report at the end. The
+//! plugin keeps its rate-limit state between calls.
 
 use std::time::Duration;
 
 use entra_risk_report::actions::{Batch, Error, Options, Outcome};
 use entra_risk_report::{CallResult, Report};
 
+use crate::slices::Slices;
+
 /// How to call the plugin.
 pub(crate) struct Run<'a, Call, Elapsed> {
     /// The function of the plugin.
     pub(crate) call: Call,
     pub(crate) options: &'a Options,
-    /// Requests in a slice; none for one call.
-    pub(crate) slice: Option<usize>,
+    /// The sizes of the slices; none for one call.
+    pub(crate) slices: Option<Slices>,
     /// Time since the start.
     pub(crate) elapsed: Elapsed,
 }
 
 impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Duration> Run<'_, Call, Elapsed> {
-    /// Performs the action on `ids`. After each slice it calls `after` with the report so far and the ids that follow.
-    pub(crate) fn perform(&self, ids: &[String], mut after: impl FnMut(&Report, &[String])) -> Report {
-        let per_request = self.options.effective_ids_per_request();
-        let slice = self.slice.map_or(ids.len(), |requests| requests.saturating_mul(per_request)).max(1);
+    /// Performs the action on `ids`. After each slice it calls `after` with the report so far, the ids that follow, and
+    /// the slices. An error of `after` ends the run.
+    pub(crate) fn perform(
+        &mut self,
+        ids: &[String],
+        mut after: impl FnMut(&Report, &[String], Option<&Slices>) -> Result<(), String>,
+    ) -> (Report, Result<(), String>) {
         let mut report = Report::default();
-        let mut ended = false;
+        let mut rest = ids;
         // The start of the first slice since the last one in which an id was accepted or refused.
         let mut undecided_since = None;
-        for (number, part) in (1_usize..).zip(ids.chunks(slice)) {
+        while !rest.is_empty() {
             let deadline_ms = self.remaining_ms();
-            if !ended && deadline_ms == Some(0) {
+            if deadline_ms == Some(0) {
                 report.append(Report { batches: Vec::new(), cause: Some(Error::DeadlineExceeded) }, true);
-                ended = true;
+                append_unattempted(&mut report, rest);
+                let written = after(&report, &[], self.slices.as_ref());
+                return (report, written);
             }
-            if ended {
-                append_unattempted(&mut report, part);
-                continue;
-            }
+            let size = self.slices.as_ref().map_or(rest.len(), |slices| slices.next(rest.len()));
+            let (part, later) = rest.split_at_checked(size).unwrap_or((rest, &[]));
             let start = (self.elapsed)();
             let reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
+            if let Some(slices) = &mut self.slices {
+                slices.measured(part.len(), (self.elapsed)().saturating_sub(start));
+            }
             undecided_since = if is_decided(&reported) { None } else { undecided_since.or(Some(start)) };
             let is_out_of_patience = undecided_since.is_some_and(|since| self.is_out_of_patience(&reported, since));
-            ended = ends_run(&reported) || is_out_of_patience;
+            let ended = ends_run(&reported) || is_out_of_patience;
             let is_unreported = reported.batches.is_empty();
             report.append(reported, ended);
             if is_unreported {
                 append_unattempted(&mut report, part);
             }
-            after(&report, ids.get(number.saturating_mul(slice)..).unwrap_or_default());
+            rest = later;
+            if ended {
+                append_unattempted(&mut report, rest);
+                rest = &[];
+            }
+            if let Err(error) = after(&report, rest, self.slices.as_ref()) {
+                if !rest.is_empty() {
+                    report.append(Report { batches: Vec::new(), cause: Some(Error::Other(error.clone())) }, true);
+                    append_unattempted(&mut report, rest);
+                }
+                return (report, Err(error));
+            }
         }
-        report
+        (report, Ok(()))
     }
 
     /// Whether the plugin would be out of patience in a call with all ids, if nothing was accepted or refused `since`:
@@ -90,8 +109,11 @@ fn ends_run(part: &Report) -> bool {
     }
 }
 
-/// Appends ids that were never sent. As in the report of a call, they are one batch with those before.
+/// Appends ids that were never sent, if there are any. As in the report of a call, they are one batch with those before.
 fn append_unattempted(report: &mut Report, ids: &[String]) {
+    if ids.is_empty() {
+        return;
+    }
     match report.batches.last_mut() {
         Some(Batch { ids: before, attempts: 0, outcome: Outcome::NotApplied(Error::NotAttempted) }) => {
             before.extend_from_slice(ids);
@@ -141,16 +163,16 @@ mod tests {
     fn run(options: Options, result: impl Fn(usize, &[String]) -> CallResult) -> ((usize, [usize; 4]), Option<Error>) {
         let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
         let calls = Cell::new(0);
-        let run = Run {
+        let mut run = Run {
             call: |ids: &[String], _: Option<&Options>| {
                 calls.set(calls.get() + 1);
                 result(calls.get(), ids)
             },
             options: &Options { ids_per_request: Some(2), ..options },
-            slice: Some(2),
+            slices: Some(Slices::steady(2, 2)),
             elapsed: || Duration::from_secs(calls.get() as u64),
         };
-        let report = run.perform(&ids, |_, _| {});
+        let (report, _) = run.perform(&ids, |_, _, _| Ok(()));
         let reported: Vec<&String> = report.batches.iter().flat_map(|batch| &batch.ids).collect();
         assert_eq!(reported, ids.iter().collect::<Vec<_>>(), "every id once, in the order given");
         ((calls.get(), OutcomeKind::ALL.map(|kind| report.ids(kind).count())), report.cause)
@@ -215,7 +237,7 @@ mod tests {
     #[test]
     fn ids_that_were_never_sent_are_one_batch() {
         let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
-        let run = Run {
+        let mut run = Run {
             call: |ids: &[String], _: Option<&Options>| {
                 let batch = |ids: &[String], attempts, error| Batch {
                     ids: ids.to_vec(),
@@ -228,10 +250,11 @@ mod tests {
                 Err(Failure { cause: forbidden(), batches })
             },
             options: &Options { ids_per_request: Some(1), ..Options::default() },
-            slice: Some(4),
+            slices: Some(Slices::steady(4, 1)),
             elapsed: Duration::default,
         };
-        let batches: Vec<usize> = run.perform(&ids, |_, _| {}).batches.iter().map(|batch| batch.ids.len()).collect();
+        let (report, _) = run.perform(&ids, |_, _, _| Ok(()));
+        let batches: Vec<usize> = report.batches.iter().map(|batch| batch.ids.len()).collect();
         assert_eq!(batches, [1, 9]);
     }
 
@@ -257,16 +280,16 @@ mod tests {
     fn each_slice_gets_the_remaining_time_of_the_deadline() {
         let ids: Vec<String> = (0..180).map(|id| id.to_string()).collect();
         let deadlines = RefCell::new(Vec::new());
-        let run = Run {
+        let mut run = Run {
             call: |ids: &[String], options: Option<&Options>| {
                 deadlines.borrow_mut().push(options.and_then(|options| options.deadline_ms));
                 accept(ids)
             },
             options: &Options { deadline_ms: Some(2_500), ..Options::default() },
-            slice: Some(1),
+            slices: Some(Slices::steady(1, 60)),
             elapsed: || Duration::from_millis(1_250 * deadlines.borrow().len() as u64),
         };
-        let report = run.perform(&ids, |_, _| {});
+        let (report, _) = run.perform(&ids, |_, _, _| Ok(()));
         assert!(matches!(report.cause, Some(Error::DeadlineExceeded)));
         let count = |kind| report.ids(kind).count();
         assert_eq!((count(OutcomeKind::Accepted), count(OutcomeKind::NotApplied)), (120, 60));
@@ -280,5 +303,54 @@ mod tests {
         let (counts, cause) = run(Options::default(), invalid);
         assert_eq!(counts, (1, [0, 0, 10, 0]));
         assert!(matches!(cause, Some(Error::InvalidArgument(_))));
+    }
+
+    #[test]
+    fn a_run_without_a_record_ends() {
+        let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
+        for (failing, accepted) in [(1, 4), (2, 8), (3, 10)] {
+            let mut run = Run {
+                call: |ids: &[String], _: Option<&Options>| accept(ids),
+                options: &Options { ids_per_request: Some(2), ..Options::default() },
+                slices: Some(Slices::steady(2, 2)),
+                elapsed: Duration::default,
+            };
+            let mut updates = 0;
+            let (report, written) = run.perform(&ids, |_, _, _| {
+                updates += 1;
+                if updates == failing { Err("disk full".to_owned()) } else { Ok(()) }
+            });
+            assert_eq!((updates, written), (failing, Err("disk full".to_owned())));
+            let count = |kind| report.ids(kind).count();
+            assert_eq!((count(OutcomeKind::Accepted), count(OutcomeKind::NotApplied)), (accepted, 10 - accepted));
+            assert_eq!(report.cause.is_some(), accepted < 10);
+        }
+    }
+
+    #[test]
+    fn every_update_has_each_id_once() {
+        let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
+        let calls = Cell::new(0);
+        let mut run = Run {
+            call: |ids: &[String], _: Option<&Options>| {
+                calls.set(calls.get() + 1);
+                if calls.get() == 2 {
+                    fail(ids, Error::Forbidden(graph_error(403)), Outcome::NotApplied)
+                } else {
+                    accept(ids)
+                }
+            },
+            options: &Options { ids_per_request: Some(2), ..Options::default() },
+            slices: Some(Slices::steady(2, 2)),
+            elapsed: Duration::default,
+        };
+        let mut logged = Vec::new();
+        let (report, _) = run.perform(&ids, |report, rest, _| {
+            let reported = report.batches.iter().flat_map(|batch| &batch.ids);
+            assert!(reported.chain(rest).eq(&ids));
+            logged.extend(report.batches.iter().skip(logged.len()).map(|batch| batch.ids.clone()));
+            Ok(())
+        });
+        assert_eq!(logged, report.batches.into_iter().map(|batch| batch.ids).collect::<Vec<_>>());
     }
 }

@@ -1,0 +1,53 @@
+//! A file with a list of ids, which is replaced in one step: it always contains a whole list, the old one or the new one,
+//! however the process ends.
+
+use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags};
+use crate::file::{Place, sync};
+
+/// The file. It does not exist before the first `write`, or has its old content until then.
+pub(crate) struct List {
+    place: Place,
+    /// The file that replaces it.
+    next: Place,
+}
+
+impl List {
+    /// Checks that the file can be written, without changing it.
+    pub(crate) fn open(path: &str) -> Result<Self, String> {
+        let place = Place::find(path)?;
+        match place.kind()? {
+            None | Some(DescriptorType::RegularFile) => {}
+            // A file would replace the link, and the file that it points to would keep its old content.
+            Some(DescriptorType::SymbolicLink) => {
+                return Err(format!("{path}: is a symbolic link: name the file that it points to"));
+            }
+            Some(_) => return Err(format!("{path}: is not a file")),
+        }
+        let next = place.neighbour();
+        next.open(OpenFlags::CREATE, DescriptorFlags::WRITE)?;
+        next.remove()?;
+        Ok(List { place, next })
+    }
+
+    /// Replaces the content of the file by these ids, one a line.
+    pub(crate) fn write<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let text: String = ids.flat_map(|id| [id, "\n"]).collect();
+        self.write_next(text.as_bytes())?;
+        self.next.replace(&self.place)
+    }
+
+    fn write_next(&self, text: &[u8]) -> Result<(), String> {
+        let file = self.next.open(OpenFlags::CREATE | OpenFlags::TRUNCATE, DescriptorFlags::WRITE)?;
+        let mut written = 0_usize;
+        while let Some(rest) = text.get(written..).filter(|rest| !rest.is_empty()) {
+            let part = rest.get(..64 << 10).unwrap_or(rest);
+            match file.write(part, written as u64) {
+                Ok(0) => return Err(self.next.failed(ErrorCode::Io)),
+                Ok(bytes) => written = written.saturating_add(bytes as usize),
+                Err(code) => return Err(self.next.failed(code)),
+            }
+        }
+        // Before the new name: otherwise a loss of power could leave an empty file.
+        sync(&file).map_err(|code| self.next.failed(code))
+    }
+}

@@ -1,0 +1,115 @@
+//! The log: a line of JSON for each batch, appended as soon as the outcome is known, so that nothing is lost with the
+//! process.
+
+use entra_risk_report::Action;
+use entra_risk_report::actions::Batch;
+
+use crate::bindings::wasi::clocks::wall_clock;
+use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags};
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
+use crate::file::{Place, sync};
+use crate::log_line::log_line;
+
+/// Maximum ids in a line, so that a line is written at once. A batch with more ids is several lines.
+const MAX_IDS: usize = 1_000;
+
+/// Bytes to search for the end of the last whole line: more than a line has.
+const MAX_LINE_BYTES: u64 = 64 << 10;
+
+/// What every line begins with.
+const LINE_START: &[u8] = br#"{"time":""#;
+
+/// A log that exists.
+pub(crate) struct Log {
+    // Dropped before the file, from which it comes.
+    stream: OutputStream,
+    file: Descriptor,
+    place: Place,
+}
+
+impl Log {
+    /// Opens or creates the file, and repairs its end if an earlier run ended in the middle of a line.
+    pub(crate) fn open(path: &str) -> Result<Self, String> {
+        let place = Place::find(path)?;
+        let file = place.open(OpenFlags::CREATE, DescriptorFlags::READ | DescriptorFlags::WRITE)?;
+        let begins_in_line = repair(&file).map_err(|code| place.failed(code))?;
+        let stream = file.append_via_stream().map_err(|code| place.failed(code))?;
+        let log = Log { stream, file, place };
+        if begins_in_line {
+            log.append(b"\n")?;
+        }
+        Ok(log)
+    }
+
+    /// Checks that the file can be written, without changing it.
+    pub(crate) fn check(path: &str) -> Result<(), String> {
+        let place = Place::find(path)?;
+        if place.kind()?.is_some() {
+            return place.open(OpenFlags::empty(), DescriptorFlags::READ | DescriptorFlags::WRITE).map(drop);
+        }
+        let next = place.neighbour();
+        next.open(OpenFlags::CREATE, DescriptorFlags::WRITE)?;
+        next.remove()
+    }
+
+    /// Appends these batches, and waits until they are written.
+    pub(crate) fn write(&self, action: &Action, batches: &[Batch]) -> Result<(), String> {
+        let now = wall_clock::now();
+        for batch in batches {
+            for ids in batch.ids.chunks(MAX_IDS) {
+                let line = log_line(action, batch, ids, (now.seconds, now.nanoseconds));
+                self.append(format!("{line}\n").as_bytes())?;
+            }
+        }
+        sync(&self.file).map_err(|code| self.place.failed(code))
+    }
+
+    fn append(&self, text: &[u8]) -> Result<(), String> {
+        self.write_bytes(text).map_err(|error| self.place.stream_failed(&error))
+    }
+
+    fn write_bytes(&self, mut text: &[u8]) -> Result<(), StreamError> {
+        while !text.is_empty() {
+            let permitted = usize::try_from(self.stream.check_write()?).unwrap_or(usize::MAX);
+            if permitted == 0 {
+                self.stream.subscribe().block();
+                continue;
+            }
+            let (part, rest) = text.split_at_checked(permitted).unwrap_or((text, &[]));
+            self.stream.write(part)?;
+            text = rest;
+        }
+        self.stream.blocking_flush()
+    }
+}
+
+/// Removes the part of a line at the end of a log. Returns whether the file ends in a line that is not one of a log.
+fn repair(file: &Descriptor) -> Result<bool, ErrorCode> {
+    let stat = file.stat()?;
+    if stat.type_ != DescriptorType::RegularFile {
+        return Ok(false);
+    }
+    let begin = stat.size.saturating_sub(MAX_LINE_BYTES);
+    let mut bytes = Vec::new();
+    loop {
+        let (part, end) = file.read(MAX_LINE_BYTES, begin.saturating_add(bytes.len() as u64))?;
+        bytes.extend(part);
+        if end || bytes.len() as u64 >= MAX_LINE_BYTES {
+            break;
+        }
+    }
+    let part = part_of_line(&bytes);
+    if part.is_empty() {
+        return Ok(false);
+    }
+    if !part.starts_with(LINE_START) && !LINE_START.starts_with(part) {
+        return Ok(true);
+    }
+    file.set_size(stat.size.saturating_sub(part.len() as u64))?;
+    Ok(false)
+}
+
+/// What follows the last line end.
+fn part_of_line(bytes: &[u8]) -> &[u8] {
+    bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
+}

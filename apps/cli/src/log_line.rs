@@ -1,0 +1,95 @@
+//! A batch as a line of a log.
+
+use entra_risk_report::actions::{Batch, Outcome};
+use entra_risk_report::json::JsonError;
+use entra_risk_report::{Action, timestamp};
+use serde::Serialize;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogLine<'a> {
+    // First, because an incomplete line is recognized by it.
+    time: &'a str,
+    action: &'a str,
+    outcome: &'a str,
+    ids: &'a [String],
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<JsonError<'a>>,
+}
+
+/// The outcome of these ids of a batch as JSON on one line. `time` is in seconds since 1970 and nanoseconds. The request
+/// ids are those of the batch's last request, whatever the outcome.
+pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u64, u32)) -> String {
+    let graph = batch.error().and_then(|error| error.graph());
+    let receipt = match &batch.outcome {
+        Outcome::Accepted(receipt) => Some(receipt),
+        _ => None,
+    };
+    let [request_id, date] = match (receipt, graph) {
+        (Some(receipt), _) => [&receipt.request_id, &receipt.date],
+        (None, Some(graph)) => [&graph.request_id, &graph.date],
+        (None, None) => [&None, &None],
+    };
+    let client_request_id =
+        receipt.map(|receipt| &receipt.client_request_id).or(graph.map(|graph| &graph.client_request_id));
+    let line = LogLine {
+        time: &timestamp(time.0, time.1),
+        action: action.definition.name,
+        outcome: batch.kind().name(),
+        ids,
+        attempts: batch.attempts,
+        request_id: request_id.as_deref(),
+        client_request_id: client_request_id.map(String::as_str),
+        date: date.as_deref(),
+        error: batch.error().map(JsonError::from),
+    };
+    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_risk_report::ACTIONS;
+    use entra_risk_report::actions::{Error, GraphError, Receipt};
+
+    use super::*;
+
+    #[test]
+    fn a_line_names_the_request_whatever_the_outcome() {
+        let ids = ["a".to_owned(), "b".to_owned()];
+        let line = |outcome| {
+            let batch = Batch { ids: ids.to_vec(), attempts: 2, outcome };
+            log_line(&ACTIONS[3], &batch, &ids, (1_795_251_600, 0))
+        };
+        let begin = r#"{"time":"2026-11-21T09:00:00.000Z","action":"dismiss-risky-users","outcome":"#;
+        let receipt = Receipt { request_id: None, client_request_id: "c".to_owned(), date: Some("d".to_owned()) };
+        let expected = r#""accepted","ids":["a","b"],"attempts":2,"clientRequestId":"c","date":"d"}"#;
+        assert_eq!(line(Outcome::Accepted(receipt)), format!("{begin}{expected}"));
+        let graph = GraphError {
+            status: 404,
+            code: "x".to_owned(),
+            message: "line\nend".to_owned(),
+            request_id: Some("r".to_owned()),
+            client_request_id: "c".to_owned(),
+            date: None,
+            retry_after_ms: None,
+        };
+        let expected = concat!(
+            r#""refused","ids":["a","b"],"attempts":2,"requestId":"r","clientRequestId":"c","error":{"kind":"client-error","#,
+            r#""message":"line\nend","graph":{"status":404,"code":"x","clientRequestId":"c","requestId":"r"}}}"#,
+        );
+        assert_eq!(line(Outcome::Refused(Error::ClientError(graph))), format!("{begin}{expected}"));
+        let expected = concat!(
+            r#""not-applied","ids":["a","b"],"attempts":2,"error":{"kind":"not-attempted","#,
+            r#""message":"never sent, because an earlier error ended the call"}}"#,
+        );
+        assert_eq!(line(Outcome::NotApplied(Error::NotAttempted)), format!("{begin}{expected}"));
+    }
+}

@@ -1,0 +1,163 @@
+//! CSV files: the values of one column.
+
+use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+
+/// Delimiters between fields. Spreadsheets use the semicolon where the comma separates decimals.
+const DELIMITERS: [u8; 3] = *b",;\t";
+
+/// Follows the last record. If a field contains it, a quote is not closed.
+const END: &str = "\0";
+
+/// Calls `add` with the values in the column with this name (in any case) in the header, and the line of each. Empty
+/// fields are left out. The delimiter is the one with which the header has the column, or the one that a first line such
+/// as `sep=;` names.
+pub(crate) fn read_column(
+    text: &str,
+    column: &str,
+    source: &str,
+    mut add: impl FnMut(&str, u64),
+) -> Result<(), String> {
+    let named = text.split('\n').next().and_then(|line| line.strip_prefix("sep=")?.bytes().next());
+    let (line, records) = match named {
+        Some(_) => (2, text.split_once('\n').map_or("", |(_, records)| records)),
+        None => (1, text),
+    };
+    let input = format!("{records}\n{END}");
+    let mut headers = Vec::new();
+    for delimiter in named.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]) {
+        let mut table = Table::new(&input, delimiter, line);
+        let names = table.record(source)?.ok_or_else(|| format!("{source}: expected a header"))?;
+        let is_column = |name: &&Field| name.value.eq_ignore_ascii_case(column.trim());
+        match names.iter().filter(is_column).count() {
+            0 => headers.push(names),
+            1 => {
+                let position = names.iter().take_while(|name| !is_column(name)).count();
+                while let Some(record) = table.record(source)? {
+                    if let Some(field) = record.get(position).filter(|field| !field.value.is_empty()) {
+                        add(&field.value, field.line);
+                    }
+                }
+                return Ok(());
+            }
+            count => return Err(format!("{source}: the header has {count} columns {column:?}: rename all but one")),
+        }
+    }
+    let header = headers.iter().max_by_key(|names| names.len()).into_iter().flatten();
+    let names: Vec<&str> = header.map(|name| name.value.as_str()).collect();
+    Err(format!("{source}: unknown column {column:?}; the header has {names:?}"))
+}
+
+/// A table that is read record by record.
+struct Table<'a> {
+    input: &'a [u8],
+    reader: Reader,
+}
+
+/// A field, without white space around it, and the line that it begins in.
+struct Field {
+    value: String,
+    line: u64,
+}
+
+impl<'a> Table<'a> {
+    fn new(input: &'a str, delimiter: u8, line: u64) -> Self {
+        let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
+        reader.set_line(line);
+        Table { input: input.as_bytes(), reader }
+    }
+
+    /// The next record; none at the end.
+    fn record(&mut self, source: &str) -> Result<Option<Vec<Field>>, String> {
+        let mut record = Vec::new();
+        let mut buffer = [0; 256];
+        let mut bytes = Vec::new();
+        // The reader skips empty lines, but would report the next field with the line of the first one.
+        while let Some(rest) = self.input.strip_prefix(b"\n") {
+            self.input = rest;
+            self.reader.set_line(self.reader.line().saturating_add(1));
+        }
+        let mut line = self.reader.line();
+        loop {
+            let (result, read, written) = self.reader.read_field(self.input, &mut buffer);
+            self.input = self.input.get(read..).unwrap_or_default();
+            bytes.extend_from_slice(buffer.get(..written).unwrap_or_default());
+            let is_last = match result {
+                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => continue,
+                ReadFieldResult::Field { record_end } => record_end,
+                ReadFieldResult::End => true,
+            };
+            record.push(Field { value: String::from_utf8_lossy(&bytes).trim().to_owned(), line });
+            bytes.clear();
+            line = self.reader.line();
+            if is_last {
+                break;
+            }
+        }
+        match record.as_slice() {
+            _ if !self.input.is_empty() => Ok(Some(record)),
+            [field] if field.value == END => Ok(None),
+            fields => {
+                let line = fields.last().map_or(line, |field| field.line);
+                Err(format!("{source}:{line}: a field that begins with a quote here has no quote at its end"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, column: &str) -> Result<Vec<(String, u64)>, String> {
+        let mut values = Vec::new();
+        read_column(text, column, "t.csv", |value, line| values.push((value.to_owned(), line))).map(|()| values)
+    }
+
+    #[track_caller]
+    fn is(text: &str, column: &str, expected: &[(&str, u64)]) {
+        let expected: Vec<_> = expected.iter().map(|(value, line)| ((*value).to_owned(), *line)).collect();
+        assert_eq!(read(text, column), Ok(expected), "{text:?}");
+    }
+
+    #[test]
+    fn a_column_is_found_by_name_after_quotes_and_line_ends() {
+        let long = "x".repeat(1000);
+        let text = format!(
+            "\"User\",\"Request ID\",note\n\"Ann, \"\"A\"\"\",\"1\",\"two\nlines\"\n{long},2\n\nshort\n,,\n,{long},\n"
+        );
+        is(&text, "request id", &[("1", 2), ("2", 4), (&long, 8)]);
+    }
+
+    #[test]
+    fn the_delimiter_is_that_of_the_header() {
+        for delimiter in [",", ";", "\t"] {
+            let text = "name|id\n\"A|B\"|1\n2,5;3|4\n".replace("2,5;3", "x").replace('|', delimiter);
+            is(&text, "id", &[("1", 2), ("4", 3)]);
+        }
+        is("sep=|\na,b|id\nx|1\n", "ID", &[("1", 3)]);
+        is("sep=;\nid\n1", "id", &[("1", 3)]);
+        is("id\n1", " id", &[("1", 2)]);
+    }
+
+    #[test]
+    fn an_unclosed_quote_is_an_error() {
+        let message =
+            |line| Err(format!("t.csv:{line}: a field that begins with a quote here has no quote at its end"));
+        assert_eq!(read("id,name\n1,x\n2,\"Ann\n3,y\n4,z\n", "id"), message(3));
+        assert_eq!(read("id,\"name\n1,x\n", "id"), message(1));
+        assert_eq!(read("id\n\"1", "id"), message(2));
+        is("id,name\n1,\"x\"\n2,y\"z\n", "id", &[("1", 2), ("2", 3)]);
+    }
+
+    #[test]
+    fn a_missing_or_repeated_column_is_reported() {
+        let unknown = r#"t.csv: unknown column "id"; the header has ["a", "b"]"#;
+        assert_eq!(read("a,b\n1,2\n", "id"), Err(unknown.to_owned()));
+        assert_eq!(read("a;b\n1;2\n", "id"), Err(unknown.to_owned()));
+        for empty in ["", "\n", "sep=;"] {
+            assert_eq!(read(empty, "id"), Err("t.csv: expected a header".to_owned()));
+        }
+        let repeated = r#"t.csv: the header has 2 columns "id": rename all but one"#;
+        assert_eq!(read("id,ID\n1,2\n", "id"), Err(repeated.to_owned()));
+    }
+}
