@@ -39,11 +39,11 @@ pub(crate) fn estimate(done: usize, rest: usize, elapsed: Duration, at_limit: Du
 fn line(done: usize, total: usize, failed: usize, remaining: Duration) -> String {
     let counts = format!("{done}/{total}");
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-    if done == total {
-        return counts + &failed;
-    }
     let time = time(remaining);
-    let endings = [format!("{failed}, {time} left"), format!("{failed}, {time}"), failed];
+    let endings = match done < total {
+        true => [format!("{failed}, {time} left"), format!("{failed}, {time}"), failed],
+        false => [failed, String::new(), String::new()],
+    };
     let fitting = endings.into_iter().find(|ending| counts.len().saturating_add(ending.len()) <= MAX_CHARS);
     counts + &fitting.unwrap_or_default()
 }
