@@ -125,7 +125,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
         );
     }
     // What the plugin would refuse, in the words of the command line.
-    job.options.check(action).map_err(|error| error.replacen("options.", "--", 1))?;
+    job.options.check(action).map_err(|error| match error.strip_prefix("options.") {
+        Some(error) => format!("--{error}"),
+        None => error,
+    })?;
     Ok(Command::Perform(Box::new(job)))
 }
 
@@ -212,7 +215,7 @@ mod tests {
     fn usage_errors_name_the_argument() {
         let cases = [
             ("", "expected an action"),
-            ("dismiss", "unknown action 'dismiss': did you mean dismiss-risky-users or dismiss-sign-ins?"),
+            ("dismiss", "unknown action 'dismiss': did you mean dismiss-sign-ins or dismiss-risky-users?"),
             ("confirm-safe", "unknown action 'confirm-safe': did you mean confirm-sign-ins-safe?"),
             ("list", "unknown action 'list'"),
             ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),

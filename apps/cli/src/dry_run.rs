@@ -1,63 +1,39 @@
 //! The requests that the plugin would send.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use std::iter;
 
 use crate::arguments::Job;
 
-/// A request.
-struct Request<'a> {
-    address: String,
-    ids: &'a [String],
+/// Every request: a line with method and address, and a line with the body.
+pub(crate) fn text<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = String> {
+    let address = address(job);
+    ids.chunks(job.options.effective_ids_per_request()).map(move |ids| format!("POST {address}\n{}\n", body(job, ids)))
 }
 
-fn requests<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = Request<'a>> {
+/// Everything as JSON, in parts. Neither an address nor an id contains a character that JSON escapes.
+pub(crate) fn json<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = String> {
+    let address = address(job);
+    let begin = format!(
+        "{{\"action\":\"{}\",\"dryRun\":true,\"ids\":{},\"leastSeconds\":{},\"requests\":[",
+        job.action.definition.name,
+        ids.len(),
+        least_seconds(job, ids.len())
+    );
+    let requests = (0_usize..).zip(ids.chunks(job.options.effective_ids_per_request())).map(move |(number, ids)| {
+        let comma = if number == 0 { "" } else { "," };
+        format!("{comma}{{\"method\":\"POST\",\"url\":\"{address}\",\"body\":{}}}", body(job, ids))
+    });
+    iter::once(begin).chain(requests).chain(iter::once("]}\n".to_owned()))
+}
+
+fn address(job: &Job) -> String {
     let endpoint = job.options.effective_endpoint();
     let version = job.options.effective_api_version(job.action).segment();
-    let address = format!("{endpoint}{version}{}", job.action.definition.path);
-    ids.chunks(job.options.effective_ids_per_request()).map(move |ids| Request { address: address.clone(), ids })
+    format!("{endpoint}{version}{}", job.action.definition.path)
 }
 
-/// Every request: a line with method and address, and a line with the body. Ids are GUIDs, so nothing is escaped.
-pub(crate) fn text<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = String> {
-    let field = job.action.definition.id_field;
-    requests(job, ids)
-        .map(move |Request { address, ids }| format!("POST {address}\n{{\"{field}\":[\"{}\"]}}\n", ids.join("\",\"")))
-}
-
-/// Everything as JSON.
-pub(crate) fn json(job: &Job, ids: &[String]) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct JsonPlan<'a> {
-        action: &'a str,
-        dry_run: bool,
-        ids: usize,
-        least_seconds: u64,
-        requests: Vec<JsonRequest<'a>>,
-    }
-    #[derive(Serialize)]
-    struct JsonRequest<'a> {
-        method: &'a str,
-        url: String,
-        body: BTreeMap<&'a str, &'a [String]>,
-    }
-    let plan = JsonPlan {
-        action: job.action.definition.name,
-        dry_run: true,
-        ids: ids.len(),
-        least_seconds: least_seconds(job, ids.len()),
-        requests: requests(job, ids)
-            .map(|request| JsonRequest {
-                method: "POST",
-                url: request.address,
-                body: BTreeMap::from([(job.action.definition.id_field, request.ids)]),
-            })
-            .collect(),
-    };
-    // It cannot fail: serde_json fails only for maps with keys other than strings.
-    serde_json::to_string(&plan).unwrap_or_default() + "\n"
+fn body(job: &Job, ids: &[String]) -> String {
+    format!("{{\"{}\":[\"{}\"]}}", job.action.definition.id_field, ids.join("\",\""))
 }
 
 /// The number of requests, and the time that they take at least.
@@ -111,7 +87,7 @@ mod tests {
              {{\"method\":\"POST\",\"url\":\"{url}\",\"body\":{{\"userIds\":[\"a\",\"b\"]}}}},\
              {{\"method\":\"POST\",\"url\":\"{url}\",\"body\":{{\"userIds\":[\"c\"]}}}}]}}\n"
         );
-        assert_eq!(json(&job, &ids), expected);
+        assert_eq!(json(&job, &ids).collect::<String>(), expected);
     }
 
     #[test]

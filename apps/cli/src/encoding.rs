@@ -9,7 +9,14 @@ pub(crate) fn decode(input: &[u8]) -> String {
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         _ => String::from_utf8_lossy(input).into_owned(),
     };
-    text.replace("\r\n", "\n")
+    let mut lines = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match line.strip_suffix("\r\n") {
+            Some(line) => lines.extend([line, "\n"]),
+            None => lines.push_str(line),
+        }
+    }
+    lines
 }
 
 fn utf16(input: &[u8], unit: fn([u8; 2]) -> u16) -> String {

@@ -137,7 +137,7 @@ fn read(job: &Job) -> Result<(Vec<String>, usize), String> {
 /// Prints the requests that would be sent.
 fn plan(job: &Job, ids: &[String]) -> Result<(), String> {
     if job.json {
-        return print(&dry_run::json(job, ids));
+        return dry_run::json(job, ids).try_for_each(|part| print(&part));
     }
     dry_run::text(job, ids).try_for_each(|request| print(&request))?;
     if !job.quiet {
@@ -170,16 +170,16 @@ fn confirm(job: &Job, ids: usize) -> Result<(), Failure> {
 fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> (Report, Result<(), String>) {
     let start = monotonic_clock::now();
     let elapsed = || Duration::from_nanos(monotonic_clock::now().saturating_sub(start));
-    let progress = Progress { total: ids.len(), is_visible: stdio::error_is_terminal() && !job.quiet };
     let slices = Slices::new(job.action, &job.options, ids.len());
-    progress.show(0, 0, slices.time_at_limit(ids.len()));
+    let progress = Progress { total: ids.len(), is_visible: stdio::error_is_terminal() && !job.quiet };
+    progress.show(0, 0, slices.seconds_at_limit(ids.len()));
     let slices = (progress.is_visible || outputs.are_watched()).then_some(slices);
     let mut run = Run { call: job.action.call, options: &job.options, slices, elapsed };
     let result = run.perform(ids, |report, rest, slices| {
         let done = ids.len().saturating_sub(rest.len());
-        let at_limit = slices.map(|slices| slices.time_at_limit(rest.len())).unwrap_or_default();
+        let at_limit = slices.map(|slices| slices.seconds_at_limit(rest.len())).unwrap_or_default();
         let failed = done.saturating_sub(report.ids(OutcomeKind::Accepted).count());
-        progress.show(done, failed, estimate(done, rest.len(), elapsed(), at_limit));
+        progress.show(done, failed, estimate(done, rest.len(), elapsed().as_secs_f64(), at_limit));
         outputs.update(job.action, report, rest)
     });
     progress.clear();

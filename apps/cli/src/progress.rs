@@ -1,7 +1,5 @@
 //! The progress line.
 
-use std::time::Duration;
-
 use crate::stdio::eprint;
 
 /// Maximum length of the line: with one more character, a terminal of 30 columns wraps it.
@@ -14,8 +12,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Shows how many ids are done, how many of these were not accepted, and the estimated time for the others.
-    pub(crate) fn show(&self, done: usize, failed: usize, remaining: Duration) {
+    /// Shows how many ids are done, how many of these were not accepted, and the estimated seconds for the others.
+    pub(crate) fn show(&self, done: usize, failed: usize, remaining: f64) {
         if self.is_visible {
             eprint(&format!("\r\x1b[K{}", line(done, self.total, failed, remaining)));
         }
@@ -29,14 +27,14 @@ impl Progress {
     }
 }
 
-/// Estimates the time for the other ids. `at_limit` is the least time that they take.
-pub(crate) fn estimate(done: usize, rest: usize, elapsed: Duration, at_limit: Duration) -> Duration {
-    let rate = if done == 0 { 0.0 } else { elapsed.as_secs_f64() / done as f64 };
-    Duration::from_secs_f64(rate * rest as f64).max(at_limit)
+/// Estimates the seconds for the other ids. `at_limit` is the least time that they take.
+pub(crate) fn estimate(done: usize, rest: usize, elapsed: f64, at_limit: f64) -> f64 {
+    let each = if done == 0 { 0.0 } else { elapsed / done as f64 };
+    (each * rest as f64).max(at_limit)
 }
 
 /// The line: as much as fits, the most important part first.
-fn line(done: usize, total: usize, failed: usize, remaining: Duration) -> String {
+fn line(done: usize, total: usize, failed: usize, remaining: f64) -> String {
     let counts = format!("{done}/{total}");
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
     let time = time(remaining);
@@ -48,8 +46,8 @@ fn line(done: usize, total: usize, failed: usize, remaining: Duration) -> String
     counts + &fitting.unwrap_or_default()
 }
 
-fn time(time: Duration) -> String {
-    match time.as_secs_f64().ceil() as u64 {
+fn time(seconds: f64) -> String {
+    match seconds.ceil() as u64 {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} min", seconds.div_ceil(60)),
         seconds => format!("{} h", seconds.div_ceil(3_600)),
@@ -72,7 +70,7 @@ mod tests {
             ((900, 900, 1, 0), "900/900, 1 failed"),
         ];
         for ((done, total, failed, seconds), expected) in cases {
-            assert_eq!(line(done, total, failed, Duration::from_secs(seconds)), expected);
+            assert_eq!(line(done, total, failed, f64::from(seconds)), expected);
         }
     }
 
@@ -82,7 +80,7 @@ mod tests {
             for done in [0, 1, total / 2, total] {
                 for failed in [0, 1, done / 2, done] {
                     for seconds in [0, 1, 119, 7_199, 100_000, 10_000_000] {
-                        let line = line(done, total, failed, Duration::from_secs(seconds));
+                        let line = line(done, total, failed, f64::from(seconds));
                         assert!(line.len() < 30, "{line}");
                     }
                 }
@@ -92,9 +90,8 @@ mod tests {
 
     #[test]
     fn the_estimate_is_not_below_the_rate_limit() {
-        let second = Duration::from_secs(1);
-        assert_eq!(estimate(0, 100, Duration::ZERO, second), second);
-        assert_eq!(estimate(50, 100, second, second), 2 * second);
-        assert_eq!(estimate(50, 100, second, 5 * second), 5 * second);
+        assert_eq!(estimate(0, 100, 0.0, 1.0), 1.0);
+        assert_eq!(estimate(50, 100, 1.0, 1.0), 2.0);
+        assert_eq!(estimate(50, 100, 1.0, 5.0), 5.0);
     }
 }

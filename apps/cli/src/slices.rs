@@ -77,9 +77,9 @@ impl Slices {
         self.requests = requests * next / time;
     }
 
-    /// The least time in which so many ids can be sent.
-    pub(crate) fn time_at_limit(&self, ids: usize) -> Duration {
-        Duration::from_secs_f64(ids.div_ceil(self.ids_per_request) as f64 * self.spacing)
+    /// The least time in which so many ids can be sent, in seconds.
+    pub(crate) fn seconds_at_limit(&self, ids: usize) -> f64 {
+        ids.div_ceil(self.ids_per_request) as f64 * self.spacing
     }
 }
 

@@ -5,10 +5,12 @@ const MIN_SIMILARITY: f64 = 0.8;
 
 /// The known names like this one, with the prefix that users write: `: did you mean X or Y?`, or nothing.
 pub(crate) fn suggest<'a>(prefix: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let similar = known.filter(|known| strsim::jaro_winkler(name, known) >= MIN_SIMILARITY);
-    let mut names: Vec<&str> = similar.collect();
-    names.sort_unstable();
-    names.dedup();
+    let mut names: Vec<&str> = Vec::new();
+    for known in known.filter(|known| strsim::jaro_winkler(name, known) >= MIN_SIMILARITY) {
+        if !names.contains(&known) {
+            names.push(known);
+        }
+    }
     if names.is_empty() {
         String::new()
     } else {
