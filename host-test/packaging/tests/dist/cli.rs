@@ -1,43 +1,16 @@
-//! The command as users run it, with arguments, files, pipes and a terminal, and a scripted Microsoft Graph.
+//! The command as users run it, with a scripted Microsoft Graph.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use graph_model::{Behavior, Graph, Reply, Request, Service, Settings};
-use host_test::host::{Exchange, Host, Outbound};
-use host_test::plugin::{CANARY, canary};
-use host_test::script::{Script, accepted, graph_error, respond};
+use graph_model::{Behavior, Reply, Request, Service};
+use host_test::host::Exchange;
+use host_test::script::{accepted, graph_error, respond};
 use serde_json::{Value, json};
-use tokio::io::AsyncWrite;
-use tokio::time::{Instant, timeout};
-use wasmtime::Store;
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
+use tokio::time::Instant;
 
-use crate::compositions::{command, imports};
-
-/// The command in its own directory.
-struct Shell {
-    directory: tempfile::TempDir,
-    input: Bytes,
-    terminal: bool,
-}
-
-/// The result of a run.
-struct Completed {
-    code: i32,
-    stdout: String,
-    stderr: String,
-    exchanges: Vec<Exchange>,
-}
-
-/// Standard error that is a terminal, or not.
-struct Screen(MemoryOutputPipe, bool);
+use crate::compositions::imports;
+use crate::shell::{Shell, graph, id, ids};
 
 /// A Microsoft Graph that is down.
 struct Outage;
@@ -46,99 +19,6 @@ impl Service for Outage {
     fn serve(&self, _: Duration, _: Request) -> Reply {
         Reply::at_once(graph_error(503, &[], "serviceNotAvailable", "The service is unavailable."))
     }
-}
-
-impl IsTerminal for Screen {
-    fn is_terminal(&self) -> bool {
-        self.1
-    }
-}
-
-impl StdoutStream for Screen {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        self.0.async_stream()
-    }
-}
-
-impl Shell {
-    fn new() -> Self {
-        Shell { directory: tempfile::tempdir().unwrap(), input: Bytes::new(), terminal: false }
-    }
-
-    fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        fs::write(self.path(name), content).unwrap();
-        self
-    }
-
-    fn input(self, input: impl Into<Bytes>) -> Self {
-        Shell { input: input.into(), ..self }
-    }
-
-    fn terminal(self) -> Self {
-        Shell { terminal: true, ..self }
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        Path::join(self.directory.path(), name)
-    }
-
-    #[track_caller]
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    /// Runs a command line, split at spaces, with a Microsoft Graph that follows this script.
-    async fn run(&self, line: &str, behaviors: impl IntoIterator<Item = Behavior>) -> Completed {
-        self.run_before(line, Script::at_once(behaviors)).await
-    }
-
-    /// Runs a command line with this Microsoft Graph.
-    async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
-        let (stdout, stderr) = (MemoryOutputPipe::new(1 << 24), MemoryOutputPipe::new(1 << 24));
-        let mut wasi = WasiCtx::builder();
-        wasi.env("GRAPH_TOKEN", CANARY).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
-        wasi.stdin(MemoryInputPipe::new(self.input.clone()));
-        wasi.stdout(stdout.clone()).stderr(Screen(stderr.clone(), self.terminal));
-        wasi.preopened_dir(self.directory.path(), ".", FsPerms::ReadWrite).unwrap();
-        let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
-        let mut store = Store::new(command().engine(), host);
-        let command = CommandPre::new(command().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
-        let code = match command.wasi_cli_run().call_run(&mut store).await {
-            Ok(Ok(())) => 0,
-            Ok(Err(())) => 1,
-            Err(error) => error.downcast_ref::<I32Exit>().expect("the command trapped").0,
-        };
-        let [stdout, stderr] = [stdout, stderr].map(|pipe| String::from_utf8(pipe.contents().into()).unwrap());
-        assert!(!format!("{stdout}{stderr}").contains(CANARY), "the output contains the token");
-        Completed { code, stdout, stderr, exchanges: store.data().exchanges() }
-    }
-}
-
-impl Completed {
-    #[track_caller]
-    fn is(&self, code: i32, stdout: &str, stderr: &str) {
-        assert_eq!((self.code, self.stdout.as_str(), self.stderr.as_str()), (code, stdout, stderr));
-    }
-
-    #[track_caller]
-    fn is_usage_error(&self, message: &str) {
-        self.is(2, "", &format!("entra-risk: {message}\nSee entra-risk --help.\n"));
-        assert!(self.exchanges.is_empty());
-    }
-}
-
-fn id(number: usize) -> String {
-    format!("8f0e4c0b-6ec1-4c1e-a9b8-{number:012x}")
-}
-
-fn ids(numbers: std::ops::Range<usize>) -> String {
-    numbers.map(|number| id(number) + "\n").collect()
-}
-
-/// A Microsoft Graph in whose tenant these users are absent.
-fn graph(absent: impl IntoIterator<Item = usize>) -> Arc<Graph> {
-    let absent = absent.into_iter().map(|number| id(number).parse().unwrap()).collect();
-    Arc::new(Graph::new(Settings { absent, ..Settings::default() }))
 }
 
 fn not_found() -> Behavior {
@@ -158,18 +38,7 @@ async fn a_terminal_shows_progress_and_the_rate_limit_is_kept() {
     let run = shell.run("dismiss-risky-users --file ids.txt", vec![accepted(); 17]).await;
     assert_eq!(run.stdout, "dismiss-risky-users: 1000 of 1000 ids accepted\n");
     let lines: Vec<&str> = run.stderr.split("\r\x1b[K").collect();
-    assert_eq!(
-        lines,
-        [
-            "",
-            "dismiss-risky-users: 0 of 1000 ids, 0 not accepted",
-            "dismiss-risky-users: 300 of 1000 ids, 0 not accepted, about 9 s remaining",
-            "dismiss-risky-users: 600 of 1000 ids, 0 not accepted, about 6 s remaining",
-            "dismiss-risky-users: 900 of 1000 ids, 0 not accepted, about 1 s remaining",
-            "dismiss-risky-users: 1000 of 1000 ids, 0 not accepted, about 0 s remaining",
-            "",
-        ]
-    );
+    assert_eq!(lines, ["", "0/1000, 17 s left", "1000/1000", ""]);
     for pair in run.exchanges.windows(2) {
         assert!(pair[1].sent - pair[0].sent >= Duration::from_secs(1), "a slice exceeds the rate limit");
     }
@@ -219,7 +88,7 @@ async fn remaining_ids_can_be_run_again() {
 #[tokio::test(start_paused = true)]
 async fn refused_ids_are_found_and_listed_each_with_its_reason() {
     for terminal in [false, true] {
-        let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..400)) };
+        let shell = Shell::new().file("ids.txt", ids(0..400)).terminal_if(terminal);
         let line = "dismiss-risky-users --file ids.txt --remaining left.txt --refused r.txt";
         let run = shell.run_before(line, graph([7, 300])).await;
         assert_eq!(run.code, 1);
@@ -249,7 +118,7 @@ async fn without_isolation_a_refused_request_is_listed_as_a_whole() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_ends_the_run_when_patience_is_over() {
     for terminal in [false, true] {
-        let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..10_000)) };
+        let shell = Shell::new().file("ids.txt", ids(0..10_000)).terminal_if(terminal);
         let start = Instant::now();
         let run = shell.run_before("dismiss-risky-users --file ids.txt --remaining left.txt", Arc::new(Outage)).await;
         assert_eq!((run.code, shell.read("left.txt")), (1, ids(0..10_000)));
@@ -261,17 +130,9 @@ async fn an_outage_ends_the_run_when_patience_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupted_run_keeps_the_remaining_ids() {
-    let shell = Shell::new().file("ids.txt", ids(0..600)).terminal();
-    let run = shell.run("dismiss-risky-users --file ids.txt --remaining left.txt", vec![accepted(); 7]);
-    timeout(Duration::from_millis(6_500), run).await.err().expect("interrupted");
-    assert_eq!(shell.read("left.txt"), ids(300..600), "only the first slice is accepted");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_403_ends_the_run() {
     for terminal in [false, true] {
-        let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..600)) };
+        let shell = Shell::new().file("ids.txt", ids(0..600)).terminal_if(terminal);
         let denied = graph_error(403, &[], "Authorization_RequestDenied", "Insufficient privileges.");
         let line = "dismiss-risky-users --file ids.txt --remaining left.txt --max-in-flight 1";
         let run = shell.run(line, [accepted(), denied]).await;
@@ -288,7 +149,7 @@ async fn a_403_ends_the_run() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_covers_all_slices() {
     for terminal in [false, true] {
-        let shell = Shell { terminal, ..Shell::new().file("ids.txt", ids(0..600)) };
+        let shell = Shell::new().file("ids.txt", ids(0..600)).terminal_if(terminal);
         let run = shell.run("dismiss-risky-users --file ids.txt --deadline 7500ms", vec![accepted(); 8]).await;
         assert_eq!(run.code, 1);
         let first = "dismiss-risky-users: 480 of 600 ids accepted, 0 refused, 120 not-applied, 0 unknown\n\n\
@@ -311,14 +172,17 @@ async fn json_reports_every_id() {
 
 #[tokio::test(start_paused = true)]
 async fn ids_come_from_arguments_files_columns_and_pipes() {
-    let shell = Shell::new().file("ids.csv", format!("name,id\nA,{}\nB,{}\n", id(2), id(1)));
-    let shell = shell.input(format!("id\r\n{}\r\n", id(3)));
-    let line = format!("dismiss-sign-ins {} - --file ids.csv --column ID", id(1));
+    let shell = Shell::new().file("a.csv", format!("name,id\nA,{}\nB,{}\n", id(2), id(1)));
+    let shell = shell.file("b.csv", format!("ID;name\n{{{}}};\"C;D\"\n", id(4))).input(format!("id\r\n{}\r\n", id(3)));
+    let run = shell.run("dismiss-sign-ins - --file a.csv --file b.csv --column ID", [accepted()]).await;
+    run.is(0, "dismiss-sign-ins: 4 of 4 ids accepted\n", "");
+    let body = |ids: &[usize]| json!({"requestIds": ids.iter().map(|n| id(*n)).collect::<Vec<_>>()}).to_string();
+    assert_eq!(run.exchanges[0].request.body(), body(&[2, 1, 4, 3]).as_bytes());
+    let shell = Shell::new().file("a.txt", ids(1..3)).file("b.txt", ids(2..4)).input(ids(4..5));
+    let line = format!("dismiss-sign-ins {} --file a.txt --file b.txt --file -", id(0));
     let run = shell.run(&line, [accepted()]).await;
-    let repeated = "entra-risk: 1 repeated ids are sent once\n";
-    run.is(0, "dismiss-sign-ins: 3 of 3 ids accepted\n", repeated);
-    let body = json!({"requestIds": [id(1), id(2), id(3)]}).to_string();
-    assert_eq!(run.exchanges[0].request.body(), body.as_bytes());
+    run.is(0, "dismiss-sign-ins: 5 of 5 ids accepted\n", "entra-risk: 1 repeated ids are sent once\n");
+    assert_eq!(run.exchanges[0].request.body(), body(&[0, 1, 2, 3, 4]).as_bytes());
 }
 
 #[tokio::test(start_paused = true)]
@@ -380,6 +244,7 @@ fn imports_are_those_of_the_worlds() {
         "wasi:cli/terminal-stderr@0.2.2",
         "wasi:cli/terminal-stdin@0.2.2",
         "wasi:clocks/monotonic-clock@0.2.2",
+        "wasi:clocks/wall-clock@0.2.2",
         "wasi:filesystem/preopens@0.2.2",
         "wasi:filesystem/types@0.2.2",
         "wasi:http/outgoing-handler@0.2.2",

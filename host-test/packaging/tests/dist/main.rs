@@ -1,8 +1,13 @@
 //! Tests of what users get: the apps, the token adapters, and all files of `target/dist`.
 
 mod cli;
+mod cli_endings;
+mod cli_files;
+mod cli_interruption;
+mod cli_terminal;
 mod compositions;
 mod gateway;
 mod products;
+mod shell;
 mod token_adapters;
 mod token_upload;

@@ -17,7 +17,7 @@ const MAX_SIZES: &[(&str, usize)] = &[
     ("entra-risk", 120 * KIB),
     ("entra-risk-env-token", 20 * KIB),
     ("entra-risk-client-credentials", 120 * KIB),
-    ("entra-risk-cli", 370 * KIB),
+    ("entra-risk-cli", 400 * KIB),
     ("entra-risk-gateway", 370 * KIB),
 ];
 

@@ -1,0 +1,157 @@
+//! The files that the command reads and writes, and what it does if it cannot.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graph_model::{Reply, Request, Service};
+use host_test::script::accepted;
+use serde_json::Value;
+
+use crate::cli_endings::log;
+use crate::shell::{Shell, graph, id, ids};
+
+/// A Microsoft Graph that accepts everything, and removes a folder at the first request.
+struct Remover(std::path::PathBuf);
+
+impl Service for Remover {
+    fn serve(&self, _: Duration, _: Request) -> Reply {
+        let _ = fs::remove_dir_all(&self.0);
+        Reply::at_once(accepted())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_invalid_id_is_reported_with_its_place() {
+    let shell = Shell::new().file("a.txt", format!("{}\nx\n\ny\n", id(1))).file("b.txt", "z\n".repeat(30));
+    let run = shell.run("dismiss-risky-users w --file a.txt --file b.txt", []).await;
+    let error = |place: &str, got: &str| format!("{place}: expected an id (a hyphenated GUID); got \"{got}\"\n");
+    let mut expected = error("argument", "w") + &error("a.txt:2", "x") + &error("a.txt:4", "y");
+    expected.extend((1..=17).map(|line| error(&format!("b.txt:{line}"), "z")));
+    run.is_usage_error(&(expected + "and 13 more invalid ids"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn csv_files_that_would_lose_ids_are_refused() {
+    let cases = [
+        ("id,name\n1,\"Ann\n2,Bob\n", "t.csv:2: a field that begins with a quote here has no quote at its end"),
+        ("id,ID\n1,2\n", "t.csv: the header has 2 columns \"id\": rename all but one"),
+        ("a,b\n1,2\n", "t.csv: unknown column \"id\"; the header has [\"a\", \"b\"]"),
+    ];
+    for (text, message) in cases {
+        Shell::new()
+            .file("t.csv", text)
+            .run("dismiss-risky-users --file t.csv --column id", [])
+            .await
+            .is_usage_error(message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_file_is_overwritten_by_another() {
+    let shell = Shell::new().file("ids.txt", ids(0..1)).file("ids.csv", format!("id\n{}\n", id(0)));
+    let shell = shell.file("target.txt", "kept");
+    symlink("target.txt", shell.path("link.txt")).unwrap();
+    fs::create_dir(shell.path("folder")).unwrap();
+    let source =
+        |flag, path| format!("{flag} {path}: would overwrite the file that the ids come from; name another one");
+    let cases = [
+        ("--file ids.txt --log ./ids.txt", source("--log", "./ids.txt")),
+        ("--file ids.txt --refused ids.txt", source("--refused", "ids.txt")),
+        ("--file ids.csv --column id --remaining ids.csv", source("--remaining", "ids.csv")),
+        ("--file ids.txt --log x --remaining x", "--log and --remaining: expected two files; got x twice".to_owned()),
+        (
+            "--file ids.txt --remaining link.txt",
+            "link.txt: is a symbolic link: name the file that it points to".to_owned(),
+        ),
+        ("--file ids.txt --remaining folder", "folder: is not a file".to_owned()),
+        ("--file ids.txt --refused none/x", "none/x: No such file or directory".to_owned()),
+    ];
+    for dry_run in ["", " --dry-run"] {
+        for (line, message) in &cases {
+            shell.run(&format!("dismiss-risky-users {line}{dry_run}"), []).await.is_usage_error(message);
+        }
+    }
+    assert_eq!((shell.read("ids.txt"), shell.read("target.txt")), (ids(0..1), "kept".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_checks_what_a_run_checks_and_changes_nothing() {
+    let shell = Shell::new().file("ids.txt", ids(0..61)).file("left.txt", "old");
+    let outputs = "--log log.jsonl --remaining left.txt --refused refused.txt";
+    let run = shell.run(&format!("dismiss-risky-users --file ids.txt {outputs} --dry-run --json"), []).await;
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let plan: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&plan["ids"], &plan["leastSeconds"], &plan["dryRun"]), (&61.into(), &1.into(), &true.into()));
+    assert_eq!(plan["requests"][1]["body"]["userIds"], serde_json::json!([id(60)]));
+    assert_eq!(shell.read("left.txt"), "old");
+    let mut names: Vec<_> = fs::read_dir(shell.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["ids.txt", "left.txt"]);
+    let line = format!("dismiss-risky-users {} --tenant é", id(1));
+    for line in [format!("{line} --dry-run"), line] {
+        shell.run(&line, []).await.is_usage_error("--tenant: \"é\": must be 1 to 256 visible ASCII characters");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_standard_output_is_an_error() {
+    let shell = Shell::new().closed_output();
+    for line in [format!("dismiss-risky-users {}", id(1)), format!("dismiss-risky-users {} --json", id(1))] {
+        shell.run(&line, [accepted()]).await.is(1, "", "entra-risk: standard output: closed before the end\n");
+    }
+    for line in ["--help".to_owned(), "-V".to_owned(), format!("dismiss-risky-users {} --dry-run", id(1))] {
+        shell.run(&line, []).await.is(1, "", "entra-risk: standard output: closed before the end\n");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_cannot_be_written_ends_the_run() {
+    let shell = Shell::new().file("ids.txt", ids(0..3_000));
+    let line = "dismiss-risky-users --file ids.txt --log /dev/full --remaining left.txt";
+    let run = shell.run_before(line, graph([])).await;
+    assert_eq!((run.code, run.stderr.as_str()), (1, "entra-risk: /dev/full: No space left on device\n"));
+    let counts = "dismiss-risky-users: 960 of 3000 ids accepted, 0 refused, 2040 not-applied, 0 unknown\n";
+    assert!(run.stdout.starts_with(counts), "{}", run.stdout);
+    assert_eq!(shell.read("left.txt"), ids(0..3_000), "no id leaves the file before it is in the log");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_cannot_be_written_ends_the_run() {
+    let shell = Shell::new().file("ids.txt", ids(0..3_000));
+    fs::create_dir(shell.path("lists")).unwrap();
+    let line = "dismiss-risky-users --file ids.txt --log log.jsonl --remaining lists/left.txt";
+    let run = shell.run_before(line, Arc::new(Remover(shell.path("lists")))).await;
+    assert_eq!((run.code, run.stderr.as_str()), (1, "entra-risk: lists/left.txt: No such file or directory\n"));
+    assert!(run.stdout.starts_with("dismiss-risky-users: 960 of 3000 ids accepted"), "{}", run.stdout);
+    assert_eq!(log(&shell.read("log.jsonl")).len(), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incomplete_line_of_a_log_is_removed() {
+    let line = format!("dismiss-risky-users {} --log log.jsonl", id(1));
+    for part in ["{\"time\":\"2026-11-21T09:00:00.000Z\",\"action\":\"dism", "{\"ti", "{"] {
+        let shell = Shell::new().file("log.jsonl", format!("{{\"time\":\"a\"}}\n{part}"));
+        assert_eq!(shell.run(&line, [accepted()]).await.code, 0);
+        let text = shell.read("log.jsonl");
+        assert_eq!(text.lines().next(), Some("{\"time\":\"a\"}"));
+        assert!(
+            text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()) && text.lines().count() == 2,
+            "{text}"
+        );
+    }
+    let shell = Shell::new().file("log.jsonl", "a note");
+    assert_eq!(shell.run(&line, [accepted()]).await.code, 0);
+    assert!(shell.read("log.jsonl").starts_with("a note\n{\"time\":"), "what is not a log's is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_replaced_in_one_step() {
+    let shell = Shell::new().file("ids.txt", ids(0..3_000));
+    fs::hard_link(shell.path("ids.txt"), shell.path("before.txt")).unwrap();
+    let run = shell.run_before("dismiss-risky-users --file ids.txt --remaining ids.txt", graph([])).await;
+    run.is(0, "dismiss-risky-users: 3000 of 3000 ids accepted\n", "");
+    assert_eq!((shell.read("ids.txt"), shell.read("before.txt")), (String::new(), ids(0..3_000)));
+    assert!(!shell.path(".ids.txt.entra-risk").exists());
+}

@@ -1,0 +1,223 @@
+//! The command in its own directory, as a shell runs it: arguments, files, pipes and a terminal.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use graph_model::{Behavior, Graph, Service, Settings};
+use host_test::host::{Exchange, Host, Outbound};
+use host_test::plugin::{CANARY, canary};
+use host_test::script::Script;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use wasmtime::Store;
+use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::p2::{InputStream, OutputStream};
+use wasmtime_wasi::{FsPerms, HostWallClock, I32Exit, WasiCtx};
+
+use crate::compositions::command;
+
+/// The command in its own directory.
+pub(crate) struct Shell {
+    directory: tempfile::TempDir,
+    input: Bytes,
+    /// Standard input is a terminal.
+    input_terminal: bool,
+    /// Standard error is a terminal.
+    terminal: bool,
+    /// Nobody reads standard output.
+    closed: bool,
+}
+
+/// The result of a run.
+pub(crate) struct Completed {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// Standard output or error, which is a terminal or closed or neither.
+struct Screen {
+    pipe: MemoryOutputPipe,
+    is_terminal: bool,
+    is_closed: bool,
+}
+
+/// Standard input, which is a terminal or not.
+struct Keyboard(MemoryInputPipe, bool);
+
+/// A clock in virtual time.
+struct WallClock(Instant);
+
+/// The date at the start of every run, in seconds since 1970: 2026-11-21T09:00:00Z.
+const START: u64 = 1_795_251_600;
+
+impl IsTerminal for Screen {
+    fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+}
+
+impl StdoutStream for Screen {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        self.pipe.async_stream()
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        if self.is_closed { Box::new(ClosedOutputStream) } else { self.pipe.p2_stream() }
+    }
+}
+
+impl IsTerminal for Keyboard {
+    fn is_terminal(&self) -> bool {
+        self.1
+    }
+}
+
+impl StdinStream for Keyboard {
+    fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
+        self.0.async_stream()
+    }
+
+    fn p2_stream(&self) -> Box<dyn InputStream> {
+        self.0.p2_stream()
+    }
+}
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_secs(START) + self.0.elapsed()
+    }
+}
+
+impl Shell {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Shell { directory, input: Bytes::new(), input_terminal: false, terminal: false, closed: false }
+    }
+
+    pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        fs::write(self.path(name), content).unwrap();
+        self
+    }
+
+    pub(crate) fn input(self, input: impl Into<Bytes>) -> Self {
+        Shell { input: input.into(), ..self }
+    }
+
+    pub(crate) fn terminal(self) -> Self {
+        self.terminal_if(true)
+    }
+
+    pub(crate) fn terminal_if(self, terminal: bool) -> Self {
+        Shell { terminal, ..self }
+    }
+
+    /// A shell in whose terminal this is typed.
+    pub(crate) fn typed(self, input: &str) -> Self {
+        Shell { input: input.to_owned().into(), input_terminal: true, terminal: true, ..self }
+    }
+
+    pub(crate) fn closed_output(self) -> Self {
+        Shell { closed: true, ..self }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        Path::join(self.directory.path(), name)
+    }
+
+    #[track_caller]
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// The content of a file that may not exist.
+    pub(crate) fn read_or_empty(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Runs a command line, split at spaces, with a Microsoft Graph that follows this script.
+    pub(crate) async fn run(&self, line: &str, behaviors: impl IntoIterator<Item = Behavior>) -> Completed {
+        self.run_before(line, Script::at_once(behaviors)).await
+    }
+
+    /// Runs a command line with this Microsoft Graph.
+    pub(crate) async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
+        let (stdout, stderr) = (MemoryOutputPipe::new(1 << 24), MemoryOutputPipe::new(1 << 24));
+        let mut wasi = WasiCtx::builder();
+        wasi.env("GRAPH_TOKEN", CANARY).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
+        wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
+        wasi.stdout(Screen { pipe: stdout.clone(), is_terminal: false, is_closed: self.closed });
+        wasi.stderr(Screen { pipe: stderr.clone(), is_terminal: self.terminal, is_closed: false });
+        wasi.wall_clock(WallClock(Instant::now()));
+        wasi.preopened_dir(self.directory.path(), ".", FsPerms::ReadWrite).unwrap();
+        wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
+        let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
+        let mut store = Store::new(command().engine(), host);
+        let command = CommandPre::new(command().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
+        let code = match command.wasi_cli_run().call_run(&mut store).await {
+            Ok(Ok(())) => 0,
+            Ok(Err(())) => 1,
+            Err(error) => error.downcast_ref::<I32Exit>().expect("the command trapped").0,
+        };
+        let [stdout, stderr] = [stdout, stderr].map(|pipe| String::from_utf8(pipe.contents().into()).unwrap());
+        assert!(!format!("{stdout}{stderr}").contains(CANARY), "the output contains the token");
+        Completed { code, stdout, stderr, exchanges: store.data().exchanges() }
+    }
+}
+
+impl Completed {
+    #[track_caller]
+    pub(crate) fn is(&self, code: i32, stdout: &str, stderr: &str) {
+        assert_eq!((self.code, self.stdout.as_str(), self.stderr.as_str()), (code, stdout, stderr));
+    }
+
+    #[track_caller]
+    pub(crate) fn is_usage_error(&self, message: &str) {
+        self.is(2, "", &format!("entra-risk: {message}\nSee entra-risk --help.\n"));
+        assert!(self.exchanges.is_empty());
+    }
+}
+
+/// A future that is dropped instead of polled once more than `polls` times: its process is killed between two calls of
+/// the host.
+pub(crate) struct Killed<F> {
+    pub(crate) future: Pin<Box<F>>,
+    pub(crate) polls: usize,
+}
+
+impl<F: Future> Future for Killed<F> {
+    /// None if it was killed; otherwise the output, and the polls that were left.
+    type Output = Option<(F::Output, usize)>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(polls) = self.polls.checked_sub(1) else { return Poll::Ready(None) };
+        self.polls = polls;
+        self.future.as_mut().poll(context).map(|output| Some((output, polls)))
+    }
+}
+
+pub(crate) fn id(number: usize) -> String {
+    format!("8f0e4c0b-6ec1-4c1e-a9b8-{number:012x}")
+}
+
+pub(crate) fn ids(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(|number| id(number) + "\n").collect()
+}
+
+/// A Microsoft Graph in whose tenant these users are absent.
+pub(crate) fn graph(absent: impl IntoIterator<Item = usize>) -> Arc<Graph> {
+    let absent = absent.into_iter().map(|number| id(number).parse().unwrap()).collect();
+    Arc::new(Graph::new(Settings { absent, ..Settings::default() }))
+}
