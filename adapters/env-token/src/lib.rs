@@ -29,7 +29,7 @@ impl Guest for Provider {
 fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result<Credential, TokenError> {
     let audience = &request.audience;
     let token = environment.into_iter().find_map(|(name, value)| (name == VARIABLE).then_some(value));
-    let token = token.as_deref().map(str::trim_ascii).unwrap_or_default();
+    let token = token.as_deref().map(bare).unwrap_or_default();
     if token.is_empty() {
         Err(TokenError::Denied(format!("{VARIABLE} is not set: set it to an access token for {audience}")))
     } else if request.refresh {
@@ -38,6 +38,17 @@ fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result
         )))
     } else {
         Ok(Credential::Bearer(token.to_owned()))
+    }
+}
+
+/// The token without what is often copied with it: white space, quotes around it, and the scheme of the header.
+fn bare(value: &str) -> &str {
+    let value = value.trim_ascii();
+    let quoted = |quote| value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
+    let scheme = || value.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer "));
+    match quoted('"').or(quoted('\'')).or(scheme().map(|(_, token)| token)) {
+        Some(inner) => bare(inner),
+        None => value,
     }
 }
 
@@ -69,8 +80,28 @@ mod tests {
     }
 
     #[test]
+    fn quotes_and_the_scheme_are_removed() {
+        for value in [
+            "\"canary-3e9d\"",
+            "'canary-3e9d'",
+            "Bearer canary-3e9d",
+            "\"bearer  canary-3e9d\" ",
+            "BEARER 'canary-3e9d'",
+        ] {
+            let token = provide_from(&[(VARIABLE, value)], false);
+            assert!(matches!(token, Ok(Credential::Bearer(token)) if token == TOKEN));
+        }
+        for value in ["\"canary-3e9d", "bearercanary-3e9d", "\"", "é"] {
+            let token = provide_from(&[(VARIABLE, value)], false);
+            assert!(matches!(token, Ok(Credential::Bearer(token)) if token == value));
+        }
+    }
+
+    #[test]
     fn a_missing_or_empty_token_is_denied() {
-        for variables in [&[][..], &[(VARIABLE, "")], &[(VARIABLE, " ")], &[("graph_token", TOKEN)]] {
+        for variables in
+            [&[][..], &[(VARIABLE, "")], &[(VARIABLE, " ")], &[(VARIABLE, "\"\"")], &[("graph_token", TOKEN)]]
+        {
             let message = denial(variables, false);
             assert_eq!(message, "GRAPH_TOKEN is not set: set it to an access token for https://graph.microsoft.us");
         }

@@ -156,7 +156,8 @@ impl Shell {
     pub(crate) async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
         let (stdout, stderr) = (MemoryOutputPipe::new(1 << 24), MemoryOutputPipe::new(1 << 24));
         let mut wasi = WasiCtx::builder();
-        wasi.env("GRAPH_TOKEN", CANARY).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
+        wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ENDPOINTS", "https://a.test:8443");
+        wasi.arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
         wasi.stdout(Screen { pipe: stdout.clone(), is_terminal: false, is_closed: self.closed });
         wasi.stderr(Screen { pipe: stderr.clone(), is_terminal: self.terminal, is_closed: false });
