@@ -70,6 +70,9 @@ const USERS_PER_REQUEST: u32 = 60;
 /// Ids in a request unless the caller chooses: the documented maximum for users.
 pub const DEFAULT_IDS_PER_REQUEST: u32 = USERS_PER_REQUEST;
 
+/// Maximum concurrent requests unless the caller chooses.
+pub const DEFAULT_MAX_IN_FLIGHT: u32 = 4;
+
 /// Maximum attempts for the same ids unless the caller chooses.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 4;
 

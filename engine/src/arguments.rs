@@ -3,7 +3,8 @@
 use std::collections::BinaryHeap;
 
 use crate::action::{
-    Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_PATIENCE_MS, RateLimit,
+    Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_PATIENCE_MS, RateLimit,
 };
 use crate::endpoint::Endpoint;
 use crate::guid;
@@ -92,7 +93,7 @@ impl Settings {
             },
             api_version: options.api_version.unwrap_or(action.api_version),
             ids_per_request: ids_per_request as usize,
-            max_in_flight: within("max-in-flight", options.max_in_flight, 4, 32)? as usize,
+            max_in_flight: within("max-in-flight", options.max_in_flight, DEFAULT_MAX_IN_FLIGHT, 32)? as usize,
             max_attempts: within("max-attempts", options.max_attempts, DEFAULT_MAX_ATTEMPTS, 10)?,
             attempt_timeout: from_ms(within("attempt-timeout-ms", options.attempt_timeout_ms, 100_000, 600_000)?),
             deadline: deadline_ms.map(from_ms),

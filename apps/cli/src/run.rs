@@ -44,7 +44,7 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
             let start = (self.elapsed)();
             let reported = Report::from((self.call)(part, Some(&Options { deadline_ms, ..self.options.clone() })));
             if let Some(slices) = &mut self.slices {
-                slices.measured(part.len(), (self.elapsed)().saturating_sub(start));
+                slices.measured(part.len(), (self.elapsed)().saturating_sub(start), is_smooth(&reported));
             }
             undecided_since = if is_decided(&reported) { None } else { undecided_since.or(Some(start)) };
             let is_out_of_patience = undecided_since.is_some_and(|since| self.is_out_of_patience(&reported, since));
@@ -83,6 +83,11 @@ impl<Call: Fn(&[String], Option<&Options>) -> CallResult, Elapsed: Fn() -> Durat
         let elapsed = u32::try_from((self.elapsed)().as_millis()).unwrap_or(u32::MAX);
         self.options.deadline_ms.map(|deadline| deadline.saturating_sub(elapsed))
     }
+}
+
+/// Whether each request was accepted at once.
+fn is_smooth(part: &Report) -> bool {
+    part.cause.is_none() && part.batches.iter().all(|batch| batch.attempts == 1)
 }
 
 /// Whether an id was accepted or refused.

@@ -9,25 +9,25 @@
 //! ```
 //!
 //! Measured is the excess: the time of a slice beyond the time that its requests take at the rate limit. A slice takes 30
-//! times the excess of the one before, so that waiting takes about a thirtieth of the time; but at least 10 s, and at most
-//! 57 s, because something is reported at least every 60 s. Where the two conflict, with responses slower than about 3 s,
-//! the 60 s win: the promise of `--log` is that it is up to date. A slice that took too long, because ids were refused or
-//! requests were repeated, is followed by a smaller one in proportion. A list that takes less than 40 s is one slice.
+//! times the excess of the one before, so that waiting takes about a thirtieth of the time; but at least 5 s, and at most
+//! 57 s, because something is reported at least every 60 s. Where the two conflict, because responses take more than about
+//! 3 s, the 60 s win: whoever watches a run wants to know how it goes. Refused ids and repeated requests make a slice longer
+//! in proportion to its size; the next one is smaller.
 
 use std::time::Duration;
 
 use entra_risk_report::Action;
 use entra_risk_report::actions::Options;
 
-/// A list that takes less time than this is one slice, in seconds.
-const MIN_SLICED: f64 = 40.0;
+/// The share of the list in the first slice, which measures: a small one costs little if responses are slow, and does not
+/// take long if many ids are refused.
+const FIRST_SHARE: f64 = 0.05;
 
-/// The first slice takes a third of the time of the list, within these bounds in seconds: long enough to measure, short
-/// enough for lists of sixty to eighty requests to need only one more.
-const FIRST: (f64, f64) = (10.0, 25.0);
+/// The longest first slice in seconds at the rate limit.
+const MAX_FIRST: f64 = 10.0;
 
 /// Bounds of a slice in seconds. The upper one leaves 3 s to what the measurement does not show.
-const BOUNDS: (f64, f64) = (10.0, 57.0);
+const BOUNDS: (f64, f64) = (5.0, 57.0);
 
 /// The time of a slice in multiples of the excess of the one before.
 const EXCESSES: f64 = 30.0;
@@ -38,6 +38,8 @@ pub(crate) struct Slices {
     ids_per_request: usize,
     /// Requests that the rate limit allows at once. A slice of a multiple of these loses nothing to the limit.
     burst: f64,
+    /// Maximum concurrent requests.
+    max_in_flight: f64,
     /// Seconds between requests at the rate limit.
     spacing: f64,
     /// Requests in the next slice.
@@ -52,29 +54,39 @@ impl Slices {
         let burst = f64::from(limit.requests);
         let spacing = f64::from(limit.window_ms) / 1_000.0 / burst;
         let requests = ids.div_ceil(ids_per_request) as f64;
-        let time = requests * spacing;
-        let first = if time < MIN_SLICED { requests } else { (time / 3.0).clamp(FIRST.0, FIRST.1) / spacing };
-        Slices { ids_per_request, burst, spacing, requests: first }
+        let first = (requests * FIRST_SHARE).min(MAX_FIRST / spacing).max(burst);
+        let max_in_flight = f64::from(options.effective_max_in_flight());
+        Slices { ids_per_request, burst, max_in_flight, spacing, requests: first }
     }
 
     /// The number of ids in the next slice, if so many are left: at least 1. The slices that are left are equally long.
     pub(crate) fn next(&self, left: usize) -> usize {
         let left = left.div_ceil(self.ids_per_request) as f64;
-        let bursts = (self.requests / self.burst).round();
-        let unit = if bursts >= 1.0 { self.burst } else { 1.0 };
-        let most = if bursts >= 1.0 { bursts * self.burst } else { self.requests.floor().max(1.0) };
+        let unit = if self.requests < self.burst { 1.0 } else { self.burst };
+        let most = (self.requests / unit).round().max(1.0) * unit;
         let equal = (left / (left / most).ceil() / unit).ceil() * unit;
         (equal as usize).saturating_mul(self.ids_per_request).max(1)
     }
 
-    /// Takes in how long a slice of so many ids took.
-    pub(crate) fn measured(&mut self, ids: usize, time: Duration) {
+    /// Takes in how long a slice of so many ids took, and whether each of its requests was accepted at once.
+    pub(crate) fn measured(&mut self, ids: usize, time: Duration, is_smooth: bool) {
         let requests = ids.div_ceil(self.ids_per_request) as f64;
         let at_limit = requests * self.spacing;
         let time = time.as_secs_f64().max(at_limit);
         let excess = time - at_limit;
         let next = (EXCESSES * excess).clamp(BOUNDS.0, BOUNDS.1);
-        self.requests = requests * next / time;
+        let in_proportion = requests * next / time;
+        // If every request was accepted at once, the excess is the latency and does not grow with the size; but as many
+        // requests as may be in flight take at least that latency.
+        let each = self.spacing.max((excess + self.spacing) / self.max_in_flight);
+        let planned = match is_smooth {
+            // With fewer than may be in flight, slow responses would not overlap.
+            true => in_proportion.max((next - excess) / each).max(self.max_in_flight),
+            false => in_proportion.max(1.0),
+        };
+        // A whole burst loses nothing to the limit, and takes no longer than this slice did.
+        let is_burst_short = time <= BOUNDS.1 && requests >= self.burst;
+        self.requests = if is_burst_short { planned.max(self.burst) } else { planned };
     }
 
     /// The least time in which so many ids can be sent, in seconds.
@@ -85,10 +97,10 @@ impl Slices {
 
 #[cfg(test)]
 impl Slices {
-    /// Slices of the same size, if each takes less than 10 s.
+    /// Slices of the same size, if each takes less than 5 s.
     pub(crate) fn steady(requests: u32, ids_per_request: usize) -> Self {
         let requests = f64::from(requests);
-        Slices { ids_per_request, burst: 1.0, spacing: BOUNDS.0 / requests, requests }
+        Slices { ids_per_request, burst: 1.0, max_in_flight: 1.0, spacing: BOUNDS.0 / requests, requests }
     }
 }
 
@@ -111,7 +123,7 @@ mod tests {
         while left > 0 {
             let size = slices.next(left).min(left);
             let end = call(&mut sent, size, (burst, window), latency, now);
-            slices.measured(size, Duration::from_secs_f64(end - now));
+            slices.measured(size, Duration::from_secs_f64(end - now), true);
             times.push(end - now);
             now = end;
             left -= size;
@@ -133,7 +145,7 @@ mod tests {
     #[test]
     fn slices_take_at_most_a_twentieth_longer_and_less_than_60_s() {
         for action in [0, 3] {
-            for (requests, latency) in [(167, 0.2), (167, 1.0), (167, 2.0), (167, 3.0), (1_667, 3.0), (60, 3.0)] {
+            for (requests, latency) in [(167, 0.2), (167, 1.0), (167, 2.0), (167, 3.0), (1_667, 3.0), (80, 3.0)] {
                 let (times, one) = play(action, requests, latency);
                 let total: f64 = times.iter().sum();
                 assert!(total <= one * 1.05, "{requests} requests, {latency} s: {total} s instead of {one} s");
@@ -143,36 +155,51 @@ mod tests {
     }
 
     #[test]
-    fn fast_responses_are_reported_more_often() {
-        let (times, _) = play(3, 167, 0.2);
-        assert!(times.len() >= 9, "{times:?}");
+    fn short_lists_take_at_most_4_s_longer() {
+        for requests in 1..80 {
+            let (times, one) = play(3, requests, 3.0);
+            assert!(times.iter().sum::<f64>() <= one + 4.0, "{requests} requests: {times:?} instead of {one} s");
+        }
     }
 
     #[test]
-    fn a_short_list_is_one_slice() {
-        assert_eq!(play(3, 39, 3.0).0.len(), 1);
-        assert_eq!(play(3, 41, 3.0).0.len(), 2);
+    fn slow_responses_take_about_60_s_and_overlap() {
+        for latency in [5.0, 10.0, 20.0, 50.0] {
+            let (times, one) = play(3, 167, latency);
+            let total: f64 = times.iter().sum();
+            // The first slice has more requests than may be in flight.
+            assert!(times[0] < 60.0 + latency, "{latency} s: {times:?}");
+            assert!(times.iter().skip(1).all(|time| *time < 63.0), "{latency} s: {times:?}");
+            assert!(total <= one * 1.35, "{latency} s: {total} s instead of {one} s, {times:?}");
+        }
     }
 
     #[test]
-    fn a_slice_that_took_too_long_is_followed_by_a_smaller_one() {
+    fn fast_responses_are_reported_every_5_s() {
+        for latency in [0.2, 1.0] {
+            let (times, _) = play(3, 167, latency);
+            assert!(times.iter().skip(1).all(|time| *time < 7.0), "{times:?}");
+        }
+        assert!(play(0, 167, 0.2).0.iter().all(|time| *time < 21.0));
+    }
+
+    #[test]
+    fn a_slice_with_refused_ids_is_followed_by_a_smaller_one() {
         let mut slices = Slices::new(&ACTIONS[3], &Options::default(), 10_000);
-        assert_eq!(slices.next(10_000), 24 * 60);
-        slices.measured(24 * 60, Duration::from_secs(570));
-        assert_eq!(slices.next(8_560), 2 * 60);
-        slices.measured(2 * 60, Duration::from_secs(2));
-        assert_eq!(slices.next(8_440), 10 * 60);
+        assert_eq!(slices.next(10_000), 8 * 60);
+        slices.measured(8 * 60, Duration::from_secs(456), false);
+        assert_eq!(slices.next(9_520), 60);
+        slices.measured(60, Duration::from_secs(1), true);
+        assert_eq!(slices.next(9_460), 5 * 60);
     }
 
     #[test]
     fn a_slice_has_at_least_one_id() {
-        let options = Options {
-            rate_limit: Some(entra_risk_report::actions::RateLimit { requests: 1, window_ms: u32::MAX }),
-            ..Options::default()
-        };
+        let rate_limit = Some(entra_risk_report::actions::RateLimit { requests: 1, window_ms: u32::MAX });
+        let options = Options { rate_limit, ..Options::default() };
         let mut slices = Slices::new(&ACTIONS[3], &options, 100);
         assert_eq!(slices.next(100), 60);
-        slices.measured(60, Duration::MAX);
+        slices.measured(60, Duration::MAX, false);
         assert_eq!((slices.next(40), slices.next(0)), (60, 1));
     }
 }

@@ -1,5 +1,6 @@
 //! The command in a terminal: progress, the time that watching costs, and the question.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,13 @@ fn seconds(line: &str) -> f64 {
     (parts[0] - 9.0) * 3_600.0 + parts[1] * 60.0 + parts[2]
 }
 
+/// The longest time in seconds between two lines of the log, or the start or the end of the run.
+fn longest_gap(log: &str, end: Duration) -> f64 {
+    let times: Vec<f64> = log.lines().map(seconds).chain([end.as_secs_f64()]).collect();
+    let gaps = times.iter().zip([0.0].iter().chain(&times)).map(|(time, before)| time - before);
+    gaps.fold(0.0, f64::max)
+}
+
 #[tokio::test(start_paused = true)]
 async fn watching_costs_at_most_a_twentieth_and_the_log_is_at_most_60_s_old() {
     for action in ["dismiss-sign-ins", "dismiss-risky-users"] {
@@ -36,10 +44,7 @@ async fn watching_costs_at_most_a_twentieth_and_the_log_is_at_most_60_s_old() {
             let run = shell.run_before(&format!("{line} --log log.jsonl --remaining left.txt"), graph(latency)).await;
             let watched = start.elapsed();
             assert_eq!(run.code, 0);
-            let log = shell.read("log.jsonl");
-            let times: Vec<f64> = log.lines().map(seconds).chain([watched.as_secs_f64()]).collect();
-            let gaps = times.iter().zip([0.0].iter().chain(&times)).map(|(time, before)| time - before);
-            let gap = gaps.fold(0.0, f64::max);
+            let gap = longest_gap(&shell.read("log.jsonl"), watched);
             let ratio = watched.as_secs_f64() / one_call.as_secs_f64();
             println!(
                 "{action}, {latency:?}: {one_call:.1?} in one call, {watched:.1?} watched ({ratio:.3}), longest gap {gap:.1} s"
@@ -49,6 +54,31 @@ async fn watching_costs_at_most_a_twentieth_and_the_log_is_at_most_60_s_old() {
             let lines: Vec<&str> = run.stderr.split("\r\x1b[K").collect();
             assert!(lines.len() > 4 && lines.iter().all(|line| line.len() < 30), "{lines:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_ids_do_not_silence_the_log_for_long() {
+    for (latency, most) in [(0.2, 1.12), (3.0, 1.3)] {
+        let latency = Duration::from_secs_f64(latency);
+        let absent: BTreeSet<_> = (0..50).map(|number| id(number * 7_919 % 5_000).parse().unwrap()).collect();
+        let graph = || {
+            let settings = Settings { latency: latency..=latency, absent: absent.clone(), ..Settings::default() };
+            Arc::new(Graph::new(settings))
+        };
+        let shell = Shell::new().file("ids.txt", ids(0..5_000));
+        let line = "dismiss-risky-users --file ids.txt";
+        let start = Instant::now();
+        shell.run_before(line, graph()).await;
+        let one_call = start.elapsed();
+        let start = Instant::now();
+        shell.run_before(&format!("{line} --log log.jsonl"), graph()).await;
+        let (watched, gap) = (start.elapsed(), longest_gap(&shell.read("log.jsonl"), start.elapsed()));
+        let ratio = watched.as_secs_f64() / one_call.as_secs_f64();
+        println!(
+            "1 % refused, {latency:?}: {one_call:.1?} in one call, {watched:.1?} in slices ({ratio:.3}), longest gap {gap:.1} s"
+        );
+        assert!(ratio <= most && gap <= 120.0, "{ratio} {gap}");
     }
 }
 

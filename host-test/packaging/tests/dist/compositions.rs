@@ -28,7 +28,18 @@ pub(crate) fn component(name: &str) -> &'static Component {
 /// The command with env-token, ready to be instantiated.
 pub(crate) fn command() -> &'static InstancePre<Host> {
     static COMMAND: OnceLock<InstancePre<Host>> = OnceLock::new();
-    COMMAND.get_or_init(|| link(component("entra-risk-cli")).expect("the command"))
+    COMMAND.get_or_init(|| match std::env::var_os(COMPILED_COMMAND) {
+        Some(file) => link(&compiled(Path::new(&file))).expect("the compiled command"),
+        None => link(component("entra-risk-cli")).expect("the command"),
+    })
+}
+
+/// The variable that names the file of the command as another process compiled it.
+pub(crate) const COMPILED_COMMAND: &str = "ENTRA_RISK_TEST_COMPILED_COMMAND";
+
+#[expect(unsafe_code, reason = "the file was written by the process that started this one")]
+fn compiled(file: &Path) -> Component {
+    unsafe { Component::deserialize_file(&wasmtime::Engine::default(), file) }.expect("a component")
 }
 
 /// The gateway with env-token, ready to be instantiated.

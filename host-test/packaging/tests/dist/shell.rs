@@ -1,7 +1,7 @@
 //! The command in its own directory, as a shell runs it: arguments, files, pipes and a terminal.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +12,7 @@ use graph_model::{Behavior, Graph, Service, Settings};
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{CANARY, canary};
 use host_test::script::Script;
+use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use wasmtime::Store;
@@ -25,7 +26,9 @@ use crate::compositions::command;
 
 /// The command in its own directory.
 pub(crate) struct Shell {
-    directory: tempfile::TempDir,
+    directory: PathBuf,
+    /// Removes the directory.
+    _temporary: Option<TempDir>,
     input: Bytes,
     /// Standard input is a terminal.
     input_terminal: bool,
@@ -103,8 +106,14 @@ impl HostWallClock for WallClock {
 
 impl Shell {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        Shell { directory, input: Bytes::new(), input_terminal: false, terminal: false, closed: false }
+        let temporary = tempfile::tempdir().unwrap();
+        Shell { directory: temporary.path().to_owned(), _temporary: Some(temporary), ..Shell::at(PathBuf::new()) }
+    }
+
+    /// A shell in a directory that exists.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        let input = Bytes::new();
+        Shell { directory, _temporary: None, input, input_terminal: false, terminal: false, closed: false }
     }
 
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
@@ -134,7 +143,7 @@ impl Shell {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        Path::join(self.directory.path(), name)
+        self.directory.join(name)
     }
 
     #[track_caller]
@@ -162,7 +171,7 @@ impl Shell {
         wasi.stdout(Screen { pipe: stdout.clone(), is_terminal: false, is_closed: self.closed });
         wasi.stderr(Screen { pipe: stderr.clone(), is_terminal: self.terminal, is_closed: false });
         wasi.wall_clock(WallClock(Instant::now()));
-        wasi.preopened_dir(self.directory.path(), ".", FsPerms::ReadWrite).unwrap();
+        wasi.preopened_dir(&self.directory, ".", FsPerms::ReadWrite).unwrap();
         wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
         let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
         let mut store = Store::new(command().engine(), host);
