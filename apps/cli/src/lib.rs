@@ -10,6 +10,7 @@ mod arguments;
 mod bindings;
 mod dry_run;
 mod encoding;
+mod ending;
 mod file;
 mod ids;
 mod list;

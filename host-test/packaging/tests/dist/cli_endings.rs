@@ -124,3 +124,23 @@ async fn a_log_line_names_action_time_and_request() {
     assert_eq!(line["requestId"], host_test::script::REQUEST_ID);
     assert!(line["clientRequestId"].as_str().is_some_and(|id| id.len() == 36));
 }
+
+/// A Microsoft Graph that responds once with an unexpected status, and then accepts.
+struct Hiccup(AtomicUsize);
+
+impl Service for Hiccup {
+    fn serve(&self, _: Duration, _: Request) -> Reply {
+        let is_first = self.0.fetch_add(1, Ordering::SeqCst) == 0;
+        Reply::at_once(if is_first { respond(302, &[("location", "https://login.test/")], "") } else { accepted() })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_unexpected_status_ends_neither_a_call_nor_a_run_in_slices() {
+    for line in ["dismiss-risky-users --file ids.txt", "dismiss-risky-users --file ids.txt --remaining ids.txt"] {
+        let shell = Shell::new().file("ids.txt", ids(0..600));
+        let run = shell.run_before(line, Arc::new(Hiccup(AtomicUsize::new(0)))).await;
+        let counts = "dismiss-risky-users: 540 of 600 ids accepted, 0 refused, 60 not-applied, 0 unknown\n";
+        assert!(run.code == 1 && run.stdout.starts_with(counts), "{}", run.stdout);
+    }
+}
