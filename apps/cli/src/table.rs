@@ -5,9 +5,6 @@ use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 /// Delimiters between fields. Spreadsheets use the semicolon where the comma separates decimals.
 const DELIMITERS: [u8; 3] = *b",;\t";
 
-/// Follows the last record. If a field contains it, a quote is not closed.
-const END: &str = "\0";
-
 /// Calls `add` with the values in the column with this name (in any case) in the header, and the line of each. Empty
 /// fields are left out. The delimiter is the one with which the header has the column, or the one that a first line such
 /// as `sep=;` names.
@@ -17,22 +14,26 @@ pub(crate) fn read_column(
     source: &str,
     mut add: impl FnMut(&str, u64),
 ) -> Result<(), String> {
-    let named = text.split('\n').next().and_then(|line| line.strip_prefix("sep=")?.bytes().next());
-    let (line, records) = match named {
-        Some(_) => (2, text.split_once('\n').map_or("", |(_, records)| records)),
-        None => (1, text),
-    };
-    let input = format!("{records}\n{END}");
+    let (first, after) = text.split_once('\n').unwrap_or((text, ""));
+    let named = first.strip_prefix("sep=").and_then(|delimiter| delimiter.bytes().next());
+    // Export-Csv of Windows PowerShell writes the type of the records before the header.
+    let has_preamble = named.is_some() || first.starts_with("#TYPE ");
+    let (line, records) = if has_preamble { (2, after) } else { (1, text) };
     let mut headers = Vec::new();
     for delimiter in named.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]) {
-        let mut table = Table::new(&input, delimiter, line);
-        let names = table.record(source)?.ok_or_else(|| format!("{source}: expected a header"))?;
+        let mut table = Table::new(records, delimiter, line);
+        let names = table.record().ok_or_else(|| format!("{source}: expected a header"))?;
         let is_column = |name: &&Field| name.value.eq_ignore_ascii_case(column.trim());
         match names.iter().filter(is_column).count() {
             0 => headers.push(names),
             1 => {
+                if let Some(line) = misplaced_quote(records, delimiter, line) {
+                    return Err(format!(
+                        "{source}:{line}: a field begins with a quote here, but does not end with one"
+                    ));
+                }
                 let position = names.iter().take_while(|name| !is_column(name)).count();
-                while let Some(record) = table.record(source)? {
+                while let Some(record) = table.record() {
                     if let Some(field) = record.get(position).filter(|field| !field.value.is_empty()) {
                         add(&field.value, field.line);
                     }
@@ -67,7 +68,7 @@ impl<'a> Table<'a> {
     }
 
     /// The next record; none at the end.
-    fn record(&mut self, source: &str) -> Result<Option<Vec<Field>>, String> {
+    fn record(&mut self) -> Option<Vec<Field>> {
         let mut record = Vec::new();
         let mut buffer = [0; 256];
         let mut bytes = Vec::new();
@@ -84,24 +85,46 @@ impl<'a> Table<'a> {
             let is_last = match result {
                 ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => continue,
                 ReadFieldResult::Field { record_end } => record_end,
-                ReadFieldResult::End => true,
+                ReadFieldResult::End => return None,
             };
             record.push(Field { value: String::from_utf8_lossy(&bytes).trim().to_owned(), line });
+            if is_last {
+                return Some(record);
+            }
             bytes.clear();
             line = self.reader.line();
-            if is_last {
-                break;
-            }
-        }
-        match record.as_slice() {
-            _ if !self.input.is_empty() => Ok(Some(record)),
-            [field] if field.value == END => Ok(None),
-            fields => {
-                let line = fields.last().map_or(line, |field| field.line);
-                Err(format!("{source}:{line}: a field that begins with a quote here has no quote at its end"))
-            }
         }
     }
+}
+
+/// The line of the first field that begins with a quote and does not end with one. The reader accepts it, and takes what
+/// follows up to the next quote, records with ids among it, for a part of the field.
+fn misplaced_quote(text: &str, delimiter: u8, mut line: u64) -> Option<u64> {
+    let mut bytes = text.bytes().peekable();
+    let mut is_start = true;
+    while let Some(byte) = bytes.next() {
+        if byte == b'"' && is_start {
+            let begin = line;
+            loop {
+                match bytes.next() {
+                    None => return Some(begin),
+                    Some(b'\n') => line = line.saturating_add(1),
+                    Some(b'"') => match bytes.peek() {
+                        Some(b'"') => drop(bytes.next()),
+                        Some(b'\n' | b'\r') | None => break,
+                        Some(next) if *next == delimiter => break,
+                        Some(_) => return Some(begin),
+                    },
+                    Some(_) => {}
+                }
+            }
+        }
+        is_start = byte == delimiter || byte == b'\n' || byte == b'\r';
+        if byte == b'\n' {
+            line = line.saturating_add(1);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -140,12 +163,36 @@ mod tests {
     }
 
     #[test]
-    fn an_unclosed_quote_is_an_error() {
-        let message =
-            |line| Err(format!("t.csv:{line}: a field that begins with a quote here has no quote at its end"));
+    fn a_type_before_the_header_is_ignored() {
+        is("#TYPE Microsoft.Graph.RiskyUser\n\"Id\",\"Name\"\n\"1\",\"Ann\"\n", "id", &[("1", 3)]);
+    }
+
+    #[test]
+    fn no_text_panics_or_loses_the_end() {
+        let mut state = 1_u32;
+        for _ in 0..5_000 {
+            let mut text = String::from("id,b\n");
+            for _ in 0..state % 24 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.extend(b"\"\"\",;\t\n\n\r\0 1a".get(state as usize >> 16 & 15).map(|byte| char::from(*byte)));
+            }
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Either the last record is found, or the text is an error.
+            text.push_str("\nlast,\n");
+            if let Ok(values) = read(&text, "id") {
+                assert_eq!(values.last().map(|(value, _)| value.as_str()), Some("last"), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quote_in_the_wrong_place_is_an_error() {
+        let message = |line| Err(format!("t.csv:{line}: a field begins with a quote here, but does not end with one"));
         assert_eq!(read("id,name\n1,x\n2,\"Ann\n3,y\n4,z\n", "id"), message(3));
         assert_eq!(read("id,\"name\n1,x\n", "id"), message(1));
         assert_eq!(read("id\n\"1", "id"), message(2));
+        assert_eq!(read("id,name\n1,\"Ann\n2,Bob\n3,\"Carl\"\n", "id"), message(2));
+        assert_eq!(read("id;name\n1;\"Ann\";\n2;\"a\"\"\nb\"\n3;\"c\" \n", "id"), message(5));
         is("id,name\n1,\"x\"\n2,y\"z\n", "id", &[("1", 2), ("2", 3)]);
     }
 

@@ -35,7 +35,11 @@ async fn every_invalid_id_is_reported_with_its_place() {
 #[tokio::test(start_paused = true)]
 async fn csv_files_that_would_lose_ids_are_refused() {
     let cases = [
-        ("id,name\n1,\"Ann\n2,Bob\n", "t.csv:2: a field that begins with a quote here has no quote at its end"),
+        ("id,name\n1,\"Ann\n2,Bob\n", "t.csv:2: a field begins with a quote here, but does not end with one"),
+        (
+            "id,name\n1,\"Ann\n2,Bob\n3,\"Carl\"\n",
+            "t.csv:2: a field begins with a quote here, but does not end with one",
+        ),
         ("id,ID\n1,2\n", "t.csv: the header has 2 columns \"id\": rename all but one"),
         ("a,b\n1,2\n", "t.csv: unknown column \"id\"; the header has [\"a\", \"b\"]"),
     ];
