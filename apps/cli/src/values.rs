@@ -2,8 +2,24 @@
 
 use std::ops::RangeInclusive;
 
+use entra_risk_engine::arguments::is_tenant;
 use entra_risk_engine::endpoint::Endpoint;
 use entra_risk_report::actions::RateLimit;
+
+/// The name of a tenant.
+pub(crate) fn tenant(text: &str) -> Result<String, String> {
+    let tenant = is_tenant(text).then(|| text.to_owned());
+    tenant.ok_or_else(|| format!("--tenant: expected 1 to 256 visible ASCII characters; got '{text}'"))
+}
+
+/// The audience of a token, as spelled.
+pub(crate) fn audience(text: &str) -> Result<String, String> {
+    match Endpoint::parse(text) {
+        Ok(Endpoint { https: true, .. }) => Ok(text.to_owned()),
+        Ok(_) => Err(format!("--audience: must begin with https://; got '{text}'")),
+        Err(rule) => Err(format!("--audience: {rule}; got '{text}'")),
+    }
+}
 
 /// An address, in the form that the plugin sends requests to.
 pub(crate) fn endpoint(flag: &str, text: &str) -> Result<String, String> {

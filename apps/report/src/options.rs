@@ -3,7 +3,6 @@
 use entra_risk_engine::action::{
     self, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_PATIENCE_MS,
 };
-use entra_risk_engine::arguments;
 
 use crate::Action;
 use crate::actions::{ApiVersion, Cloud, Options, RateLimit};
@@ -30,27 +29,6 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Checks the options exactly as the plugin does. The error names the option as `options.NAME`.
-    pub fn check(&self, action: &Action) -> Result<(), String> {
-        let options = self.clone();
-        let options = arguments::Options {
-            tenant: options.tenant,
-            cloud: options.cloud.map(Into::into),
-            endpoint: options.endpoint,
-            audience: options.audience,
-            api_version: self.api_version.map(|_| self.effective_api_version(action)),
-            ids_per_request: options.ids_per_request,
-            max_in_flight: options.max_in_flight,
-            max_attempts: options.max_attempts,
-            attempt_timeout_ms: options.attempt_timeout_ms,
-            deadline_ms: options.deadline_ms,
-            patience_ms: options.patience_ms,
-            isolate_refused: options.isolate_refused,
-            rate_limit: self.rate_limit.map(|_| self.effective_rate_limit(action)),
-        };
-        arguments::Settings::parse(action.definition, options).map(drop)
-    }
-
     /// The address of the requests: scheme and authority.
     pub fn effective_endpoint(&self) -> &str {
         let cloud = self.cloud.unwrap_or(Cloud::Global);
