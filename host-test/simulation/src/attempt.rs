@@ -104,6 +104,7 @@ impl<'a> Attempt<'a> {
             Some(true) => {}
         }
         match (self.arrival.status.map(|status| status.as_u16()), self.kind()) {
+            (Some(204), Some(FaultKind::Early)) => Class::Unexpected,
             (Some(204), _) => Class::Accepted,
             (Some(401), _) | (Some(403), Some(FaultKind::Challenged)) => Class::TokenRejected,
             // A token that an earlier challenge revoked.
@@ -147,6 +148,7 @@ impl<'a> Attempt<'a> {
             return None;
         }
         Some(match (self.arrival.status, self.kind()) {
+            (Some(StatusCode::NO_CONTENT), Some(FaultKind::Early)) => "unexpected-status",
             (Some(StatusCode::NO_CONTENT), _) => return None,
             (Some(StatusCode::UNAUTHORIZED), _) => "unauthenticated",
             (Some(StatusCode::FORBIDDEN), _) => "forbidden",

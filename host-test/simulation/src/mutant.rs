@@ -39,6 +39,7 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("attempts-not-counted", "engine/src/work.rs", "state.attempts = state.attempts.saturating_add(1)", "state.attempts = 1", "attempts are counted for each id"),
     mutant("batches-joined", "engine/src/work.rs", "chunk_by(|one, next| one == next)", "chunk_by(|one, next| one.attempts == next.attempts)", "a batch ended in one request"),
     mutant("sign-in-page-is-success", "engine/src/response.rs", "self.status == NO_CONTENT && self.request_is_complete", "self.status / 100 == 2", "accepted ids were applied"),
+    mutant("success-before-the-whole-request", "engine/src/response.rs", "self.status == NO_CONTENT && self.request_is_complete", "self.status == NO_CONTENT", "accepted ids were applied"),
     mutant("maybe-applied-forgotten", "engine/src/report.rs", "_ if maybe_applied =>", "_ if false && maybe_applied =>", "refused and not applied ids were not applied"),
     mutant("timeout-is-never-sent", "src/http.rs", "(NoResponse, \"connection-timeout\")", "(Unreachable, \"connection-timeout\")", "refused and not applied ids were not applied"),
     mutant("refused-reported-as-unknown", "engine/src/report.rs", "OutcomeKind::Refused if !is_undecided => Outcome::Refused(error)", "OutcomeKind::Refused if !is_undecided => Outcome::Unknown(error)", "an outcome follows from the attempts"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use graph_model::FaultKind;
 use uuid::Uuid;
 
 use super::{Attempt, Class};
@@ -73,7 +74,9 @@ impl<'a> History<'a> {
         let accepted_at = accepted_at.or_else(|| {
             let all = call.arrivals.iter().map(|arrival| Attempt::new(call, arrival, None));
             let is_accepted = |attempt: &Attempt<'_>| {
-                attempt.arrival.status == Some(http::StatusCode::NO_CONTENT) && attempt.seen != Some(false)
+                attempt.arrival.status == Some(http::StatusCode::NO_CONTENT)
+                    && attempt.kind() != Some(FaultKind::Early)
+                    && attempt.seen != Some(false)
             };
             all.filter(is_accepted).map(|attempt| attempt.ended).min()
         });
