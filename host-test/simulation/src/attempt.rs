@@ -5,6 +5,7 @@ use std::time::Duration;
 use graph_model::{Arrival, FaultKind};
 use http::StatusCode;
 
+use crate::check::GRACE;
 use crate::{CallRecord, TokenRecord};
 
 /// What an attempt means for its ids and for the next attempts.
@@ -69,6 +70,7 @@ impl<'a> Attempt<'a> {
             (Some(settled), _) if busy_until(&call.tokens, settled, true) >= given_up => None,
             // The plugin stopped waiting in that millisecond, or this was the last response it waited for.
             (Some(settled), _) if settled == call.ended && has_unanswered(call) => None,
+            (Some(settled), _) if settled == call.ended && settled >= arrival.sent + GRACE => None,
             (settled, _) => Some(settled.is_some()),
         };
         let abandoned = given_up.min(call.ended);

@@ -77,7 +77,7 @@ impl Violations {
 }
 
 /// When a call ends other than by its deadline, requests in flight have this long.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// The response to a `Retry-After` is noticed within this time, and so are timers.
 const MILLISECOND: Duration = Duration::from_millis(1);
