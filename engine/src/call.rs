@@ -94,7 +94,7 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, String> {
         let settings = Settings::parse(action, options)?;
         let ids = distinct_ids(action, ids)?;
-        let limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
+        let mut limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
         // A hold from an earlier call is a failure of this one: a call does not wait longer than its patience.
         let mut patience = Patience::new(settings.patience);
         let deadline = settings.deadline.map(|time| now.saturating_add(time));

@@ -172,11 +172,14 @@ impl RateLimitState {
     }
 
     /// Until when nothing is sent, if that is after `now`, and the error because of which, with the time that remains.
-    pub(crate) fn held(&self, now: Nanos) -> Option<(Nanos, Rc<Error>)> {
+    pub(crate) fn held(&mut self, now: Nanos) -> Option<(Nanos, Rc<Error>)> {
         let remaining = self.held_until.checked_sub(now).filter(|remaining| *remaining > 0)?;
-        let mut error = self.held_by.clone()?;
-        Rc::make_mut(&mut error).shorten_retry_after(remaining);
-        Some((self.held_until, error))
+        let error = self.held_by.as_mut()?;
+        // The report of the call that it was for is gone.
+        if let Some(error) = Rc::get_mut(error) {
+            error.shorten_retry_after(remaining);
+        }
+        Some((self.held_until, error.clone()))
     }
 
     fn spaced_window(&self, limit: RateLimit) -> Nanos {
@@ -317,7 +320,7 @@ mod tests {
         state.throttled(&settings(USERS), 0, 0, Some(Nanos::MAX), &error(), &mut Random::new(3));
         assert_eq!(state.held_until, Nanos::MAX);
         instance.put(None, "https://x", ServiceLimit::RiskyUsers, state);
-        let state = instance.take(None, "https://x", ServiceLimit::RiskyUsers);
+        let mut state = instance.take(None, "https://x", ServiceLimit::RiskyUsers);
         assert!(state.held(3_599 * SECOND).is_some() && state.held(3_600 * SECOND).is_none());
     }
 

@@ -35,7 +35,7 @@ pub struct TokenRequest {
     pub audience: String,
     /// Where the token will be sent.
     pub endpoint: String,
-    /// Microsoft Graph rejected the token that was returned last.
+    /// Microsoft Graph rejected a token of this call.
     pub refresh: bool,
     /// The claims challenge of the rejection, decoded.
     pub claims: Option<String>,

@@ -1,6 +1,6 @@
 //! The ids of a call: which of them to send next, and how each ended.
 
-use std::collections::VecDeque;
+use std::iter;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ pub(crate) struct Work {
     /// How attempts ended, by number.
     endings: Vec<Ending>,
     /// Ids that are in no group and have not ended, in order.
-    pool: VecDeque<Range<usize>>,
+    pool: Vec<Range<usize>>,
     /// Groups to send again, or parts of refused groups, each with the earliest time at which it may be sent.
     waiting: Vec<(Nanos, Group)>,
     /// Maximum ids in a group.
@@ -68,7 +68,7 @@ impl Work {
         Work {
             states: vec![IdState::default(); ids.len()],
             endings: Vec::new(),
-            pool: std::iter::once(0..ids.len()).collect(),
+            pool: iter::once(0..ids.len()).collect(),
             ids,
             waiting: Vec::new(),
             max_group,
@@ -183,27 +183,39 @@ impl Work {
     }
 
     fn take_from_pool(&mut self) -> Option<Group> {
-        let mut missing = self.share.group_size(self.max_group);
-        let mut ids = Vec::new();
+        let mut position = 0;
         // A cluster of bad ids does not keep the good ones waiting.
         if self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(ELSEWHERE) {
-            let (position, range) = self.pool.iter().cloned().enumerate().max_by_key(|(_, range)| range.len())?;
-            let middle = range.start.midpoint(range.end);
-            let end = middle.saturating_add(missing).min(range.end);
-            self.pool.remove(position);
-            self.give_back(vec![range.start..middle, end..range.end]);
-            ids.push(middle..end);
-            missing = 0;
+            position = self.split_longest()?;
         }
+        let mut ids = Vec::new();
+        let mut missing = self.share.group_size(self.max_group);
         while missing > 0
-            && let Some(range) = self.pool.pop_front()
+            && let Some(range) = self.pool.get_mut(position)
         {
-            let end = range.start.saturating_add(missing).min(range.end);
-            self.give_back(vec![end..range.end]);
-            missing = missing.saturating_sub(end.saturating_sub(range.start));
-            ids.push(range.start..end);
+            let taken = range.start..range.start.saturating_add(missing).min(range.end);
+            range.start = taken.end;
+            if range.start == range.end {
+                self.pool.remove(position);
+            }
+            missing = missing.saturating_sub(taken.len());
+            ids.push(taken);
         }
         (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), false))
+    }
+
+    /// Splits the longest range of the pool in its middle. Returns the position of the second half.
+    fn split_longest(&mut self) -> Option<usize> {
+        let (position, range) = self.pool.iter_mut().enumerate().max_by_key(|(_, range)| range.len())?;
+        let middle = range.start.midpoint(range.end);
+        if middle == range.start {
+            return Some(position);
+        }
+        let half = middle..range.end;
+        range.end = middle;
+        let next = position.saturating_add(1);
+        self.pool.insert(next, half);
+        Some(next)
     }
 
     /// Sends the first part of ids that contain a bad one.
@@ -221,7 +233,7 @@ impl Work {
     }
 
     fn give_back(&mut self, ids: Vec<Range<usize>>) {
-        for range in ids.into_iter().filter(|range| !range.is_empty()) {
+        for range in ids {
             let position = self.pool.partition_point(|other| other.start < range.start);
             self.pool.insert(position, range);
         }

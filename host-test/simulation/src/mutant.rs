@@ -51,7 +51,7 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("half-tested-twice", "engine/src/work.rs", "            self.search(group.rest);", "            self.give_back(group.ids);\n            self.search(group.rest);", "an id that has ended is not sent again"),
     mutant("refused-group-not-split", "engine/src/work.rs", "self.share.split_size(size).min(self.max_group)", "size", "a refused group is not sent again as it was"),
     mutant("search-one-by-one", "engine/src/isolation.rs", "self.even_size(Some(group), group.saturating_sub(1))", "{ let _ = group; 1 }", "isolation needs few requests"),
-    mutant("id-never-attempted", "engine/src/work.rs", "std::iter::once(0..ids.len()).collect()", "std::iter::once(0..ids.len() - 1).collect()", "a call does not end without a reason"),
+    mutant("id-never-attempted", "engine/src/work.rs", "iter::once(0..ids.len()).collect()", "iter::once(0..ids.len() - 1).collect()", "a call does not end without a reason"),
     mutant("one-retry-less", "engine/src/call.rs", "group.counted_attempts < self.settings.max_attempts", "group.counted_attempts + 1 < self.settings.max_attempts", "a call does not end without a reason"),
     mutant("429-counted-as-attempt", "engine/src/call.rs", "Class::Throttling => group.counted_attempts = group.counted_attempts.saturating_sub(1),", "Class::Throttling => {}", "a call does not end without a reason"),
     mutant("acceptance-does-not-restore-patience", "engine/src/patience.rs", "self.has_accepted = true;\n        self.failing_since = None;", "self.has_accepted = true;", "a call does not end without a reason"),
