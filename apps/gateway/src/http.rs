@@ -6,7 +6,7 @@ use crate::bindings::wasi::http::types::{
 };
 use crate::bindings::wasi::io::poll::poll;
 use crate::bindings::wasi::io::streams::StreamError;
-use crate::body::{MAX_BODY_BYTES, too_large};
+use crate::body::{BodyHeaders, MAX_BODY_BYTES, too_large};
 use crate::response::Response;
 
 /// Time limit for receiving a whole body in nanoseconds: 10 s.
@@ -15,9 +15,41 @@ const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 /// Maximum bytes in a call of `blocking-write-and-flush`. Source: wasi:io/streams.
 const MAX_WRITE_BYTES: usize = 4096;
 
+/// The headers of a request that the gateway reads.
+pub(crate) struct RequestHeaders {
+    /// `authorization`; it may contain a key.
+    pub(crate) authorization: Vec<Vec<u8>>,
+    /// `x-api-key`; it may contain a key.
+    pub(crate) api_key: Vec<Vec<u8>>,
+    /// `x-request-id`
+    pub(crate) request_id: Vec<Vec<u8>>,
+    /// What describes the body.
+    pub(crate) body: BodyHeaders,
+}
+
+/// Reads the headers.
+pub(crate) fn headers(request: &IncomingRequest) -> RequestHeaders {
+    let headers = request.headers();
+    RequestHeaders {
+        authorization: headers.get("authorization"),
+        api_key: headers.get("x-api-key"),
+        request_id: headers.get("x-request-id"),
+        body: BodyHeaders {
+            content_type: headers.get("content-type"),
+            content_encoding: headers.get("content-encoding"),
+            content_length: headers.get("content-length"),
+        },
+    }
+}
+
 /// Whether the method is POST.
 pub(crate) fn is_post(request: &IncomingRequest) -> bool {
     matches!(request.method(), Method::Post)
+}
+
+/// Whether the method is GET or HEAD.
+pub(crate) fn is_get_or_head(request: &IncomingRequest) -> bool {
+    matches!(request.method(), Method::Get | Method::Head)
 }
 
 /// Reads the whole body.
@@ -52,7 +84,7 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) {
         ("cache-control", "no-store".to_owned()),
     ];
     let headers = Fields::new();
-    for (name, value) in common.into_iter().chain(response.header) {
+    for (name, value) in common.into_iter().chain(response.headers) {
         let _ = headers.append(name, value.as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
