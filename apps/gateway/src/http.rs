@@ -5,15 +5,15 @@ use crate::bindings::wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use crate::bindings::wasi::io::poll::poll;
-use crate::bindings::wasi::io::streams::StreamError;
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::body::{BodyHeaders, MAX_BODY_BYTES, too_large};
 use crate::response::Response;
 
 /// Time limit for receiving a whole body in nanoseconds: 10 s.
 const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// Maximum bytes in a call of `blocking-write-and-flush`. Source: wasi:io/streams.
-const MAX_WRITE_BYTES: usize = 4096;
+/// Time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read must not hold the instance.
+const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
 
 /// The headers of a request that the gateway reads.
 pub(crate) struct RequestHeaders {
@@ -92,11 +92,31 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) {
     let body = outgoing.body();
     ResponseOutparam::set(out, Ok(outgoing));
     let Ok(body) = body else { return };
-    let written = body.write().map(|stream| {
-        let mut parts = response.body.as_bytes().chunks(MAX_WRITE_BYTES);
-        parts.all(|part| stream.blocking_write_and_flush(part).is_ok())
-    });
-    if written == Ok(true) {
+    if body.write().is_ok_and(|stream| write(&stream, response.body.as_bytes()).is_ok()) {
         let _ = OutgoingBody::finish(body, None);
+    }
+}
+
+/// Writes the whole body of a response within the time limit.
+fn write(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
+    let (writable, timeout) = (stream.subscribe(), subscribe_duration(RESPONSE_TIMEOUT_NS));
+    loop {
+        let permitted = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        if permitted > 0 && bytes.is_empty() {
+            return Ok(());
+        }
+        let (part, rest) = bytes.split_at_checked(permitted).unwrap_or((bytes, &[]));
+        if part.is_empty() {
+            poll(&[&writable, &timeout]);
+            if timeout.ready() {
+                return Err(StreamError::Closed);
+            }
+            continue;
+        }
+        stream.write(part)?;
+        bytes = rest;
+        if bytes.is_empty() {
+            stream.flush()?;
+        }
     }
 }

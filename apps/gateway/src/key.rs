@@ -64,12 +64,8 @@ pub(crate) fn find<'a>(keys: &'a [Key], authorization: &[Vec<u8>], api_key: &[Ve
     if keys.is_empty() {
         return Err(not_configured());
     }
-    let bearer = authorization.iter().filter_map(|value| match value.split_at_checked(7) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(token),
-        _ => None,
-    });
     let mut found = None;
-    for candidate in bearer.chain(api_key.iter().map(Vec::as_slice)) {
+    for candidate in candidates(authorization, api_key) {
         let candidate_hash = hash(candidate);
         for key in keys {
             if bool::from(key.hash.ct_eq(&candidate_hash)) && candidate.len() >= MIN_KEY_BYTES {
@@ -81,6 +77,15 @@ pub(crate) fn find<'a>(keys: &'a [Key], authorization: &[Vec<u8>], api_key: &[Ve
         let error = Response::error(401, "unauthorized", "The gateway's key is missing or wrong.");
         error.with_header("www-authenticate", "Bearer")
     })
+}
+
+/// What a caller sent as its key, given the values of the two headers.
+pub(crate) fn candidates<'a>(authorization: &'a [Vec<u8>], api_key: &'a [Vec<u8>]) -> impl Iterator<Item = &'a [u8]> {
+    let bearer = authorization.iter().filter_map(|value| match value.split_at_checked(7) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(token),
+        _ => None,
+    });
+    bearer.chain(api_key.iter().map(Vec::as_slice))
 }
 
 /// The response of a gateway without a key.

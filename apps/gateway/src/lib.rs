@@ -37,7 +37,8 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let start = log::Start::now();
         let headers = http::headers(&request);
-        let request_id = request_id::choose(&headers.request_id, log::random_id);
+        let keys = key::candidates(&headers.authorization, &headers.api_key);
+        let request_id = request_id::choose(&headers.request_id, keys, log::random_id);
         let path = request.path_with_query().unwrap_or_default();
         let settings = Settings::parse(&get_environment());
         if let Err(problems) = &settings {

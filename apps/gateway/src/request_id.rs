@@ -4,12 +4,18 @@
 /// Maximum length in bytes: what is longer is cut.
 const MAX_BYTES: usize = 128;
 
-/// The id in the first value of the header, or else `random`. Only visible ASCII is usable.
-pub(crate) fn choose(header: &[Vec<u8>], random: impl FnOnce() -> String) -> String {
+/// The id in the first value of the header, or else `random`. Only visible ASCII is usable, without what the caller sent
+/// as its key: keys must not be in the log.
+pub(crate) fn choose<'a>(
+    header: &[Vec<u8>],
+    mut keys: impl Iterator<Item = &'a [u8]>,
+    random: impl FnOnce() -> String,
+) -> String {
     let given = header.first().map(|value| value.trim_ascii()).unwrap_or_default();
     let given = given.get(..MAX_BYTES).unwrap_or(given);
+    let contains_key = keys.any(|key| !key.is_empty() && given.windows(key.len()).any(|part| part == key));
     match str::from_utf8(given) {
-        Ok(id) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()) => id.to_owned(),
+        Ok(id) if !id.is_empty() && !contains_key && id.bytes().all(|byte| byte.is_ascii_graphic()) => id.to_owned(),
         _ => random(),
     }
 }
@@ -20,7 +26,7 @@ mod tests {
 
     fn chosen(header: &[&str]) -> String {
         let header: Vec<_> = header.iter().map(|value| value.as_bytes().to_vec()).collect();
-        choose(&header, || "random".to_owned())
+        choose(&header, [b"canary-key".as_slice(), b""].into_iter(), || "random".to_owned())
     }
 
     #[test]
@@ -32,7 +38,7 @@ mod tests {
 
     #[test]
     fn an_unusable_id_is_replaced() {
-        for header in [&[][..], &[""], &[" "], &["a b"], &["a\tb"], &["é"], &["a\u{7f}"]] {
+        for header in [&[][..], &[""], &[" "], &["a b"], &["a\tb"], &["é"], &["a\u{7f}"], &["id-canary-key-1"]] {
             assert_eq!(chosen(header), "random", "{header:?}");
         }
     }

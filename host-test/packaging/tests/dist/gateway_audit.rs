@@ -7,6 +7,7 @@ use std::time::Duration;
 use graph_model::{Behavior, Fault, FaultKind, Graph, Outage, Settings};
 use host_test::script::{REQUEST_ID, accepted, graph_error};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::gateway_call::{Call, HangUp, USERS, id, users};
 
@@ -186,6 +187,15 @@ async fn a_batch_that_is_not_accepted_is_logged_with_its_error_and_the_request_w
     assert_eq!(unattempted.get("clientRequestId"), None);
     assert_eq!((&request["status"], &request["cause"]["kind"]), (&json!(502), &json!("forbidden")));
     assert_eq!(request["ids"], json!({ "accepted": 0, "refused": 0, "notApplied": 61, "unknown": 0 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_does_not_read_holds_the_gateway_for_ten_seconds_at_most() {
+    let start = Instant::now();
+    let call = Call::new(USERS, users(0..600));
+    let (_, log, _) = call.exchange(Arc::new(Graph::new(Settings::default())), HangUp::Stalled).await;
+    let milliseconds = log.last().expect("a line")["durationMs"].as_u64().unwrap();
+    assert_eq!(start.elapsed().as_millis() as u64, milliseconds + 10_000);
 }
 
 #[tokio::test(start_paused = true)]

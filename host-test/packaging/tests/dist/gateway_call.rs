@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Service};
-use host_test::host::{Exchange, Host, Outbound};
+use host_test::host::{Exchange, Host, Outbound, Upload};
 use host_test::plugin::{CANARY, canary};
 use host_test::script::{Script, graph_error};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
@@ -60,6 +60,8 @@ pub(crate) enum HangUp {
     Waiting,
     /// After the head of the response.
     Reading,
+    /// Never, but it stops reading after the head of the response. The host buffers 8 KiB.
+    Stalled,
 }
 
 /// A body in parts, the last one first, and what follows them.
@@ -164,7 +166,10 @@ impl Call {
         if let Some(token) = self.token {
             wasi.env("GRAPH_TOKEN", token);
         }
-        let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
+        let mut host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
+        if hang_up == HangUp::Stalled {
+            host = host.upload(Upload { chunk_bytes: 4 << 10, ..Upload::default() });
+        }
         let mut store = Store::new(gateway().engine(), host);
         let mut request = http::Request::builder().method(self.method);
         request = request.uri(format!("http://gateway.test{}", self.path));
@@ -180,12 +185,17 @@ impl Call {
             let handler = proxy.wasi_http_incoming_handler();
             handler.call_handle(&mut store, request, out).await.expect("the gateway trapped");
         };
+        let mut unread = None;
         let received = async {
             if hang_up == HangUp::Waiting {
                 return None;
             }
             let (head, body) = receiver.await.expect("a response").expect("no error").into_parts();
             if hang_up == HangUp::Reading {
+                return None;
+            }
+            if hang_up == HangUp::Stalled {
+                unread = Some(body);
                 return None;
             }
             let body = body.collect().await.expect("a whole body").to_bytes();

@@ -140,7 +140,7 @@ async fn the_callers_request_id_is_in_the_response_and_in_the_log() {
         assert_eq!(received.log.len(), 2);
         assert!(received.log.iter().all(|line| line["requestId"] == expected), "{:?}", received.log);
     }
-    for given in [None, Some("a b"), Some("\u{e9}"), Some("")] {
+    for given in [None, Some("a b"), Some("\u{e9}"), Some(""), Some(&format!("x-{KEY}"))] {
         let received = Call::new(USERS, users(0..1)).header("x-request-id", given).send([accepted()]).await;
         let id = received.headers["x-request-id"].to_str().unwrap();
         assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
