@@ -17,7 +17,7 @@ pub(crate) struct Key {
     /// Its name in the log.
     pub(crate) name: String,
     /// The SHA-256 hash of the key.
-    hash: [u8; 32],
+    pub(crate) hash: [u8; 32],
     /// The names of the actions that it permits.
     actions: Vec<&'static str>,
 }

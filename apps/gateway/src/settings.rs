@@ -81,8 +81,8 @@ fn set<T>(option: &mut Option<T>, value: Option<T>, expected: &str) -> Result<()
 }
 
 fn add_key(keys: &mut Vec<Key>, key: Key) -> Result<(), String> {
-    if keys.iter().any(|known| known.name == key.name) {
-        return Err("the name occurs twice".to_owned());
+    if keys.iter().any(|known| known.name == key.name || known.hash == key.hash) {
+        return Err("the name or the key occurs twice".to_owned());
     }
     keys.push(key);
     Ok(())
@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn entries_are_separated_by_commas_or_white_space() {
-        let entries = format!("a:{HASH}:dismiss-risky-users,b:{HASH}\n\tc:{HASH}, \r\n");
+        let [a, b, c] = ["a", "b", "c"].map(|last| format!("{last}:{}{last}", &HASH[1..]));
+        let entries = format!("{a}:dismiss-risky-users,{b}\n\t{c}, \r\n");
         assert_eq!(key_names(&[("GATEWAY_KEYS", &entries), ("GATEWAY_KEY", KEY)]), ["default", "a", "b", "c"]);
     }
 
@@ -171,11 +172,13 @@ mod tests {
 
     #[test]
     fn each_invalid_variable_is_named_with_its_rule_and_without_its_value() {
-        let twice = format!("a:{HASH},canary:{HASH} canary:{HASH}");
+        let name_twice = format!("canary:{HASH},b:{} canary:{}", HASH.replace('0', "1"), HASH.replace('0', "2"));
+        let key_twice = format!("canary:{HASH} b:{}", HASH.to_uppercase());
         let cases = [
             ("GATEWAY_KEY", "canary-15-bytes", "a key has at least 16 bytes"),
             ("GATEWAY_KEYS", "canary", "entry 1: the hash after the name"),
-            ("GATEWAY_KEYS", &twice, "entry 3: the name occurs twice"),
+            ("GATEWAY_KEYS", &name_twice, "entry 3: the name or the key occurs twice"),
+            ("GATEWAY_KEYS", &key_twice, "entry 2: the name or the key occurs twice"),
             ("GATEWAY_TENANT", "canary with a space", "expected 1 to 256"),
             ("GATEWAY_CLOUD", "canary", "expected global, "),
             ("GATEWAY_ENDPOINT", "http://canary.test", "expected https://HOST"),

@@ -10,13 +10,14 @@ use graph_model::{Behavior, Graph, Settings};
 use host_test::host::Exchange;
 use host_test::plugin::CANARY;
 use host_test::script::{accepted, graph_error, respond};
-use http::Method;
 use http::header::{ALLOW, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::compositions::imports;
 use crate::gateway_call::{Body, Call, KEY, Rest, USERS, document, id, not_found, users};
+use crate::gateway_instance::HangUp;
 
 const PATHS: [(&str, &str, &str); 4] = [
     ("/auditLogs/signIns/dismiss", "requestIds", "v1.0"),
@@ -202,6 +203,20 @@ async fn refused_ids_are_reported_alone_with_their_reasons() {
 async fn a_missing_token_is_a_503() {
     let received = Call { token: None, ..Call::new(USERS, users(0..1)) }.send([]).await;
     assert_eq!((received.status.as_u16(), &received.body["cause"]["kind"]), (503, &json!("no-token")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_to_one_instance_share_the_rate_limit() {
+    let graph = Arc::new(Graph::new(Settings::default()));
+    let call = |number: usize| Call::new(USERS, users(number * 60..(number + 1) * 60));
+    let mut instance = call(0).instance(Arc::clone(&graph) as _).await;
+    let start = Instant::now();
+    for number in 0..20 {
+        let (response, _) = instance.exchange(call(number).request(), HangUp::Never).await;
+        assert_eq!(response.unwrap().status(), 200);
+    }
+    assert_eq!(graph.count(StatusCode::TOO_MANY_REQUESTS), 0);
+    assert!((19..=20).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,8 @@ use host_test::script::{REQUEST_ID, accepted, graph_error};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::gateway_call::{Call, HangUp, USERS, id, users};
+use crate::gateway_call::{Call, USERS, id, users};
+use crate::gateway_instance::HangUp;
 
 const SIGN_INS: &str = "/auditLogs/signIns/confirmCompromised";
 const REQUESTS: usize = 1_000;

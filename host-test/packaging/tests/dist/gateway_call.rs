@@ -8,24 +8,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Service};
-use host_test::host::{Exchange, Host, Outbound, Upload};
-use host_test::plugin::{CANARY, canary};
+use host_test::host::Exchange;
+use host_test::plugin::CANARY;
 use host_test::script::{Script, graph_error};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Frame;
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
-use wasmtime::Store;
-use wasmtime_wasi::WasiCtx;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::{Error, WasiHttpView};
+use wasmtime_wasi_http::Error;
 
-use crate::compositions::gateway;
+use crate::gateway_instance::{HangUp, Instance};
 
 /// The key in `GATEWAY_KEY`.
 pub(crate) const KEY: &str = "key-canary-that-must-never-show";
@@ -52,24 +45,13 @@ pub(crate) struct Received {
     pub(crate) exchanges: Vec<Exchange>,
 }
 
-/// When a caller closes the connection.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum HangUp {
-    Never,
-    /// Before the response.
-    Waiting,
-    /// After the head of the response.
-    Reading,
-    /// Never, but it stops reading after the head of the response. The host buffers 8 KiB.
-    Stalled,
-}
-
 /// A body in parts, the last one first, and what follows them.
 pub(crate) struct Body {
     pub(crate) parts: Vec<Bytes>,
     pub(crate) rest: Rest,
 }
 
+/// What follows the parts of a body.
 pub(crate) enum Rest {
     End,
     Reset,
@@ -157,55 +139,22 @@ impl Call {
         graph: Arc<dyn Service>,
         hang_up: HangUp,
     ) -> (Option<http::Response<Bytes>>, Vec<Value>, Vec<Exchange>) {
-        let stderr = MemoryOutputPipe::new(1 << 24);
-        let mut wasi = WasiCtx::builder();
-        wasi.stderr(stderr.clone());
-        for (name, value) in &self.environment {
-            wasi.env(name, value);
-        }
-        if let Some(token) = self.token {
-            wasi.env("GRAPH_TOKEN", token);
-        }
-        let mut host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
-        if hang_up == HangUp::Stalled {
-            host = host.upload(Upload { chunk_bytes: 4 << 10, ..Upload::default() });
-        }
-        let mut store = Store::new(gateway().engine(), host);
-        let mut request = http::Request::builder().method(self.method);
-        request = request.uri(format!("http://gateway.test{}", self.path));
-        for (name, value) in &self.headers {
-            request = request.header(*name, value);
-        }
-        let (sender, receiver) = oneshot::channel();
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request.body(self.body).unwrap());
-        let out = store.data_mut().http().new_response_outparam(sender).unwrap();
-        let proxy = ProxyPre::new(gateway().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
-        let request = request.unwrap();
-        let handled = async {
-            let handler = proxy.wasi_http_incoming_handler();
-            handler.call_handle(&mut store, request, out).await.expect("the gateway trapped");
-        };
-        let mut unread = None;
-        let received = async {
-            if hang_up == HangUp::Waiting {
-                return None;
-            }
-            let (head, body) = receiver.await.expect("a response").expect("no error").into_parts();
-            if hang_up == HangUp::Reading {
-                return None;
-            }
-            if hang_up == HangUp::Stalled {
-                unread = Some(body);
-                return None;
-            }
-            let body = body.collect().await.expect("a whole body").to_bytes();
-            Some(http::Response::from_parts(head, body))
-        };
-        let ((), response) = tokio::join!(handled, received);
-        let log = String::from_utf8(stderr.contents().to_vec()).expect("a log in UTF-8");
-        assert!(!log.contains(CANARY) && !log.contains(KEY), "the log contains a secret: {log}");
-        let lines = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-        (response, lines, store.data().exchanges())
+        let mut instance = self.instance(graph).await;
+        let (response, log) = instance.exchange(self.request(), hang_up).await;
+        (response, log, instance.exchanges())
+    }
+
+    /// An instance of the gateway of this request.
+    pub(crate) async fn instance(&self, graph: Arc<dyn Service>) -> Instance {
+        let token = self.token.map(|token| ("GRAPH_TOKEN", token.to_owned()));
+        Instance::new(self.environment.iter().cloned().chain(token), graph).await
+    }
+
+    /// The request itself.
+    pub(crate) fn request(self) -> http::Request<Body> {
+        let request = http::Request::builder().method(self.method).uri(format!("http://gateway.test{}", self.path));
+        let request = self.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.body(self.body).unwrap()
     }
 }
 

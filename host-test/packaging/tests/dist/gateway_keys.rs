@@ -1,12 +1,13 @@
 //! The gateway's keys and other settings, its probes, and the ids of requests.
 
-use host_test::script::accepted;
+use host_test::script::{Script, accepted};
 use http::Method;
 use http::header::ALLOW;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::gateway_call::{Call, KEY, Received, USERS, id, users};
+use crate::gateway_instance::HangUp;
 
 const SIGN_INS: &str = "/auditLogs/signIns/dismiss";
 const SOC: &str = "canary-key-of-the-soc";
@@ -67,6 +68,20 @@ async fn each_named_key_permits_its_actions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_and_names_occur_once() {
+    let twice = [
+        format!("{} {}", entry("a", SOC, ""), entry("a", PLAYBOOK, "")),
+        format!("{} {}", entry("a", SOC, ""), entry("b", SOC, ":dismiss-risky-users")),
+        entry("a", KEY, ""),
+        entry("default", SOC, ""),
+    ];
+    for keys in twice {
+        let call = call(USERS, SOC).variable("GATEWAY_KEY", KEY).variable("GATEWAY_KEYS", &keys);
+        call.send([]).await.is_error(500, "misconfigured");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_single_key_and_named_keys_can_be_combined() {
     for key in [KEY, SOC, PLAYBOOK] {
         let received = call(USERS, key).variable("GATEWAY_KEY", KEY).send([accepted()]).await;
@@ -112,6 +127,19 @@ async fn an_invalid_setting_is_named_without_its_value() {
         contains_no_canary(&received);
         contains_no_canary(&probe);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_logs_invalid_settings_once() {
+    let call = || Call::new(USERS, users(0..1)).variable("GATEWAY_CLOUD", "moon");
+    let mut instance = call().instance(Script::at_once([])).await;
+    let probe = Call { method: Method::GET, ..Call::new("/readyz", String::new()) };
+    let (_, log) = instance.exchange(probe.request(), HangUp::Never).await;
+    let [settings] = log.as_slice() else { panic!("expected one line: {log:?}") };
+    assert_eq!(settings["problems"], json!(["GATEWAY_CLOUD: expected global, us-gov-l4, us-gov-l5 or china"]));
+    let (_, log) = instance.exchange(call().request(), HangUp::Never).await;
+    let [request] = log.as_slice() else { panic!("expected one line: {log:?}") };
+    assert_eq!((&request["event"], &request["status"]), (&json!("request"), &json!(500)));
 }
 
 #[tokio::test(start_paused = true)]

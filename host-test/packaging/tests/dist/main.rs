@@ -5,6 +5,7 @@ mod compositions;
 mod gateway;
 mod gateway_audit;
 mod gateway_call;
+mod gateway_instance;
 mod gateway_keys;
 mod products;
 mod token_adapters;
