@@ -2,9 +2,9 @@
 //! Graph does, from callers with a key instead of a token, and reports the outcome of every id.
 //!
 //! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`, `capacity`, the plugin,
-//! `response`. The first step that fails determines the response. Callers without a key learn nothing else, and nothing
-//! is sent to Microsoft Graph for a request that is not valid. The `audit` record is in the log before the response is
-//! sent: a caller that closes the connection loses the response, not the record.
+//! `response`. The first step that fails determines the response. Callers without a key learn only what the probes
+//! report, and nothing is sent to Microsoft Graph for a request that is not valid. The `audit` record is in the log before
+//! the response is sent: a caller that closes the connection loses the response, not the record.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 

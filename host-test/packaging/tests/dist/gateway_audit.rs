@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use graph_model::{Behavior, Fault, FaultKind, Graph, Outage, Settings};
 use host_test::script::{REQUEST_ID, accepted, graph_error};
+use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::gateway_call::{Call, USERS, id, users};
+use crate::gateway_call::{Call, Received, USERS, id, users};
 use crate::gateway_instance::HangUp;
 
 const SIGN_INS: &str = "/auditLogs/signIns/confirmCompromised";
@@ -90,7 +91,7 @@ async fn every_id_of_1000_mixed_requests_is_logged_once_with_its_outcome() {
             call = call.header("x-api-key", Some("wrong"));
         }
         let graph = Arc::new(kind.graph(number, &ids));
-        let (response, log, _) = call.exchange(Arc::clone(&graph) as _, hang_up).await;
+        let (response, log, exchanges) = call.exchange(Arc::clone(&graph) as _, hang_up).await;
         let context = format!("request {number}, {kind:?}, {hang_up:?}");
         assert_eq!(response.is_some(), hang_up == HangUp::Never, "{context}");
 
@@ -110,9 +111,11 @@ async fn every_id_of_1000_mixed_requests_is_logged_once_with_its_outcome() {
                 _ => assert!(!is_applied, "{context}: {id} is logged as {outcome}, but was applied"),
             }
         }
-        if let Some(response) = response.filter(|_| !kind.is_rejected()) {
-            let report: Value = serde_json::from_slice(response.body()).unwrap();
-            assert_eq!(logged, reported(&report), "{context}");
+        if let Some(response) = response {
+            let received = Received::check(response, log, exchanges, path, &Method::POST);
+            if !kind.is_rejected() {
+                assert_eq!(logged, reported(&received.body), "{context}");
+            }
         }
     }
     // The mix contains every outcome.

@@ -1,8 +1,9 @@
 //! A request to the gateway, its response, what the gateway logged and what it sent. Every response is validated against
 //! `openapi.yaml`, and no response and no log contains a secret.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use host_test::script::{Script, graph_error};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Frame;
+use jsonschema::Validator;
 use serde_json::{Value, json};
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
@@ -121,16 +123,7 @@ impl Call {
     pub(crate) async fn send_before(self, graph: Arc<dyn Service>) -> Received {
         let (path, method) = (self.path.clone(), self.method.clone());
         let (response, log, exchanges) = self.exchange(graph, HangUp::Never).await;
-        let (head, body) = response.expect("a response").into_parts();
-        let text = format!("{:?} {}", head.headers, String::from_utf8_lossy(&body));
-        assert!(!text.contains(CANARY) && !text.contains(KEY), "the response contains a secret: {text}");
-        assert_eq!(head.headers[CONTENT_LENGTH], body.len().to_string());
-        assert_eq!(head.headers[CONTENT_TYPE], "application/json");
-        assert_eq!(head.headers[CACHE_CONTROL], "no-store");
-        let body = serde_json::from_slice(&body).unwrap();
-        let received = Received { status: head.status, headers: head.headers, body, log, exchanges };
-        received.is_documented(&path, &method);
-        received
+        Received::check(response.expect("a response"), log, exchanges, &path, &method)
     }
 
     /// Sends the request from a caller that may close the connection. Returns what the gateway logged and sent.
@@ -159,6 +152,27 @@ impl Call {
 }
 
 impl Received {
+    /// Checks a response to a request with this path and method.
+    #[track_caller]
+    pub(crate) fn check(
+        response: http::Response<Bytes>,
+        log: Vec<Value>,
+        exchanges: Vec<Exchange>,
+        path: &str,
+        method: &Method,
+    ) -> Received {
+        let (head, body) = response.into_parts();
+        let text = format!("{:?} {}", head.headers, String::from_utf8_lossy(&body));
+        assert!(!text.contains(CANARY) && !text.contains(KEY), "the response contains a secret: {text}");
+        assert_eq!(head.headers[CONTENT_LENGTH], body.len().to_string());
+        assert_eq!(head.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(head.headers[CACHE_CONTROL], "no-store");
+        let body = serde_json::from_slice(&body).unwrap();
+        let received = Received { status: head.status, headers: head.headers, body, log, exchanges };
+        received.is_documented(path, method);
+        received
+    }
+
     /// Validates the response against the OpenAPI document.
     #[track_caller]
     fn is_documented(&self, path: &str, method: &Method) {
@@ -199,11 +213,15 @@ impl Received {
     }
 }
 
-/// Validates a value against a schema of the OpenAPI document.
+/// Validates a value against a schema of the OpenAPI document. Each schema is compiled once.
 #[track_caller]
 fn validate(schema: &Value, value: &Value) {
-    let root = json!({ "allOf": [schema], "components": document()["components"] });
-    if let Err(error) = jsonschema::validator_for(&root).unwrap().validate(value) {
+    static COMPILED: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let validator = Arc::clone(COMPILED.lock().unwrap().entry(schema.to_string()).or_insert_with(|| {
+        let root = json!({ "allOf": [schema], "components": document()["components"] });
+        Arc::new(jsonschema::validator_for(&root).expect("a valid schema"))
+    }));
+    if let Err(error) = validator.validate(value) {
         panic!("{error}\n{value}");
     }
 }
