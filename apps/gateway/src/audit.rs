@@ -28,14 +28,14 @@ pub(crate) struct Audit<'a> {
 struct BatchLine<'a> {
     time: &'a str,
     event: &'a str,
-    request_id: &'a str,
+    x_request_id: &'a str,
     key: Option<&'a str>,
     action: Option<&'a str>,
     outcome: &'a str,
     ids: &'a [String],
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    graph_request_id: Option<&'a str>,
+    request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ struct BatchLine<'a> {
 struct RequestLine<'a> {
     time: &'a str,
     event: &'a str,
-    request_id: &'a str,
+    x_request_id: &'a str,
     key: Option<&'a str>,
     action: Option<&'a str>,
     status: u16,
@@ -69,14 +69,14 @@ struct SettingsLine<'a> {
 
 impl Audit<'_> {
     /// The lines of a request that ended at `time`, after `duration_ms` milliseconds, with this response.
-    pub(crate) fn lines(&self, time: &str, request_id: &str, response: &Response, duration_ms: u64) -> Vec<String> {
+    pub(crate) fn lines(&self, time: &str, x_request_id: &str, response: &Response, duration_ms: u64) -> Vec<String> {
         let batches = self.report.as_ref().map(|report| report.batches.as_slice()).unwrap_or_default();
         let parts = batches.iter().flat_map(|batch| batch.ids.chunks(MAX_IDS_PER_LINE).map(move |ids| (batch, ids)));
-        let mut lines: Vec<_> = parts.map(|(batch, ids)| line(&self.batch(time, request_id, batch, ids))).collect();
+        let mut lines: Vec<_> = parts.map(|(batch, ids)| line(&self.batch(time, x_request_id, batch, ids))).collect();
         lines.push(line(&RequestLine {
             time,
             event: "request",
-            request_id,
+            x_request_id,
             key: self.key,
             action: self.action_name(),
             status: response.status,
@@ -88,8 +88,8 @@ impl Audit<'_> {
         lines
     }
 
-    fn batch<'a>(&'a self, time: &'a str, request_id: &'a str, batch: &'a Batch, ids: &'a [String]) -> BatchLine<'a> {
-        let (graph_request_id, client_request_id) = match &batch.outcome {
+    fn batch<'a>(&'a self, time: &'a str, x_request_id: &'a str, batch: &'a Batch, ids: &'a [String]) -> BatchLine<'a> {
+        let (request_id, client_request_id) = match &batch.outcome {
             Outcome::Accepted(receipt) => (receipt.request_id.as_deref(), Some(receipt.client_request_id.as_str())),
             Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => {
                 let graph = error.graph();
@@ -102,13 +102,13 @@ impl Audit<'_> {
         BatchLine {
             time,
             event: "batch",
-            request_id,
+            x_request_id,
             key: self.key,
             action: self.action_name(),
             outcome: batch.kind().name(),
             ids,
             attempts: batch.attempts,
-            graph_request_id,
+            request_id,
             client_request_id,
             error: batch.error().map(JsonError::from),
         }
@@ -169,7 +169,7 @@ mod tests {
         let audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), report: Some(report) };
         let common = |event: &str| {
             json!({
-                "time": "2026-11-21T09:00:00.000Z", "event": event, "requestId": "caller-1", "key": "soc",
+                "time": "2026-11-21T09:00:00.000Z", "event": event, "xRequestId": "caller-1", "key": "soc",
                 "action": "dismiss-risky-users",
             })
         };
@@ -183,13 +183,13 @@ mod tests {
             (
                 common("batch"),
                 json!({
-                    "outcome": "accepted", "ids": ["a"], "attempts": 1, "graphRequestId": "g", "clientRequestId": "c",
+                    "outcome": "accepted", "ids": ["a"], "attempts": 1, "requestId": "g", "clientRequestId": "c",
                 }),
             ),
             (
                 common("batch"),
                 json!({
-                    "outcome": "refused", "ids": ["b"], "attempts": 2, "graphRequestId": "g2", "clientRequestId": "c2",
+                    "outcome": "refused", "ids": ["b"], "attempts": 2, "requestId": "g2", "clientRequestId": "c2",
                     "error": error,
                 }),
             ),
@@ -212,7 +212,7 @@ mod tests {
     fn a_rejected_request_has_one_line_with_the_code() {
         let response = Response::error(401, "unauthorized", "The gateway's key is missing or wrong.");
         let expected = json!({
-            "time": "2026-11-21T09:00:00.000Z", "event": "request", "requestId": "caller-1", "key": null,
+            "time": "2026-11-21T09:00:00.000Z", "event": "request", "xRequestId": "caller-1", "key": null,
             "action": null, "status": 401, "code": "unauthorized", "durationMs": 1234,
         });
         assert_eq!(lines(&Audit::default(), &response), [expected]);

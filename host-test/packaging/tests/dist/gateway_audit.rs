@@ -129,7 +129,7 @@ fn outcomes(log: &[Value], caller: &str, context: &str) -> BTreeMap<String, Stri
     assert_eq!(request["event"], "request", "{context}");
     let mut outcomes = BTreeMap::new();
     for line in log {
-        assert_eq!(line["requestId"], caller, "{context}");
+        assert_eq!(line["xRequestId"], caller, "{context}");
     }
     for line in batches {
         assert_eq!(line["event"], "batch", "{context}");
@@ -169,7 +169,7 @@ async fn lines_contain_the_time_the_duration_and_the_ids_of_the_requests_to_grap
     let behaviors = [graph_error(503, &[], "serviceNotAvailable", "Later."), accepted()];
     let received = Call::new(USERS, users(0..2)).header("x-request-id", Some("caller-1")).send(behaviors).await;
     let [batch, request] = received.log.as_slice() else { panic!("expected two lines: {:?}", received.log) };
-    assert_eq!((&batch["graphRequestId"], &batch["attempts"]), (&json!(REQUEST_ID), &json!(2)));
+    assert_eq!((&batch["requestId"], &batch["attempts"]), (&json!(REQUEST_ID), &json!(2)));
     assert_eq!(batch["clientRequestId"], client_request_id(&received.exchanges[1].request));
     let milliseconds = request["durationMs"].as_u64().unwrap();
     assert!((3_000..=6_000).contains(&milliseconds), "the retry comes after about 3 s: {milliseconds} ms");
@@ -186,7 +186,7 @@ async fn a_batch_that_is_not_accepted_is_logged_with_its_error_and_the_request_w
     let [denied, unattempted, request] = received.log.as_slice() else { panic!("{:?}", received.log) };
     assert_eq!((&denied["outcome"], &denied["error"]["kind"]), (&json!("not-applied"), &json!("forbidden")));
     assert_eq!(denied["clientRequestId"], client_request_id(&received.exchanges[0].request));
-    assert_eq!((&denied["graphRequestId"], &denied["ids"][59]), (&json!(REQUEST_ID), &json!(id(59))));
+    assert_eq!((&denied["requestId"], &denied["ids"][59]), (&json!(REQUEST_ID), &json!(id(59))));
     assert_eq!((&unattempted["attempts"], &unattempted["error"]["kind"]), (&json!(0), &json!("not-attempted")));
     assert_eq!(unattempted.get("clientRequestId"), None);
     assert_eq!((&request["status"], &request["cause"]["kind"]), (&json!(502), &json!("forbidden")));

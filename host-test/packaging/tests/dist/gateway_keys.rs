@@ -95,7 +95,7 @@ async fn a_rejected_key_is_logged_by_the_action_that_it_was_used_for() {
     received.is_error(401, "unauthorized");
     let [line] = received.log.as_slice() else { panic!("expected one line: {:?}", received.log) };
     assert_eq!((&line["key"], &line["action"]), (&Value::Null, &json!("dismiss-risky-users")));
-    assert_eq!(line["requestId"], "probe-1");
+    assert_eq!(line["xRequestId"], "probe-1");
     contains_no_canary(&received);
 }
 
@@ -166,12 +166,12 @@ async fn the_callers_request_id_is_in_the_response_and_in_the_log() {
         let received = Call::new(USERS, users(0..1)).header("x-request-id", Some(given)).send([accepted()]).await;
         assert_eq!(received.headers["x-request-id"], expected);
         assert_eq!(received.log.len(), 2);
-        assert!(received.log.iter().all(|line| line["requestId"] == expected), "{:?}", received.log);
+        assert!(received.log.iter().all(|line| line["xRequestId"] == expected), "{:?}", received.log);
     }
     for given in [None, Some("a b"), Some("\u{e9}"), Some(""), Some(&format!("x-{KEY}"))] {
         let received = Call::new(USERS, users(0..1)).header("x-request-id", given).send([accepted()]).await;
         let id = received.headers["x-request-id"].to_str().unwrap();
         assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
-        assert!(received.log.iter().all(|line| line["requestId"] == id), "{:?}", received.log);
+        assert!(received.log.iter().all(|line| line["xRequestId"] == id), "{:?}", received.log);
     }
 }
