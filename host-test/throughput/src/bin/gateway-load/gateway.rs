@@ -46,7 +46,13 @@ impl Gateway {
         if instances == Instances::One {
             command.args(ONE_INSTANCE.split_whitespace()).env(ONE_THREAD.0, ONE_THREAD.1);
         }
-        for (name, value) in [("GATEWAY_KEY", KEY), ("GRAPH_TOKEN", CANARY), ("GATEWAY_ENDPOINT", endpoint)] {
+        let variables = [
+            ("GATEWAY_KEY", KEY),
+            ("GRAPH_TOKEN", CANARY),
+            ("GATEWAY_ENDPOINT", endpoint),
+            ("ENTRA_RISK_ENDPOINTS", endpoint),
+        ];
+        for (name, value) in variables {
             command.args(["--env", &format!("{name}={value}")]);
         }
         let process = command.arg(file).stderr(Stdio::piped()).spawn().with_context(|| wasmtime.to_owned())?;
