@@ -59,7 +59,9 @@ pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Vec<String>, Respons
             }
             distinct_ids(action.definition, ids).map_err(|_| bad_request(&format!("{field} is empty.")))
         }
-        _ => Err(bad_request(&format!("The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}."))),
+        _ => Err(bad_request(&format!(
+            "The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}, without other or repeated members."
+        ))),
     }
 }
 
@@ -130,7 +132,8 @@ mod tests {
 
     #[test]
     fn rejects_other_bodies_with_the_reason() {
-        let wrong_form = r#"The body must be JSON of the form {"userIds":["<GUID>"]}."#;
+        let wrong_form =
+            r#"The body must be JSON of the form {"userIds":["<GUID>"]}, without other or repeated members."#;
         let twice = format!(r#"{{"userIds":["{ID}"],"userIds":["{ID}"]}}"#);
         let escaped = format!(r#"{{"userIds":["{ID}"],"user\u0049ds":["{ID}"]}}"#);
         let cases = [
