@@ -189,9 +189,9 @@ impl RateLimitState {
     }
 }
 
-/// Margins in millionths of a window. The numbers come from a simulation over jitter and contention: see
-/// `docs/rough-world.md`.
-const FIRST_MARGIN_PPM: u64 = 20_000;
+/// The margin at first, in millionths of a window. This and the numbers below come from a simulation over jitter and
+/// contention: see `docs/rough-world.md`.
+pub const FIRST_MARGIN_PPM: u64 = 20_000;
 const MIN_MARGIN_PPM: u64 = 3_000;
 const MAX_MARGIN_PPM: u64 = 300_000;
 /// Added by a 429.
