@@ -27,7 +27,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("entra-risk-env-token", &["cli/environment"]),
     ("entra-risk-client-credentials", &["cli/environment", "clocks/monotonic-clock", "http/", "io/"]),
     ("entra-risk-cli", &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
-    ("entra-risk-gateway", &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
+    ("entra-risk-gateway", &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
 ];
 
 #[test]
