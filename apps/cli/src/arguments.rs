@@ -221,7 +221,10 @@ mod tests {
                 "--column: applies to --file and standard input; give ids as arguments in a run of their own",
             ),
             ("dismiss-sign-ins --tenant é", "--tenant: expected 1 to 256 visible ASCII characters; got 'é'"),
-            ("dismiss-sign-ins --audience http://localhost", "--audience: must begin with https://; got 'http://localhost'"),
+            (
+                "dismiss-sign-ins --audience http://localhost",
+                "--audience: must begin with https://; got 'http://localhost'",
+            ),
             ("dismiss-sign-ins --file", "missing argument for option '--file'"),
             ("dismiss-sign-ins --json=yes", "unexpected argument for option '--json': \"yes\""),
             ("dismiss-sign-ins --cloud moon", "--cloud: expected global, us-gov-l4, us-gov-l5 or china; got 'moon'"),
