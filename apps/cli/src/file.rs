@@ -7,7 +7,7 @@ use crate::bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
 };
 use crate::bindings::wasi::io::streams::StreamError;
-use crate::stdio::MAX_INPUT_BYTES;
+use crate::stdio::{MAX_INPUT_BYTES, reason};
 
 /// Where a file is, whether or not it exists.
 pub(crate) struct Place {
@@ -79,7 +79,7 @@ impl Place {
             StreamError::Closed => format!("{}: the runtime closed the file", self.path),
             StreamError::LastOperationFailed(error) => match filesystem_error_code(error) {
                 Some(code) => self.failed(code),
-                None => format!("{}: {}", self.path, error.to_debug_string()),
+                None => format!("{}: {}", self.path, reason(error)),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! Standard input and output.
 
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
+use crate::bindings::wasi::io::error::Error;
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 
 /// Maximum size of the input in bytes: over a million ids. Larger input is probably a mistake.
@@ -69,6 +70,11 @@ fn write(stream: &OutputStream, text: &str) -> Result<(), StreamError> {
 fn failed(stream: &str, error: &StreamError) -> String {
     match error {
         StreamError::Closed => format!("{stream}: closed before the end"),
-        StreamError::LastOperationFailed(error) => format!("{stream}: {}", error.to_debug_string()),
+        StreamError::LastOperationFailed(error) => format!("{stream}: {}", reason(error)),
     }
+}
+
+/// Why an operation on a stream failed. Runtimes add more lines, such as a backtrace.
+pub(crate) fn reason(error: &Error) -> String {
+    error.to_debug_string().lines().next().unwrap_or_default().to_owned()
 }

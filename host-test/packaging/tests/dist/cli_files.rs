@@ -10,7 +10,7 @@ use host_test::script::accepted;
 use serde_json::Value;
 
 use crate::cli_endings::log;
-use crate::shell::{Shell, graph, id, ids};
+use crate::shell::{Failing, Shell, graph, id, ids};
 
 /// A Microsoft Graph that accepts everything, and removes a folder at the first request.
 struct Remover(std::path::PathBuf);
@@ -100,13 +100,16 @@ async fn a_dry_run_checks_what_a_run_checks_and_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_standard_output_is_an_error() {
-    let shell = Shell::new().closed_output();
-    for line in [format!("dismiss-risky-users {}", id(1)), format!("dismiss-risky-users {} --json", id(1))] {
-        shell.run(&line, [accepted()]).await.is(1, "", "entra-risk: standard output: closed before the end\n");
-    }
-    for line in ["--help".to_owned(), "-V".to_owned(), format!("dismiss-risky-users {} --dry-run", id(1))] {
-        shell.run(&line, []).await.is(1, "", "entra-risk: standard output: closed before the end\n");
+async fn a_standard_output_that_cannot_be_written_is_an_error() {
+    for (failing, reason) in [(Failing::Closed, "closed before the end"), (Failing::Full, "disk full")] {
+        let shell = Shell::new().failing_output(failing);
+        let message = format!("entra-risk: standard output: {reason}\n");
+        for line in [format!("dismiss-risky-users {}", id(1)), format!("dismiss-risky-users {} --json", id(1))] {
+            shell.run(&line, [accepted()]).await.is(1, "", &message);
+        }
+        for line in ["--help".to_owned(), "-V".to_owned(), format!("dismiss-risky-users {} --dry-run", id(1))] {
+            shell.run(&line, []).await.is(1, "", &message);
+        }
     }
 }
 

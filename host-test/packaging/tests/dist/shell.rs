@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryInputPipe, MemoryOutputPipe};
-use wasmtime_wasi::p2::{InputStream, OutputStream};
-use wasmtime_wasi::{FsPerms, HostWallClock, I32Exit, WasiCtx};
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError};
+use wasmtime_wasi::{FsPerms, HostWallClock, I32Exit, WasiCtx, async_trait};
 
 use crate::compositions::command;
 
@@ -34,8 +34,8 @@ pub(crate) struct Shell {
     input_terminal: bool,
     /// Standard error is a terminal.
     terminal: bool,
-    /// Nobody reads standard output.
-    closed: bool,
+    /// Standard output fails.
+    failing: Option<Failing>,
 }
 
 /// The result of a run.
@@ -46,11 +46,20 @@ pub(crate) struct Completed {
     pub(crate) exchanges: Vec<Exchange>,
 }
 
-/// Standard output or error, which is a terminal or closed or neither.
+/// Standard output or error, which may be a terminal, or fail.
 struct Screen {
     pipe: MemoryOutputPipe,
     is_terminal: bool,
-    is_closed: bool,
+    failing: Option<Failing>,
+}
+
+/// A stream that cannot be written.
+#[derive(Clone, Copy)]
+pub(crate) enum Failing {
+    /// Nobody reads it.
+    Closed,
+    /// It is a file on a full disk, in a runtime that adds a backtrace to its errors.
+    Full,
 }
 
 /// Standard input, which is a terminal or not.
@@ -74,8 +83,35 @@ impl StdoutStream for Screen {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        if self.is_closed { Box::new(ClosedOutputStream) } else { self.pipe.p2_stream() }
+        match self.failing {
+            Some(failing) => Box::new(failing),
+            None => self.pipe.p2_stream(),
+        }
     }
+}
+
+impl OutputStream for Failing {
+    fn write(&mut self, _: Bytes) -> Result<(), StreamError> {
+        self.check_write().map(drop)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        self.check_write().map(drop)
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Err(match self {
+            Failing::Closed => StreamError::Closed,
+            Failing::Full => {
+                StreamError::LastOperationFailed(wasmtime::Error::msg("disk full\nStack backtrace:\n 0: f"))
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Pollable for Failing {
+    async fn ready(&mut self) {}
 }
 
 impl IsTerminal for Keyboard {
@@ -113,7 +149,7 @@ impl Shell {
     /// A shell in a directory that exists.
     pub(crate) fn at(directory: PathBuf) -> Self {
         let input = Bytes::new();
-        Shell { directory, _temporary: None, input, input_terminal: false, terminal: false, closed: false }
+        Shell { directory, _temporary: None, input, input_terminal: false, terminal: false, failing: None }
     }
 
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
@@ -138,8 +174,8 @@ impl Shell {
         Shell { input: input.to_owned().into(), input_terminal: true, terminal: true, ..self }
     }
 
-    pub(crate) fn closed_output(self) -> Self {
-        Shell { closed: true, ..self }
+    pub(crate) fn failing_output(self, failing: Failing) -> Self {
+        Shell { failing: Some(failing), ..self }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -168,8 +204,8 @@ impl Shell {
         wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ENDPOINTS", "https://a.test:8443");
         wasi.arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
-        wasi.stdout(Screen { pipe: stdout.clone(), is_terminal: false, is_closed: self.closed });
-        wasi.stderr(Screen { pipe: stderr.clone(), is_terminal: self.terminal, is_closed: false });
+        wasi.stdout(Screen { pipe: stdout.clone(), is_terminal: false, failing: self.failing });
+        wasi.stderr(Screen { pipe: stderr.clone(), is_terminal: self.terminal, failing: None });
         wasi.wall_clock(WallClock(Instant::now()));
         wasi.preopened_dir(&self.directory, ".", FsPerms::ReadWrite).unwrap();
         wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
@@ -183,6 +219,10 @@ impl Shell {
         };
         let [stdout, stderr] = [stdout, stderr].map(|pipe| String::from_utf8(pipe.contents().into()).unwrap());
         assert!(!format!("{stdout}{stderr}").contains(CANARY), "the output contains the token");
+        for entry in fs::read_dir(&self.directory).unwrap() {
+            let text = fs::read(entry.unwrap().path()).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&text).contains(CANARY), "a file contains the token");
+        }
         Completed { code, stdout, stderr, exchanges: store.data().exchanges() }
     }
 }
