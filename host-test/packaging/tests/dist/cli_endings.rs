@@ -125,6 +125,16 @@ async fn a_log_line_names_action_time_and_request() {
     assert!(line["clientRequestId"].as_str().is_some_and(|id| id.len() == 36));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_many_ids_is_several_log_lines() {
+    let shell = Shell::new().file("ids.txt", ids(0..2_500));
+    let line = "dismiss-sign-ins --file ids.txt --ids-per-request 2500 --log log.jsonl";
+    assert_eq!(shell.run(line, [accepted()]).await.code, 0);
+    let log = log(&shell.read("log.jsonl"));
+    assert_eq!(log.iter().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+    assert!(log.iter().flat_map(|(_, ids)| ids).eq((0..2_500).map(id).collect::<Vec<_>>().iter()));
+}
+
 /// A Microsoft Graph that responds once with an unexpected status, and then accepts.
 struct Hiccup(AtomicUsize);
 
