@@ -29,7 +29,8 @@ impl Outage {
     /// Draws an outage that begins within 2 minutes and lasts 1 second to 10 minutes.
     pub fn draw(rng: &mut StdRng) -> Outage {
         let from = Duration::from_millis(rng.random_range(0..120_000));
-        let until = from + Duration::from_millis((rng.random_range((1_000_f64).ln()..=(600_000_f64).ln())).exp() as u64);
+        let until =
+            from + Duration::from_millis((rng.random_range((1_000_f64).ln()..=(600_000_f64).ln())).exp() as u64);
         let kinds = [
             FaultKind::ServerError,
             FaultKind::ServerError,

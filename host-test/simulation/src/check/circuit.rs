@@ -82,8 +82,7 @@ fn may_count(history: &History<'_>, at: Duration) -> impl Fn(&Event) -> bool {
     let closed = history.events.iter().filter(|event| closes(event.what) && event.latest < at);
     let closed = closed.map(|event| event.earliest).max();
     move |event| {
-        let is_failure =
-            !closes(event.what) && !matches!(event.what, What::Attempt { class: Class::Throttled, .. });
+        let is_failure = !closes(event.what) && !matches!(event.what, What::Attempt { class: Class::Throttled, .. });
         is_failure && closed.is_none_or(|closed| closed <= event.latest)
     }
 }

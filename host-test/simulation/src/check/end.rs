@@ -97,7 +97,5 @@ fn has_reason(history: &History<'_>) -> bool {
         since + call.call.patience() <= at + GRACE + backoff + latency
     };
     let times = history.events.iter().map(|event| event.earliest);
-    times.chain([call.ended]).any(is_over)
-        || call.deadline().is_some_and(|end| end <= latest)
-        || history.may_be_held
+    times.chain([call.ended]).any(is_over) || call.deadline().is_some_and(|end| end <= latest) || history.may_be_held
 }
