@@ -1,26 +1,28 @@
 //! Where a token may be sent: to Microsoft Graph, and to the endpoints that an operator lists. For token providers.
 
 use crate::action::Cloud;
-use crate::endpoint::Endpoint;
 
 /// The environment variable that lists endpoints besides Microsoft Graph, separated by commas or white space.
 pub const VARIABLE: &str = "ENTRA_RISK_ENDPOINTS";
 
-/// Checks the `endpoint` of a request for a token. It must be the root of a cloud's Microsoft Graph, or one of those
-/// `listed` in the environment variable; an entry that is not an endpoint matches none. The error names the endpoint
-/// and the variable.
+/// Checks the `endpoint` of a request for a token, which is lower case, without default port and trailing slash. It must be
+/// the root of a cloud's Microsoft Graph, or one of those `listed` in the environment variable, in any spelling of the
+/// same endpoint. The error names the endpoint and the variable.
 pub fn check(endpoint: &str, listed: &str) -> Result<(), String> {
-    let mut entries = listed.split([',', ' ', '\t', '\r', '\n']);
-    let is_entry = |entry: &str| {
-        let address = Endpoint::parse(entry.strip_suffix('/').unwrap_or(entry));
-        address.is_ok_and(|address| address.to_string() == endpoint)
-    };
-    if Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint) || entries.any(is_entry) {
+    let mut entries = listed.split(|character: char| character == ',' || character.is_ascii_whitespace());
+    if Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint) || entries.any(|entry| is_same(entry, endpoint)) {
         Ok(())
     } else {
         // The variable comes first: the plugin cuts long texts.
-        Err(format!("{VARIABLE} does not list {endpoint}: add it if the token may be sent there"))
+        Err([VARIABLE, " does not list ", endpoint, ": add it if the token may be sent there"].concat())
     }
+}
+
+/// Whether an entry of the list is this endpoint.
+fn is_same(entry: &str, endpoint: &str) -> bool {
+    let entry = entry.strip_suffix('/').unwrap_or(entry);
+    let default_port = if endpoint.starts_with("https:") { ":443" } else { ":80" };
+    !endpoint.is_empty() && entry.strip_suffix(default_port).unwrap_or(entry).eq_ignore_ascii_case(endpoint)
 }
 
 #[cfg(test)]

@@ -40,11 +40,11 @@ fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result
     let token = environment.into_iter().find_map(|(name, value)| (name == VARIABLE).then_some(value));
     let token = token.as_deref().map(str::trim_ascii).unwrap_or_default();
     if token.is_empty() {
-        Err(TokenError::Denied(format!("{VARIABLE} is not set: set it to an access token for {audience}")))
+        Err(TokenError::Denied([VARIABLE, " is not set: set it to an access token for ", audience].concat()))
     } else if request.refresh {
-        Err(TokenError::Denied(format!(
-            "Microsoft Graph rejected the token in {VARIABLE}: set it to a fresh access token for {audience}"
-        )))
+        let why =
+            ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
+        Err(TokenError::Denied(why.concat()))
     } else {
         Ok(Credential::Bearer(token.to_owned()))
     }

@@ -96,7 +96,10 @@ impl Shell {
     async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
         let (stdout, stderr) = (MemoryOutputPipe::new(1 << 24), MemoryOutputPipe::new(1 << 24));
         let mut wasi = WasiCtx::builder();
-        wasi.env("GRAPH_TOKEN", CANARY).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
+        wasi.env("GRAPH_TOKEN", CANARY)
+            .env("ENTRA_RISK_ENDPOINTS", "https://a.test:8443")
+            .arg("entra-risk")
+            .args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(MemoryInputPipe::new(self.input.clone()));
         wasi.stdout(stdout.clone()).stderr(Screen(stderr.clone(), self.terminal));
         wasi.preopened_dir(self.directory.path(), ".", FsPerms::ReadWrite).unwrap();

@@ -53,7 +53,8 @@ pub(crate) fn imports(name: &str) -> Vec<String> {
     imports
 }
 
-fn link(component: &Component) -> wasmtime::Result<InstancePre<Host>> {
+/// A component, ready to be instantiated in a host that grants all of WASI.
+pub(crate) fn link(component: &Component) -> wasmtime::Result<InstancePre<Host>> {
     let mut linker = Linker::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;

@@ -384,6 +384,7 @@ async fn settings_are_passed_to_the_plugin() {
     let received = call.send([accepted()]).await;
     assert_eq!(received.exchanges[0].request.uri().host(), Some("graph.microsoft.us"));
     let call = Call::new(USERS, users(0..1)).variable("GATEWAY_ENDPOINT", "http://127.0.0.1:8080");
+    let call = call.variable("ENTRA_RISK_ENDPOINTS", "http://127.0.0.1:8080");
     let received = call.send([accepted()]).await;
     assert_eq!(received.exchanges[0].request.uri().authority().unwrap(), "127.0.0.1:8080");
     // Patience is never less than two windows.
