@@ -25,20 +25,28 @@ use crate::token_adapter::{ENVIRONMENT, token_reply};
 const USER: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
 const KEY: &str = "a-key-of-the-gateway-with-32-bytes";
 
-/// The suffix of each adapter, its variables, and where it requests tokens.
-const ADAPTERS: [(&str, &[(&str, &str)], Option<&str>); 4] = [
-    ("", &[("GRAPH_TOKEN", "a")], None),
-    ("-client-credentials", ENVIRONMENT, Some("login.microsoftonline.com")),
-    (
-        "-workload-identity",
-        &[
+/// A token adapter, as a part of compositions.
+struct Adapter {
+    /// What the names of its compositions end with.
+    suffix: &'static str,
+    variables: &'static [(&'static str, &'static str)],
+    /// Where it requests tokens.
+    issuer: Option<&'static str>,
+}
+
+const ADAPTERS: [Adapter; 4] = [
+    Adapter { suffix: "", variables: &[("GRAPH_TOKEN", "a")], issuer: None },
+    Adapter { suffix: "-client-credentials", variables: ENVIRONMENT, issuer: Some("login.microsoftonline.com") },
+    Adapter {
+        suffix: "-workload-identity",
+        variables: &[
             ("AZURE_TENANT_ID", "contoso.com"),
             ("AZURE_CLIENT_ID", "app"),
             ("AZURE_FEDERATED_TOKEN_FILE", "/tokens/assertion"),
         ],
-        Some("login.microsoftonline.com"),
-    ),
-    ("-managed-identity", &[], Some("169.254.169.254")),
+        issuer: Some("login.microsoftonline.com"),
+    },
+    Adapter { suffix: "-managed-identity", variables: &[], issuer: Some("169.254.169.254") },
 ];
 
 /// The environment and the files of an adapter.
@@ -102,9 +110,9 @@ async fn run_gateway(
 /// Runs both apps with each adapter.
 async fn run_each(endpoint: &str, listed: Option<&str>, check: impl Fn(&str, Option<&str>, bool, &[Request])) {
     let is_allowed = endpoint == "https://graph.microsoft.com" || listed.is_some();
-    for (adapter, variables, issuer) in ADAPTERS {
+    for Adapter { suffix, variables, issuer } in ADAPTERS {
         for app in ["entra-risk-cli", "entra-risk-gateway"] {
-            let name = format!("{app}{adapter}");
+            let name = format!("{app}{suffix}");
             let (mut wasi, _folder) = wasi(variables);
             if let Some(listed) = listed {
                 wasi.env("ENTRA_RISK_ENDPOINTS", listed);

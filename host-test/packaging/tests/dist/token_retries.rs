@@ -11,12 +11,15 @@ use crate::token_adapter::{Adapter, token_body, token_reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Makes a failure, for each request anew.
+type Failure = fn() -> Behavior;
+
 /// Maximum time of a call. Source: the documentation.
 const MAX_TIME: Duration = Duration::from_secs(20);
 
 #[tokio::test(start_paused = true)]
 async fn transient_failures_are_repeated_within_a_call() {
-    let failures: Vec<fn() -> Behavior> = vec![
+    let failures: Vec<Failure> = vec![
         || respond(408, &[], ""),
         || respond(429, &[], ""),
         || respond(500, &[], "canary"),
@@ -43,7 +46,7 @@ async fn transient_failures_are_repeated_within_a_call() {
 
 #[tokio::test(start_paused = true)]
 async fn the_third_failure_ends_the_call() {
-    let cases: [(fn() -> Behavior, &str); 4] = [
+    let cases: [(Failure, &str); 4] = [
         (|| respond(429, &[], ""), "unavailable: login.microsoftonline.com returned 429: try again later"),
         (
             || respond(503, &[], r#"{"error":"server_error","error_codes":[90033]}"#),
@@ -142,7 +145,7 @@ async fn permanent_errors_are_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_does_not_respond_ends_the_call_in_time() {
-    let silent: [fn() -> Behavior; 2] = [|| Behavior::Silence, || Behavior::Stalled(response(200, &[], "{"))];
+    let silent: [Failure; 2] = [|| Behavior::Silence, || Behavior::Stalled(response(200, &[], "{"))];
     for behavior in silent {
         let mut adapter = Adapter::client_credentials([behavior(), behavior()].map(Reply::at_once)).await;
         let start = Instant::now();

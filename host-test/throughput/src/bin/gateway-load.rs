@@ -115,6 +115,8 @@ fn serve(wasmtime: &str, gateway: &str, endpoint: &str) -> Result<(Gateway, Stri
         &format!("GRAPH_TOKEN={CANARY}"),
         "--env",
         &format!("GATEWAY_ENDPOINT={endpoint}"),
+        "--env",
+        &format!("ENTRA_RISK_ENDPOINTS={endpoint}"),
         gateway,
     ]);
     let mut child = Gateway(command.stderr(Stdio::piped()).spawn().with_context(|| wasmtime.to_owned())?);
