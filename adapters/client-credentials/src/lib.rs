@@ -52,8 +52,7 @@ fn advise(code: Option<u64>) -> &'static str {
         Some(7000222) => "the secret in AZURE_CLIENT_SECRET has expired: create a new one",
         Some(700024) => "AZURE_FEDERATED_TOKEN has expired: get a new one",
         Some(50027 | 70021 | 700211..=700213 | 700027) => {
-            "AZURE_FEDERATED_TOKEN is not trusted: compare its issuer, subject and audience with the application's \
-             federated credentials"
+            "AZURE_FEDERATED_TOKEN's issuer, subject or audience is not that of a federated credential"
         }
         _ => advice(code),
     }
@@ -88,8 +87,8 @@ mod tests {
             (Some(7000215), "AZURE_CLIENT_SECRET is wrong"),
             (Some(7000222), "the secret in AZURE_CLIENT_SECRET has expired"),
             (Some(700024), "AZURE_FEDERATED_TOKEN has expired"),
-            (Some(700213), "AZURE_FEDERATED_TOKEN is not trusted"),
-            (Some(700016), "this tenant has no such application"),
+            (Some(700213), "AZURE_FEDERATED_TOKEN's issuer, subject or audience"),
+            (Some(700016), "the tenant has no such application"),
             (None, "check AZURE_TENANT_ID"),
         ] {
             assert!(advise(code).starts_with(expected), "{code:?}");

@@ -56,7 +56,7 @@ fn issuer(address: Endpoint, transient: &'static [u16]) -> Issuer {
 }
 
 /// What to do if the endpoint refuses a request.
-const ADVICE: &str = "assign a managed identity to this resource; set AZURE_CLIENT_ID to the id of a user-assigned one";
+const ADVICE: &str = "assign a managed identity to this resource, or set AZURE_CLIENT_ID to that of one";
 
 fn query(version: &str, audience: &str, client_id: Option<&str>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());

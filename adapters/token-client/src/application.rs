@@ -69,8 +69,8 @@ const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 /// Source: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 pub fn advice(code: Option<u64>) -> &'static str {
     match code {
-        Some(700016) => "this tenant has no such application: check AZURE_CLIENT_ID, AZURE_TENANT_ID and the cloud",
-        Some(90002 | 900023) => "this cloud has no such tenant: check AZURE_TENANT_ID and the cloud",
+        Some(700016) => "the tenant has no such application: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
+        Some(90002 | 900023) => "the cloud has no such tenant: check AZURE_TENANT_ID",
         Some(53003) => "a Conditional Access policy for workload identities blocks the request",
         _ => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the application's credential",
     }
@@ -86,7 +86,8 @@ fn known_authority(audience: &str) -> Option<Endpoint> {
 /// loopback hosts: the request contains the secret.
 fn parse_authority(text: &str) -> Result<Endpoint, &'static str> {
     let address = text.strip_suffix('/').unwrap_or(text);
-    if address.contains("://") { Endpoint::parse(address) } else { Endpoint::parse(&format!("https://{address}")) }
+    let has_scheme = address.split(':').nth(1).is_some_and(|rest| rest.starts_with("//"));
+    if has_scheme { Endpoint::parse(address) } else { Endpoint::parse(&format!("https://{address}")) }
 }
 
 /// A GUID or a domain: nothing that changes the path it becomes a segment of.

@@ -56,26 +56,27 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Nanos) -> Result<
     }
     let error = body.get("error").and_then(Value::as_str);
     let error = error.and_then(|error| KNOWN_ERRORS.iter().find(|known| **known == error));
-    let code = body.get("error_codes").and_then(|codes| codes.get(0)).and_then(Value::as_u64);
-    let mut message = format!("{authority} returned {status}");
-    if let Some(error) = error {
-        message = format!("{message} {error}");
-    }
-    if let Some(code) = code {
-        message = format!("{message} AADSTS{code}");
-    }
+    let aadsts = body.get("error_codes").and_then(|codes| codes.get(0)).and_then(Value::as_u64);
     let is_transient =
         matches!(status, 408 | 429 | 500..) || transient.contains(&status) || error == Some(&TRANSIENT_ERROR);
     Err(match status {
-        300..400 => TokenError::Denied(format!("{message}, a redirect: check {variable}")).into(),
-        400.. if !is_transient => TokenError::Denied(format!("{message}: {}", advice(code))).into(),
+        300..400 => TokenError::Denied(format!("{authority} returned {status}, a redirect: check {variable}")).into(),
+        400.. if !is_transient => {
+            // What to do comes first: the plugin cuts long texts.
+            let code = aadsts.map(|code| format!("AADSTS{code}, ")).unwrap_or_default();
+            let error = error.map(|error| format!("{error}, ")).unwrap_or_default();
+            let advice = advice(aadsts);
+            TokenError::Denied(format!("{advice} ({code}{error}{status} from {authority})")).into()
+        }
         _ => {
             let wait = response.retry_after.as_deref().and_then(|value| retry_after(value, date));
-            let message = match wait {
-                Some(wait) => format!("{message}: try again after {} s (Retry-After)", wait / SECOND),
-                None => format!("{message}: try again later"),
+            let when = match wait {
+                Some(wait) => format!("after {} s (Retry-After)", wait / SECOND),
+                None => "later".to_owned(),
             };
+            let error = error.map(|error| format!(" {error}")).unwrap_or_default();
             let retry_at = wait.map(|wait| now.saturating_add(wait));
+            let message = format!("{authority} returned {status}{error}: try again {when}");
             Failure { error: TokenError::Unavailable(message), is_transient, retry_at }
         }
     })
@@ -146,21 +147,27 @@ mod tests {
             (200, r#"{"access_token":"a\nb","expires_in":9}"#, Unavailable, "login.example returned 200 without a"),
             (204, "", Unavailable, "login.example returned 204"),
             (302, "", Denied, "login.example returned 302, a redirect: check AZURE_AUTHORITY_HOST"),
-            (400, "", Denied, "login.example returned 400: check AZURE_TENANT_ID"),
+            (
+                400,
+                "",
+                Denied,
+                "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the application's credential (400 from login.ex",
+            ),
             (
                 400,
                 r#"{"error":"temporarily_unavailable"}"#,
                 Again,
                 "login.example returned 400 temporarily_unavailable",
             ),
-            (400, r#"{"error":"canary","error_description":"canary"}"#, Denied, "login.example returned 400: check"),
+            (400, r#"{"error":"canary","error_description":"canary"}"#, Denied, "check AZURE_TENANT_ID"),
             (
                 401,
                 r#"{"error":"invalid_client","error_codes":[700016],"error_description":"AADSTS700016: canary"}"#,
                 Denied,
-                "login.example returned 401 invalid_client AADSTS700016: this tenant has no such application",
+                "the tenant has no such application: check AZURE_CLIENT_ID and AZURE_TENANT_ID \
+                 (AADSTS700016, invalid_client, 401 from login.example)",
             ),
-            (404, "", Denied, "login.example returned 404"),
+            (404, "", Denied, "check AZURE_TENANT_ID"),
             (408, "", Again, "login.example returned 408"),
             (410, "", Again, "login.example returned 410"),
             (429, "", Again, "login.example returned 429: try again later"),

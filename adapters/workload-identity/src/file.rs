@@ -11,7 +11,7 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
     let directories = get_directories();
     let found = directories.iter().filter_map(|(directory, name)| Some((directory, within(name, path)?)));
     let Some((directory, rest)) = found.min_by_key(|(_, rest)| rest.len()) else {
-        return Err("the host grants no directory that contains it (wasmtime: --dir)".to_owned());
+        return Err("the host grants no such directory (--dir)".to_owned());
     };
     // Kubernetes replaces the file by replacing a symbolic link.
     let file = directory.open_at(PathFlags::SYMLINK_FOLLOW, rest, OpenFlags::empty(), DescriptorFlags::READ);
@@ -42,9 +42,13 @@ fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
     rest.filter(|rest| !rest.is_empty())
 }
 
-/// The error in the words of POSIX.
 fn describe(code: ErrorCode) -> String {
-    code.message().split(',').next().unwrap_or_default().to_owned()
+    match code {
+        ErrorCode::NoEntry => "no such file",
+        ErrorCode::Access | ErrorCode::NotPermitted => "the host does not permit reading it",
+        _ => "it cannot be read",
+    }
+    .to_owned()
 }
 
 #[cfg(test)]

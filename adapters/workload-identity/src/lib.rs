@@ -61,10 +61,9 @@ fn assertion(content: &[u8]) -> Result<String, TokenError> {
 /// Source: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 fn advise(code: Option<u64>) -> &'static str {
     match code {
-        Some(700024) => "the assertion in AZURE_FEDERATED_TOKEN_FILE has expired: its platform must renew the file",
+        Some(700024) => "AZURE_FEDERATED_TOKEN_FILE has expired: its platform must renew it",
         Some(50027 | 70021 | 700211..=700213 | 700027) => {
-            "the assertion is not trusted: compare its issuer, subject and audience with the application's federated \
-             credentials"
+            "the assertion's issuer, subject or audience is not that of a federated credential"
         }
         _ => advice(code),
     }

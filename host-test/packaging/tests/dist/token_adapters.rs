@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use artifact::workspace;
 use graph_model::Reply;
+use host_test::bindings::actions::{Error, Failure};
 use host_test::bindings::credentials::TokenRequest;
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
-use host_test::script::{Script, accepted};
+use host_test::script::{Script, accepted, respond};
 use packaging::PRODUCTS;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtx;
@@ -145,6 +146,22 @@ async fn a_hundred_actions_share_one_token_request() {
     let to_graph =
         |exchange: &&Exchange| exchange.request.headers().get("authorization").is_some_and(|it| it == "Bearer a");
     assert_eq!((exchanges.len(), exchanges.iter().filter(to_graph).count()), (101, 100));
+}
+
+/// The plugin cuts texts to 128 bytes: what to do must be within them.
+#[tokio::test(start_paused = true)]
+async fn the_plugin_reports_what_to_do() {
+    let body = r#"{"error":"invalid_client","error_codes":[7000215],"error_description":"canary"}"#;
+    let script = Script::new([Reply::at_once(respond(401, &[], body))]);
+    let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
+    let plugin = plugin_with(CLIENT_CREDENTIALS);
+    let mut store = Store::new(plugin.engine(), host);
+    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
+    let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
+    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    let Err(Failure { cause: Error::NoToken(why), .. }) = result else { panic!("{result:?}") };
+    let expected = "denied: AZURE_CLIENT_SECRET is wrong: set it to the secret's value, not its id (AADSTS7000215, ";
+    assert!(why.starts_with(expected), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

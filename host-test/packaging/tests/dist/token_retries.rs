@@ -50,7 +50,7 @@ async fn the_third_failure_ends_the_call() {
         (|| respond(429, &[], ""), "unavailable: login.microsoftonline.com returned 429: try again later"),
         (
             || respond(503, &[], r#"{"error":"server_error","error_codes":[90033]}"#),
-            "unavailable: login.microsoftonline.com returned 503 server_error AADSTS90033: try again later",
+            "unavailable: login.microsoftonline.com returned 503 server_error: try again later",
         ),
         (|| Behavior::Reset, "unavailable: no response from login.microsoftonline.com (connection failed)"),
         (
@@ -109,9 +109,13 @@ async fn permanent_errors_are_not_repeated() {
     let cases: Vec<(Behavior, &str)> = vec![
         (
             respond(401, &[], wrong_secret),
-            "denied: login.microsoftonline.com returned 401 invalid_client AADSTS7000215: AZURE_CLIENT_SECRET is wrong",
+            "denied: AZURE_CLIENT_SECRET is wrong: set it to the secret's value, not its id \
+             (AADSTS7000215, invalid_client, 401 from login.microsoftonline.com)",
         ),
-        (respond(400, &[], ""), "denied: login.microsoftonline.com returned 400: check AZURE_TENANT_ID"),
+        (
+            respond(400, &[], ""),
+            "denied: check AZURE_TENANT_ID, AZURE_CLIENT_ID and the application's credential (400 from",
+        ),
         (respond(302, &[("location", "https://a.test")], ""), "denied: login.microsoftonline.com returned 302, a redi"),
         (respond(200, &[], "<html>canary"), no_token),
         (respond(200, &[], deep), no_token),
