@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Reply, TransportError};
-use host_test::script::{respond, response};
+use host_test::host::{Host, Outbound};
+use host_test::plugin::canary;
+use host_test::script::{Script, accepted, respond, response};
 use tokio::time::{Instant, advance};
+use wasmtime::Store;
+use wasmtime_wasi::WasiCtx;
 
-use crate::token_adapter::{Adapter, token_body, token_reply};
+use crate::compositions::plugin_with;
+use crate::token_adapter::{Adapter, CLIENT_CREDENTIALS, ENVIRONMENT, token_body, token_reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -97,6 +102,22 @@ async fn a_longer_retry_after_is_reported_and_kept() {
         advance(2 * SECOND).await;
         assert_eq!(adapter.token().await.as_deref(), Ok("a"));
     }
+}
+
+/// The plugin asks again at most 10 s apart, but the token endpoint is left alone.
+#[tokio::test(start_paused = true)]
+async fn an_action_waits_until_a_retry_after_is_over() {
+    let throttled = Reply::at_once(respond(429, &[("retry-after", "60")], ""));
+    let script = Script::new([throttled, token_reply("a", 3600), Reply::at_once(accepted())]);
+    let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
+    let plugin = plugin_with(CLIENT_CREDENTIALS);
+    let mut store = Store::new(plugin.engine(), host);
+    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
+    let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
+    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    assert!(result.is_ok(), "{result:?}");
+    let sent: Vec<Duration> = store.data().exchanges().iter().map(|exchange| exchange.sent).collect();
+    assert!((60 * SECOND..75 * SECOND).contains(&sent[1]), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]
