@@ -33,11 +33,10 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
 
 /// The path relative to the directory with this name, if the directory contains it.
 fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
-    let plain = |path: &'a str| path.trim_start_matches("./");
-    let rest = match directory.trim_end_matches('/') {
-        "." => Some(plain(path)).filter(|path| !path.starts_with('/')),
-        "" => path.strip_prefix('/'),
-        directory => plain(path).strip_prefix(directory.trim_start_matches("./"))?.strip_prefix('/'),
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let rest = match directory.strip_prefix("./").unwrap_or(directory).trim_end_matches('/') {
+        "." => Some(path).filter(|path| !path.starts_with('/')),
+        directory => path.strip_prefix(directory)?.strip_prefix('/'),
     };
     rest.filter(|rest| !rest.is_empty())
 }
@@ -66,6 +65,7 @@ mod tests {
             (".", path, None),
             (".", "token", Some("token")),
             ("a", "./a/token", Some("token")),
+            ("./a/", "a/token", Some("token")),
             ("/a", "/a", None),
         ];
         for (directory, path, expected) in cases {
