@@ -32,13 +32,13 @@ pub(crate) fn run(action: &'static Action, ids: Vec<String>, options: Options) -
 fn drive(mut call: Call, mut now: Nanos) -> Result<Vec<Batch>, Failure> {
     let mut exchanges: Vec<(AttemptId, Exchange)> = Vec::new();
     loop {
-        let is_uploading = exchanges.iter().any(|(_, exchange)| exchange.is_uploading());
-        match call.next(now, is_uploading) {
+        let uploading = exchanges.iter().filter(|(_, exchange)| exchange.is_uploading()).map(|(id, _)| *id).max();
+        match call.next(now, uploading) {
             Step::GetToken(request) => {
                 let result = credentials::get_token(&request.into());
                 now = http::now();
                 call.token(result.map(Into::into).map_err(Into::into), now);
-                // What arrived meanwhile comes first: a 429 holds the request that the token is for. Hosts hand over a
+                // Responses that arrived meanwhile are read first: a 429 holds the request that the token is for. Hosts hand over a
                 // response in parts.
                 for _ in 0..MAX_PARTS {
                     if exchanges.is_empty() || !http::wait(exchanges.iter().map(|(_, exchange)| exchange), 0) {

@@ -136,8 +136,13 @@ pub fn distinct_ids(action: &Action, mut ids: Vec<String>) -> Result<Vec<String>
     Ok(ids)
 }
 
+/// Whether the text can name a tenant: 1 to 256 visible ASCII characters.
+pub fn is_tenant(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn tenant(tenant: String) -> Result<String, String> {
-    if (1..=256).contains(&tenant.len()) && tenant.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if is_tenant(&tenant) {
         Ok(tenant)
     } else {
         Err(format!("options.tenant: {}: must be 1 to 256 visible ASCII characters", quoted(&tenant)))

@@ -15,20 +15,22 @@ use std::rc::Rc;
 
 use crate::action::Action;
 use crate::arguments::{Options, Settings, distinct_ids};
-use crate::circuit::{Circuit, FIRST_BACKOFF, MAX_BACKOFF, backoff};
+use crate::circuit::Circuit;
 use crate::endpoint::Endpoint;
 use crate::error::{Class, Error, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::patience::Patience;
 use crate::random::Random;
-use crate::rate_limit::{InstanceState, MIN_RETRY_AFTER, RateLimitState};
+use crate::rate_limit::{InstanceState, RateLimitState};
 use crate::report::{Batch, Failure};
 use crate::request::Request;
-use crate::response::{MAX_TEXT_BYTES, Receipt, Rejection, Response};
+use crate::response::{MAX_TEXT_BYTES, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::token::{Credential, TokenError, TokenRequest};
+use crate::token::{Authorization, Credential, TokenError, TokenRequest};
 use crate::tokens::{TokenVerdict, Tokens};
 use crate::work::{Group, Work};
+
+mod attempt_end;
 
 /// What to do next.
 pub enum Step {
@@ -44,8 +46,8 @@ pub enum Step {
     Done(Result<Vec<Batch>, Failure>),
 }
 
-/// Identifies an attempt of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Identifies an attempt of a call. Later attempts are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AttemptId(u32);
 
 /// A call of an action. Times are since any fixed start, the same for all calls of an instance.
@@ -74,8 +76,10 @@ struct Attempt {
     id: AttemptId,
     group: Group,
     client_request_id: String,
-    /// The number of the token.
-    token: u32,
+    /// The token, kept so that it stays known: the response may repeat it.
+    _authorization: Authorization,
+    /// The number of refreshes before it.
+    refreshes: u32,
     sent: Nanos,
     timeout: Nanos,
 }
@@ -92,16 +96,19 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, String> {
         let settings = Settings::parse(action, options)?;
         let ids = distinct_ids(action, ids)?;
-        let limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
+        let mut limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
         // A hold from an earlier call is a failure of this one: a call does not wait longer than its patience.
         let mut patience = Patience::new(settings.patience);
-        if let Some(error) = limit.held_by(now) {
+        let deadline = settings.deadline.map(|time| now.saturating_add(time));
+        let mut end = None;
+        if let Some((until, error)) = limit.held(now) {
             patience.failed(&error, now);
+            end = deadline.is_some_and(|deadline| deadline <= until).then_some((error, now));
         }
         Ok(Call {
             limit,
             instance,
-            deadline: settings.deadline.map(|time| now.saturating_add(time)),
+            deadline,
             action,
             work: Work::new(ids, settings.ids_per_request, settings.isolate_refused),
             settings,
@@ -112,7 +119,7 @@ impl<'a> Call<'a> {
             circuit: Circuit::default(),
             patience,
             first_error: None,
-            end: None,
+            end,
         })
     }
 
@@ -121,13 +128,13 @@ impl<'a> Call<'a> {
         &self.settings.endpoint
     }
 
-    /// What to do at `now`. `is_uploading`: a request in flight has not been written completely.
-    pub fn next(&mut self, now: Nanos, is_uploading: bool) -> Step {
-        if let Some(late) = self.in_flight.iter().find(|attempt| self.gives_up_at(attempt) <= now) {
+    /// What to do at `now`. `uploading`: the latest attempt whose request has not been written completely.
+    pub fn next(&mut self, now: Nanos, uploading: Option<AttemptId>) -> Step {
+        if let Some(late) = self.in_flight.iter().find(|attempt| self.abandon_at(attempt) <= now) {
             return Step::Abandon(late.id);
         }
         if self.end.is_none()
-            && let Some(step) = self.proceed(now, is_uploading)
+            && let Some(step) = self.proceed(now, uploading)
         {
             return step;
         }
@@ -155,7 +162,7 @@ impl<'a> Call<'a> {
 
     /// Reports the response to an attempt.
     pub fn response(&mut self, id: AttemptId, response: Response, now: Nanos) {
-        let Some(attempt) = self.land(id) else { return };
+        let Some(attempt) = self.remove_attempt(id) else { return };
         let client_request_id = attempt.client_request_id.clone();
         match response.judge(client_request_id, self.tokens.secrets()) {
             Ok(receipt) => self.accepted(attempt.group, receipt, now),
@@ -165,7 +172,7 @@ impl<'a> Call<'a> {
 
     /// Reports that an attempt has no response.
     pub fn failed(&mut self, id: AttemptId, error: TransportError, now: Nanos) {
-        let Some(attempt) = self.land(id) else { return };
+        let Some(attempt) = self.remove_attempt(id) else { return };
         let class = error.kind.class(self.instance.has_accepted);
         let error = error.kind.error(self.tokens.secrets().sanitize(&error.cause, MAX_TEXT_BYTES));
         self.rejected(attempt, Rejection { error: Rc::new(error), class, retry_after: None, claims: None }, now);
@@ -178,7 +185,7 @@ impl<'a> Call<'a> {
         }
         if self.is_past_deadline(now) {
             self.end(Rc::new(Error::DeadlineExceeded), now);
-            let Some(attempt) = self.land(id) else { return };
+            let Some(attempt) = self.remove_attempt(id) else { return };
             let error = Rc::new(Error::DeadlineExceeded);
             let rejection = Rejection { error, class: Class::Permanent, retry_after: None, claims: None };
             return self.rejected(attempt, rejection, now);
@@ -192,7 +199,7 @@ impl<'a> Call<'a> {
     }
 
     /// Sends what may be sent, or returns until when to wait. `None`: nothing is left to send, or the call has ended.
-    fn proceed(&mut self, now: Nanos, is_uploading: bool) -> Option<Step> {
+    fn proceed(&mut self, now: Nanos, uploading: Option<AttemptId>) -> Option<Step> {
         let patience_ends = self.patience.ends();
         if patience_ends.is_some_and(|end| end <= now) {
             self.end_with_last_error(now);
@@ -217,8 +224,8 @@ impl<'a> Call<'a> {
             // A spacing early, so that waiting for the token does not lower the rate.
             let early = at.saturating_sub(self.limit.spacing(self.settings.rate_limit));
             // While the token provider is asked, no request is written: those in flight are written first.
-            let latest = self.in_flight.iter().map(|attempt| attempt.sent).max().filter(|_| is_uploading);
-            let written = latest.map_or(0, |sent| sent.saturating_add(MAX_UPLOAD_WAIT));
+            let uploading = self.in_flight.iter().find(|attempt| Some(attempt.id) == uploading);
+            let written = uploading.map_or(0, |attempt| attempt.sent.saturating_add(MAX_UPLOAD_WAIT));
             let ask = early.max(written).max(self.tokens.retry_at());
             return if ask <= now { Some(self.get_token(now)) } else { wait(ask) };
         }
@@ -234,7 +241,7 @@ impl<'a> Call<'a> {
     }
 
     fn send(&mut self, now: Nanos) -> Option<Step> {
-        let (authorization, token) = self.tokens.take()?;
+        let (authorization, refreshes) = self.tokens.take()?;
         let mut group = self.work.take(now, self.circuit.is_open())?;
         self.limit.sent(self.settings.rate_limit, now);
         let client_request_id = guid::random(self.random.next(), self.random.next());
@@ -243,112 +250,22 @@ impl<'a> Call<'a> {
         self.attempts = self.attempts.wrapping_add(1);
         let id = AttemptId(self.attempts);
         let timeout = now.saturating_add(self.settings.attempt_timeout);
-        self.in_flight.push(Attempt { id, group, client_request_id, token, sent: now, timeout });
+        self.in_flight.push(Attempt {
+            id,
+            group,
+            client_request_id,
+            _authorization: authorization,
+            refreshes,
+            sent: now,
+            timeout,
+        });
         Some(Step::Send(id, request))
     }
 
     /// Takes an attempt out of those in flight.
-    fn land(&mut self, id: AttemptId) -> Option<Attempt> {
+    fn remove_attempt(&mut self, id: AttemptId) -> Option<Attempt> {
         let position = self.in_flight.iter().position(|attempt| attempt.id == id)?;
         Some(self.in_flight.remove(position))
-    }
-
-    fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {
-        self.instance.has_accepted = true;
-        self.limit.accepted(self.settings.rate_limit, now);
-        self.circuit.close();
-        self.patience.accepted();
-        self.work.accept(group, receipt);
-    }
-
-    /// Takes in an attempt that was not accepted: what it means for its ids and for the call.
-    fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Nanos) {
-        let too_many_unexpected = self.learn(&attempt, &rejection, now);
-        let Rejection { error, class, retry_after, .. } = rejection;
-        let mut group = attempt.group;
-        let had_fresh_token = group.had_fresh_token;
-        match class {
-            Class::Throttling => group.counted_attempts = group.counted_attempts.saturating_sub(1),
-            Class::TokenRejection if !had_fresh_token => {
-                group.had_fresh_token = true;
-                group.counted_attempts = group.counted_attempts.saturating_sub(1);
-            }
-            _ => {}
-        }
-        let ends_call = match class {
-            Class::Fatal => true,
-            Class::TokenRejection => had_fresh_token,
-            Class::Throttling | Class::Transient => self.is_too_long(retry_after, now),
-            Class::Unexpected => too_many_unexpected,
-            Class::Refusal | Class::Permanent => false,
-        };
-        if ends_call {
-            self.end(error.clone(), now);
-        }
-        match class {
-            Class::Refusal => {
-                let is_too_large = error.response().is_some_and(|error| error.status == CONTENT_TOO_LARGE);
-                if self.work.refuse(group, error.clone(), is_too_large) {
-                    self.first_error.get_or_insert(error);
-                }
-            }
-            Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error),
-            Class::Transient if group.counted_attempts < self.settings.max_attempts => {
-                let due = self.retry_due(group.counted_attempts, retry_after, now);
-                self.work.retry(group, due, error);
-            }
-            Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
-                self.work.fail(group, error.clone());
-                self.first_error.get_or_insert(error);
-            }
-        }
-    }
-
-    /// Takes in what an attempt says about the service, the rate and the token. Returns whether there were too many
-    /// unexpected statuses in a row.
-    fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
-        let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
-        let Rejection { error, class, retry_after, claims } = rejection;
-        if error.response().is_some() && *class != Class::Unexpected {
-            circuit.expected();
-        }
-        match class {
-            Class::Refusal => patience.refused(attempt.group.len() == 1, error, now),
-            _ => patience.failed(error, now),
-        }
-        match class {
-            Class::Throttling => limit.throttled(settings.rate_limit, attempt.sent, now, *retry_after, error, random),
-            Class::TokenRejection => tokens.rejected(attempt.token, claims.clone()),
-            Class::Transient => {
-                circuit.failed(attempt.sent, now, random);
-                // Whether or not these ids are sent again: it holds the others and later calls too.
-                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
-                    (error.response().map(|error| error.status), *retry_after)
-                {
-                    limit.hold(now.saturating_add(retry_after_with_jitter(asked, random)), error);
-                }
-            }
-            Class::Refusal => circuit.close(),
-            Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
-            Class::Permanent | Class::Fatal => {}
-        }
-        false
-    }
-
-    /// When a group may be sent again after an error that may pass at its `number`th attempt.
-    fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        match retry_after {
-            Some(asked) => now.saturating_add(retry_after_with_jitter(asked, &mut self.random)),
-            // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
-            None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
-            None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
-        }
-    }
-
-    /// Whether a `Retry-After` lasts beyond the deadline or the remaining patience.
-    fn is_too_long(&self, retry_after: Option<Nanos>, now: Nanos) -> bool {
-        let Some(until) = retry_after.map(|asked| now.saturating_add(asked)) else { return false };
-        self.is_past_deadline(until) || self.patience.ends().is_some_and(|end| end <= until)
     }
 
     fn is_past_deadline(&self, time: Nanos) -> bool {
@@ -356,14 +273,14 @@ impl<'a> Call<'a> {
     }
 
     /// When an attempt is abandoned.
-    fn gives_up_at(&self, attempt: &Attempt) -> Nanos {
+    fn abandon_at(&self, attempt: &Attempt) -> Nanos {
         let end = self.end.as_ref().map(|(_, grace)| *grace);
         [Some(attempt.timeout), self.deadline, end].into_iter().flatten().min().unwrap_or(attempt.timeout)
     }
 
     /// When the next attempt is abandoned.
     fn next_timeout(&self) -> Option<Nanos> {
-        self.in_flight.iter().map(|attempt| self.gives_up_at(attempt)).min()
+        self.in_flight.iter().map(|attempt| self.abandon_at(attempt)).min()
     }
 
     fn end_with_last_error(&mut self, now: Nanos) {
@@ -395,24 +312,12 @@ impl Drop for Call<'_> {
     }
 }
 
-/// The wait that a `Retry-After` asks for, and up to a quarter more.
-fn retry_after_with_jitter(asked: Nanos, random: &mut Random) -> Nanos {
-    let asked = asked.max(MIN_RETRY_AFTER);
-    asked.saturating_add(random.up_to(asked / 4))
-}
-
 fn not_attempted() -> Rc<Error> {
     Rc::new(Error::NotAttempted)
 }
 
 /// A request that is not written after this time does not keep others waiting any longer.
 const MAX_UPLOAD_WAIT: Nanos = 10 * SECOND;
-
-/// 503: the service is overloaded.
-const SERVICE_UNAVAILABLE: u16 = 503;
-
-/// 413: the request is too large.
-const CONTENT_TOO_LARGE: u16 = 413;
 
 /// When a call ends other than by its deadline, requests in flight have this long.
 const GRACE: Nanos = 10 * SECOND;

@@ -12,7 +12,7 @@ pub(crate) struct Circuit {
     opened_at: Nanos,
     /// Unexpected statuses in a row.
     unexpected: u32,
-    /// While the circuit is open: the next request is not sent before.
+    /// The earliest time of the next request while the circuit is open.
     next_probe: Nanos,
 }
 

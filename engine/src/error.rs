@@ -1,5 +1,7 @@
 //! What can go wrong, what it means for the ids, and whether another attempt may succeed.
 
+use crate::time::{MILLISECOND, Nanos};
+
 /// What went wrong with a call or with one attempt: the cases of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -31,7 +33,7 @@ pub enum Error {
     Cancelled,
     /// Never sent, because an earlier error ended the call.
     NotAttempted,
-    /// Perhaps sent, and not as it should be.
+    /// Anything else; the request may have been sent.
     Other(String),
 }
 
@@ -110,7 +112,7 @@ pub enum TransportErrorKind {
     NoResponse,
     /// Perhaps sent; the response cannot be read and will not be readable the next time.
     Unreadable,
-    /// Perhaps sent, and not as it should be.
+    /// Anything else; the request may have been sent.
     Other,
 }
 
@@ -138,6 +140,14 @@ impl Error {
             | Error::ServerError(error)
             | Error::UnexpectedStatus(error) => Some(error),
             _ => None,
+        }
+    }
+
+    /// Lowers a `Retry-After` to the time that remains.
+    pub(crate) fn shorten_retry_after(&mut self, remaining: Nanos) {
+        if let Error::Throttled(error) | Error::ServerError(error) = self {
+            let remaining = remaining.div_ceil(MILLISECOND).try_into().unwrap_or(u32::MAX);
+            error.retry_after_ms = error.retry_after_ms.map(|asked| asked.min(remaining));
         }
     }
 

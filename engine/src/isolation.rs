@@ -1,9 +1,9 @@
 //! Finding the ids at fault: how many ids to send together, and where to split a group that was refused.
 //!
 //! Microsoft Graph refuses a whole request for one bad id. Finding the bad ones is group testing in which every test
-//! that passes also does the work. The share of bad ids is estimated from every response; a group is as large as makes
-//! either outcome equally likely, and so is the first part of a refused group. What was refused together with a part
-//! that was refused itself is untested, and returns to the pool.
+//! that passes also does the work. The share of bad ids is estimated from every response; a group
+//! has the size at which acceptance and refusal are equally likely, and so has the first part of a refused group. If that
+//! part is refused, nothing is known of the rest, which returns to the pool.
 //!
 //! ```text
 //!   pool ── group ──▶ accepted
@@ -37,28 +37,23 @@ impl Share {
             }
             self.begin();
         }
-        let mut sum = 0.0;
-        for (good, probability) in &mut self.candidates {
-            let all_good = power(*good, size);
+        let likelihood = |good: f64| {
+            let all_good = power(good, size);
             let (accepted, any_bad) = match total {
                 None => (all_good, 1.0),
                 Some(total) => {
-                    let total_good = power(*good, total);
+                    let total_good = power(good, total);
                     (all_good - total_good, 1.0 - total_good)
                 }
             };
-            let likelihood = if is_refused { 1.0 - all_good } else { accepted };
-            *probability *= likelihood / any_bad;
-            sum += *probability;
-        }
+            if is_refused { (1.0 - all_good) / any_bad } else { accepted / any_bad }
+        };
+        let sum: f64 = self.candidates.iter().map(|(good, probability)| probability * likelihood(*good)).sum();
         // Only an outcome that no candidate allows gives 0: then nothing is learned.
         if sum > 0.0 {
-            self.candidates
-                .iter_mut()
-                .for_each(|(_, probability)| *probability = (*probability / sum).max(MIN_PROBABILITY));
-        } else {
-            self.accepted = 0;
-            self.begin();
+            for (good, probability) in &mut self.candidates {
+                *probability = (*probability * likelihood(*good) / sum).max(MIN_PROBABILITY);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::action::{RateLimit, ServiceLimit};
+use crate::arguments::Settings;
 use crate::error::Error;
 use crate::random::Random;
 use crate::time::{Nanos, SECOND, from_ms};
@@ -44,6 +45,8 @@ pub(crate) struct RateLimitState {
     throttled_at: Nanos,
     /// Nothing is sent before.
     held_until: Nanos,
+    /// Since when.
+    held_since: Nanos,
     /// The error that asked for it.
     held_by: Option<Rc<Error>>,
     /// A request was accepted.
@@ -56,11 +59,15 @@ impl InstanceState {
         InstanceState { has_accepted: false, states: Vec::new() }
     }
 
-    /// Takes out the state of a limit.
+    /// Takes out the state of a limit, for a new call.
     pub(crate) fn take(&mut self, tenant: Option<&str>, audience: &str, limit: ServiceLimit) -> RateLimitState {
         let is_same = |key: &Key| key.limit == limit && key.audience == audience && key.tenant.as_deref() == tenant;
         match self.states.iter().position(|(key, _)| is_same(key)) {
-            Some(position) => self.states.remove(position).1,
+            Some(position) => {
+                let mut state = self.states.remove(position).1;
+                state.held_until = state.held_until.min(state.held_since.saturating_add(MAX_HOLD));
+                state
+            }
             None => RateLimitState::new(),
         }
     }
@@ -84,6 +91,7 @@ impl RateLimitState {
             throttles: 0,
             throttled_at: 0,
             held_until: 0,
+            held_since: 0,
             held_by: None,
             has_accepted: false,
         }
@@ -125,22 +133,23 @@ impl RateLimitState {
     /// Records a 429 to a request sent at `sent`, and holds every request for a while.
     pub(crate) fn throttled(
         &mut self,
-        limit: RateLimit,
+        settings: &Settings,
         sent: Nanos,
         now: Nanos,
         retry_after: Option<Nanos>,
         error: &Rc<Error>,
         random: &mut Random,
     ) {
-        // A request that was in flight when the last 429 arrived says nothing new.
+        // A request that was in flight when the last 429 arrived is not counted again.
         if self.throttles == 0 || sent >= self.throttled_at {
             self.throttles = self.throttles.saturating_add(1);
             self.throttled_at = now;
             self.margin_ppm = self.margin_ppm.saturating_add(WIDENING_PPM).min(MAX_MARGIN_PPM);
         }
-        let window = from_ms(limit.window_ms);
+        let window = from_ms(settings.rate_limit.window_ms);
         let windows = if self.has_accepted { 1 } else { MAX_WAIT_WINDOWS };
-        let cap = window.saturating_mul(windows).max(MAX_WAIT);
+        // Without the last bound, the wait for a long window could outlast the patience, and the call would end early.
+        let cap = window.saturating_mul(windows).max(MAX_WAIT).min(settings.patience / 4);
         // From one window to 1.2 windows, then to 2.4, 4.8, … of them.
         let doublings = 2_u64.saturating_pow(self.throttles.saturating_sub(1));
         let first = window.saturating_add(window / 5);
@@ -149,20 +158,28 @@ impl RateLimitState {
             Some(asked) => asked.max(MIN_RETRY_AFTER).saturating_add(random.up_to(window / 5)),
             None => window.saturating_add(random.up_to(longest.saturating_sub(window))),
         };
-        self.hold(now.saturating_add(wait), error);
+        self.hold(wait, now, error);
     }
 
-    /// Holds every request until then, because of `error`.
-    pub(crate) fn hold(&mut self, until: Nanos, error: &Rc<Error>) {
+    /// Holds every request for so long, because of `error`.
+    pub(crate) fn hold(&mut self, wait: Nanos, now: Nanos, error: &Rc<Error>) {
+        let until = now.saturating_add(wait);
         if until > self.held_until {
             self.held_until = until;
+            self.held_since = now;
             self.held_by = Some(error.clone());
         }
     }
 
-    /// The error because of which nothing is sent at `now`.
-    pub(crate) fn held_by(&self, now: Nanos) -> Option<Rc<Error>> {
-        self.held_by.clone().filter(|_| self.held_until > now)
+    /// Until when nothing is sent, if that is after `now`, and the error because of which, with the time that remains.
+    pub(crate) fn held(&mut self, now: Nanos) -> Option<(Nanos, Rc<Error>)> {
+        let remaining = self.held_until.checked_sub(now).filter(|remaining| *remaining > 0)?;
+        let error = self.held_by.as_mut()?;
+        // The report of the call that it was for is gone.
+        if let Some(error) = Rc::get_mut(error) {
+            error.shorten_retry_after(remaining);
+        }
+        Some((self.held_until, error.clone()))
     }
 
     fn spaced_window(&self, limit: RateLimit) -> Nanos {
@@ -172,9 +189,9 @@ impl RateLimitState {
     }
 }
 
-/// Margins in millionths of a window. The numbers come from a simulation over jitter and contention: see
-/// `docs/throughput.md`.
-const FIRST_MARGIN_PPM: u64 = 20_000;
+/// The margin at first, in millionths of a window. This and the numbers below come from a simulation over jitter and
+/// contention: see `docs/rough-world.md`.
+pub const FIRST_MARGIN_PPM: u64 = 20_000;
 const MIN_MARGIN_PPM: u64 = 3_000;
 const MAX_MARGIN_PPM: u64 = 300_000;
 /// Added by a 429.
@@ -191,6 +208,9 @@ const MAX_WAIT_WINDOWS: u64 = 32;
 /// that waits long.
 const MAX_WAIT: Nanos = 3 * SECOND;
 
+/// The longest time for which a response can hold later calls: whatever it asks for, they try again.
+const MAX_HOLD: Nanos = 3_600 * SECOND;
+
 /// `Retry-After` counts whole seconds: 0 is anything below one.
 pub(crate) const MIN_RETRY_AFTER: Nanos = SECOND;
 
@@ -203,9 +223,17 @@ const MAX_STATES: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::ACTIONS;
+    use crate::arguments::Options;
+    use crate::error::GraphError;
     use crate::time::MILLISECOND;
 
     const USERS: RateLimit = RateLimit { requests: 1, window_ms: 1_000 };
+
+    fn settings(rate_limit: RateLimit) -> Settings {
+        let options = Options { rate_limit: Some(rate_limit), ..Options::default() };
+        Settings::parse(&ACTIONS[3], options).unwrap()
+    }
 
     fn error() -> Rc<Error> {
         Rc::new(Error::Throttled(Default::default()))
@@ -216,8 +244,8 @@ mod tests {
         let mut state = RateLimitState::new();
         let random = &mut Random::new(1);
         assert_eq!(state.spacing(USERS), 1_020 * MILLISECOND);
-        state.throttled(USERS, 0, SECOND, None, &error(), random);
-        state.throttled(USERS, 0, SECOND + 1, None, &error(), random);
+        state.throttled(&settings(USERS), 0, SECOND, None, &error(), random);
+        state.throttled(&settings(USERS), 0, SECOND + 1, None, &error(), random);
         assert_eq!(state.spacing(USERS), 1_060 * MILLISECOND);
         for window in 2..400 {
             state.accepted(USERS, window * SECOND);
@@ -232,7 +260,7 @@ mod tests {
         let mut now = 0;
         let mut longest = 0;
         for _ in 0..200 {
-            state.throttled(USERS, now, now, None, &error(), random);
+            state.throttled(&settings(USERS), now, now, None, &error(), random);
             let wait = state.held_until - now;
             assert!((SECOND..=32 * SECOND).contains(&wait), "{wait}");
             longest = longest.max(wait);
@@ -241,7 +269,7 @@ mod tests {
         assert!(longest > 28 * SECOND, "{longest}");
         state.accepted(USERS, now);
         for _ in 0..200 {
-            state.throttled(USERS, now, now, None, &error(), random);
+            state.throttled(&settings(USERS), now, now, None, &error(), random);
             assert!((SECOND..=3 * SECOND).contains(&(state.held_until - now)));
             now = state.held_until;
         }
@@ -255,7 +283,7 @@ mod tests {
             let mut wait = || {
                 let mut state = RateLimitState::new();
                 state.accepted(sign_ins, 0);
-                state.throttled(sign_ins, 0, 0, retry_after, &error(), random);
+                state.throttled(&settings(sign_ins), 0, 0, retry_after, &error(), random);
                 state.held_until
             };
             let waits: Vec<Nanos> = (0..9).map(|_| wait()).collect();
@@ -268,16 +296,48 @@ mod tests {
     fn retry_after_is_waited_out() {
         for (asked, least) in [(0, 1), (1, 1), (17, 17), (300, 300)] {
             let mut state = RateLimitState::new();
-            state.throttled(USERS, 0, 0, Some(asked * SECOND), &error(), &mut Random::new(3));
+            state.throttled(&settings(USERS), 0, 0, Some(asked * SECOND), &error(), &mut Random::new(3));
             assert!((least * SECOND..=least * SECOND + SECOND / 5).contains(&state.held_until));
         }
+    }
+
+    #[test]
+    fn a_wait_of_its_own_leaves_time_to_try_again() {
+        let sign_ins = RateLimit { requests: 5, window_ms: 10_000 };
+        let mut state = RateLimitState::new();
+        let random = &mut Random::new(3);
+        for _ in 0..100 {
+            let now = state.held_until;
+            state.throttled(&settings(sign_ins), now, now, None, &error(), random);
+            assert!(state.held_until - now <= 180 * SECOND / 4, "a quarter of the patience");
+        }
+    }
+
+    #[test]
+    fn a_hold_ends_after_an_hour_for_later_calls() {
+        let mut instance = InstanceState::new();
+        let mut state = instance.take(None, "https://x", ServiceLimit::RiskyUsers);
+        state.throttled(&settings(USERS), 0, 0, Some(Nanos::MAX), &error(), &mut Random::new(3));
+        assert_eq!(state.held_until, Nanos::MAX);
+        instance.put(None, "https://x", ServiceLimit::RiskyUsers, state);
+        let mut state = instance.take(None, "https://x", ServiceLimit::RiskyUsers);
+        assert!(state.held(3_599 * SECOND).is_some() && state.held(3_600 * SECOND).is_none());
+    }
+
+    #[test]
+    fn a_later_call_reports_the_wait_that_remains() {
+        let mut state = RateLimitState::new();
+        let graph = GraphError { status: 429, retry_after_ms: Some(600_000), ..GraphError::default() };
+        state.hold(600 * SECOND, 0, &Rc::new(Error::Throttled(graph)));
+        let (_, error) = state.held(400 * SECOND).unwrap();
+        assert_eq!(error.response().unwrap().retry_after_ms, Some(200_000));
     }
 
     #[test]
     fn each_tenant_audience_and_limit_has_its_state() {
         let mut instance = InstanceState::new();
         let mut state = instance.take(Some("a"), "https://x", ServiceLimit::RiskyUsers);
-        state.hold(9, &error());
+        state.hold(9, 0, &error());
         instance.put(Some("a"), "https://x", ServiceLimit::RiskyUsers, state);
         for (tenant, audience, limit, held_until) in [
             (None, "https://x", ServiceLimit::RiskyUsers, 0),

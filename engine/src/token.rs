@@ -1,5 +1,7 @@
 //! The credential of a request: checked once, sent, and never printed.
 
+use std::rc::Rc;
+
 /// How a request is authorized.
 pub enum Authorization {
     /// By a token in the `authorization` header.
@@ -10,7 +12,7 @@ pub enum Authorization {
 
 /// An access token: 1 to 65 536 bytes of visible ASCII. It has no `Debug`, so that nothing prints it.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct Token(Rc<str>);
 
 /// The tokens of a call, to keep them out of texts.
 #[derive(Default)]
@@ -33,7 +35,7 @@ pub struct TokenRequest {
     pub audience: String,
     /// Where the token will be sent.
     pub endpoint: String,
-    /// Microsoft Graph rejected the token that was returned last.
+    /// Microsoft Graph rejected a token of this call.
     pub refresh: bool,
     /// The claims challenge of the rejection, decoded.
     pub claims: Option<String>,
@@ -61,16 +63,19 @@ impl Authorization {
 }
 
 impl Secrets {
-    /// Adds a token. The oldest one is dropped if there are more than can be in flight.
-    pub fn add(&mut self, authorization: &Authorization) {
-        let Authorization::Bearer(token) = authorization else { return };
-        if self.0.iter().any(|known| known.0 == token.0) {
-            return;
-        }
-        if self.0.len() >= MAX_SECRETS {
-            self.0.remove(0);
+    /// Adds a token, and returns it to be kept while a response may repeat it: of too many tokens, the oldest one that is
+    /// kept nowhere else is dropped.
+    pub fn add(&mut self, authorization: Authorization) -> Authorization {
+        let Authorization::Bearer(token) = authorization else { return authorization };
+        let known = self.0.iter().position(|known| known.0 == token.0);
+        let token = known.map_or(token, |position| self.0.remove(position));
+        if self.0.len() >= MAX_SECRETS
+            && let Some(position) = self.0.iter().position(|known| Rc::strong_count(&known.0) == 1)
+        {
+            self.0.remove(position);
         }
         self.0.push(token.clone());
+        Authorization::Bearer(token)
     }
 
     /// Cuts a text from outside to at most `max` bytes, and replaces in it every run of 24 characters of a token.
@@ -103,7 +108,7 @@ impl Token {
             Some(position) => {
                 Err(format!("the token contains a byte that is not visible ASCII, at position {position}"))
             }
-            None => Ok(Token(token)),
+            None => Ok(Token(token.into())),
         }
     }
 
@@ -134,7 +139,7 @@ fn cut(text: &str, max: usize) -> &str {
 /// Hosts limit the headers of a request, wasmtime to 128 KiB with a trap: a token stays well below.
 const MAX_TOKEN_BYTES: usize = 65_536;
 
-/// Tokens to keep out of texts: those of the requests in flight, at most 32, and some more.
+/// Tokens to keep out of texts: those of the requests in flight, at most 32, and the latest of the others.
 const MAX_SECRETS: usize = 40;
 
 /// The contract: no run of 24 characters of a token appears in a text.
@@ -146,7 +151,9 @@ mod tests {
 
     fn secrets(tokens: &[&str]) -> Secrets {
         let mut secrets = Secrets::default();
-        tokens.iter().for_each(|token| secrets.add(&Authorization::Bearer(Token::parse((*token).to_owned()).unwrap())));
+        for token in tokens {
+            let _ = secrets.add(Authorization::Bearer(Token::parse((*token).to_owned()).unwrap()));
+        }
         secrets
     }
 
@@ -160,6 +167,22 @@ mod tests {
         assert_eq!(sanitize(&token[3..26]), token[3..26]);
         assert_eq!(sanitize("of another-token-of-the-same-call."), "of [token].");
         assert_eq!(sanitize(""), "");
+    }
+
+    #[test]
+    fn a_token_in_flight_stays_known() {
+        let bearer = |number: usize| {
+            Authorization::Bearer(Token::parse(format!("the-token-number-{number}-of-a-call")).unwrap())
+        };
+        let mut secrets = Secrets::default();
+        let first = secrets.add(bearer(0));
+        let in_flight = secrets.add(bearer(0));
+        drop(first);
+        (1..100).for_each(|number| drop(secrets.add(bearer(number))));
+        assert_eq!(secrets.sanitize("the-token-number-0-of-a-call", 512), "[token]");
+        assert_eq!(secrets.sanitize("the-token-number-99-of-a-call", 512), "[token]");
+        assert_eq!(secrets.sanitize("the-token-number-59-of-a-call", 512), "the-token-number-59-of-a-call");
+        drop(in_flight);
     }
 
     #[test]

@@ -76,8 +76,7 @@ impl Tokens {
                 Ok(authorization) => {
                     self.failures = 0;
                     self.refreshes = self.refreshes.saturating_add(self.rejection.take().is_some().into());
-                    self.secrets.add(&authorization);
-                    self.ready = Some(authorization);
+                    self.ready = Some(self.secrets.add(authorization));
                     TokenVerdict::Ready
                 }
                 Err(rule) => TokenVerdict::End(Error::NoToken(format!("not usable: {rule}"))),

@@ -1,6 +1,6 @@
 //! The ids of a call: which of them to send next, and how each ended.
 
-use std::collections::VecDeque;
+use std::iter;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -17,9 +17,9 @@ pub(crate) struct Work {
     states: Vec<IdState>,
     /// How attempts ended, by number.
     endings: Vec<Ending>,
-    /// Ids that are in no group and have not ended.
-    pool: VecDeque<Range<usize>>,
-    /// Groups to send again, or parts of refused groups, and the time before which not.
+    /// Ids that are in no group and have not ended, in order.
+    pool: Vec<Range<usize>>,
+    /// Groups to send again, or parts of refused groups, each with the earliest time at which it may be sent.
     waiting: Vec<(Nanos, Group)>,
     /// Maximum ids in a group.
     max_group: usize,
@@ -33,12 +33,10 @@ pub(crate) struct Work {
 /// Ids that are sent in one request.
 pub(crate) struct Group {
     ids: Vec<Range<usize>>,
-    /// The other ids of a set with a bad id among `ids` or these; empty unless `is_suspect`.
+    /// The ids that were refused together with `ids` and are not sent now; empty unless `is_suspect`.
     rest: Vec<Range<usize>>,
     /// `ids` and `rest` together contain a bad id.
     is_suspect: bool,
-    /// Taken from the end of the pool.
-    is_from_end: bool,
     /// Attempts that count towards `max-attempts`.
     pub(crate) counted_attempts: u32,
     /// An attempt was repeated with a fresh token.
@@ -70,7 +68,7 @@ impl Work {
         Work {
             states: vec![IdState::default(); ids.len()],
             endings: Vec::new(),
-            pool: std::iter::once(0..ids.len()).collect(),
+            pool: iter::once(0..ids.len()).collect(),
             ids,
             waiting: Vec::new(),
             max_group,
@@ -109,7 +107,7 @@ impl Work {
         self.refusals = 0;
         self.learn(&group, false);
         if !group.rest.is_empty() {
-            self.search(group.rest, group.is_from_end);
+            self.search(group.rest);
         }
     }
 
@@ -128,11 +126,11 @@ impl Work {
         } else {
             self.learn(&group, true);
         }
-        self.give_back(group.rest, group.is_from_end);
+        self.give_back(group.rest);
         match (is_final, is_too_large) {
             (true, _) => {}
-            (false, true) => self.give_back(group.ids, group.is_from_end),
-            (false, false) => self.search(group.ids, group.is_from_end),
+            (false, true) => self.give_back(group.ids),
+            (false, false) => self.search(group.ids),
         }
         is_final
     }
@@ -146,7 +144,7 @@ impl Work {
     /// Ends a group with an error.
     pub(crate) fn fail(&mut self, mut group: Group, error: Rc<Error>) {
         self.end(&mut group, Err(error), false);
-        self.give_back(group.rest, group.is_from_end);
+        self.give_back(group.rest);
     }
 
     /// Every id, in neighbours that ended alike, and whether all were accepted.
@@ -185,38 +183,47 @@ impl Work {
     }
 
     fn take_from_pool(&mut self) -> Option<Group> {
-        let size = self.share.group_size(self.max_group);
+        let mut position = 0;
         // A cluster of bad ids does not keep the good ones waiting.
-        let is_from_end = self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(FAR_GROUP);
+        if self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(ELSEWHERE) {
+            position = self.split_longest()?;
+        }
         let mut ids = Vec::new();
-        let mut missing = size;
-        while missing > 0 {
-            let Some(range) = (if is_from_end { self.pool.pop_back() } else { self.pool.pop_front() }) else { break };
-            let (taken, left) = if is_from_end {
-                let middle = range.end.saturating_sub(missing).max(range.start);
-                (middle..range.end, range.start..middle)
-            } else {
-                let middle = range.start.saturating_add(missing).min(range.end);
-                (range.start..middle, middle..range.end)
-            };
+        let mut missing = self.share.group_size(self.max_group);
+        while missing > 0
+            && let Some(range) = self.pool.get_mut(position)
+        {
+            let taken = range.start..range.start.saturating_add(missing).min(range.end);
+            range.start = taken.end;
+            if range.start == range.end {
+                self.pool.remove(position);
+            }
             missing = missing.saturating_sub(taken.len());
             ids.push(taken);
-            if !left.is_empty() {
-                self.give_back(vec![left], is_from_end);
-            }
         }
-        if is_from_end {
-            ids.reverse();
+        (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), false))
+    }
+
+    /// Splits the longest range of the pool in its middle. Returns the position of the second half.
+    fn split_longest(&mut self) -> Option<usize> {
+        let (position, range) = self.pool.iter_mut().enumerate().max_by_key(|(_, range)| range.len())?;
+        let middle = range.start.midpoint(range.end);
+        if middle == range.start {
+            return Some(position);
         }
-        (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), false, is_from_end))
+        let half = middle..range.end;
+        range.end = middle;
+        let next = position.saturating_add(1);
+        self.pool.insert(next, half);
+        Some(next)
     }
 
     /// Sends the first part of ids that contain a bad one.
-    fn search(&mut self, mut ids: Vec<Range<usize>>, is_from_end: bool) {
+    fn search(&mut self, mut ids: Vec<Range<usize>>) {
         let size = count(&ids);
         let part = if size > 1 { self.share.split_size(size).min(self.max_group) } else { 1 };
         let rest = split_off(&mut ids, part);
-        self.waiting.push((0, Group::new(ids, rest, true, is_from_end)));
+        self.waiting.push((0, Group::new(ids, rest, true)));
     }
 
     fn learn(&mut self, group: &Group, is_refused: bool) {
@@ -225,11 +232,10 @@ impl Work {
         self.share.learn(size, total, is_refused);
     }
 
-    fn give_back(&mut self, ids: Vec<Range<usize>>, is_from_end: bool) {
-        if is_from_end {
-            self.pool.extend(ids);
-        } else {
-            ids.into_iter().rev().for_each(|range| self.pool.push_front(range));
+    fn give_back(&mut self, ids: Vec<Range<usize>>) {
+        for range in ids {
+            let position = self.pool.partition_point(|other| other.start < range.start);
+            self.pool.insert(position, range);
         }
     }
 
@@ -259,8 +265,8 @@ impl Work {
 }
 
 impl Group {
-    fn new(ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, is_suspect: bool, is_from_end: bool) -> Group {
-        Group { ids, rest, is_suspect, is_from_end, counted_attempts: 0, had_fresh_token: false, ending: None }
+    fn new(ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, is_suspect: bool) -> Group {
+        Group { ids, rest, is_suspect, counted_attempts: 0, had_fresh_token: false, ending: None }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -288,8 +294,8 @@ fn split_off(ids: &mut Vec<Range<usize>>, size: usize) -> Vec<Range<usize>> {
     rest
 }
 
-/// From so many refusals in a row on, …
+/// Refusals since the last acceptance after which some groups are taken from the middle of the longest range of ids.
 const CLUSTER_REFUSALS: u32 = 8;
 
-/// … every so many groups, one is taken from the far end.
-const FAR_GROUP: u32 = 4;
+/// From then on, that is the next group whenever the number of refusals is a multiple of this.
+const ELSEWHERE: u32 = 4;

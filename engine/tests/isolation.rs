@@ -50,7 +50,7 @@ fn run(ids: Vec<String>, options: Options, latency_ms: u64, status: impl Fn(&[St
     let mut in_flight: Vec<(u64, AttemptId, Vec<String>)> = Vec::new();
     let (mut requests, mut refused_alone) = (0, HashSet::new());
     loop {
-        match call.next(now, false) {
+        match call.next(now, None) {
             Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
             Step::Send(attempt, request) => {
                 requests += 1;
@@ -211,6 +211,15 @@ fn ten_thousand_users_need_few_requests() {
 fn sixty_bad_ids_of_sixty_need_at_most_63_requests() {
     let run = run((0..60).map(id).collect(), options(60), 0, |_| 400);
     assert_eq!((run.requests, run.refused_alone.len()), (62, 60));
+}
+
+#[test]
+fn clusters_of_bad_ids_at_both_ends_do_not_keep_the_good_ones_waiting() {
+    let is_good = |id: &String| (250..1_250).any(|number| *id == self::id(number));
+    let run = run((0..1_500).map(id).collect(), Options { patience_ms: None, ..options(60) }, 0, |ids| {
+        if ids.iter().all(is_good) { 204 } else { 400 }
+    });
+    assert_eq!(ids_with(&run.result, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 1_000);
 }
 
 #[test]

@@ -99,7 +99,7 @@ proptest! {
         let echo = Some(echo);
         let response = Response { status: 400, request_id: echo.clone(), date: echo, body, ..Response::default() };
         let mut secrets = Secrets::default();
-        secrets.add(&Authorization::Bearer(Token::parse(token.clone()).unwrap()));
+        let _kept = secrets.add(Authorization::Bearer(Token::parse(token.clone()).unwrap()));
         let rejection = response.judge(String::new(), &secrets).unwrap_err();
         let error = rejection.error.response().unwrap();
         let texts = [Some(&error.code), Some(&error.message), error.request_id.as_ref(), error.date.as_ref()];

@@ -76,7 +76,7 @@ fn seconds(action: &'static Action, delay: Delay, busy: f64, seed: u64) -> f64 {
     // The time at which a request arrives, or a response with its status.
     let mut events: Vec<(Nanos, AttemptId, Option<u16>)> = Vec::new();
     loop {
-        match call.next(now, false) {
+        match call.next(now, None) {
             Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
             Step::Send(id, _) => events.push((now + delay.draw(random), id, None)),
             Step::Abandon(_) => panic!("every request is answered"),

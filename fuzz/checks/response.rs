@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
 
     let status = response.status;
     let mut secrets = Secrets::default();
-    secrets.add(&Authorization::Bearer(Token::parse(TOKEN.to_owned()).unwrap()));
+    let _kept = secrets.add(Authorization::Bearer(Token::parse(TOKEN.to_owned()).unwrap()));
     match response.judge("id".to_owned(), &secrets) {
         Ok(receipt) => {
             assert_eq!(status, 204);

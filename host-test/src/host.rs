@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+pub use graph_model::Rest;
 use graph_model::{Reply, Request, Service, TransportError, play};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http_body_util::{BodyExt, Full};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -44,17 +45,6 @@ pub struct Upload {
     pub seen_after: usize,
     /// What happens to the rest of the body.
     pub rest: Rest,
-}
-
-/// What happens to the rest of a body after the service has seen the request.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Rest {
-    /// It is read.
-    Read,
-    /// It is not read, but the connection stays open.
-    Stalled,
-    /// The connection is closed for writing.
-    Closed,
 }
 
 impl Default for Upload {
@@ -231,9 +221,17 @@ impl WasiHttpHooks for HttpClient {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Received, Error>> + Send> {
         let sent = self.start.elapsed();
-        let HttpClient { outbound, upload, start, errors, log } = self.clone();
+        let HttpClient { outbound, mut upload, start, errors, log } = self.clone();
         Box::new(async move {
             let (mut parts, mut body) = request.into_parts();
+            if let Outbound::InProcess(service) = &outbound
+                && let Some(rest) = service.responds_early(&parts)
+            {
+                let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+                // The plugin may have written two more chunks: one that waits, and one that wasmtime has taken out.
+                let unread = upload.chunk_bytes.saturating_mul(2) + 1;
+                upload = Upload { seen_after: length.unwrap_or(0_usize).saturating_sub(unread), rest, ..upload };
+            }
             if let Some(authorization) = parts.headers.get_mut(AUTHORIZATION) {
                 authorization.set_sensitive(true);
             }

@@ -1,25 +1,47 @@
 //! The body of a request, in the form of Microsoft Graph, parsed once into ids.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
+use entra_risk_engine::arguments::distinct_ids;
 use entra_risk_engine::guid;
 use entra_risk_report::Action;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::response::Response;
 
 /// Maximum length of a body in bytes: 1 MiB, about 27 000 ids.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// Checks the headers that describe the body, before it is read.
-pub(crate) fn check_headers(content_type: &[Vec<u8>], content_length: &[Vec<u8>]) -> Result<(), Response> {
-    let media_type =
-        |value: &Vec<u8>| value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii).map(<[u8]>::to_vec);
-    match content_type {
-        [value] if media_type(value).is_some_and(|value| value.eq_ignore_ascii_case(b"application/json")) => {}
-        _ => return Err(Response::error(415, "unsupportedMediaType", "The content-type must be application/json.")),
+/// The values of the headers that describe a body.
+#[derive(Debug, Default)]
+pub(crate) struct BodyHeaders {
+    /// `content-type`
+    pub(crate) content_type: Vec<Vec<u8>>,
+    /// `content-encoding`
+    pub(crate) content_encoding: Vec<Vec<u8>>,
+    /// `content-length`
+    pub(crate) content_length: Vec<Vec<u8>>,
+}
+
+impl BodyHeaders {
+    /// Checks the headers, before the body is read.
+    pub(crate) fn check(&self) -> Result<(), Response> {
+        match self.content_type.as_slice() {
+            [value] if is_json_in_utf8(value) => {}
+            _ => {
+                let message = "The content-type must be application/json, in UTF-8.";
+                return Err(Response::error(415, "unsupportedMediaType", message));
+            }
+        }
+        if self.content_encoding.iter().any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+            let error =
+                Response::error(415, "unsupportedContentEncoding", "The body must be sent without a content-encoding.");
+            return Err(error.with_header("accept-encoding", "identity"));
+        }
+        let lengths = self.content_length.iter();
+        let length = lengths.filter_map(|value| str::from_utf8(value).ok()?.trim().parse::<u64>().ok()).max();
+        if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(too_large()) } else { Ok(()) }
     }
-    let length = content_length.iter().filter_map(|value| str::from_utf8(value).ok()?.trim().parse::<u64>().ok());
-    if length.max().is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(too_large()) } else { Ok(()) }
 }
 
 /// The response to a body that is too large.
@@ -27,23 +49,64 @@ pub(crate) fn too_large() -> Response {
     Response::error(413, "contentTooLarge", "The body must have at most 1048576 bytes.")
 }
 
-/// Parses the body of a request for this action.
+/// Parses the body of a request for this action. Returns its ids without repetitions.
 pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Vec<String>, Response> {
     let field = action.definition.id_field;
-    let members: BTreeMap<String, Vec<String>> = serde_json::from_slice(body).unwrap_or_default();
-    let mut members = members.into_iter();
-    match (members.next(), members.next()) {
-        (Some((name, ids)), None) if name == field => match ids.iter().position(|id| guid::parse(id).is_none()) {
-            Some(index) => Err(bad_request(&format!("{field}[{index}] is not a hyphenated GUID."))),
-            None if ids.is_empty() => Err(bad_request(&format!("{field} is empty."))),
-            None => Ok(ids),
-        },
-        _ => Err(bad_request(&format!("The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}."))),
+    match serde_json::from_slice(body) {
+        Ok(OnlyMember(name, ids)) if name == field => {
+            if let Some(index) = ids.iter().position(|id| guid::parse(id).is_none()) {
+                return Err(bad_request(&format!("{field}[{index}] is not a hyphenated GUID.")));
+            }
+            distinct_ids(action.definition, ids).map_err(|_| bad_request(&format!("{field} is empty.")))
+        }
+        _ => Err(bad_request(&format!(
+            "The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}, without other or repeated members."
+        ))),
     }
 }
 
+/// Whether this is `application/json`, with no charset other than UTF-8.
+fn is_json_in_utf8(content_type: &[u8]) -> bool {
+    let mut parts = content_type.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let is_json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(b"application/json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_at_checked(CHARSET.len()) {
+            Some((name, value)) if name.eq_ignore_ascii_case(CHARSET) => {
+                [b"utf-8".as_slice(), b"\"utf-8\""].iter().any(|utf8| value.eq_ignore_ascii_case(utf8))
+            }
+            _ => true,
+        })
+}
+
+const CHARSET: &[u8] = b"charset=";
+
 fn bad_request(message: &str) -> Response {
     Response::error(400, "badRequest", message)
+}
+
+/// A JSON object with one member, a list of texts. A repeated member is an error: parsers disagree which one counts.
+struct OnlyMember(String, Vec<String>);
+
+impl<'de> Deserialize<'de> for OnlyMember {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OnlyMemberVisitor)
+    }
+}
+
+struct OnlyMemberVisitor;
+
+impl<'de> Visitor<'de> for OnlyMemberVisitor {
+    type Value = OnlyMember;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with one member")
+    }
+
+    /// serde_json fails if members are left.
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OnlyMember, A::Error> {
+        let (name, ids) = members.next_entry()?.unwrap_or_default();
+        Ok(OnlyMember(name, ids))
+    }
 }
 
 #[cfg(test)]
@@ -62,12 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_id_counts_once() {
+        let body = format!(r#"{{"userIds":["{ID}","{}"]}}"#, ID.to_uppercase());
+        assert_eq!(parse(&ACTIONS[3], body.as_bytes()).unwrap(), [ID]);
+    }
+
+    #[test]
     fn rejects_other_bodies_with_the_reason() {
-        let wrong_form = r#"The body must be JSON of the form {"userIds":["<GUID>"]}."#;
+        let wrong_form =
+            r#"The body must be JSON of the form {"userIds":["<GUID>"]}, without other or repeated members."#;
+        let twice = format!(r#"{{"userIds":["{ID}"],"userIds":["{ID}"]}}"#);
+        let escaped = format!(r#"{{"userIds":["{ID}"],"user\u0049ds":["{ID}"]}}"#);
         let cases = [
             ("", wrong_form),
             ("{", wrong_form),
             ("[]", wrong_form),
+            (r#"["userIds",[]]"#, wrong_form),
             (r#"{"userIds":"a"}"#, wrong_form),
             (r#"{"userIds":[1]}"#, wrong_form),
             (r#"{"userIds":[1.5e3]}"#, wrong_form),
@@ -77,6 +150,8 @@ mod tests {
             ("{}", wrong_form),
             (r#"{"requestIds":[]}"#, wrong_form),
             (r#"{"userIds":[],"a":[]}"#, wrong_form),
+            (&twice, wrong_form),
+            (&escaped, wrong_form),
             (r#"{"userIds":[]}"#, "userIds is empty."),
             (r#"{"userIds":["a"]}"#, "userIds[0] is not a hyphenated GUID."),
         ];
@@ -94,18 +169,44 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check(content_type: &[&str], content_encoding: &[&str], content_length: &str) -> Option<u16> {
+        let bytes = |values: &[&str]| values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        let headers = BodyHeaders {
+            content_type: bytes(content_type),
+            content_encoding: bytes(content_encoding),
+            content_length: bytes(&[content_length]),
+        };
+        headers.check().err().map(|error| error.status)
+    }
+
     #[test]
     fn media_type_and_length_are_checked_before_the_body_is_read() {
-        let check = |content_type: &str, length: &str| {
-            let result = check_headers(&[content_type.as_bytes().to_vec()], &[length.as_bytes().to_vec()]);
-            result.err().map(|error| error.status)
-        };
-        assert_eq!(check("application/json", "1048576"), None);
-        assert_eq!(check("Application/JSON ; charset=utf-8", "chunked"), None);
-        assert_eq!(check("application/json", "1048577"), Some(413));
+        assert_eq!(check(&["application/json"], &[], "1048576"), None);
+        assert_eq!(check(&["application/json"], &[], "chunked"), None);
+        assert_eq!(check(&["application/json"], &[], "1048577"), Some(413));
         for content_type in ["", "text/plain", "application/jsonl", "text/plain; application/json"] {
-            assert_eq!(check(content_type, "1"), Some(415), "{content_type}");
+            assert_eq!(check(&[content_type], &[], "1"), Some(415), "{content_type}");
         }
-        assert_eq!(check_headers(&[], &[]).unwrap_err().status, 415);
+        assert_eq!(check(&[], &[], "1"), Some(415));
+        assert_eq!(check(&["application/json", "application/json"], &[], "1"), Some(415));
+    }
+
+    #[test]
+    fn a_charset_other_than_utf_8_is_unsupported() {
+        for utf8 in ["; charset=utf-8", ";charset=\"UTF-8\"", " ; Charset=utf-8 ; a=b", ";", "; odata.metadata=none"] {
+            assert_eq!(check(&[&format!("Application/JSON{utf8}")], &[], "1"), None, "{utf8}");
+        }
+        for other in ["; charset=iso-8859-1", ";a=b;CHARSET=utf-16", "; charset=utf-8; charset=utf-7", "; charset="] {
+            assert_eq!(check(&[&format!("application/json{other}")], &[], "1"), Some(415), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_content_encoding_is_unsupported() {
+        assert_eq!(check(&["application/json"], &["identity"], "1"), None);
+        for encodings in [&["gzip"][..], &["identity", "br"], &["identity, gzip"], &["deflate"]] {
+            assert_eq!(check(&["application/json"], encodings, "1"), Some(415), "{encodings:?}");
+        }
     }
 }

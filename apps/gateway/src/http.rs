@@ -5,19 +5,51 @@ use crate::bindings::wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use crate::bindings::wasi::io::poll::poll;
-use crate::bindings::wasi::io::streams::StreamError;
-use crate::body::{MAX_BODY_BYTES, too_large};
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
+use crate::body::{BodyHeaders, MAX_BODY_BYTES, too_large};
 use crate::response::Response;
 
 /// Time limit for receiving a whole body in nanoseconds: 10 s.
 const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// Maximum bytes in a call of `blocking-write-and-flush`. Source: wasi:io/streams.
-const MAX_WRITE_BYTES: usize = 4096;
+/// Time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read must not hold the instance.
+const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
+
+/// The headers of a request that the gateway reads.
+pub(crate) struct RequestHeaders {
+    /// `authorization`; it may contain a key.
+    pub(crate) authorization: Vec<Vec<u8>>,
+    /// `x-api-key`; it may contain a key.
+    pub(crate) api_key: Vec<Vec<u8>>,
+    /// `x-request-id`
+    pub(crate) request_id: Vec<Vec<u8>>,
+    /// What describes the body.
+    pub(crate) body: BodyHeaders,
+}
+
+/// Reads the headers.
+pub(crate) fn headers(request: &IncomingRequest) -> RequestHeaders {
+    let headers = request.headers();
+    RequestHeaders {
+        authorization: headers.get("authorization"),
+        api_key: headers.get("x-api-key"),
+        request_id: headers.get("x-request-id"),
+        body: BodyHeaders {
+            content_type: headers.get("content-type"),
+            content_encoding: headers.get("content-encoding"),
+            content_length: headers.get("content-length"),
+        },
+    }
+}
 
 /// Whether the method is POST.
 pub(crate) fn is_post(request: &IncomingRequest) -> bool {
     matches!(request.method(), Method::Post)
+}
+
+/// Whether the method is GET or HEAD.
+pub(crate) fn is_get_or_head(request: &IncomingRequest) -> bool {
+    matches!(request.method(), Method::Get | Method::Head)
 }
 
 /// Reads the whole body.
@@ -52,7 +84,7 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) {
         ("cache-control", "no-store".to_owned()),
     ];
     let headers = Fields::new();
-    for (name, value) in common.into_iter().chain(response.header) {
+    for (name, value) in common.into_iter().chain(response.headers) {
         let _ = headers.append(name, value.as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
@@ -60,11 +92,31 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) {
     let body = outgoing.body();
     ResponseOutparam::set(out, Ok(outgoing));
     let Ok(body) = body else { return };
-    let written = body.write().map(|stream| {
-        let mut parts = response.body.as_bytes().chunks(MAX_WRITE_BYTES);
-        parts.all(|part| stream.blocking_write_and_flush(part).is_ok())
-    });
-    if written == Ok(true) {
+    if body.write().is_ok_and(|stream| write(&stream, response.body.as_bytes()).is_ok()) {
         let _ = OutgoingBody::finish(body, None);
+    }
+}
+
+/// Writes the whole body of a response within the time limit.
+fn write(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
+    let (writable, timeout) = (stream.subscribe(), subscribe_duration(RESPONSE_TIMEOUT_NS));
+    loop {
+        let permitted = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        if permitted > 0 && bytes.is_empty() {
+            return Ok(());
+        }
+        let (part, rest) = bytes.split_at_checked(permitted).unwrap_or((bytes, &[]));
+        if part.is_empty() {
+            poll(&[&writable, &timeout]);
+            if timeout.ready() {
+                return Err(StreamError::Closed);
+            }
+            continue;
+        }
+        stream.write(part)?;
+        bytes = rest;
+        if bytes.is_empty() {
+            stream.flush()?;
+        }
     }
 }

@@ -1,24 +1,32 @@
 //! The gateway of entra-risk: a `wasi:http/incoming-handler` that accepts the requests of the four actions as Microsoft
 //! Graph does, from callers with a key instead of a token, and reports the outcome of every id.
 //!
-//! The steps for a request: `settings` from the environment, `key`, `route`, `body`, the plugin, `response`. The first
-//! step that fails determines the response. Callers without the key learn nothing else, and nothing is sent to Microsoft
-//! Graph for a request that is not valid.
+//! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`, `capacity`, the plugin,
+//! `response`. The first step that fails determines the response. Callers without a key learn only what the probes
+//! report, and nothing is sent to Microsoft Graph for a request that is not valid. The `audit` record is in the log before
+//! the response is sent: a caller that closes the connection loses the response, not the record.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 
+mod audit;
 mod bindings;
 mod body;
+mod capacity;
 mod http;
 mod key;
+mod log;
+mod probe;
+mod request_id;
 mod response;
 mod route;
 mod settings;
 
+use audit::Audit;
 use bindings::wasi::cli::environment::get_environment;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use entra_risk_report::Report;
 use entra_risk_report::actions::Options;
+use http::RequestHeaders;
 use response::Response;
 use settings::Settings;
 
@@ -27,20 +35,53 @@ struct Gateway;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::send(out, respond(&request).unwrap_or_else(|error| error));
+        let start = log::Start::now();
+        let headers = http::headers(&request);
+        let keys = key::candidates(&headers.authorization, &headers.api_key);
+        let request_id = request_id::choose(&headers.request_id, keys, log::random_id);
+        let path = request.path_with_query().unwrap_or_default();
+        let settings = Settings::parse(&get_environment());
+        if let Err(problems) = &settings {
+            log::write_problems_once(problems);
+        }
+        let probe = probe::find(&path, http::is_get_or_head(&request), &settings);
+        let response = probe.unwrap_or_else(|| {
+            let mut audit = Audit::default();
+            let response = respond(&request, &headers, &path, &settings, &mut audit).unwrap_or_else(|error| error);
+            log::write(&audit.lines(&log::time(), &request_id, &response, start.elapsed_ms()));
+            response
+        });
+        http::send(out, response.with_header("x-request-id", request_id));
     }
 }
 
-/// The response to a request. The error is the response to one that is not valid.
-fn respond(request: &IncomingRequest) -> Result<Response, Response> {
-    let settings = Settings::parse(get_environment());
-    let headers = request.headers();
-    key::check(settings.key.as_deref(), &headers.get("authorization"), &headers.get("x-api-key"))?;
-    let options = settings.options.map_err(Response::misconfigured)?;
-    let path = request.path_with_query().unwrap_or_default();
-    let (action, api_version) = route::find(&path, http::is_post(request))?;
-    body::check_headers(&headers.get("content-type"), &headers.get("content-length"))?;
+/// The response to a request. The error is the response to one that is rejected.
+fn respond<'a>(
+    request: &IncomingRequest,
+    headers: &RequestHeaders,
+    path: &str,
+    settings: &'a Result<Settings, Vec<String>>,
+    audit: &mut Audit<'a>,
+) -> Result<Response, Response> {
+    let route = route::find(path);
+    audit.action = route.as_ref().ok().map(|(action, _)| *action);
+    let settings = settings.as_ref().map_err(|problems| Response::misconfigured(problems))?;
+    let key = key::find(&settings.keys, &headers.authorization, &headers.api_key)?;
+    audit.key = Some(&key.name);
+    let (action, api_version) = route?;
+    if !http::is_post(request) {
+        return Err(Response::error(405, "methodNotAllowed", "The method must be POST.").with_header("allow", "POST"));
+    }
+    if !key.permits(action) {
+        let message = format!("The key '{}' does not permit {}.", key.name, action.definition.name);
+        return Err(Response::error(403, "forbidden", &message));
+    }
+    headers.body.check()?;
     let ids = body::parse(action, &http::read(request)?)?;
-    let result = (action.call)(&ids, Some(&Options { api_version, ..options }));
-    Ok(Response::report(action, &Report::from(result)))
+    let options = Options { api_version, ..settings.options.clone() };
+    capacity::check(action, &options, &ids)?;
+    let report = Report::from((action.call)(&ids, Some(&options)));
+    let response = Response::report(action, &report);
+    audit.report = Some(report);
+    Ok(response)
 }

@@ -1,45 +1,71 @@
-//! The response: a status, perhaps a header, and JSON. `openapi.yaml` describes every response.
-
-use std::collections::BTreeMap;
+//! The response: a status, headers, and JSON. `openapi.yaml` describes every response.
 
 use entra_risk_report::actions::Error;
 use entra_risk_report::{Action, OutcomeKind, Report};
+use serde::Serialize;
 
 /// A response.
 #[derive(Debug)]
 pub(crate) struct Response {
     /// The HTTP status code.
     pub(crate) status: u16,
-    /// A header besides those of every response.
-    pub(crate) header: Option<(&'static str, String)>,
+    /// The error's code, if the request was rejected.
+    pub(crate) code: Option<&'static str>,
+    /// Headers besides those of every response.
+    pub(crate) headers: Vec<(&'static str, String)>,
     /// The body, JSON.
     pub(crate) body: String,
 }
 
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorDescription<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorDescription<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_ids: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct StatusBody {
+    status: &'static str,
+}
+
 impl Response {
-    /// The response to a request that is not valid, in the form of Microsoft Graph's errors.
-    pub(crate) fn error(status: u16, code: &str, message: &str) -> Response {
-        let body = BTreeMap::from([("error", BTreeMap::from([("code", code), ("message", message)]))]);
-        // It cannot fail: the keys are strings.
-        Response { status, header: None, body: serde_json::to_string(&body).unwrap_or_default() }
+    /// The response to a request that is rejected, in the form of Microsoft Graph's errors.
+    pub(crate) fn error(status: u16, code: &'static str, message: &str) -> Response {
+        Response { code: Some(code), ..Response::json(status, &error_body(code, message, None)) }
     }
 
-    /// The response if a setting is not valid. It contains the name but not the value, which may be a secret.
-    pub(crate) fn misconfigured(setting: &str) -> Response {
-        Response::error(
-            500,
-            "misconfigured",
-            &format!("{setting} is not valid: the gateway's operator must correct it."),
-        )
+    /// The response to a request with too many ids.
+    pub(crate) fn too_many_ids(message: &str, max_ids: u64) -> Response {
+        let code = "tooManyIds";
+        Response { code: Some(code), ..Response::json(413, &error_body(code, message, Some(max_ids))) }
+    }
+
+    /// The response if settings are not valid.
+    pub(crate) fn misconfigured(problems: &[String]) -> Response {
+        let message = format!("The gateway's operator must correct its settings. {}.", problems.join("; "));
+        Response::error(500, "misconfigured", &message)
+    }
+
+    /// The response to a probe.
+    pub(crate) fn status(status: &'static str) -> Response {
+        Response::json(200, &StatusBody { status })
     }
 
     /// The response that reports the outcome of every id.
     pub(crate) fn report(action: &Action, report: &Report) -> Response {
-        // The ids and every other setting have been checked. The text of the error contains the value.
+        // Ids and settings have been checked by the rules of the plugin. The text of the error contains the value.
         if let Some(Error::InvalidArgument(_)) = report.cause {
-            return Response::misconfigured("GATEWAY_TENANT");
+            return Response::misconfigured(&["The plugin rejects one of them".to_owned()]);
         }
-        let response = Response { status: status(report), header: None, body: report.json(action) };
+        let response = Response { status: status(report), code: None, headers: Vec::new(), body: report.json(action) };
         match &report.cause {
             Some(Error::Throttled(graph)) if response.status == 503 => match graph.retry_after_ms {
                 Some(wait) => response.with_header("retry-after", wait.div_ceil(1_000).to_string()),
@@ -51,9 +77,19 @@ impl Response {
 
     /// The same response with this header.
     #[must_use]
-    pub(crate) fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
-        Response { header: Some((name, value.into())), ..self }
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
+
+    fn json(status: u16, body: &impl Serialize) -> Response {
+        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
+        Response { status, code: None, headers: Vec::new(), body: serde_json::to_string(body).unwrap_or_default() }
+    }
+}
+
+fn error_body<'a>(code: &'a str, message: &'a str, max_ids: Option<u64>) -> ErrorBody<'a> {
+    ErrorBody { error: ErrorDescription { code, message, max_ids } }
 }
 
 /// 200 if every id was accepted, 422 if every id was refused, 207 if only some were accepted or refused. Otherwise the
@@ -139,14 +175,14 @@ mod tests {
     fn throttling_is_reported_with_its_retry_after() {
         let throttled = |wait| Error::Throttled(graph(wait));
         let unavailable = response(throttled(Some(301_001)), vec![Outcome::NotApplied(throttled(None))]);
-        assert_eq!((unavailable.status, unavailable.header), (503, Some(("retry-after", "302".to_owned()))));
-        assert_eq!(response(throttled(None), vec![]).header, None);
+        assert_eq!((unavailable.status, unavailable.headers), (503, vec![("retry-after", "302".to_owned())]));
+        assert!(response(throttled(None), vec![]).headers.is_empty());
     }
 
     #[test]
     fn an_invalid_option_is_reported_without_its_value() {
         let response = response(Error::InvalidArgument("tenant canary".to_owned()), vec![]);
-        assert_eq!(response.status, 500);
-        assert!(response.body.contains("GATEWAY_TENANT") && !response.body.contains("canary"), "{}", response.body);
+        assert_eq!((response.status, response.code), (500, Some("misconfigured")));
+        assert!(!response.body.contains("canary"), "{}", response.body);
     }
 }

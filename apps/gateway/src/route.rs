@@ -7,22 +7,23 @@ use entra_risk_report::{ACTIONS, Action};
 use crate::response::Response;
 
 /// The action with this path, and the version of Microsoft Graph if the path begins with one. The query is ignored.
-pub(crate) fn find(path_with_query: &str, is_post: bool) -> Result<(&'static Action, Option<ApiVersion>), Response> {
-    let path = path_with_query.split('?').next().unwrap_or_default();
+pub(crate) fn find(path_with_query: &str) -> Result<(&'static Action, Option<ApiVersion>), Response> {
+    let path = path(path_with_query);
     let without = |version: action::ApiVersion| path.strip_prefix(version.segment());
     let (version, path) = match (without(action::ApiVersion::V1), without(action::ApiVersion::Beta)) {
         (Some(path), _) => (Some(ApiVersion::V1), path),
         (_, Some(path)) => (Some(ApiVersion::Beta), path),
         _ => (None, path),
     };
-    let Some(action) = ACTIONS.iter().find(|action| action.definition.path == path) else {
-        return Err(Response::error(404, "notFound", "No action has this path."));
-    };
-    if !is_post {
-        let error = Response::error(405, "methodNotAllowed", "The method must be POST.");
-        return Err(error.with_header("allow", "POST"));
+    match ACTIONS.iter().find(|action| action.definition.path == path) {
+        Some(action) => Ok((action, version)),
+        None => Err(Response::error(404, "notFound", "No action has this path.")),
     }
-    Ok((action, version))
+}
+
+/// The path without the query.
+pub(crate) fn path(path_with_query: &str) -> &str {
+    path_with_query.split('?').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ mod tests {
         for action in &ACTIONS {
             for (prefix, expected) in [("", None), ("/v1.0", Some(ApiVersion::V1)), ("/beta", Some(ApiVersion::Beta))] {
                 for query in ["", "?a=b"] {
-                    let (found, version) = find(&format!("{prefix}{}{query}", action.definition.path), true).unwrap();
+                    let (found, version) = find(&format!("{prefix}{}{query}", action.definition.path)).unwrap();
                     assert_eq!((found.definition.name, version), (action.definition.name, expected));
                 }
             }
@@ -42,14 +43,12 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_and_methods_are_errors() {
+    fn other_paths_are_not_found() {
         let dismiss = "/identityProtection/riskyUsers/dismiss";
         let paths = ["", "/", "/v1.0", "/v2.0/auditLogs/signIns/dismiss", "/auditlogs/signins/dismiss"];
         for path in paths.map(str::to_owned).into_iter().chain([format!("{dismiss}/"), format!("/beta/v1.0{dismiss}")])
         {
-            assert_eq!(find(&path, true).unwrap_err().status, 404, "{path}");
+            assert_eq!(find(&path).unwrap_err().status, 404, "{path}");
         }
-        let error = find(dismiss, false).unwrap_err();
-        assert_eq!((error.status, error.header), (405, Some(("allow", "POST".to_owned()))));
     }
 }

@@ -1,67 +1,101 @@
-//! The settings in the environment: the gateway's key, and the options for every call of the plugin.
+//! The settings in the environment: the keys of the callers, and the options for every call of the plugin.
 
-use std::fmt;
-
+use entra_risk_engine::arguments::is_tenant;
 use entra_risk_engine::endpoint::Endpoint;
 use entra_risk_report::actions::Options;
 use entra_risk_report::parse_cloud;
 
-/// Deadline for a call of the plugin in milliseconds unless `GATEWAY_DEADLINE_MS` is set: HTTP clients do not wait
-/// forever.
-const DEFAULT_DEADLINE_MS: u32 = 60_000;
+use crate::key::Key;
 
-/// The settings. The key cannot be printed.
+/// Deadline for a call of the plugin in milliseconds unless `GATEWAY_DEADLINE_MS` is set: below the 60 seconds that
+/// common proxies wait for a response.
+const DEFAULT_DEADLINE_MS: u32 = 50_000;
+
+/// The settings.
 pub(crate) struct Settings {
-    /// `GATEWAY_KEY`; none if it is not set or empty.
-    pub(crate) key: Option<String>,
-    /// The options, or the name of a variable that is not valid.
-    pub(crate) options: Result<Options, &'static str>,
+    /// The keys: none if neither `GATEWAY_KEY` nor `GATEWAY_KEYS` is set.
+    pub(crate) keys: Vec<Key>,
+    /// The options of every call.
+    pub(crate) options: Options,
 }
 
 impl Settings {
-    /// Parses the environment. Empty variables count as not set.
-    pub(crate) fn parse(environment: Vec<(String, String)>) -> Self {
-        let mut settings = Settings {
-            key: None,
-            options: Ok(Options { deadline_ms: Some(DEFAULT_DEADLINE_MS), ..Options::default() }),
-        };
-        for (name, value) in environment.into_iter().filter(|(_, value)| !value.is_empty()) {
-            if name == "GATEWAY_KEY" {
-                settings.key = Some(value);
-            } else if let Some((variable, set)) = VARIABLES.iter().find(|(variable, _)| *variable == name)
-                && let Ok(options) = &mut settings.options
-                && set(options, value).is_none()
+    /// Parses the environment. Empty variables count as not set. The error contains a message for each variable that is
+    /// not valid: its name and the rule, but not the value, which may be a secret.
+    pub(crate) fn parse(environment: &[(String, String)]) -> Result<Self, Vec<String>> {
+        let options = Options { deadline_ms: Some(DEFAULT_DEADLINE_MS), ..Options::default() };
+        let mut settings = Settings { keys: Vec::new(), options };
+        let mut problems = Vec::new();
+        for (variable, set) in VARIABLES {
+            let value = environment.iter().find(|(name, _)| name == variable).map(|(_, value)| value.trim());
+            if let Some(value) = value.filter(|value| !value.is_empty())
+                && let Err(rule) = set(&mut settings, value)
             {
-                settings.options = Err(variable);
+                problems.push(format!("{variable}: {rule}"));
             }
         }
-        settings
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 }
 
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("options", &self.options).finish_non_exhaustive()
-    }
-}
+/// Applies the value of a variable. The error is the rule that the value violates.
+type Set = fn(&mut Settings, &str) -> Result<(), String>;
 
-/// Sets an option, unless the value is not valid.
-type Set = fn(&mut Options, String) -> Option<()>;
-
-/// The variables and the options that they set. The plugin checks the tenant.
-static VARIABLES: [(&str, Set); 7] = [
-    ("GATEWAY_TENANT", |options, value| set(&mut options.tenant, Some(value))),
-    ("GATEWAY_CLOUD", |options, value| set(&mut options.cloud, parse_cloud(&value).ok())),
-    ("GATEWAY_ENDPOINT", |options, value| set(&mut options.endpoint, parse_address(&value, false))),
-    ("GATEWAY_AUDIENCE", |options, value| set(&mut options.audience, parse_address(&value, true))),
-    ("GATEWAY_DEADLINE_MS", |options, value| set(&mut options.deadline_ms, parse_milliseconds(&value))),
-    ("GATEWAY_PATIENCE_MS", |options, value| set(&mut options.patience_ms, parse_milliseconds(&value))),
-    ("GATEWAY_ISOLATE_REFUSED", |options, value| set(&mut options.isolate_refused, value.parse().ok())),
+/// The variables.
+const VARIABLES: &[(&str, Set)] = &[
+    ("GATEWAY_KEY", |settings, value| add_key(&mut settings.keys, Key::parse(value)?)),
+    ("GATEWAY_KEYS", |settings, value| add_keys(&mut settings.keys, value)),
+    ("GATEWAY_TENANT", |settings, value| {
+        let tenant = is_tenant(value).then(|| value.to_owned());
+        set(&mut settings.options.tenant, tenant, "1 to 256 visible ASCII characters")
+    }),
+    ("GATEWAY_CLOUD", |settings, value| {
+        set(&mut settings.options.cloud, parse_cloud(value).ok(), "global, us-gov-l4, us-gov-l5 or china")
+    }),
+    ("GATEWAY_ENDPOINT", |settings, value| {
+        set(
+            &mut settings.options.endpoint,
+            parse_address(value, false),
+            "https://HOST, or http:// with a loopback host",
+        )
+    }),
+    ("GATEWAY_AUDIENCE", |settings, value| {
+        set(&mut settings.options.audience, parse_address(value, true), "https://HOST")
+    }),
+    ("GATEWAY_DEADLINE_MS", |settings, value| {
+        set(&mut settings.options.deadline_ms, parse_milliseconds(value), MILLISECONDS)
+    }),
+    ("GATEWAY_PATIENCE_MS", |settings, value| {
+        set(&mut settings.options.patience_ms, parse_milliseconds(value), MILLISECONDS)
+    }),
+    ("GATEWAY_ISOLATE_REFUSED", |settings, value| {
+        set(&mut settings.options.isolate_refused, value.parse().ok(), "true or false")
+    }),
 ];
 
-fn set<T>(option: &mut Option<T>, value: Option<T>) -> Option<()> {
+const MILLISECONDS: &str = "a number of milliseconds from 1 to 4294967295";
+
+fn set<T>(option: &mut Option<T>, value: Option<T>, expected: &str) -> Result<(), String> {
     *option = value;
-    option.as_ref().map(|_| ())
+    if option.is_some() { Ok(()) } else { Err(format!("expected {expected}")) }
+}
+
+fn add_key(keys: &mut Vec<Key>, key: Key) -> Result<(), String> {
+    if keys.iter().any(|known| known.name == key.name || known.hash == key.hash) {
+        return Err("the name or the key occurs twice".to_owned());
+    }
+    keys.push(key);
+    Ok(())
+}
+
+/// Adds the keys in entries that are separated by commas or white space.
+fn add_keys(keys: &mut Vec<Key>, entries: &str) -> Result<(), String> {
+    let entries = entries.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
+    for (number, entry) in (1_u32..).zip(entries) {
+        let added = Key::parse_entry(entry).map_err(str::to_owned).and_then(|key| add_key(keys, key));
+        added.map_err(|rule| format!("entry {number}: {rule}"))?;
+    }
+    Ok(())
 }
 
 /// The address in the form that the plugin uses.
@@ -80,30 +114,50 @@ mod tests {
 
     use super::*;
 
-    #[track_caller]
-    fn parse(variables: &[(&str, &str)]) -> Settings {
-        Settings::parse(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    const KEY: &str = "canary-key-of-26-bytes-abc";
+    const HASH: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn parse(variables: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Settings::parse(&variables.iter().map(own).collect::<Vec<_>>())
+    }
+
+    fn key_names(variables: &[(&str, &str)]) -> Vec<String> {
+        parse(variables).ok().unwrap().keys.into_iter().map(|key| key.name).collect()
     }
 
     #[test]
     fn an_empty_key_is_no_key() {
-        assert_eq!(parse(&[]).key, None);
-        assert_eq!(parse(&[("GATEWAY_KEY", "")]).key, None);
-        assert_eq!(parse(&[("GATEWAY_KEY", "canary-k")]).key.as_deref(), Some("canary-k"));
+        for variables in [vec![], vec![("GATEWAY_KEY", "")], vec![("GATEWAY_KEY", " \n"), ("GATEWAY_KEYS", " , ")]] {
+            assert!(key_names(&variables).is_empty());
+        }
+    }
+
+    #[test]
+    fn the_key_is_trimmed() {
+        let settings = parse(&[("GATEWAY_KEY", &format!(" {KEY}\r\n"))]).ok().unwrap();
+        assert!(crate::key::find(&settings.keys, &[], &[KEY.into()]).is_ok());
+    }
+
+    #[test]
+    fn entries_are_separated_by_commas_or_white_space() {
+        let [a, b, c] = ["a", "b", "c"].map(|last| format!("{last}:{}{last}", &HASH[1..]));
+        let entries = format!("{a}:dismiss-risky-users,{b}\n\t{c}, \r\n");
+        assert_eq!(key_names(&[("GATEWAY_KEYS", &entries), ("GATEWAY_KEY", KEY)]), ["default", "a", "b", "c"]);
     }
 
     #[test]
     fn each_variable_sets_its_option() {
-        let options = parse(&[
+        let settings = parse(&[
             ("GATEWAY_TENANT", "contoso.com"),
             ("GATEWAY_CLOUD", "china"),
             ("GATEWAY_ENDPOINT", "https://a.test"),
             ("GATEWAY_AUDIENCE", "https://graph.example"),
             ("GATEWAY_DEADLINE_MS", "5"),
-            ("GATEWAY_PATIENCE_MS", "7"),
+            ("GATEWAY_PATIENCE_MS", " 7\n"),
             ("GATEWAY_ISOLATE_REFUSED", "false"),
         ]);
-        let options = options.options.unwrap();
+        let options = settings.ok().unwrap().options;
         assert!(matches!(options.cloud, Some(Cloud::China)));
         assert_eq!(
             (options.tenant.as_deref(), options.endpoint.as_deref()),
@@ -112,27 +166,35 @@ mod tests {
         assert_eq!(options.audience.as_deref(), Some("https://graph.example"));
         assert_eq!((options.deadline_ms, options.patience_ms), (Some(5), Some(7)));
         assert_eq!(options.isolate_refused, Some(false));
-        assert_eq!(parse(&[("PATH", "/bin"), ("GATEWAY_CLOUD", "")]).options.unwrap().deadline_ms, Some(60_000));
+        let default = parse(&[("PATH", "/bin"), ("GATEWAY_CLOUD", "")]).ok().unwrap().options;
+        assert_eq!(default.deadline_ms, Some(50_000));
     }
 
     #[test]
-    fn an_invalid_variable_is_named_without_its_value() {
+    fn each_invalid_variable_is_named_with_its_rule_and_without_its_value() {
+        let name_twice = format!("canary:{HASH},b:{} canary:{}", HASH.replace('0', "1"), HASH.replace('0', "2"));
+        let key_twice = format!("canary:{HASH} b:{}", HASH.to_uppercase());
         let cases = [
-            ("GATEWAY_CLOUD", "moon"),
-            ("GATEWAY_ENDPOINT", "http://a.test"),
-            ("GATEWAY_AUDIENCE", "http://localhost"),
-            ("GATEWAY_DEADLINE_MS", "0"),
-            ("GATEWAY_DEADLINE_MS", "1m"),
-            ("GATEWAY_PATIENCE_MS", "-1"),
-            ("GATEWAY_ISOLATE_REFUSED", "no"),
+            ("GATEWAY_KEY", "canary-15-bytes", "a key has at least 16 bytes"),
+            ("GATEWAY_KEYS", "canary", "entry 1: the hash after the name"),
+            ("GATEWAY_KEYS", &name_twice, "entry 3: the name or the key occurs twice"),
+            ("GATEWAY_KEYS", &key_twice, "entry 2: the name or the key occurs twice"),
+            ("GATEWAY_TENANT", "canary with a space", "expected 1 to 256"),
+            ("GATEWAY_CLOUD", "canary", "expected global, "),
+            ("GATEWAY_ENDPOINT", "http://canary.test", "expected https://HOST"),
+            ("GATEWAY_AUDIENCE", "http://localhost", "expected https://HOST"),
+            ("GATEWAY_DEADLINE_MS", "0", "expected a number"),
+            ("GATEWAY_DEADLINE_MS", "1m", "expected a number"),
+            ("GATEWAY_PATIENCE_MS", "-1", "expected a number"),
+            ("GATEWAY_ISOLATE_REFUSED", "no", "expected true or false"),
         ];
-        for (name, value) in cases {
-            assert_eq!(parse(&[(name, value)]).options.unwrap_err(), name);
+        for (name, value, rule) in cases {
+            let problems = parse(&[(name, value)]).err().unwrap();
+            let [problem] = problems.as_slice() else { panic!("expected one problem: {problems:?}") };
+            assert!(problem.starts_with(&format!("{name}: {rule}")), "{problem}");
+            assert!(!problem.contains("canary"), "{problem}");
         }
-    }
-
-    #[test]
-    fn the_key_cannot_be_printed() {
-        assert!(!format!("{:?}", parse(&[("GATEWAY_KEY", "canary-k")])).contains("canary"));
+        let both = parse(&[("GATEWAY_CLOUD", "moon"), ("GATEWAY_KEY", "short")]).err().unwrap();
+        assert_eq!(both.len(), 2, "{both:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The report as JSON, the same from every app. The gateway's `openapi.yaml` describes it.
+//! The report and its parts as JSON, the same from every app. The gateway's `openapi.yaml` describes them.
 
 use serde::Serialize;
 
@@ -17,9 +17,10 @@ struct JsonReport<'a> {
     unknown: Vec<JsonBatch<'a>>,
 }
 
-#[derive(Serialize)]
+/// The number of ids with each outcome.
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Counts {
+pub struct Counts {
     accepted: usize,
     refused: usize,
     not_applied: usize,
@@ -41,15 +42,16 @@ struct JsonBatch<'a> {
     date: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct JsonError<'a> {
+/// An error: its name for programs, its text for people, and the response that it contains.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonError<'a> {
     kind: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<JsonGraphError<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonGraphError<'a> {
     status: u16,
@@ -69,12 +71,7 @@ impl Report {
         let batches = |kind| self.batches.iter().filter(|batch| batch.kind() == kind).map(JsonBatch::from).collect();
         let report = JsonReport {
             action: action.definition.name,
-            ids: Counts {
-                accepted: self.ids(OutcomeKind::Accepted).count(),
-                refused: self.ids(OutcomeKind::Refused).count(),
-                not_applied: self.ids(OutcomeKind::NotApplied).count(),
-                unknown: self.ids(OutcomeKind::Unknown).count(),
-            },
+            ids: Counts::from(self),
             cause: self.cause.as_ref().map(JsonError::from),
             accepted: batches(OutcomeKind::Accepted),
             refused: batches(OutcomeKind::Refused),
@@ -83,6 +80,17 @@ impl Report {
         };
         // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
         serde_json::to_string(&report).unwrap_or_default()
+    }
+}
+
+impl From<&Report> for Counts {
+    fn from(report: &Report) -> Self {
+        Counts {
+            accepted: report.ids(OutcomeKind::Accepted).count(),
+            refused: report.ids(OutcomeKind::Refused).count(),
+            not_applied: report.ids(OutcomeKind::NotApplied).count(),
+            unknown: report.ids(OutcomeKind::Unknown).count(),
+        }
     }
 }
 

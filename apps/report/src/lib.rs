@@ -1,14 +1,16 @@
-//! What the apps of entra-risk share: the four actions as imports, the names and defaults of the contract, and the
-//! report of a call with its JSON form.
+//! What the apps of entra-risk share: the four actions as imports, the names and defaults of the contract, the report of
+//! a call with its JSON form, and the form of a time in a log.
 
 mod action;
 pub mod bindings;
 mod error;
-mod json;
+pub mod json;
 mod options;
 mod report;
+mod timestamp;
 
 pub use action::{ACTIONS, Action, CallResult};
 pub use bindings::entra::risk::actions;
 pub use options::parse_cloud;
 pub use report::{OutcomeKind, Report};
+pub use timestamp::timestamp;

@@ -17,6 +17,9 @@ pub const BACKOFF: Nanos = 3 * SECOND;
 const GRACE: Nanos = 10 * SECOND;
 
 /// What the calls of an instance share.
+/// A hold ends for later calls after this time.
+const MAX_HOLD: Nanos = 3_600 * SECOND;
+
 #[derive(Default)]
 pub struct Instance {
     pub has_accepted: bool,
@@ -39,6 +42,8 @@ pub struct Limit {
     pub held_until: Nanos,
     /// With all jitter.
     held_at_most_until: Nanos,
+    /// Since when.
+    held_since: Nanos,
     /// The error that holds the requests.
     held_by: String,
 }
@@ -96,6 +101,11 @@ pub fn require(rule: &str, holds: bool, detail: impl FnOnce() -> String) {
 
 impl<'a> Check<'a> {
     pub fn new(instance: &'a mut Instance, settings: Settings, now: Nanos) -> Check<'a> {
+        if let Some(limit) = instance.limits.get_mut(&settings.key) {
+            let latest = limit.held_since.saturating_add(MAX_HOLD);
+            limit.held_until = limit.held_until.min(latest);
+            limit.held_at_most_until = limit.held_at_most_until.min(latest);
+        }
         // A hold from an earlier call is a failure of this one.
         let held_by = instance.limits.get(&settings.key).filter(|limit| limit.held_until > now);
         let held_by = held_by.map(|limit| limit.held_by.clone());
@@ -165,7 +175,7 @@ impl<'a> Check<'a> {
     }
 
     /// Checks what the engine asks for at `now`.
-    pub fn step(&mut self, step: &Step, is_uploading: bool, now: Nanos) {
+    pub fn step(&mut self, step: &Step, uploading: Option<AttemptId>, now: Nanos) {
         let patience_is_over = self.patience_ends().is_some_and(|end| end <= now);
         if patience_is_over && !matches!(step, Step::Abandon(_)) {
             self.end(self.last_failure.clone().unwrap_or_default(), now);
@@ -176,7 +186,7 @@ impl<'a> Check<'a> {
             require("the call ends by the deadline, and 10 s after another cause", ends, || format!("{:?}", self.end));
         }
         match step {
-            Step::GetToken(request) => self.get_token(request, is_uploading, now),
+            Step::GetToken(request) => self.get_token(request, uploading, now),
             Step::Send(id, request) => self.send(*id, request, now),
             Step::Abandon(id) => self.abandon(*id, now),
             Step::Wait(until) => self.wait(*until, now),
@@ -240,6 +250,7 @@ impl<'a> Check<'a> {
         let hold = verdict.retry_after.unwrap_or(if verdict.kind == Kind::Throttled { window } else { 0 });
         if verdict.holds_all && now.saturating_add(hold) >= limit.held_until {
             limit.held_until = now.saturating_add(hold);
+            limit.held_since = now;
             limit.held_by = verdict.label.clone();
             let jitter = (40 * window).max(hold / 4) + BACKOFF;
             limit.held_at_most_until = limit.held_until.saturating_add(jitter).max(limit.held_at_most_until);

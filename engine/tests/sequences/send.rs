@@ -12,9 +12,9 @@ use crate::verdict::Kind;
 const MAX_UPLOAD: Nanos = 10 * SECOND;
 
 impl Check<'_> {
-    pub fn get_token(&mut self, request: &TokenRequest, is_uploading: bool, now: Nanos) {
-        let latest = self.attempts.iter().filter(|attempt| attempt.end.is_none()).map(|attempt| attempt.sent).max();
-        let is_waited_for = is_uploading && latest.is_some_and(|sent| now < sent + MAX_UPLOAD);
+    pub fn get_token(&mut self, request: &TokenRequest, uploading: Option<AttemptId>, now: Nanos) {
+        let uploading = self.attempts.iter().find(|attempt| Some(attempt.id) == uploading);
+        let is_waited_for = uploading.is_some_and(|attempt| now < attempt.sent + MAX_UPLOAD);
         require("requests are written before a token is requested", !is_waited_for, String::new);
         require("no token is requested after the end", self.end.is_none(), || format!("{:?}", self.end));
         require("one token is requested for each attempt", self.tokens.ready.is_none(), String::new);

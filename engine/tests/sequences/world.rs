@@ -70,10 +70,10 @@ pub struct World<'a> {
 impl World<'_> {
     fn drive(&mut self, mut call: Call, mut check: Check) {
         for _ in 0..MAX_STEPS {
-            let is_uploading = self.random.chance(20);
-            let step = call.next(self.now, is_uploading);
+            let uploading = if self.random.chance(20) { check.in_flight().last() } else { None };
+            let step = call.next(self.now, uploading);
             self.print(|| describe(&step));
-            check.step(&step, is_uploading, self.now);
+            check.step(&step, uploading, self.now);
             match step {
                 Step::GetToken(request) => {
                     let result = self.answer(request.refresh);

@@ -67,11 +67,27 @@ impl fmt::Display for TransportError {
 
 impl std::error::Error for TransportError {}
 
+/// What happens to the rest of a body after the response to a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// It is read.
+    Read,
+    /// It is not read, but the connection stays open.
+    Stalled,
+    /// The connection is closed for writing.
+    Closed,
+}
+
 /// A Microsoft Graph as the four actions see it.
 pub trait Service: Send + Sync + 'static {
     /// How long a request that is sent at `now` takes to arrive.
     fn delay(&self, _now: Duration, _request: &Request) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether the response to a request comes before the end of its body, and what happens to the rest of the body.
+    fn responds_early(&self, _request: &http::request::Parts) -> Option<Rest> {
+        None
     }
 
     /// Decides on a request that arrives at `now`, a time since the service's own start.

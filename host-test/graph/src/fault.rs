@@ -71,6 +71,8 @@ pub enum FaultKind {
     Stalled,
     /// No response.
     Silence,
+    /// `204` before the end of the request's body, of which the rest is not read. Not applied.
+    Early,
 }
 
 /// A `Retry-After`, in the forms that servers send.
@@ -142,6 +144,7 @@ impl Fault {
             FaultKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             FaultKind::ProxyPage => StatusCode::OK,
             FaultKind::Redirect => StatusCode::FOUND,
+            FaultKind::Early => StatusCode::NO_CONTENT,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Fault { kind, status, applied: false, retry_after: RetryAfter::Absent }

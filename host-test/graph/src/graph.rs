@@ -12,11 +12,11 @@ use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
 use crate::limit::Counter;
-use crate::request::{ids_as_spelled, parse_ids, token};
+use crate::request::{ids_as_spelled, ids_in_part, parse_ids, token};
 use crate::response::{ResponseContext, redirect, with_retry_after};
 use crate::route::{self, Bucket, ROUTES, RouteError};
 use crate::{
-    Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, RetryAfter, Service, Settings, TransportError,
+    Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, Rest, RetryAfter, Service, Settings, TransportError,
 };
 
 /// A tenant of Microsoft Graph and one application in it. It has no `Debug` because it holds tokens.
@@ -33,6 +33,8 @@ struct State {
     /// When the requests on their way were sent, by `client-request-id`.
     sent: BTreeMap<String, Duration>,
     last_sent: Option<Duration>,
+    /// The requests that are answered before the end of their body, by `client-request-id`.
+    early: BTreeMap<String, Rest>,
     /// Every token so far, in the order of their appearance.
     tokens: Vec<Bytes>,
     /// The actions that were applied, by their index, and the ids.
@@ -53,6 +55,7 @@ impl Graph {
             sign_ins: Counter::new(settings.sign_ins, settings.others),
             sent: BTreeMap::new(),
             last_sent: None,
+            early: BTreeMap::new(),
             tokens: Vec::new(),
             applied: BTreeSet::new(),
             revoked: BTreeMap::new(),
@@ -105,7 +108,12 @@ impl Graph {
         let date = self.settings.epoch + now + after;
         let context = ResponseContext { request_id, client_request_id: client_request_id.clone(), date };
 
+        let early = state.early.remove(&client_request_id);
+        if early.is_some() {
+            fault = Some(Fault::of(FaultKind::Early));
+        }
         let (behavior, applied) = match fault.as_ref().and_then(Fault::before_arrival) {
+            _ if early.is_some() => (Behavior::Complete(context.response(StatusCode::NO_CONTENT, Bytes::new())), false),
             Some(error) => (Behavior::Failed(error), false),
             None => {
                 let (response, success) = self.respond(state, now, &request, &context);
@@ -131,7 +139,10 @@ impl Graph {
             Some(fault) => fault.retry_after.wait(),
             None => seconds(response).map(Duration::from_secs),
         });
-        let ids = action.and_then(|index| ids_as_spelled(ROUTES[index].field, request.body())).unwrap_or_default();
+        let ids = match early {
+            None => action.and_then(|index| ids_as_spelled(ROUTES[index].field, request.body())).unwrap_or_default(),
+            Some(_) => ids_in_part(request.body()),
+        };
         if applied && let Some(index) = action {
             state.applied.extend(ids.iter().filter_map(|id| Some((index, id.parse().ok()?))));
         }
@@ -147,7 +158,7 @@ impl Graph {
             retry_after,
             fault,
             settled: (!matches!(behavior, Behavior::Silence)).then_some(now + after),
-            stalls: matches!(behavior, Behavior::Silence | Behavior::Stalled(_)),
+            stalls: matches!(behavior, Behavior::Silence | Behavior::Stalled(_)) || early == Some(Rest::Stalled),
         };
         state.arrivals.push(arrival.clone());
         (Reply { after, behavior }, arrival)
@@ -242,6 +253,17 @@ impl Graph {
 }
 
 impl Service for Graph {
+    fn responds_early(&self, request: &http::request::Parts) -> Option<Rest> {
+        let state = &mut *self.state();
+        if self.settings.early == 0.0 || !state.rng.random_bool(self.settings.early) {
+            return None;
+        }
+        let rest = if state.rng.random() { Rest::Stalled } else { Rest::Closed };
+        let id = request.headers.get("client-request-id").and_then(|value| value.to_str().ok())?;
+        state.early.insert(id.to_owned(), rest);
+        Some(rest)
+    }
+
     fn delay(&self, now: Duration, request: &Request) -> Duration {
         if self.settings.network.is_exact() {
             return Duration::ZERO;

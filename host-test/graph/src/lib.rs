@@ -16,7 +16,7 @@ mod server;
 mod settings;
 
 pub use arrival::Arrival;
-pub use exchange::{Behavior, Reply, Request, Response, Service, TransportError};
+pub use exchange::{Behavior, Reply, Request, Response, Rest, Service, TransportError};
 pub use fault::{Fault, FaultKind, RetryAfter};
 pub use fault_body::{FaultBody, play};
 pub use graph::Graph;

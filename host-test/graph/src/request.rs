@@ -18,6 +18,12 @@ pub(crate) fn ids_as_spelled(field: &str, body: &[u8]) -> Option<Vec<String>> {
     body.get(field)?.as_array()?.iter().map(|id| id.as_str().map(Into::into)).collect()
 }
 
+/// The ids in a body whose end is missing.
+pub(crate) fn ids_in_part(body: &[u8]) -> Vec<String> {
+    let texts = String::from_utf8_lossy(body);
+    texts.split('"').filter(|text| Uuid::try_parse(text).is_ok()).map(str::to_owned).collect()
+}
+
 /// Parses the ids of a body, or returns the message with which Microsoft Graph rejects it.
 pub(crate) fn parse_ids(route: &Route, body: &[u8]) -> Result<Vec<Uuid>, String> {
     let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {

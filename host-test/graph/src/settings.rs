@@ -27,6 +27,8 @@ pub struct Settings {
     pub latency: RangeInclusive<Duration>,
     /// The share of requests that suffer a fault, 0 to 1.
     pub faults: f64,
+    /// The share of requests that are answered 204 before the end of their body, and not applied, 0 to 1.
+    pub early: f64,
     /// Ids that the tenant does not have: a request with one of them is refused.
     pub absent: BTreeSet<Uuid>,
     /// Whether an action that was applied to an id is refused from then on: the id is no longer at risk.
@@ -49,6 +51,7 @@ impl Default for Settings {
             outages: Vec::new(),
             latency: Duration::from_millis(200)..=Duration::from_millis(200),
             faults: 0.0,
+            early: 0.0,
             absent: BTreeSet::new(),
             refuses_applied: false,
             seed: 0,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use graph_model::{Arrival, FaultKind};
 use http::StatusCode;
 
+use crate::check::GRACE;
 use crate::{CallRecord, TokenRecord};
 
 /// What an attempt means for its ids and for the next attempts.
@@ -39,6 +40,29 @@ pub(super) enum Verdict {
     MaybeApplied,
 }
 
+/// When the instance saw its first acceptance: at the earliest, and at the latest.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct FirstAcceptance {
+    earliest: Option<Duration>,
+    latest: Option<Duration>,
+}
+
+impl FirstAcceptance {
+    /// The same, after a call.
+    pub(super) fn after(self, call: &CallRecord) -> FirstAcceptance {
+        let all = call.arrivals.iter().map(|arrival| Attempt::new(call, arrival, FirstAcceptance::default()));
+        let accepted = all.filter(|attempt| {
+            attempt.arrival.status == Some(StatusCode::NO_CONTENT) && attempt.kind() != Some(FaultKind::Early)
+        });
+        let accepted: Vec<Attempt<'_>> = accepted.filter(|attempt| attempt.seen != Some(false)).collect();
+        let certain = accepted.iter().filter(|attempt| attempt.seen == Some(true));
+        FirstAcceptance {
+            earliest: self.earliest.or(accepted.iter().map(|attempt| attempt.ended).min()),
+            latest: self.latest.or(certain.map(|attempt| attempt.noticed).min()),
+        }
+    }
+}
+
 /// An attempt and its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
@@ -53,8 +77,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// `accepted_at`: when the instance saw its first acceptance.
-    pub(super) fn new(call: &CallRecord, arrival: &'a Arrival, accepted_at: Option<Duration>) -> Self {
+    pub(super) fn new(call: &CallRecord, arrival: &'a Arrival, acceptance: FirstAcceptance) -> Self {
         let timeout = timeout(call, arrival.sent);
         let given_up = call.deadline().map_or(timeout, |deadline| deadline.min(timeout));
         // While the token provider is asked, nothing else is noticed.
@@ -69,13 +92,18 @@ impl<'a> Attempt<'a> {
             (Some(settled), _) if busy_until(&call.tokens, settled, true) >= given_up => None,
             // The plugin stopped waiting in that millisecond, or this was the last response it waited for.
             (Some(settled), _) if settled == call.ended && has_unanswered(call) => None,
+            (Some(settled), _)
+                if settled == call.ended && call.cause().is_some() && settled >= arrival.sent + GRACE =>
+            {
+                None
+            }
             (settled, _) => Some(settled.is_some()),
         };
         let abandoned = given_up.min(call.ended);
         let ended = noticed.filter(|_| !arrival.stalls).map_or(abandoned, |noticed| noticed.min(abandoned));
         let latest = busy_until(&call.tokens, ended, true).min(abandoned.max(ended));
         let mut attempt = Attempt { arrival, ended, noticed: latest, seen, class: Class::Unclear };
-        attempt.class = attempt.classify(accepted_at);
+        attempt.class = attempt.classify(acceptance);
         attempt
     }
 
@@ -97,13 +125,14 @@ impl<'a> Attempt<'a> {
         self.arrival.retry_after.filter(|_| self.seen == Some(true)).map(|wait| wait.max(Duration::from_secs(1)))
     }
 
-    fn classify(&self, accepted_at: Option<Duration>) -> Class {
+    fn classify(&self, acceptance: FirstAcceptance) -> Class {
         match self.seen {
             None => return Class::Unclear,
             Some(false) => return Class::Transient,
             Some(true) => {}
         }
         match (self.arrival.status.map(|status| status.as_u16()), self.kind()) {
+            (Some(204), Some(FaultKind::Early)) => Class::Unexpected,
             (Some(204), _) => Class::Accepted,
             (Some(401), _) | (Some(403), Some(FaultKind::Challenged)) => Class::TokenRejected,
             // A token that an earlier challenge revoked.
@@ -115,9 +144,9 @@ impl<'a> Attempt<'a> {
             (Some(400..=498), _) => Class::Refused,
             (Some(_), _) => Class::Unexpected,
             (None, Some(FaultKind::Tls | FaultKind::Denied)) => Class::Fatal,
-            (None, Some(FaultKind::Handshake)) => match accepted_at {
-                Some(accepted_at) if accepted_at < self.ended => Class::Transient,
-                Some(accepted_at) if accepted_at == self.ended => Class::Unclear,
+            (None, Some(FaultKind::Handshake)) => match acceptance {
+                FirstAcceptance { latest: Some(latest), .. } if latest < self.ended => Class::Transient,
+                FirstAcceptance { earliest: Some(earliest), .. } if earliest <= self.noticed => Class::Unclear,
                 _ => Class::Fatal,
             },
             (None, _) => Class::Transient,
@@ -147,6 +176,7 @@ impl<'a> Attempt<'a> {
             return None;
         }
         Some(match (self.arrival.status, self.kind()) {
+            (Some(StatusCode::NO_CONTENT), Some(FaultKind::Early)) => "unexpected-status",
             (Some(StatusCode::NO_CONTENT), _) => return None,
             (Some(StatusCode::UNAUTHORIZED), _) => "unauthenticated",
             (Some(StatusCode::FORBIDDEN), _) => "forbidden",

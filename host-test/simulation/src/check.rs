@@ -16,7 +16,7 @@ mod wait;
 use std::fmt;
 use std::time::Duration;
 
-use crate::attempt::{Attempt, Class};
+use crate::attempt::{Attempt, Class, FirstAcceptance};
 use crate::{CallRecord, Plan};
 
 use history::History;
@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
 pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
     let mut violations = Violations(Vec::new());
     let mut histories: Vec<History<'_>> = Vec::new();
-    let mut accepted_at = None;
+    let mut acceptance = FirstAcceptance::default();
     for call in calls {
         if let Err(why) = &call.result {
             violations.add("every call returns", || why.clone());
@@ -50,8 +50,8 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
         if !ids::check(call, &mut violations) {
             break;
         }
-        let history = History::new(plan, call, accepted_at, &histories);
-        accepted_at = accepted_at.or(history.first(Class::Accepted));
+        let history = History::new(plan, call, acceptance, &histories);
+        acceptance = history.acceptance;
         outcome::check(&history, &mut violations);
         retry::check(&history, &mut violations);
         circuit::check(&history, &mut violations);
@@ -77,7 +77,7 @@ impl Violations {
 }
 
 /// When a call ends other than by its deadline, requests in flight have this long.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// The response to a `Retry-After` is noticed within this time, and so are timers.
 const MILLISECOND: Duration = Duration::from_millis(1);

@@ -71,6 +71,10 @@ impl Plan {
         }
         if !is_calm {
             draw_troubles(rng, &mut graph, &mut tokens);
+            // Such bodies are taken a byte at a time, so they must be short.
+            if population.len() <= MAX_EARLY_IDS && rng.random_ratio(1, 4) {
+                graph.early = rng.random_range(0.05..=0.5);
+            }
         }
         graph.token = (!tokens.is_attached).then(|| CANARY.into());
         Plan { seed, graph, tokens, calls }
@@ -79,11 +83,14 @@ impl Plan {
     /// Whether nothing but bad ids and a limit can fail a request.
     pub fn is_calm(&self) -> bool {
         let graph = &self.graph;
-        let service = graph.faults == 0.0 && graph.outages.is_empty() && !graph.refuses_applied;
+        let service = graph.faults == 0.0 && graph.early == 0.0 && graph.outages.is_empty() && !graph.refuses_applied;
         let tokens = self.tokens.unavailable == 0.0 && self.tokens.outage.is_none() && self.tokens.ends == 0.0;
         service && tokens && graph.network.is_exact() && graph.others == OtherClients::default()
     }
 }
+
+/// Maximum ids in a run with responses before the end of a body.
+const MAX_EARLY_IDS: usize = 12;
 
 /// Limits as documented, or lower.
 fn draw_limits(rng: &mut StdRng) -> Settings {

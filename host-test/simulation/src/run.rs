@@ -6,7 +6,7 @@ use std::time::Duration;
 use graph_model::Graph;
 use host_test::clock::virtual_time;
 use host_test::component::PluginComponent;
-use host_test::host::{Host, Outbound};
+use host_test::host::{Host, Outbound, Upload};
 use host_test::plugin::Plugin;
 use tokio::time::Instant;
 
@@ -53,7 +53,11 @@ async fn call_in_turn(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result
     let tokens = TokenLog::default();
     let latency = plan.tokens.latency;
     let host = Host::new(Outbound::InProcess(service.clone()), tokens.token_source(plan), plan.seed);
-    let mut plugin = Plugin::new(plugin, host.token_latency(move || latency)).await?;
+    let mut host = host.token_latency(move || latency);
+    if plan.graph.early > 0.0 {
+        host = host.upload(Upload { chunk_bytes: 1, ..Upload::default() });
+    }
+    let mut plugin = Plugin::new(plugin, host).await?;
     let mut calls: Vec<CallRecord> = Vec::new();
     for call in &plan.calls {
         tokio::time::sleep(call.pause).await;

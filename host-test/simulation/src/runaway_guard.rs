@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use graph_model::{Behavior, Graph, Reply, Request, Service};
+use graph_model::{Behavior, Graph, Reply, Request, Rest, Service};
 use tokio::sync::Notify;
 
 /// More requests than any run needs.
@@ -34,6 +34,10 @@ impl RunawayGuard {
 impl Service for RunawayGuard {
     fn delay(&self, now: Duration, request: &Request) -> Duration {
         self.graph.delay(now, request)
+    }
+
+    fn responds_early(&self, request: &http::request::Parts) -> Option<Rest> {
+        self.graph.responds_early(request)
     }
 
     fn serve(&self, now: Duration, request: Request) -> Reply {

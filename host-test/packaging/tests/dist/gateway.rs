@@ -2,218 +2,29 @@
 //! `openapi.yaml`.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use graph_model::{Behavior, Graph, Service, Settings};
-use host_test::host::{Exchange, Host, Outbound};
-use host_test::plugin::{CANARY, canary};
-use host_test::script::{Script, accepted, graph_error, respond};
-use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, Method, StatusCode};
-use http_body::Frame;
-use http_body_util::BodyExt;
+use graph_model::{Behavior, Graph, Settings};
+use host_test::host::Exchange;
+use host_test::plugin::CANARY;
+use host_test::script::{accepted, graph_error, respond};
+use http::header::{ALLOW, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
-use tokio::time::{Sleep, sleep};
-use wasmtime::Store;
-use wasmtime_wasi::WasiCtx;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::{Error, WasiHttpView};
+use tokio::time::{Instant, sleep};
 
-use crate::compositions::{gateway, imports};
+use crate::compositions::imports;
+use crate::gateway_call::{Body, Call, KEY, Rest, USERS, document, id, not_found, users};
+use crate::gateway_instance::HangUp;
 
-const KEY: &str = "key-canary-that-must-never-show";
-const USERS: &str = "/identityProtection/riskyUsers/dismiss";
 const PATHS: [(&str, &str, &str); 4] = [
     ("/auditLogs/signIns/dismiss", "requestIds", "v1.0"),
     ("/auditLogs/signIns/confirmSafe", "requestIds", "beta"),
     ("/auditLogs/signIns/confirmCompromised", "requestIds", "beta"),
     (USERS, "userIds", "v1.0"),
 ];
-
-/// A request and the environment of the gateway.
-struct Call {
-    method: Method,
-    path: String,
-    headers: Vec<(&'static str, String)>,
-    body: Body,
-    environment: Vec<(&'static str, &'static str)>,
-    token: Option<&'static str>,
-}
-
-/// The response to the caller, and the requests of the gateway.
-struct Received {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Value,
-    exchanges: Vec<Exchange>,
-}
-
-/// A body in parts, and what follows them.
-struct Body {
-    parts: Vec<Bytes>,
-    rest: Rest,
-}
-
-enum Rest {
-    End,
-    Reset,
-    /// One byte per second.
-    Trickle(Pin<Box<Sleep>>),
-}
-
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let body = self.get_mut();
-        if let Some(part) = body.parts.pop() {
-            return Poll::Ready(Some(Ok(Frame::data(part))));
-        }
-        match &mut body.rest {
-            Rest::End => Poll::Ready(None),
-            Rest::Reset => Poll::Ready(Some(Err(Error::ConnectionTerminated))),
-            Rest::Trickle(next) => next.as_mut().poll(context).map(|()| {
-                *next = Box::pin(sleep(Duration::from_secs(1)));
-                Some(Ok(Frame::data(Bytes::from_static(b" "))))
-            }),
-        }
-    }
-}
-
-impl From<String> for Body {
-    fn from(text: String) -> Self {
-        Body { parts: vec![text.into()], rest: Rest::End }
-    }
-}
-
-impl Call {
-    /// A valid request.
-    fn new(path: &str, body: impl Into<Body>) -> Self {
-        Call {
-            method: Method::POST,
-            path: path.to_owned(),
-            headers: vec![("x-api-key", KEY.to_owned()), ("content-type", "application/json".to_owned())],
-            body: body.into(),
-            environment: vec![("GATEWAY_KEY", KEY)],
-            token: Some(CANARY),
-        }
-    }
-
-    /// The same request with this value of a header, or without the header.
-    fn header(mut self, name: &'static str, value: Option<&str>) -> Self {
-        self.headers.retain(|(known, _)| *known != name);
-        self.headers.extend(value.map(|value| (name, value.to_owned())));
-        self
-    }
-
-    /// The same request to a gateway with this variable.
-    fn variable(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
-        self
-    }
-
-    /// Sends the request to a gateway whose Microsoft Graph follows this script.
-    async fn send(self, behaviors: impl IntoIterator<Item = Behavior>) -> Received {
-        self.send_before(Script::at_once(behaviors)).await
-    }
-
-    /// Sends the request to a gateway with this Microsoft Graph.
-    async fn send_before(self, graph: Arc<dyn Service>) -> Received {
-        let mut wasi = WasiCtx::builder();
-        wasi.envs(&self.environment);
-        if let Some(token) = self.token {
-            wasi.env("GRAPH_TOKEN", token);
-        }
-        let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
-        let mut store = Store::new(gateway().engine(), host);
-        let mut request = http::Request::builder().method(self.method.clone());
-        request = request.uri(format!("http://gateway.test{}", self.path));
-        for (name, value) in &self.headers {
-            request = request.header(*name, value);
-        }
-        let (sender, receiver) = oneshot::channel();
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request.body(self.body).unwrap());
-        let out = store.data_mut().http().new_response_outparam(sender).unwrap();
-        let proxy = ProxyPre::new(gateway().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
-        let request = request.unwrap();
-        let handled = async {
-            proxy
-                .wasi_http_incoming_handler()
-                .call_handle(&mut store, request, out)
-                .await
-                .expect("the gateway trapped");
-        };
-        let received = async {
-            let (head, body) = receiver.await.expect("a response").expect("no error").into_parts();
-            (head, body.collect().await.expect("a whole body").to_bytes())
-        };
-        let ((), (head, body)) = tokio::join!(handled, received);
-        let text = format!("{:?} {}", head.headers, String::from_utf8_lossy(&body));
-        assert!(!text.contains(CANARY) && !text.contains(KEY), "the response contains a secret: {text}");
-        assert_eq!(head.headers[CONTENT_LENGTH], body.len().to_string());
-        assert_eq!(head.headers[CONTENT_TYPE], "application/json");
-        assert_eq!(head.headers[CACHE_CONTROL], "no-store");
-        let body = serde_json::from_slice(&body).unwrap();
-        let exchanges = store.data().exchanges();
-        let received = Received { status: head.status, headers: head.headers, body, exchanges };
-        received.is_documented(&self.path, &self.method);
-        received
-    }
-}
-
-impl Received {
-    /// Validates the response against the OpenAPI document.
-    #[track_caller]
-    fn is_documented(&self, path: &str, method: &Method) {
-        let path = path.split('?').next().unwrap().trim_start_matches("/v1.0").trim_start_matches("/beta");
-        let status = self.status.as_str();
-        let described = match &document()["paths"][path][method.as_str().to_lowercase()]["responses"][status] {
-            // The responses that OpenAPI cannot describe: see the description of the document.
-            Value::Null if status == "404" || status == "405" || status == "401" => {
-                json!({ "$ref": "#/components/responses/BadRequest" })
-            }
-            found => found.clone(),
-        };
-        let name = described["$ref"].as_str().expect("a documented status").rsplit('/').next().unwrap();
-        let schema = &document()["components"]["responses"][name]["content"]["application/json"]["schema"];
-        let root = json!({ "allOf": [schema], "components": document()["components"] });
-        if let Err(error) = jsonschema::validator_for(&root).unwrap().validate(&self.body) {
-            panic!("{status} {path}: {error}\n{}", self.body);
-        }
-    }
-
-    /// An error with this status and code, for which nothing was sent.
-    #[track_caller]
-    fn is_error(&self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.body);
-        assert!(self.exchanges.is_empty(), "something was sent");
-    }
-}
-
-/// The OpenAPI document.
-fn document() -> &'static Value {
-    static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../apps/gateway/openapi.yaml")).unwrap())
-}
-
-fn id(number: usize) -> String {
-    format!("8f0e4c0b-6ec1-4c1e-a9b8-{number:012x}")
-}
-
-fn users(numbers: std::ops::Range<usize>) -> String {
-    json!({ "userIds": numbers.map(id).collect::<Vec<_>>() }).to_string()
-}
-
-fn not_found() -> Behavior {
-    graph_error(404, &[], "Request_ResourceNotFound", "Resource does not exist.")
-}
 
 #[tokio::test(start_paused = true)]
 async fn each_action_is_forwarded_to_graph() {
@@ -250,16 +61,6 @@ async fn wrong_key_is_unauthorized() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn returns_503_until_a_key_is_configured() {
-    for environment in [vec![], vec![("GATEWAY_KEY", "")]] {
-        for key in [None, Some(""), Some(KEY)] {
-            let call = Call::new(USERS, users(0..1)).header("x-api-key", key);
-            Call { environment: environment.clone(), ..call }.send([]).await.is_error(503, "keyNotConfigured");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn other_paths_are_not_found_and_other_methods_not_allowed() {
     for path in ["/", "/v1.0/users", "/v2.0/identityProtection/riskyUsers/dismiss", "/auditLogs/signIns/dismiss/"] {
         Call::new(path, users(0..1)).send([]).await.is_error(404, "notFound");
@@ -283,8 +84,53 @@ async fn other_bodies_are_rejected() {
     {
         Call::new(USERS, body.to_owned()).send([]).await.is_error(400, "badRequest");
     }
+    let twice = format!(r#"{{"userIds":["{}"],"userIds":["{}"]}}"#, id(1), id(2));
+    Call::new(USERS, twice).send([]).await.is_error(400, "badRequest");
     let binary = Body { parts: vec![Bytes::from_static(b"{\"userIds\":[\"\xff\"]}")], rest: Rest::End };
     Call::new(USERS, binary).send([]).await.is_error(400, "badRequest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_charsets_and_encodings_are_rejected() {
+    for charset in ["iso-8859-1", "utf-16", "utf-7", "\"utf-16le\""] {
+        let content_type = format!("application/json; charset={charset}");
+        let call = Call::new(USERS, users(0..1)).header("content-type", Some(&content_type));
+        call.send([]).await.is_error(415, "unsupportedMediaType");
+    }
+    for encoding in ["gzip", "br", "identity, deflate"] {
+        let call = Call::new(USERS, users(0..1)).header("content-encoding", Some(encoding));
+        let received = call.send([]).await;
+        received.is_error(415, "unsupportedContentEncoding");
+        assert_eq!(received.headers["accept-encoding"], "identity");
+    }
+    let utf8 = Call::new(USERS, users(0..1)).header("content-type", Some("application/json; charset=\"UTF-8\""));
+    assert_eq!(utf8.send([accepted()]).await.status, 200);
+}
+
+/// In virtual time: the number that the response names is finished before the deadline, with responses after 200 ms.
+#[tokio::test(start_paused = true)]
+async fn more_ids_than_the_deadline_allows_are_rejected_with_the_number_that_fits() {
+    for (path, field, _) in PATHS {
+        for deadline_ms in [None, Some("1500"), Some("12000"), Some("120000")] {
+            let call = |ids: usize| {
+                let call = Call::new(path, json!({ field: (0..ids).map(id).collect::<Vec<_>>() }).to_string());
+                deadline_ms.iter().fold(call, |call, value| call.variable("GATEWAY_DEADLINE_MS", value))
+            };
+            let start = Instant::now();
+            let rejected = call(20_000).send([]).await;
+            rejected.is_error(413, "tooManyIds");
+            assert_eq!(start.elapsed(), Duration::ZERO, "the response was not immediate");
+            let max = rejected.body["error"]["maxIds"].as_u64().unwrap() as usize;
+            assert!(rejected.body["error"]["message"].as_str().unwrap().contains(&max.to_string()));
+            call(max + 1).send([]).await.is_error(413, "tooManyIds");
+            let graph = Arc::new(Graph::new(Settings::default()));
+            let finished = call(max).send_before(Arc::clone(&graph) as _).await;
+            assert_eq!(finished.status, 200, "{path}, {max} ids: {}", finished.body["cause"]);
+        }
+    }
+    // Repeated ids count once.
+    let repeated = json!({ "userIds": (0..10_000).map(|number| id(number % 60)).collect::<Vec<_>>() }).to_string();
+    assert_eq!(Call::new(USERS, repeated).send([accepted()]).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -360,22 +206,17 @@ async fn a_missing_token_is_a_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invalid_setting_is_named_without_its_value() {
-    let settings = [
-        ("GATEWAY_CLOUD", "canary-value"),
-        ("GATEWAY_DEADLINE_MS", "canary-value"),
-        ("GATEWAY_ENDPOINT", "https://user:canary-value@a.test"),
-        ("GATEWAY_AUDIENCE", "http://canary-value.test"),
-        ("GATEWAY_PATIENCE_MS", "canary-value"),
-        ("GATEWAY_ISOLATE_REFUSED", "canary-value"),
-        ("GATEWAY_TENANT", "canary-value with a space"),
-    ];
-    for (name, value) in settings {
-        let received = Call::new(USERS, users(0..1)).variable(name, value).send([]).await;
-        received.is_error(500, "misconfigured");
-        let text = received.body.to_string();
-        assert!(text.contains(name) && !text.contains("canary-value"), "{text}");
+async fn requests_to_one_instance_share_the_rate_limit() {
+    let graph = Arc::new(Graph::new(Settings::default()));
+    let call = |number: usize| Call::new(USERS, users(number * 60..(number + 1) * 60));
+    let mut instance = call(0).instance(Arc::clone(&graph) as _).await;
+    let start = Instant::now();
+    for number in 0..20 {
+        let (response, _) = instance.exchange(call(number).request(), HangUp::Never).await;
+        assert_eq!(response.unwrap().status(), 200);
     }
+    assert_eq!(graph.count(StatusCode::TOO_MANY_REQUESTS), 0);
+    assert!((19..=20).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -394,9 +235,10 @@ async fn settings_are_passed_to_the_plugin() {
 }
 
 #[test]
-fn the_openapi_document_describes_the_four_paths() {
+fn the_openapi_document_describes_the_paths() {
     let paths = document()["paths"].as_object().unwrap();
-    let expected: BTreeSet<&str> = PATHS.iter().map(|(path, ..)| *path).collect();
+    let mut expected: BTreeSet<&str> = PATHS.iter().map(|(path, ..)| *path).collect();
+    expected.extend(["/healthz", "/readyz"]);
     assert_eq!(paths.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
     for (path, field, _) in PATHS {
         let name = paths[path]["post"]["requestBody"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
@@ -414,7 +256,9 @@ fn the_openapi_document_describes_the_four_paths() {
 fn imports_are_those_of_the_worlds() {
     let expected = [
         "wasi:cli/environment@0.2.2",
+        "wasi:cli/stderr@0.2.2",
         "wasi:clocks/monotonic-clock@0.2.2",
+        "wasi:clocks/wall-clock@0.2.2",
         "wasi:http/outgoing-handler@0.2.2",
         "wasi:http/types@0.2.2",
         "wasi:io/error@0.2.2",

@@ -3,6 +3,10 @@
 mod cli;
 mod compositions;
 mod gateway;
+mod gateway_audit;
+mod gateway_call;
+mod gateway_instance;
+mod gateway_keys;
 mod products;
 mod token_adapter;
 mod token_adapters;

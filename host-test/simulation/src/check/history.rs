@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Attempt, Class};
+use super::{Attempt, Class, FirstAcceptance};
 use crate::{CallRecord, Plan, TokenAnswer};
 
 /// A call, its attempts, and what is known of each.
@@ -18,6 +18,8 @@ pub(super) struct History<'a> {
     pub(super) events: Vec<Event>,
     /// Ids of the call that Microsoft Graph refuses.
     pub(super) bad: BTreeSet<usize>,
+    /// Of the instance, in this call or an earlier one.
+    pub(super) acceptance: FirstAcceptance,
     /// A wait that an earlier call was asked for is certainly not over, or perhaps not.
     pub(super) is_held: bool,
     pub(super) may_be_held: bool,
@@ -63,22 +65,16 @@ impl<'a> History<'a> {
     pub(super) fn new(
         plan: &Plan,
         call: &'a CallRecord,
-        accepted_at: Option<Duration>,
+        acceptance: FirstAcceptance,
         earlier: &[History<'_>],
     ) -> History<'a> {
         let ids = call.call.distinct();
         let positions: HashMap<&String, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let mut by_id: Vec<Vec<usize>> = vec![Vec::new(); ids.len()];
         let mut attempts: Vec<Sent<'_>> = Vec::new();
-        let accepted_at = accepted_at.or_else(|| {
-            let all = call.arrivals.iter().map(|arrival| Attempt::new(call, arrival, None));
-            let is_accepted = |attempt: &Attempt<'_>| {
-                attempt.arrival.status == Some(http::StatusCode::NO_CONTENT) && attempt.seen != Some(false)
-            };
-            all.filter(is_accepted).map(|attempt| attempt.ended).min()
-        });
+        let acceptance = acceptance.after(call);
         for (number, arrival) in call.arrivals.iter().enumerate() {
-            let attempt = Attempt::new(call, arrival, accepted_at);
+            let attempt = Attempt::new(call, arrival, acceptance);
             let ids: Vec<usize> = arrival.ids.iter().filter_map(|id| positions.get(id).copied()).collect();
             let before: BTreeSet<usize> = ids.iter().filter_map(|id| by_id[*id].last().copied()).collect();
             ids.iter().for_each(|id| by_id[*id].push(number));
@@ -91,12 +87,7 @@ impl<'a> History<'a> {
         let same: Vec<_> = earlier.iter().filter(|other| other.shares_limit(call)).collect();
         let is_held = same.iter().flat_map(|other| other.holds()).any(|(_, until)| until > call.started);
         let may_be_held = same.iter().flat_map(|other| other.longest_holds()).any(|until| until > call.started);
-        History { call, attempts, by_id, events, bad, is_held, may_be_held }
-    }
-
-    /// When an attempt of this class ended first.
-    pub(super) fn first(&self, class: Class) -> Option<Duration> {
-        self.attempts.iter().filter(|sent| sent.attempt.class == class).map(|sent| sent.attempt.ended).min()
+        History { call, attempts, by_id, events, bad, acceptance, is_held, may_be_held }
     }
 
     pub(super) fn has(&self, class: Class) -> bool {

@@ -18,7 +18,8 @@ const NOTE: &str = "\
 
 Requests to dismiss the risk of 10 000 users when Microsoft Graph refuses every request that contains a bad id: a user
 who was deleted or is not at risk. In virtual time, 60 users in a request, responses in 0.2 s, bad ids spread at random;
-medians of 5 seeds. In every run exactly the good ids were accepted, and each bad id was refused alone.
+medians of 5 seeds. In every run that its patience did not end, exactly the good ids were accepted, and each bad id was
+refused alone.
 
 The bound is the largest of three: n·H(p), the information in the positions of the bad ids in bits, where H is the
 binary entropy of their share p; n/60; and one request for each bad id. One id per request always takes 10 000. If

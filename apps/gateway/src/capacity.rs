@@ -1,0 +1,58 @@
+//! How many ids a call can finish before its deadline: a request with more is rejected at once, because its caller would
+//! wait for the deadline to learn that some of the ids were never sent.
+
+use entra_risk_engine::rate_limit::FIRST_MARGIN_PPM;
+use entra_risk_engine::time::{Nanos, SECOND, from_ms};
+use entra_risk_report::Action;
+use entra_risk_report::actions::Options;
+
+use crate::response::Response;
+
+/// Time for the last response: Microsoft Graph usually takes less.
+const LAST_RESPONSE: Nanos = SECOND;
+
+/// Rejects more ids than can be finished before the deadline at the documented rate, if nothing else was sent recently
+/// and Microsoft Graph accepts every request.
+pub(crate) fn check(action: &Action, options: &Options, ids: &[String]) -> Result<(), Response> {
+    let max_ids = max_ids(action, options);
+    if ids.len() as u64 <= max_ids {
+        return Ok(());
+    }
+    let message = format!(
+        "{} ids cannot be finished before the deadline at the documented rate: send at most {max_ids} in a request.",
+        ids.len()
+    );
+    Err(Response::too_many_ids(&message, max_ids))
+}
+
+fn max_ids(action: &Action, options: &Options) -> u64 {
+    let Some(deadline_ms) = options.deadline_ms else { return u64::MAX };
+    let limit = options.effective_rate_limit(action);
+    // A millionth of a millisecond is a nanosecond.
+    let margin = u64::from(limit.window_ms).saturating_mul(FIRST_MARGIN_PPM);
+    let window = from_ms(limit.window_ms).saturating_add(margin);
+    let windows_before_last = from_ms(deadline_ms).saturating_sub(LAST_RESPONSE).checked_div(window);
+    // The requests of the first window are sent at the start.
+    let windows = windows_before_last.unwrap_or_default().saturating_add(1);
+    let requests = windows.saturating_mul(limit.requests.into());
+    requests.saturating_mul(options.effective_ids_per_request() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_risk_report::ACTIONS;
+
+    use super::*;
+
+    #[test]
+    fn the_maximum_depends_on_the_deadline_and_the_limit() {
+        let max = |action: usize, deadline_ms| {
+            max_ids(&ACTIONS[action], &Options { deadline_ms: Some(deadline_ms), ..Options::default() })
+        };
+        // 49 requests in 50 s, one for each window of 1.02 s; five in each window of 10.2 s.
+        assert_eq!((max(3, 50_000), max(0, 50_000)), (2_940, 1_500));
+        assert_eq!((max(3, 2_020), max(3, 2_019)), (120, 60));
+        assert_eq!((max(3, 1), max(0, 1)), (60, 300));
+        assert_eq!(max(3, u32::MAX), 252_645_120);
+    }
+}

@@ -1,0 +1,122 @@
+//! The end of an attempt: what it means for its ids, for later attempts, and for the call.
+
+use super::{Attempt, Call};
+use crate::circuit::{FIRST_BACKOFF, MAX_BACKOFF, backoff};
+use crate::error::Class;
+use crate::random::Random;
+use crate::rate_limit::MIN_RETRY_AFTER;
+use crate::response::{Receipt, Rejection};
+use crate::time::Nanos;
+use crate::work::Group;
+
+impl Call<'_> {
+    pub(super) fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {
+        self.instance.has_accepted = true;
+        self.limit.accepted(self.settings.rate_limit, now);
+        self.circuit.close();
+        self.patience.accepted();
+        self.work.accept(group, receipt);
+    }
+
+    /// Takes in an attempt that was not accepted: what it means for its ids and for the call.
+    pub(super) fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Nanos) {
+        let too_many_unexpected = self.learn(&attempt, &rejection, now);
+        let Rejection { error, class, retry_after, .. } = rejection;
+        let mut group = attempt.group;
+        let had_fresh_token = group.had_fresh_token;
+        match class {
+            Class::Throttling => group.counted_attempts = group.counted_attempts.saturating_sub(1),
+            Class::TokenRejection if !had_fresh_token => {
+                group.had_fresh_token = true;
+                group.counted_attempts = group.counted_attempts.saturating_sub(1);
+            }
+            _ => {}
+        }
+        let ends_call = match class {
+            Class::Fatal => true,
+            Class::TokenRejection => had_fresh_token,
+            Class::Throttling | Class::Transient => self.is_too_long(retry_after, now),
+            Class::Unexpected => too_many_unexpected,
+            Class::Refusal | Class::Permanent => false,
+        };
+        if ends_call {
+            self.end(error.clone(), now);
+        }
+        match class {
+            Class::Refusal => {
+                let is_too_large = error.response().is_some_and(|error| error.status == CONTENT_TOO_LARGE);
+                if self.work.refuse(group, error.clone(), is_too_large) {
+                    self.first_error.get_or_insert(error);
+                }
+            }
+            Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error),
+            Class::Transient if group.counted_attempts < self.settings.max_attempts => {
+                let due = self.retry_due(group.counted_attempts, retry_after, now);
+                self.work.retry(group, due, error);
+            }
+            Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
+                self.work.fail(group, error.clone());
+                self.first_error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Updates the rate limit, the circuit, the patience and the tokens after an attempt that was not accepted. Returns
+    /// whether there were too many unexpected statuses in a row.
+    fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
+        let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
+        let Rejection { error, class, retry_after, claims } = rejection;
+        if error.response().is_some() && *class != Class::Unexpected {
+            circuit.expected();
+        }
+        match class {
+            Class::Refusal => patience.refused(attempt.group.len() == 1, error, now),
+            _ => patience.failed(error, now),
+        }
+        match class {
+            Class::Throttling => limit.throttled(settings, attempt.sent, now, *retry_after, error, random),
+            Class::TokenRejection => tokens.rejected(attempt.refreshes, claims.clone()),
+            Class::Transient => {
+                circuit.failed(attempt.sent, now, random);
+                // Whether or not these ids are sent again: it holds the others and later calls too.
+                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
+                    (error.response().map(|error| error.status), *retry_after)
+                {
+                    limit.hold(retry_after_with_jitter(asked, random), now, error);
+                }
+            }
+            Class::Refusal => circuit.close(),
+            Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
+            Class::Permanent | Class::Fatal => {}
+        }
+        false
+    }
+
+    /// When a group may be sent again after an error that may pass at its `number`th attempt.
+    fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
+        match retry_after {
+            Some(asked) => now.saturating_add(retry_after_with_jitter(asked, &mut self.random)),
+            // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
+            None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
+            None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
+        }
+    }
+
+    /// Whether a `Retry-After` lasts beyond the deadline or the remaining patience.
+    fn is_too_long(&self, retry_after: Option<Nanos>, now: Nanos) -> bool {
+        let Some(until) = retry_after.map(|asked| now.saturating_add(asked)) else { return false };
+        self.is_past_deadline(until) || self.patience.ends().is_some_and(|end| end <= until)
+    }
+}
+
+/// The wait that a `Retry-After` asks for, and up to a quarter more.
+fn retry_after_with_jitter(asked: Nanos, random: &mut Random) -> Nanos {
+    let asked = asked.max(MIN_RETRY_AFTER);
+    asked.saturating_add(random.up_to(asked / 4))
+}
+
+/// 503: the service is overloaded.
+const SERVICE_UNAVAILABLE: u16 = 503;
+
+/// 413: the request is too large.
+const CONTENT_TOO_LARGE: u16 = 413;

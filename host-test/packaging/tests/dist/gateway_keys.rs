@@ -1,0 +1,177 @@
+//! The gateway's keys and other settings, its probes, and the ids of requests.
+
+use host_test::script::{Script, accepted};
+use http::Method;
+use http::header::ALLOW;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::gateway_call::{Call, KEY, Received, USERS, id, users};
+use crate::gateway_instance::HangUp;
+
+const SIGN_INS: &str = "/auditLogs/signIns/dismiss";
+const SOC: &str = "canary-key-of-the-soc";
+const PLAYBOOK: &str = "canary-key-of-the-playbook";
+
+/// An entry of `GATEWAY_KEYS`.
+fn entry(name: &str, key: &str, actions: &str) -> String {
+    let digits: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{name}:{digits}{actions}")
+}
+
+/// A request with this key to a gateway with two named keys.
+fn call(path: &str, key: &str) -> Call {
+    let field = if path == USERS { "userIds" } else { "requestIds" };
+    let keys = format!("{},\n{}", entry("soc", SOC, ""), entry("playbook", PLAYBOOK, ":dismiss-risky-users"));
+    let call = Call::new(path, json!({ field: [id(1)] }).to_string()).header("x-api-key", Some(key));
+    call.variable("GATEWAY_KEY", "").variable("GATEWAY_KEYS", &keys)
+}
+
+#[track_caller]
+fn contains_no_canary(received: &Received) {
+    let text = format!("{:?} {} {:?}", received.headers, received.body, received.log);
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn returns_503_until_a_key_is_configured() {
+    for value in ["", " \n"] {
+        for key in [None, Some(""), Some(KEY)] {
+            let call = Call::new(USERS, users(0..1)).header("x-api-key", key).variable("GATEWAY_KEY", value);
+            call.send([]).await.is_error(503, "keyNotConfigured");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_is_trimmed() {
+    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_KEY", &format!(" {KEY}\r\n"));
+    assert_eq!(call.send([accepted()]).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_named_key_permits_its_actions() {
+    for (path, key, name) in [(USERS, SOC, "soc"), (SIGN_INS, SOC, "soc"), (USERS, PLAYBOOK, "playbook")] {
+        let received = call(path, key).send([accepted()]).await;
+        assert_eq!(received.status, 200, "{}", received.body);
+        assert!(received.log.iter().all(|line| line["key"] == name), "{:?}", received.log);
+        contains_no_canary(&received);
+    }
+    let forbidden = call(SIGN_INS, PLAYBOOK).send([]).await;
+    forbidden.is_error(403, "forbidden");
+    assert_eq!(forbidden.log[0]["key"], "playbook");
+    assert_eq!(forbidden.log[0]["action"], "dismiss-sign-ins");
+    contains_no_canary(&forbidden);
+    for key in [KEY, "canary-key-of-the-so", "", &entry("soc", SOC, ""), entry("", SOC, "").trim_start_matches(':')] {
+        call(USERS, key).send([]).await.is_error(401, "unauthorized");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_and_names_occur_once() {
+    let twice = [
+        format!("{} {}", entry("a", SOC, ""), entry("a", PLAYBOOK, "")),
+        format!("{} {}", entry("a", SOC, ""), entry("b", SOC, ":dismiss-risky-users")),
+        entry("a", KEY, ""),
+        entry("default", SOC, ""),
+    ];
+    for keys in twice {
+        let call = call(USERS, SOC).variable("GATEWAY_KEY", KEY).variable("GATEWAY_KEYS", &keys);
+        call.send([]).await.is_error(500, "misconfigured");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_key_and_named_keys_can_be_combined() {
+    for key in [KEY, SOC, PLAYBOOK] {
+        let received = call(USERS, key).variable("GATEWAY_KEY", KEY).send([accepted()]).await;
+        assert_eq!(received.status, 200, "{}", received.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_key_is_logged_by_the_action_that_it_was_used_for() {
+    let received = call(USERS, "canary-that-is-wrong").header("x-request-id", Some("probe-1")).send([]).await;
+    received.is_error(401, "unauthorized");
+    let [line] = received.log.as_slice() else { panic!("expected one line: {:?}", received.log) };
+    assert_eq!((&line["key"], &line["action"]), (&Value::Null, &json!("dismiss-risky-users")));
+    assert_eq!(line["xRequestId"], "probe-1");
+    contains_no_canary(&received);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_setting_is_named_without_its_value() {
+    let settings = [
+        ("GATEWAY_KEY", "canary-15-bytes"),
+        ("GATEWAY_KEYS", "canary-value"),
+        ("GATEWAY_KEYS", "a:canary-value"),
+        ("GATEWAY_CLOUD", "canary-value"),
+        ("GATEWAY_DEADLINE_MS", "canary-value"),
+        ("GATEWAY_ENDPOINT", "https://user:canary-value@a.test"),
+        ("GATEWAY_AUDIENCE", "http://canary-value.test"),
+        ("GATEWAY_PATIENCE_MS", "canary-value"),
+        ("GATEWAY_ISOLATE_REFUSED", "canary-value"),
+        ("GATEWAY_TENANT", "canary-value with a space"),
+    ];
+    for (name, value) in settings {
+        let received = Call::new(USERS, users(0..1)).variable(name, value).send([]).await;
+        received.is_error(500, "misconfigured");
+        let [settings, request] = received.log.as_slice() else { panic!("expected two lines: {:?}", received.log) };
+        assert_eq!((&settings["event"], &request["event"]), (&json!("settings"), &json!("request")));
+        let probe = Call { method: Method::GET, ..Call::new("/readyz", String::new()) };
+        let probe = probe.variable(name, value).send([]).await;
+        assert_eq!((probe.status.as_u16(), &probe.body["error"]["code"]), (503, &json!("misconfigured")));
+        for text in [received.body.to_string(), settings["problems"].to_string(), probe.body.to_string()] {
+            assert!(text.contains(name) && text.contains(": "), "{text}");
+        }
+        contains_no_canary(&received);
+        contains_no_canary(&probe);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_logs_invalid_settings_once() {
+    let call = || Call::new(USERS, users(0..1)).variable("GATEWAY_CLOUD", "moon");
+    let mut instance = call().instance(Script::at_once([])).await;
+    let probe = Call { method: Method::GET, ..Call::new("/readyz", String::new()) };
+    let (_, log) = instance.exchange(probe.request(), HangUp::Never).await;
+    let [settings] = log.as_slice() else { panic!("expected one line: {log:?}") };
+    assert_eq!(settings["problems"], json!(["GATEWAY_CLOUD: expected global, us-gov-l4, us-gov-l5 or china"]));
+    let (_, log) = instance.exchange(call().request(), HangUp::Never).await;
+    let [request] = log.as_slice() else { panic!("expected one line: {log:?}") };
+    assert_eq!((&request["event"], &request["status"]), (&json!("request"), &json!(500)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_need_no_key_and_are_not_logged() {
+    for method in [Method::GET, Method::HEAD] {
+        for (path, status) in [("/healthz", "alive"), ("/readyz", "ready")] {
+            let call = Call { method: method.clone(), ..Call::new(path, String::new()) };
+            let received = call.header("x-api-key", None).send([]).await;
+            assert_eq!((received.status.as_u16(), &received.body["status"]), (200, &json!(status)));
+            assert!(received.log.is_empty(), "{:?}", received.log);
+        }
+    }
+    let unset = Call { method: Method::GET, ..Call::new("/readyz", String::new()) }.variable("GATEWAY_KEY", "");
+    let unset = unset.send([]).await;
+    assert_eq!((unset.status.as_u16(), &unset.body["error"]["code"]), (503, &json!("keyNotConfigured")));
+    let post = Call::new("/healthz", String::new()).send([]).await;
+    assert_eq!((post.status.as_u16(), post.headers[ALLOW].to_str().unwrap()), (405, "GET, HEAD"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_callers_request_id_is_in_the_response_and_in_the_log() {
+    let long = "x".repeat(200);
+    for (given, expected) in [("a-1/b:2", "a-1/b:2"), (long.as_str(), &long[..128])] {
+        let received = Call::new(USERS, users(0..1)).header("x-request-id", Some(given)).send([accepted()]).await;
+        assert_eq!(received.headers["x-request-id"], expected);
+        assert_eq!(received.log.len(), 2);
+        assert!(received.log.iter().all(|line| line["xRequestId"] == expected), "{:?}", received.log);
+    }
+    for given in [None, Some("a b"), Some("\u{e9}"), Some(""), Some(&format!("x-{KEY}"))] {
+        let received = Call::new(USERS, users(0..1)).header("x-request-id", given).send([accepted()]).await;
+        let id = received.headers["x-request-id"].to_str().unwrap();
+        assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
+        assert!(received.log.iter().all(|line| line["xRequestId"] == id), "{:?}", received.log);
+    }
+}
