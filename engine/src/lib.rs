@@ -11,6 +11,8 @@
 //! - [`token`], [`request`]: what is sent.
 //! - [`response`], [`error`]: what came back, judged. [`json`], [`date`], [`decimal`] and [`challenge`] parse it.
 //! - [`report`]: the outcome of every id.
+//!
+//! Token providers use [`destination`] to decide where a token may be sent.
 
 pub mod action;
 pub mod arguments;
@@ -19,6 +21,7 @@ pub mod challenge;
 mod circuit;
 pub mod date;
 pub mod decimal;
+pub mod destination;
 pub mod endpoint;
 pub mod error;
 pub mod guid;

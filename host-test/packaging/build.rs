@@ -7,10 +7,18 @@ use artifact::Component;
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
         Component { package: "entra-risk", inputs: &["engine", "src", "wit"] },
-        Component { package: "entra-risk-env-token", inputs: &["adapters/env-token", "wit"] },
+        Component { package: "entra-risk-env-token", inputs: &["adapters/env-token", "engine", "wit"] },
         Component {
             package: "entra-risk-client-credentials",
-            inputs: &["adapters/client-credentials", "engine", "wit"],
+            inputs: &["adapters/client-credentials", "adapters/token-client", "engine", "wit"],
+        },
+        Component {
+            package: "entra-risk-workload-identity",
+            inputs: &["adapters/workload-identity", "adapters/token-client", "engine", "wit"],
+        },
+        Component {
+            package: "entra-risk-managed-identity",
+            inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
         Component { package: "entra-risk-cli", inputs: &["apps/cli", "apps/report", "engine", "wit"] },
         Component { package: "entra-risk-gateway", inputs: &["apps/gateway", "apps/report", "engine", "wit"] },

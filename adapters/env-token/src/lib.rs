@@ -6,6 +6,7 @@ mod bindings {
 }
 
 use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};
+use entra_risk_engine::destination;
 
 const VARIABLE: &str = "GRAPH_TOKEN";
 
@@ -21,8 +22,16 @@ mod export {
 
 impl Guest for Provider {
     fn get_token(request: TokenRequest) -> Result<Credential, TokenError> {
-        provide(bindings::wasi::cli::environment::get_environment(), &request)
+        let environment = bindings::wasi::cli::environment::get_environment();
+        check_destination(&environment, &request.endpoint)?;
+        provide(environment, &request)
     }
+}
+
+/// The token goes to Microsoft Graph, and to the endpoints that the environment lists.
+fn check_destination(environment: &[(String, String)], endpoint: &str) -> Result<(), TokenError> {
+    let listed = environment.iter().find(|(name, _)| name == destination::VARIABLE);
+    destination::check(endpoint, listed.map_or("", |(_, value)| value)).map_err(TokenError::Denied)
 }
 
 /// Returns the token of the environment. There is only one, so a request for a fresh one is denied.
@@ -31,11 +40,11 @@ fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result
     let token = environment.into_iter().find_map(|(name, value)| (name == VARIABLE).then_some(value));
     let token = token.as_deref().map(bare).unwrap_or_default();
     if token.is_empty() {
-        Err(TokenError::Denied(format!("{VARIABLE} is not set: set it to an access token for {audience}")))
+        Err(TokenError::Denied([VARIABLE, " is not set: set it to an access token for ", audience].concat()))
     } else if request.refresh {
-        Err(TokenError::Denied(format!(
-            "Microsoft Graph rejected the token in {VARIABLE}: set it to a fresh access token for {audience}"
-        )))
+        let why =
+            ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
+        Err(TokenError::Denied(why.concat()))
     } else {
         Ok(Credential::Bearer(token.to_owned()))
     }
@@ -105,6 +114,15 @@ mod tests {
             let message = denial(variables, false);
             assert_eq!(message, "GRAPH_TOKEN is not set: set it to an access token for https://graph.microsoft.us");
         }
+    }
+
+    #[test]
+    fn the_token_goes_to_listed_endpoints_only() {
+        let environment = [("ENTRA_RISK_ENDPOINTS".to_owned(), "https://a.test".to_owned())];
+        for (endpoint, is_listed) in [(AUDIENCE, true), ("https://a.test", true), ("https://b.test", false)] {
+            assert_eq!(check_destination(&environment, endpoint).is_ok(), is_listed, "{endpoint}");
+        }
+        assert!(matches!(check_destination(&[], "https://a.test"), Err(TokenError::Denied(_))));
     }
 
     #[test]

@@ -54,6 +54,10 @@ const GATEWAY: App =
 const ENV_TOKEN: Token = Token { file: env!("ENTRA_RISK_ENV_TOKEN_WASM"), docs: include_str!("../docs/env-token.md") };
 const CLIENT_CREDENTIALS: Token =
     Token { file: env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM"), docs: include_str!("../docs/client-credentials.md") };
+const WORKLOAD_IDENTITY: Token =
+    Token { file: env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM"), docs: include_str!("../docs/workload-identity.md") };
+const MANAGED_IDENTITY: Token =
+    Token { file: env!("ENTRA_RISK_MANAGED_IDENTITY_WASM"), docs: include_str!("../docs/managed-identity.md") };
 
 /// All of them.
 pub const PRODUCTS: &[Product] = &[
@@ -73,6 +77,20 @@ pub const PRODUCTS: &[Product] = &[
         },
     },
     Product {
+        name: "entra-risk-workload-identity",
+        kind: Kind::TokenAdapter {
+            description: "Supplies entra-risk with application tokens for the assertion in a file",
+            file: WORKLOAD_IDENTITY.file,
+        },
+    },
+    Product {
+        name: "entra-risk-managed-identity",
+        kind: Kind::TokenAdapter {
+            description: "Supplies entra-risk with tokens of the managed identity of an Azure resource",
+            file: MANAGED_IDENTITY.file,
+        },
+    },
+    Product {
         name: "entra-risk-cli",
         kind: Kind::App {
             description: "entra-risk as a command, with the token in GRAPH_TOKEN",
@@ -89,6 +107,22 @@ pub const PRODUCTS: &[Product] = &[
         },
     },
     Product {
+        name: "entra-risk-cli-workload-identity",
+        kind: Kind::App {
+            description: "entra-risk as a command, with application tokens for the assertion in a file",
+            app: CLI,
+            token: WORKLOAD_IDENTITY,
+        },
+    },
+    Product {
+        name: "entra-risk-cli-managed-identity",
+        kind: Kind::App {
+            description: "entra-risk as a command, with tokens of the managed identity of an Azure resource",
+            app: CLI,
+            token: MANAGED_IDENTITY,
+        },
+    },
+    Product {
         name: "entra-risk-gateway",
         kind: Kind::App {
             description: "entra-risk as an HTTP gateway, with the token in GRAPH_TOKEN",
@@ -102,6 +136,22 @@ pub const PRODUCTS: &[Product] = &[
             description: "entra-risk as an HTTP gateway, with application tokens from Microsoft Entra ID",
             app: GATEWAY,
             token: CLIENT_CREDENTIALS,
+        },
+    },
+    Product {
+        name: "entra-risk-gateway-workload-identity",
+        kind: Kind::App {
+            description: "entra-risk as an HTTP gateway, with application tokens for the assertion in a file",
+            app: GATEWAY,
+            token: WORKLOAD_IDENTITY,
+        },
+    },
+    Product {
+        name: "entra-risk-gateway-managed-identity",
+        kind: Kind::App {
+            description: "entra-risk as an HTTP gateway, with tokens of the managed identity of an Azure resource",
+            app: GATEWAY,
+            token: MANAGED_IDENTITY,
         },
     },
 ];

@@ -1,5 +1,6 @@
 //! Loads files of `target/dist` into a host that grants all of WASI.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
@@ -10,6 +11,7 @@ use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::error::Context;
+use wit_parser::decoding::{DecodedWasm, decode};
 
 /// The file of a product. The first use writes all products, so that they are up to date.
 pub(crate) fn file(name: &str) -> PathBuf {
@@ -57,14 +59,17 @@ pub(crate) fn plugin_with(adapter: &str) -> PluginPre<Host> {
 
 /// The imports of a product, sorted.
 pub(crate) fn imports(name: &str) -> Vec<String> {
-    let component = component(name);
-    let imports = component.component_type();
-    let mut imports: Vec<String> = imports.imports(component.engine()).map(|(import, _)| import.to_owned()).collect();
+    let DecodedWasm::Component(resolve, world) = decode(&fs::read(file(name)).expect(name)).expect(name) else {
+        panic!("{name} is not a component");
+    };
+    let imports = resolve.worlds[world].imports.keys();
+    let mut imports: Vec<String> = imports.map(|key| resolve.name_world_key(key)).collect();
     imports.sort();
     imports
 }
 
-fn link(component: &Component) -> wasmtime::Result<InstancePre<Host>> {
+/// A component, ready to be instantiated in a host that grants all of WASI.
+pub(crate) fn link(component: &Component) -> wasmtime::Result<InstancePre<Host>> {
     let mut linker = Linker::new(component.engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;

@@ -12,32 +12,58 @@ use crate::compositions::{file, imports};
 
 const KIB: usize = 1024;
 
-/// Maximum size in bytes by a prefix of the name, including metadata and documentation.
-const MAX_SIZES: &[(&str, usize)] = &[
-    ("entra-risk", 120 * KIB),
-    ("entra-risk-env-token", 20 * KIB),
-    ("entra-risk-client-credentials", 120 * KIB),
-    ("entra-risk-cli", 400 * KIB),
-    ("entra-risk-gateway", 370 * KIB),
+/// The maximum size in bytes of a product, including metadata and documentation, and the prefixes of the interfaces that
+/// it may import. An app with a token adapter may import what both may.
+const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
+    ("entra-risk", 120 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
+    ("entra-risk-env-token", 20 * KIB, &["cli/environment"]),
+    ("entra-risk-client-credentials", 120 * KIB, TOKEN_CLIENT),
+    ("entra-risk-workload-identity", 130 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
+    ("entra-risk-managed-identity", 120 * KIB, TOKEN_CLIENT),
+    ("entra-risk-cli", APP_SIZE, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
+    ("entra-risk-gateway", APP_SIZE, &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
 ];
 
-/// Prefixes of the interfaces that each product may import, by a prefix of its name.
-const IMPORTS: &[(&str, &[&str])] = &[
-    ("entra-risk", &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
-    ("entra-risk-env-token", &["cli/environment"]),
-    ("entra-risk-client-credentials", &["cli/environment", "clocks/monotonic-clock", "http/", "io/"]),
-    ("entra-risk-cli", &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
-    ("entra-risk-gateway", &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
+const TOKEN_CLIENT: &[&str] = &["cli/environment", "clocks/monotonic-clock", "http/", "io/"];
+
+/// Maximum size in bytes of an app with any token adapter.
+const APP_SIZE: usize = 400 * KIB;
+
+/// The apps, and the token adapters other than env-token, as the names of their compositions contain them.
+const APPS: [&str; 2] = ["entra-risk-cli", "entra-risk-gateway"];
+const ADAPTERS: [(&str, &str); 4] = [
+    ("", "GRAPH_TOKEN"),
+    ("-client-credentials", "AZURE_CLIENT_SECRET"),
+    ("-workload-identity", "AZURE_FEDERATED_TOKEN_FILE"),
+    ("-managed-identity", "IDENTITY_ENDPOINT"),
 ];
 
 #[test]
 fn products_import_only_allowed_interfaces() {
     for product in PRODUCTS {
-        let allowed = by_prefix(IMPORTS, product.name);
+        let parts = match app_of(product.name) {
+            Some((app, "")) => vec![app.to_owned()],
+            Some((app, adapter)) => vec![app.to_owned(), format!("entra-risk{adapter}")],
+            None => vec![product.name.to_owned()],
+        };
+        let allowed: Vec<&str> = parts.iter().flat_map(|part| limits(part).1).copied().collect();
         for import in imports(product.name) {
             let (_, interface) = import.split_once(':').unwrap();
             assert!(allowed.iter().any(|prefix| interface.starts_with(prefix)), "{} imports {import}", product.name);
         }
+    }
+}
+
+/// Every app exists with every token adapter, and every token adapter by itself.
+#[test]
+fn products_are_complete() {
+    let names: Vec<&str> = PRODUCTS.iter().map(|product| product.name).collect();
+    for (adapter, _) in ADAPTERS {
+        for app in APPS {
+            assert!(names.contains(&format!("{app}{adapter}").as_str()), "{app}{adapter}");
+        }
+        let alone = if adapter.is_empty() { "-env-token" } else { adapter };
+        assert!(names.contains(&format!("entra-risk{alone}").as_str()), "{alone}");
     }
 }
 
@@ -46,7 +72,8 @@ fn products_are_small_and_contain_metadata() {
     for product in PRODUCTS {
         let bytes = read(product.name);
         println!("{}: {} bytes", product.name, bytes.len());
-        assert!(bytes.len() <= by_prefix(MAX_SIZES, product.name), "{}: {} bytes", product.name, bytes.len());
+        let max = limits(app_of(product.name).map_or(product.name, |(app, _)| app)).0;
+        assert!(bytes.len() <= max, "{}: {} bytes", product.name, bytes.len());
         let payload = Payload::from_binary(&bytes).unwrap();
         let metadata = payload.metadata();
         assert_eq!(metadata.name.as_deref(), Some(product.name));
@@ -65,8 +92,8 @@ fn products_contain_their_documentation() {
         let docs = resolve.worlds[world].docs.contents.as_deref().unwrap_or_default();
         match product.name {
             "entra-risk" => assert!(docs.contains("dismiss-risky-users: Dismisses the risk of users"), "{docs}"),
-            "entra-risk-env-token" | "entra-risk-client-credentials" => assert_eq!(docs, ""),
-            _ => assert!(docs.starts_with("entra-risk as a"), "{docs}"),
+            name if app_of(name).is_some() => assert!(docs.starts_with("entra-risk as a"), "{docs}"),
+            _ => assert_eq!(docs, ""),
         }
     }
 }
@@ -88,9 +115,8 @@ fn products_contain_no_path_of_this_machine() {
 /// and the variables that its token adapter reads.
 #[test]
 fn documentation_of_compositions_names_their_imports_and_variables() {
-    let is_app =
-        |name: &str| ["entra-risk-cli", "entra-risk-gateway"].contains(&name.trim_end_matches("-client-credentials"));
-    for product in PRODUCTS.iter().filter(|product| is_app(product.name)) {
+    for product in PRODUCTS {
+        let Some((_, adapter)) = app_of(product.name) else { continue };
         let DecodedWasm::Component(resolve, world) = decode(&read(product.name)).unwrap() else { panic!("a package") };
         let world = &resolve.worlds[world];
         let docs = world.docs.contents.as_deref().unwrap_or_default();
@@ -98,9 +124,10 @@ fn documentation_of_compositions_names_their_imports_and_variables() {
             let package = import.split_once('/').expect("an interface").0;
             assert!(docs.contains(package), "{}: {package} is not documented", product.name);
         }
-        for (variable, adapter) in [("GRAPH_TOKEN", false), ("AZURE_CLIENT_ID", true)] {
-            assert_eq!(docs.contains(variable), product.name.ends_with("client-credentials") == adapter);
+        for (other, variable) in ADAPTERS {
+            assert_eq!(docs.contains(variable), other == adapter, "{}: {variable}", product.name);
         }
+        assert!(docs.contains("ENTRA_RISK_ENDPOINTS"), "{}", product.name);
     }
 }
 
@@ -116,6 +143,8 @@ fn two_folders_give_the_same_bytes() {
         ("entra-risk", env!("ENTRA_RISK_WASM")),
         ("entra-risk-env-token", env!("ENTRA_RISK_ENV_TOKEN_WASM")),
         ("entra-risk-client-credentials", env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM")),
+        ("entra-risk-workload-identity", env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM")),
+        ("entra-risk-managed-identity", env!("ENTRA_RISK_MANAGED_IDENTITY_WASM")),
         ("entra-risk-cli", env!("ENTRA_RISK_CLI_WASM")),
         ("entra-risk-gateway", env!("ENTRA_RISK_GATEWAY_WASM")),
     ];
@@ -138,10 +167,16 @@ fn two_folders_give_the_same_bytes() {
     }
 }
 
-/// The value of the longest prefix that the name begins with.
-fn by_prefix<T: Copy>(values: &[(&str, T)], name: &str) -> T {
-    let prefixes = values.iter().filter(|(prefix, _)| name.starts_with(prefix));
-    prefixes.max_by_key(|(prefix, _)| prefix.len()).expect(name).1
+/// The app of a composition, and the suffix of its token adapter.
+fn app_of(name: &str) -> Option<(&'static str, &str)> {
+    let adapter = |app| name.strip_prefix(app).filter(|suffix| ADAPTERS.iter().any(|(adapter, _)| adapter == suffix));
+    APPS.iter().find_map(|app| Some((*app, adapter(app)?)))
+}
+
+/// The maximum size and the allowed imports of a product that is not a composition, or of an app.
+fn limits(name: &str) -> (usize, &'static [&'static str]) {
+    let (_, size, imports) = PRODUCT_LIMITS.iter().find(|(known, ..)| *known == name).expect(name);
+    (*size, imports)
 }
 
 fn read(name: &str) -> Vec<u8> {

@@ -1,4 +1,6 @@
-//! One request to the token endpoint. The only file that uses wasi:http and wasi:io.
+//! One request to a token endpoint. The only file that uses wasi:http and wasi:io.
+
+use entra_risk_engine::time::Nanos;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 use crate::bindings::wasi::clocks::monotonic_clock;
@@ -9,10 +11,7 @@ use crate::bindings::wasi::http::types::{
 };
 use crate::bindings::wasi::io::poll::{Pollable, poll};
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
-use crate::config::TokenEndpoint;
-
-/// Time from sending a request to the end of its response, in nanoseconds: hosts limit only parts of it.
-const TIMEOUT_NS: u64 = 30_000_000_000;
+use crate::exchange::{Exchange, Failure, Issuer};
 
 /// Maximum length of a response in bytes: twice that of a token.
 const MAX_RESPONSE_BYTES: usize = 131_072;
@@ -20,6 +19,10 @@ const MAX_RESPONSE_BYTES: usize = 131_072;
 /// A complete response.
 pub(crate) struct Response {
     pub(crate) status: u16,
+    /// `date`: its first value.
+    pub(crate) date: Option<String>,
+    /// `retry-after`: its first value.
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -34,26 +37,32 @@ pub(crate) enum HttpError {
 
 impl HttpError {
     /// The error for the plugin, with what to do about it.
-    pub(crate) fn explain(self, endpoint: &TokenEndpoint) -> TokenError {
-        let authority = &endpoint.address.authority;
+    pub(crate) fn explain(self, issuer: &Issuer) -> Failure {
+        let authority = &issuer.address.authority;
+        let transient = |error| Failure { error, is_transient: true, retry_at: None };
         match self {
             HttpError::Failed(ErrorCode::HttpRequestDenied) => TokenError::Denied(format!(
                 "the host's policy for outbound requests denies requests to {authority}, the token endpoint: allow it"
-            )),
+            ))
+            .into(),
             HttpError::Failed(ErrorCode::TlsCertificateError) => {
-                TokenError::Denied(format!("the host does not trust the certificate of {authority}"))
+                TokenError::Denied(format!("the host does not trust the certificate of {authority}")).into()
             }
-            HttpError::Failed(code) => TokenError::Unavailable(format!(
+            HttpError::Failed(code) => transient(TokenError::Unavailable(format!(
                 "no response from {authority} ({}): try again later",
                 description(&code)
-            )),
+            ))),
             HttpError::Timeout => {
-                TokenError::Unavailable(format!("no response from {authority} in 30 s: try again later"))
+                transient(TokenError::Unavailable(format!("no response from {authority} in time: try again later")))
             }
             HttpError::TooLarge => TokenError::Unavailable(format!(
-                "the response from {authority} is too large: check AZURE_AUTHORITY_HOST and proxies"
-            )),
-            HttpError::RejectedByHost => TokenError::Denied(format!("the host rejects a request to {authority}")),
+                "the response from {authority} is too large: check {} and proxies",
+                issuer.variable
+            ))
+            .into(),
+            HttpError::RejectedByHost => {
+                TokenError::Denied(format!("the host rejects a request to {authority}")).into()
+            }
         }
     }
 }
@@ -71,29 +80,38 @@ fn description(code: &ErrorCode) -> &'static str {
     }
 }
 
-/// Sends a form and reads the whole response.
-pub(crate) fn post(endpoint: &TokenEndpoint, form: &str) -> Result<Response, HttpError> {
-    let deadline = Deadline(monotonic_clock::subscribe_duration(TIMEOUT_NS));
-    let response = send(endpoint, form, &deadline)?;
-    let body = read(&response, &deadline)?;
-    Ok(Response { status: response.status(), body })
+/// Sends a request and reads the whole response, until `end`.
+pub(crate) fn send(exchange: &Exchange, end: Nanos) -> Result<Response, HttpError> {
+    let deadline = Deadline(monotonic_clock::subscribe_instant(end));
+    let response = response_to(exchange, &deadline)?;
+    let headers = response.headers();
+    let header = |name: &str| {
+        let value = headers.get(name).into_iter().next()?;
+        String::from_utf8(value).ok()
+    };
+    let (date, retry_after) = (header("date"), header("retry-after"));
+    Ok(Response { status: response.status(), date, retry_after, body: read(&response, &deadline)? })
 }
 
-fn send(endpoint: &TokenEndpoint, form: &str, deadline: &Deadline) -> Result<IncomingResponse, HttpError> {
+fn response_to(exchange: &Exchange, deadline: &Deadline) -> Result<IncomingResponse, HttpError> {
     let rejected = |()| HttpError::RejectedByHost;
-    let fields = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("content-length", &form.len().to_string()),
-        ("accept", "application/json"),
-        ("user-agent", concat!("entra-risk/", env!("CARGO_PKG_VERSION"))),
-    ];
-    let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let Exchange { issuer, path, headers, form } = exchange;
+    let mut fields = vec![field("accept", "application/json"), field("user-agent", USER_AGENT)];
+    fields.extend(headers.iter().map(|(name, value)| field(name, value)));
+    if let Some(form) = form {
+        fields.push(field("content-type", "application/x-www-form-urlencoded"));
+        fields.push(field("content-length", &form.len().to_string()));
+    }
     let request = OutgoingRequest::new(Fields::from_list(&fields).map_err(|_| HttpError::RejectedByHost)?);
-    let scheme = if endpoint.address.https { Scheme::Https } else { Scheme::Http };
-    request.set_method(&Method::Post).map_err(rejected)?;
+    let scheme = if issuer.address.https { Scheme::Https } else { Scheme::Http };
+    let method = if form.is_some() { Method::Post } else { Method::Get };
+    request.set_method(&method).map_err(rejected)?;
     request.set_scheme(Some(&scheme)).map_err(rejected)?;
-    request.set_authority(Some(&endpoint.address.authority)).map_err(rejected)?;
-    request.set_path_with_query(Some(&endpoint.path)).map_err(rejected)?;
+    request.set_authority(Some(&issuer.address.authority)).map_err(rejected)?;
+    request.set_path_with_query(Some(path)).map_err(rejected)?;
+    let Some(form) = form else {
+        return wait_for(&handle(request, None).map_err(HttpError::Failed)?, deadline);
+    };
     let body = request.body().map_err(rejected)?;
     let stream = body.write().map_err(rejected)?;
     let response = handle(request, None).map_err(HttpError::Failed)?;
@@ -103,6 +121,12 @@ fn send(endpoint: &TokenEndpoint, form: &str, deadline: &Deadline) -> Result<Inc
         let _ = OutgoingBody::finish(body, None);
     }
     wait_for(&response, deadline)
+}
+
+const USER_AGENT: &str = concat!("entra-risk/", env!("CARGO_PKG_VERSION"));
+
+fn field(name: &str, value: &str) -> (String, Vec<u8>) {
+    (name.to_owned(), value.as_bytes().to_vec())
 }
 
 /// Writes the body and waits until the host has taken all of it: a stream that is dropped before may lose its last bytes

@@ -1,10 +1,10 @@
-//! The body of the request to the token endpoint.
+//! The body of a request to the token endpoint of Microsoft Entra ID.
 //! Source: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>.
 
 use serde_json::{Map, Value, json};
 
+use crate::application::ClientCredential;
 use crate::bindings::exports::entra::risk::credentials::TokenError;
-use crate::config::ClientCredential;
 
 const ACCESS_TOKEN: &str = "access_token";
 const CAPABILITIES: &str = "xms_cc";

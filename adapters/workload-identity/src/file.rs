@@ -1,0 +1,75 @@
+//! The file with the assertion, in a directory that the host grants.
+
+use crate::bindings::wasi::filesystem::preopens::get_directories;
+use crate::bindings::wasi::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+
+/// Maximum size of the file in bytes: many times that of a service account token, which has 1 to 2 KB.
+const MAX_BYTES: usize = 65_536;
+
+/// Reads the file. The error contains neither its path nor its content.
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
+    let directories = get_directories();
+    let found = directories.iter().filter_map(|(directory, name)| Some((directory, within(name, path)?)));
+    let Some((directory, rest)) = found.min_by_key(|(_, rest)| rest.len()) else {
+        return Err("the host grants no such directory (--dir)".to_owned());
+    };
+    // Kubernetes replaces the file by replacing a symbolic link.
+    let file = directory.open_at(PathFlags::SYMLINK_FOLLOW, rest, OpenFlags::empty(), DescriptorFlags::READ);
+    let file = file.map_err(describe)?;
+    let mut bytes = Vec::new();
+    loop {
+        let (part, is_end) = file.read(MAX_BYTES as u64, bytes.len() as u64).map_err(describe)?;
+        // A host may return nothing without reporting the end.
+        let is_end = is_end || part.is_empty();
+        bytes.extend(part);
+        if bytes.len() > MAX_BYTES {
+            return Err(format!("it has more than {MAX_BYTES} bytes"));
+        }
+        if is_end {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// The path relative to the directory with this name, if the directory contains it.
+fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let rest = match directory.strip_prefix("./").unwrap_or(directory).trim_end_matches('/') {
+        "." => Some(path).filter(|path| !path.starts_with('/')),
+        directory => path.strip_prefix(directory)?.strip_prefix('/'),
+    };
+    rest.filter(|rest| !rest.is_empty())
+}
+
+fn describe(code: ErrorCode) -> String {
+    match code {
+        ErrorCode::NoEntry => "no such file",
+        ErrorCode::Access | ErrorCode::NotPermitted => "the host does not permit reading it",
+        _ => "it cannot be read",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_relative_to_the_directory_that_contains_it() {
+        let path = "/var/run/secrets/azure/tokens/azure-identity-token";
+        let cases = [
+            ("/var/run/secrets/azure/tokens", path, Some("azure-identity-token")),
+            ("/var/run/secrets/azure/tokens/", path, Some("azure-identity-token")),
+            ("/", path, Some("var/run/secrets/azure/tokens/azure-identity-token")),
+            ("/var/run/secrets/azure/token", path, None),
+            (".", path, None),
+            (".", "token", Some("token")),
+            ("a", "./a/token", Some("token")),
+            ("./a/", "a/token", Some("token")),
+            ("/a", "/a", None),
+        ];
+        for (directory, path, expected) in cases {
+            assert_eq!(within(directory, path), expected, "{path} in {directory}");
+        }
+    }
+}

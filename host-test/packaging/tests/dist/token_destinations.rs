@@ -1,0 +1,95 @@
+//! Where the adapters let a token go: to Microsoft Graph, and to the endpoints in `ENTRA_RISK_ENDPOINTS`.
+
+use std::fs;
+
+use host_test::bindings::credentials::TokenRequest;
+use host_test::script::Script;
+use tempfile::{TempDir, tempdir};
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+use crate::token_adapter::{
+    Adapter, CLIENT_CREDENTIALS, ENV_TOKEN, ENVIRONMENT, MANAGED_IDENTITY, WORKLOAD_IDENTITY, request, token_reply,
+};
+
+const ADAPTERS: [&str; 4] = [ENV_TOKEN, CLIENT_CREDENTIALS, WORKLOAD_IDENTITY, MANAGED_IDENTITY];
+
+/// Starts an adapter with everything that it needs for a token, which is `a`.
+async fn start(name: &str, folder: &TempDir, listed: Option<&str>, may_issue: bool) -> Adapter {
+    fs::write(folder.path().join("assertion"), "canary.jwt").unwrap();
+    let mut wasi = WasiCtx::builder();
+    wasi.envs(ENVIRONMENT).env("GRAPH_TOKEN", "a").env("AZURE_FEDERATED_TOKEN_FILE", "/tokens/assertion");
+    wasi.preopened_dir(folder.path(), "/tokens", FsPerms::ReadOnly).unwrap();
+    if let Some(listed) = listed {
+        wasi.env("ENTRA_RISK_ENDPOINTS", listed);
+    }
+    let replies = (may_issue && name != ENV_TOKEN).then(|| token_reply("a", 3600));
+    Adapter::start_with(name, &mut wasi, Script::new(replies)).await
+}
+
+fn request_for(endpoint: &str) -> TokenRequest {
+    TokenRequest { endpoint: endpoint.to_owned(), ..request() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_go_to_microsoft_graph_of_every_cloud() {
+    let folder = tempdir().unwrap();
+    for name in ADAPTERS {
+        let mut adapter = start(name, &folder, None, true).await;
+        for endpoint in [
+            "https://graph.microsoft.com",
+            "https://graph.microsoft.us",
+            "https://dod-graph.microsoft.us",
+            "https://microsoftgraph.chinacloudapi.cn",
+        ] {
+            assert_eq!(adapter.get(request_for(endpoint)).await.as_deref(), Ok("a"), "{name} {endpoint}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_go_to_listed_endpoints() {
+    let folder = tempdir().unwrap();
+    for name in ADAPTERS {
+        let mut adapter =
+            start(name, &folder, Some("https://A.test:443/,http://127.0.0.1:8000 http://[::1]"), true).await;
+        for endpoint in ["https://a.test", "http://127.0.0.1:8000", "http://[::1]", "https://graph.microsoft.com"] {
+            assert_eq!(adapter.get(request_for(endpoint)).await.as_deref(), Ok("a"), "{name} {endpoint}");
+        }
+    }
+}
+
+/// No token is even requested.
+#[tokio::test(start_paused = true)]
+async fn no_token_goes_to_another_endpoint() {
+    let folder = tempdir().unwrap();
+    for name in ADAPTERS {
+        for listed in [None, Some(""), Some("https://a.test:8443 https://*.test http://localhost:8000")] {
+            let mut adapter = start(name, &folder, listed, false).await;
+            for endpoint in [
+                "https://a.test",
+                "https://b.test",
+                "http://localhost:8001",
+                "http://127.0.0.1:8000",
+                "https://graph.microsoft.com:8443",
+                "https://graph.microsoft.com.a.test",
+            ] {
+                let why = adapter.get(request_for(endpoint)).await.unwrap_err();
+                let expected = format!(
+                    "denied: ENTRA_RISK_ENDPOINTS does not list {endpoint}: add it if the token may be sent there"
+                );
+                assert_eq!(why, expected, "{name} {listed:?}");
+            }
+        }
+    }
+}
+
+/// A cached token is no exception.
+#[tokio::test(start_paused = true)]
+async fn no_cached_token_goes_to_another_endpoint() {
+    let folder = tempdir().unwrap();
+    for name in ADAPTERS {
+        let mut adapter = start(name, &folder, None, true).await;
+        assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{name}");
+        assert!(adapter.get(request_for("https://a.test")).await.is_err(), "{name}");
+    }
+}
