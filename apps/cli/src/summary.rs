@@ -25,6 +25,13 @@ pub(crate) fn summary(action: &Action, report: &Report) -> String {
             None => groups.push(vec![batch]),
         }
     }
+    // A call can end before anything is sent, for example for lack of a token: then no batch contains the reason.
+    if let Some(cause) = &report.cause
+        && !report.batches.iter().filter_map(Batch::error).any(|error| error.kind() == cause.kind())
+    {
+        let _ = writeln!(text, "\nended by {}: {}", cause.kind(), printable(cause.text()));
+        let _ = writeln!(text, "  {}", next_step(action, cause));
+    }
     for group in &groups {
         paragraph(&mut text, action, group);
     }
@@ -100,14 +107,25 @@ fn has_same_reason(one: &Batch, other: &Batch) -> bool {
 }
 
 fn advice(action: &Action, batch: &Batch, error: &Error) -> String {
-    let advice = match error {
-        _ if refused_together(batch) => {
-            "At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
-             --no-isolate-refused to find it."
-        }
-        _ if batch.kind() == OutcomeKind::Refused => {
-            "Probably unknown in the tenant or not at risk: do not run again unchanged."
-        }
+    let advice = if refused_together(batch) {
+        "At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
+         --no-isolate-refused to find it."
+            .to_owned()
+    } else if batch.kind() == OutcomeKind::Refused {
+        "Probably unknown in the tenant or not at risk: do not run again unchanged.".to_owned()
+    } else {
+        next_step(action, error)
+    };
+    if batch.kind() == OutcomeKind::Unknown {
+        format!("{advice} The ids may already have been processed; sending them again is safe.")
+    } else {
+        advice
+    }
+}
+
+/// What to do about an error.
+fn next_step(action: &Action, error: &Error) -> String {
+    let step = match error {
         Error::InvalidArgument(_) => "Correct the argument and run again.",
         Error::NoToken(_) => "Fix the credential and run again.",
         Error::DeniedByHost(_) => "Allow the address in the runtime and run again.",
@@ -132,11 +150,7 @@ fn advice(action: &Action, batch: &Batch, error: &Error) -> String {
         Error::DeadlineExceeded => "Run again, with a longer --deadline.",
         Error::ClientError(_) | Error::NoResponse(_) | Error::Cancelled | Error::Other(_) => "Run again.",
     };
-    if batch.kind() == OutcomeKind::Unknown {
-        format!("{advice} The ids may already have been processed; sending them again is safe.")
-    } else {
-        advice.to_owned()
-    }
+    step.to_owned()
 }
 
 /// Text from the network without control characters, which a terminal could execute.
@@ -212,6 +226,23 @@ mod tests {
              \x20   id-132\n"
         );
         assert_eq!(summary(&ACTIONS[3], &report), expected);
+    }
+
+    #[test]
+    fn a_cause_that_no_batch_contains_comes_first() {
+        let report = Report {
+            batches: vec![batch(0..1, Outcome::NotApplied(Error::NotAttempted))],
+            cause: Some(Error::NoToken("GRAPH_TOKEN is not\nset".to_owned())),
+        };
+        assert_eq!(
+            summary(&ACTIONS[3], &report),
+            "dismiss-risky-users: 0 of 1 ids accepted, 0 refused, 1 not-applied, 0 unknown\n\
+             \nended by no-token: GRAPH_TOKEN is not set\n\
+             \x20 Fix the credential and run again.\n\
+             \n1 not-applied: not-attempted: never sent, because an earlier error ended the call\n\
+             \x20 Run again once the cause is gone.\n\
+             \x20   id-0\n"
+        );
     }
 
     #[test]
