@@ -6,11 +6,12 @@ use crate::action::Cloud;
 pub const VARIABLE: &str = "ENTRA_RISK_ENDPOINTS";
 
 /// Checks the `endpoint` of a request for a token, which is lower case, without default port and trailing slash. It must be
-/// the root of a cloud's Microsoft Graph, or one of those `listed` in the environment variable, in any spelling of the
-/// same endpoint. The error names the endpoint and the variable.
-pub fn check(endpoint: &str, listed: &str) -> Result<(), String> {
+/// the root of a cloud's Microsoft Graph, and the token for that root (its `audience`), or one of those `listed` in the
+/// environment variable, in any spelling of the same endpoint. The error names the endpoint and the variable.
+pub fn check(endpoint: &str, audience: &str, listed: &str) -> Result<(), String> {
     let mut entries = listed.split(|character: char| character == ',' || character.is_ascii_whitespace());
-    if Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint) || entries.any(|entry| is_same(entry, endpoint)) {
+    let is_cloud = endpoint == audience && Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint);
+    if is_cloud || entries.any(|entry| is_same(entry, endpoint)) {
         Ok(())
     } else {
         // The variable comes first: the plugin cuts long texts.
@@ -32,7 +33,7 @@ mod tests {
     #[test]
     fn every_cloud_is_a_destination() {
         for cloud in Cloud::ALL {
-            assert_eq!(check(cloud.graph_root(), ""), Ok(()));
+            assert_eq!(check(cloud.graph_root(), cloud.graph_root(), ""), Ok(()));
         }
     }
 
@@ -40,7 +41,7 @@ mod tests {
     fn listed_endpoints_are_destinations_in_every_spelling() {
         let listed = "https://A.test:443/, http://LocalHost:80\thttp://127.0.0.1:8000\n https://b.test:8443";
         for endpoint in ["https://a.test", "http://localhost", "http://127.0.0.1:8000", "https://b.test:8443"] {
-            assert_eq!(check(endpoint, listed), Ok(()), "{endpoint}");
+            assert_eq!(check(endpoint, "https://graph.microsoft.com", listed), Ok(()), "{endpoint}");
         }
     }
 
@@ -58,10 +59,12 @@ mod tests {
             "http://b.test",
             "https://b.test:80",
             "http://127.0.0.1:8000",
+            // Another cloud than that of the token.
+            "https://graph.microsoft.us",
         ];
         for endpoint in others {
             let why = format!("ENTRA_RISK_ENDPOINTS does not list {endpoint}: add it if the token may be sent there");
-            assert_eq!(check(endpoint, listed), Err(why));
+            assert_eq!(check(endpoint, "https://graph.microsoft.com", listed), Err(why));
         }
     }
 }

@@ -23,21 +23,22 @@ mod export {
 impl Guest for Provider {
     fn get_token(request: TokenRequest) -> Result<Credential, TokenError> {
         let environment = bindings::wasi::cli::environment::get_environment();
-        check_destination(&environment, &request.endpoint)?;
+        check_destination(&environment, &request)?;
         provide(environment, &request)
     }
 }
 
 /// The token goes to Microsoft Graph, and to the endpoints that the environment lists.
-fn check_destination(environment: &[(String, String)], endpoint: &str) -> Result<(), TokenError> {
-    let listed = environment.iter().find(|(name, _)| name == destination::VARIABLE);
-    destination::check(endpoint, listed.map_or("", |(_, value)| value)).map_err(TokenError::Denied)
+fn check_destination(environment: &[(String, String)], request: &TokenRequest) -> Result<(), TokenError> {
+    let listed = environment.iter().rfind(|(name, _)| name == destination::VARIABLE);
+    let listed = listed.map_or("", |(_, value)| value);
+    destination::check(&request.endpoint, &request.audience, listed).map_err(TokenError::Denied)
 }
 
 /// Returns the token of the environment. There is only one, so a request for a fresh one is denied.
 fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result<Credential, TokenError> {
     let audience = &request.audience;
-    let token = environment.into_iter().find_map(|(name, value)| (name == VARIABLE).then_some(value));
+    let token = environment.into_iter().rfind(|(name, _)| name == VARIABLE).map(|(_, value)| value);
     let token = token.as_deref().map(bare).unwrap_or_default();
     if token.is_empty() {
         Err(TokenError::Denied([VARIABLE, " is not set: set it to an access token for ", audience].concat()))
@@ -68,10 +69,14 @@ mod tests {
     const TOKEN: &str = "canary-3e9d";
     const AUDIENCE: &str = "https://graph.microsoft.us";
 
+    fn request(endpoint: &str, refresh: bool) -> TokenRequest {
+        let [audience, endpoint] = [AUDIENCE, endpoint].map(str::to_owned);
+        TokenRequest { tenant: None, audience, endpoint, refresh, claims: None }
+    }
+
     fn provide_from(variables: &[(&str, &str)], refresh: bool) -> Result<Credential, TokenError> {
         let environment = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let [audience, endpoint] = [AUDIENCE; 2].map(str::to_owned);
-        provide(environment, &TokenRequest { tenant: None, audience, endpoint, refresh, claims: None })
+        provide(environment, &request(AUDIENCE, refresh))
     }
 
     #[track_caller]
@@ -84,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_token_is_returned_without_surrounding_white_space() {
-        let token = provide_from(&[("PATH", "/bin"), (VARIABLE, " canary-3e9d\n")], false);
+        let token = provide_from(&[(VARIABLE, "inherited"), ("PATH", "/bin"), (VARIABLE, " canary-3e9d\n")], false);
         assert!(matches!(token, Ok(Credential::Bearer(token)) if token == TOKEN));
     }
 
@@ -120,9 +125,9 @@ mod tests {
     fn the_token_goes_to_listed_endpoints_only() {
         let environment = [("ENTRA_RISK_ENDPOINTS".to_owned(), "https://a.test".to_owned())];
         for (endpoint, is_listed) in [(AUDIENCE, true), ("https://a.test", true), ("https://b.test", false)] {
-            assert_eq!(check_destination(&environment, endpoint).is_ok(), is_listed, "{endpoint}");
+            assert_eq!(check_destination(&environment, &request(endpoint, false)).is_ok(), is_listed, "{endpoint}");
         }
-        assert!(matches!(check_destination(&[], "https://a.test"), Err(TokenError::Denied(_))));
+        assert!(matches!(check_destination(&[], &request("https://a.test", false)), Err(TokenError::Denied(_))));
     }
 
     #[test]

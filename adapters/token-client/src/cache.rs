@@ -49,7 +49,7 @@ impl Cache {
     }
 
     /// Returns the kept token, or else a new one. A token that Microsoft Graph rejected is removed, whatever `fetch`
-    /// returns. A token about to expire is returned while `fetch` returns `unavailable`. After a `Retry-After`, nothing
+    /// returns. A token about to expire is returned if `fetch` fails. After a `Retry-After`, nothing
     /// is fetched until its time is over.
     pub(crate) fn token(
         &mut self,
@@ -100,7 +100,7 @@ impl Entry {
             }
             Err(failure) => failure,
         };
-        let TokenError::Unavailable(message) = &error else { return Err(error) };
+        let (TokenError::Unavailable(message) | TokenError::Denied(message)) = &error else { return Err(error) };
         let pause = |until| Some(Pause { until, message: message.clone() });
         let retry_at = retry_at.unwrap_or_default();
         let next = now.saturating_add(RETRY_PAUSE);
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_about_to_expire_is_returned_while_the_endpoint_is_unavailable() {
+    fn a_token_about_to_expire_is_returned_if_it_cannot_be_renewed() {
         let mut cache = Cache::new();
         assert_eq!(get(&mut cache, 0, A, false), returns("a", true));
         assert_eq!(get(&mut cache, 3300, Unavailable, false), returns("a", true));
         assert_eq!(get(&mut cache, 3329, Unavailable, false), returns("a", false));
         assert_eq!(get(&mut cache, 3330, Unavailable, false), returns("a", true));
-        assert_eq!(get(&mut cache, 3360, Denied, false), (None, true));
-        assert_eq!(get(&mut cache, 3600, Unavailable, false), (None, true));
+        assert_eq!(get(&mut cache, 3360, Denied, false), returns("a", true));
+        assert_eq!(get(&mut cache, 3600, Denied, false), (None, true));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn provide(
 ) -> Result<Credential, TokenError> {
     let environment = Environment::read();
     let listed = environment.get(destination::VARIABLE).unwrap_or_default();
-    destination::check(&request.endpoint, listed).map_err(TokenError::Denied)?;
+    destination::check(&request.endpoint, &request.audience, listed).map_err(TokenError::Denied)?;
     let fetch = || describe(&environment)?.run();
     CACHE.with_borrow_mut(|cache| cache.token(request, monotonic_clock::now(), fetch)).map(Credential::Bearer)
 }

@@ -61,6 +61,12 @@ struct RequestLine<'a> {
 }
 
 #[derive(Serialize)]
+struct RestoredLine<'a> {
+    time: &'a str,
+    event: &'a str,
+}
+
+#[derive(Serialize)]
 struct SettingsLine<'a> {
     time: &'a str,
     event: &'a str,
@@ -122,6 +128,11 @@ impl Audit<'_> {
 /// The line for settings that are not valid.
 pub(crate) fn settings_line(time: &str, problems: &[String]) -> String {
     line(&SettingsLine { time, event: "settings", problems })
+}
+
+/// The line after lines that could not be written.
+pub(crate) fn restored_line(time: &str) -> String {
+    line(&RestoredLine { time, event: "log-restored" })
 }
 
 fn line(value: &impl Serialize) -> String {

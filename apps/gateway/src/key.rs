@@ -88,6 +88,11 @@ pub(crate) fn candidates<'a>(authorization: &'a [Vec<u8>], api_key: &'a [Vec<u8>
     bearer.chain(api_key.iter().map(Vec::as_slice))
 }
 
+/// The last word of a header: the key, if the header consists of a scheme and a key or of a key alone.
+pub(crate) fn last_word(value: &[u8]) -> &[u8] {
+    value.trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
+}
+
 /// The response of a gateway without a key.
 pub(crate) fn not_configured() -> Response {
     let message = "The gateway has no key: its operator must set GATEWAY_KEY or GATEWAY_KEYS.";

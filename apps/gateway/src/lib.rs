@@ -38,13 +38,15 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
         let start = log::Start::now();
         let headers = http::headers(&request);
         let keys = key::candidates(&headers.authorization, &headers.api_key);
+        // A key that was sent in a wrong form, too.
+        let keys = keys.chain(headers.authorization.iter().map(|value| key::last_word(value)));
         let request_id = request_id::choose(&headers.request_id, keys, log::random_id);
         let path = request.path_with_query().unwrap_or_default();
         let settings = Settings::parse(&get_environment());
         if let Err(problems) = &settings {
             log::write_problems_once(problems);
         }
-        let probe = probe::find(&path, http::is_get_or_head(&request), &settings);
+        let probe = probe::find(&path, http::is_get_or_head(&request), &settings, log::is_writable);
         let response = probe.unwrap_or_else(|| {
             let mut audit = Audit::default();
             let response = respond(&request, &headers, &path, &settings, &mut audit).unwrap_or_else(|error| error);
@@ -80,6 +82,9 @@ fn respond<'a>(
     let ids = body::parse(action, &http::read(request)?)?;
     let options = Options { api_version, ..settings.options.clone() };
     capacity::check(action, &options, &ids)?;
+    if !log::is_writable() {
+        return Err(Response::log_not_writable());
+    }
     let report = Report::from((action.call)(&ids, Some(&options)));
     let response = Response::report(action, &report);
     audit.report = Some(report);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use entra_risk_engine::guid;
 use entra_risk_report::timestamp;
 
-use crate::audit::settings_line;
+use crate::audit::{restored_line, settings_line};
 use crate::bindings::wasi::cli::stderr::get_stderr;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
@@ -37,15 +37,23 @@ pub(crate) fn random_id() -> String {
     guid::random(get_random_u64(), get_random_u64())
 }
 
-/// Writes lines. A host that has closed standard error loses them: the actions have been performed, so the caller still
-/// gets its response.
+/// The latest lines could not be written: standard error is closed, or its disk is full.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Writes lines. If that fails, the actions have been performed, so the caller still gets its response; the next request
+/// is rejected.
 pub(crate) fn write(lines: &[String]) {
     let stream = get_stderr();
-    for line in lines {
-        if write_line(&stream, line.as_bytes()).is_err() {
-            return;
-        }
+    let result = lines.iter().try_for_each(|line| write_line(&stream, line.as_bytes()));
+    FAILED.store(result.is_err(), Ordering::Relaxed);
+}
+
+/// Whether lines can be written. After a failure, a line tries it.
+pub(crate) fn is_writable() -> bool {
+    if FAILED.load(Ordering::Relaxed) {
+        write(&[restored_line(&time())]);
     }
+    !FAILED.load(Ordering::Relaxed)
 }
 
 /// Writes a line to the log at the first request of the instance that finds settings that are not valid.

@@ -10,6 +10,7 @@ pub(crate) fn find(
     path_with_query: &str,
     is_get_or_head: bool,
     settings: &Result<Settings, Vec<String>>,
+    log_is_writable: impl FnOnce() -> bool,
 ) -> Option<Response> {
     let is_ready = match path(path_with_query) {
         "/healthz" => false,
@@ -23,6 +24,7 @@ pub(crate) fn find(
         }
         Err(problems) if is_ready => Response { status: 503, ..Response::misconfigured(problems) },
         Ok(settings) if is_ready && settings.keys.is_empty() => key::not_configured(),
+        _ if is_ready && !log_is_writable() => Response::log_not_writable(),
         _ => Response::status(if is_ready { "ready" } else { "alive" }),
     })
 }
@@ -34,7 +36,7 @@ mod tests {
     #[track_caller]
     fn status(path: &str, is_get_or_head: bool, variable: (&str, &str)) -> Option<u16> {
         let settings = Settings::parse(&[(variable.0.to_owned(), variable.1.to_owned())]);
-        find(path, is_get_or_head, &settings).map(|response| response.status)
+        find(path, is_get_or_head, &settings, || true).map(|response| response.status)
     }
 
     #[test]

@@ -12,9 +12,9 @@ pub(crate) fn choose<'a>(
     random: impl FnOnce() -> String,
 ) -> String {
     let given = header.first().map(|value| value.trim_ascii()).unwrap_or_default();
-    let given = given.get(..MAX_BYTES).unwrap_or(given);
+    // Before it is cut: part of a key must not be in the log either.
     let contains_key = keys.any(|key| !key.is_empty() && given.windows(key.len()).any(|part| part == key));
-    match str::from_utf8(given) {
+    match str::from_utf8(given.get(..MAX_BYTES).unwrap_or(given)) {
         Ok(id) if !id.is_empty() && !contains_key && id.bytes().all(|byte| byte.is_ascii_graphic()) => id.to_owned(),
         _ => random(),
     }
@@ -41,5 +41,7 @@ mod tests {
         for header in [&[][..], &[""], &[" "], &["a b"], &["a\tb"], &["é"], &["a\u{7f}"], &["id-canary-key-1"]] {
             assert_eq!(chosen(header), "random", "{header:?}");
         }
+        let end_of_the_key_is_cut = "x".repeat(120) + "canary-key";
+        assert_eq!(chosen(&[&end_of_the_key_is_cut]), "random");
     }
 }

@@ -48,6 +48,12 @@ impl Response {
         Response { code: Some(code), ..Response::json(413, &error_body(code, message, Some(max_ids))) }
     }
 
+    /// The response while the audit log cannot be written.
+    pub(crate) fn log_not_writable() -> Response {
+        let message = "The audit log cannot be written: the gateway's operator must repair its standard error.";
+        Response::error(503, "logNotWritable", message)
+    }
+
     /// The response if settings are not valid.
     pub(crate) fn misconfigured(problems: &[String]) -> Response {
         let message = format!("The gateway's operator must correct its settings. {}.", problems.join("; "));

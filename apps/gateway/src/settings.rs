@@ -27,7 +27,7 @@ impl Settings {
         let mut settings = Settings { keys: Vec::new(), options };
         let mut problems = Vec::new();
         for (variable, set) in VARIABLES {
-            let value = environment.iter().find(|(name, _)| name == variable).map(|(_, value)| value.trim());
+            let value = environment.iter().rfind(|(name, _)| name == variable).map(|(_, value)| value.trim());
             if let Some(value) = value.filter(|value| !value.is_empty())
                 && let Err(rule) = set(&mut settings, value)
             {

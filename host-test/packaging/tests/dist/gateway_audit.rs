@@ -203,6 +203,22 @@ async fn a_caller_that_does_not_read_holds_the_gateway_for_ten_seconds_at_most()
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_sent_while_the_log_cannot_be_written() {
+    let call = || Call { max_log_bytes: 0, ..Call::new(USERS, users(0..1)) };
+    let mut instance = call().instance(Arc::new(Graph::new(Settings::default()))).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let (response, _) = instance.exchange(call().request(), HangUp::Never).await;
+        statuses.push(response.expect("a response").status().as_u16());
+    }
+    let probe = Call { method: Method::GET, path: "/readyz".to_owned(), ..Call::new("", String::new()) };
+    let (response, _) = instance.exchange(probe.request(), HangUp::Never).await;
+    statuses.push(response.expect("a response").status().as_u16());
+    assert_eq!(statuses, [200, 503, 503, 503]);
+    assert_eq!(instance.exchanges().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn text_from_the_network_cannot_forge_a_line() {
     let message = "x\"}\n{\"event\":\"batch\",\"outcome\":\"accepted\"}\r\n\u{2028}";
     let forged: Behavior = graph_error(403, &[], "a\nb", message);

@@ -36,6 +36,7 @@ pub(crate) struct Call {
     pub(crate) body: Body,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) token: Option<&'static str>,
+    pub(crate) max_log_bytes: usize,
 }
 
 /// The response to the caller, the lines of the log, and the requests of the gateway.
@@ -97,6 +98,7 @@ impl Call {
             body: body.into(),
             environment: vec![("GATEWAY_KEY", KEY.to_owned())],
             token: Some(CANARY),
+            max_log_bytes: 1 << 24,
         }
     }
 
@@ -140,7 +142,7 @@ impl Call {
     /// An instance of the gateway of this request.
     pub(crate) async fn instance(&self, graph: Arc<dyn Service>) -> Instance {
         let token = self.token.map(|token| ("GRAPH_TOKEN", token.to_owned()));
-        Instance::new(self.environment.iter().cloned().chain(token), graph).await
+        Instance::new(self.environment.iter().cloned().chain(token), graph, self.max_log_bytes).await
     }
 
     /// The request itself.

@@ -43,8 +43,9 @@ impl Instance {
     pub(crate) async fn new(
         environment: impl Iterator<Item = (&'static str, String)>,
         graph: Arc<dyn Service>,
+        max_log_bytes: usize,
     ) -> Instance {
-        let stderr = MemoryOutputPipe::new(1 << 24);
+        let stderr = MemoryOutputPipe::new(max_log_bytes);
         let mut wasi = WasiCtx::builder();
         wasi.stderr(stderr.clone());
         for (name, value) in environment {
