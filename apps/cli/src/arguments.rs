@@ -136,8 +136,15 @@ fn action(name: &str) -> Result<&'static Action, String> {
 }
 
 fn unknown_option(name: &str) -> String {
-    let known = HELP.split_whitespace().filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty());
-    format!("invalid option '--{name}'{}", suggest("--", name, known))
+    if name == "dir" {
+        return "invalid option '--dir': give --dir to the runtime, before the component".to_owned();
+    }
+    format!("invalid option '--{name}'{}", suggest("--", name, option_names()))
+}
+
+/// The names in the column of the help that lists the options.
+fn option_names() -> impl Iterator<Item = &'static str> {
+    HELP.lines().filter_map(|line| line.get(6..)?.strip_prefix("--")?.split([' ', ',']).next())
 }
 
 fn next(parser: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>>, String> {
@@ -150,6 +157,8 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use entra_risk_report::actions::{Cloud, RateLimit};
 
     use super::*;
@@ -216,6 +225,9 @@ mod tests {
             ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),
             ("dismiss-sign-ins --force", "invalid option '--force'"),
             ("dismiss-sign-ins --remainig x", "invalid option '--remainig': did you mean --remaining?"),
+            ("dismiss-sign-ins --fil x", "invalid option '--fil': did you mean --file?"),
+            ("dismiss-sign-ins --di .", "invalid option '--di'"),
+            ("dismiss-sign-ins --dir .", "invalid option '--dir': give --dir to the runtime, before the component"),
             (
                 "dismiss-sign-ins --column id a",
                 "--column: applies to --file and standard input; give ids as arguments in a run of their own",
@@ -256,9 +268,8 @@ mod tests {
     fn the_help_lists_every_flag_and_action() {
         let source = include_str!("arguments.rs");
         let flags = source.split("Long(\"").skip(1).filter_map(|rest| rest.split_once("\")"));
-        for (flag, _) in flags.filter(|(flag, _)| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
-            assert!(HELP.contains(&format!("--{flag}")), "--{flag}");
-        }
+        let flags = flags.map(|(flag, _)| flag).filter(|flag| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        assert_eq!(option_names().collect::<BTreeSet<_>>(), flags.collect::<BTreeSet<_>>());
         for action in &ACTIONS {
             assert!(HELP.contains(action.definition.name), "{action:?}");
         }
