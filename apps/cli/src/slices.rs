@@ -11,8 +11,8 @@
 //! Measured is the excess: the time of a slice beyond the time that its requests take at the rate limit. A slice takes 30
 //! times the excess of the one before, so that waiting takes about a thirtieth of the time; but at least 5 s, and at most
 //! 57 s, because something is reported at least every 60 s. Where the two conflict, because responses take more than about
-//! 3 s, the 60 s win: whoever watches a run wants to know how it goes. Refused ids and repeated requests make a slice longer
-//! in proportion to its size; the next one is smaller.
+//! 3 s, the 60 s take precedence, because users expect a report at least every minute. Refused ids and repeated requests make
+//! a slice longer in proportion to its size; the next one is smaller.
 
 use std::time::Duration;
 
@@ -25,6 +25,10 @@ const FIRST_SHARE: f64 = 0.05;
 
 /// The longest first slice in seconds at the rate limit.
 const MAX_FIRST: f64 = 10.0;
+
+/// The latency in seconds with which the first slice takes at most the upper bound. It matters if the rate limit allows more
+/// requests at once than may be in flight.
+const FIRST_LATENCY: f64 = 3.0;
 
 /// Bounds of a slice in seconds. The upper one leaves 3 s to what the measurement does not show.
 const BOUNDS: (f64, f64) = (5.0, 57.0);
@@ -54,8 +58,9 @@ impl Slices {
         let burst = f64::from(limit.requests);
         let spacing = f64::from(limit.window_ms) / 1_000.0 / burst;
         let requests = ids.div_ceil(ids_per_request) as f64;
-        let first = (requests * FIRST_SHARE).min(MAX_FIRST / spacing).max(burst);
         let max_in_flight = f64::from(options.effective_max_in_flight());
+        let most = (BOUNDS.1 / FIRST_LATENCY).floor() * max_in_flight;
+        let first = (requests * FIRST_SHARE).min(MAX_FIRST / spacing).max(burst).min(most);
         Slices { ids_per_request, burst, max_in_flight, spacing, requests: first }
     }
 
@@ -108,13 +113,19 @@ impl Slices {
 #[expect(clippy::arithmetic_side_effects, reason = "tests may fail")]
 mod tests {
     use entra_risk_report::ACTIONS;
+    use entra_risk_report::actions::RateLimit;
 
     use super::*;
 
     /// The times of the slices of so many requests with this latency in seconds, up to four of them in flight, and of one
     /// call with all of them.
     fn play(action: usize, requests: usize, latency: f64) -> (Vec<f64>, f64) {
-        let options = Options { ids_per_request: Some(1), ..Options::default() };
+        play_limited(action, None, requests, latency)
+    }
+
+    /// The same with this rate limit.
+    fn play_limited(action: usize, rate_limit: Option<RateLimit>, requests: usize, latency: f64) -> (Vec<f64>, f64) {
+        let options = Options { ids_per_request: Some(1), rate_limit, ..Options::default() };
         let mut slices = Slices::new(&ACTIONS[action], &options, requests);
         let limit = options.effective_rate_limit(&ACTIONS[action]);
         let (burst, window) = (limit.requests as usize, f64::from(limit.window_ms) / 1_000.0 * 1.02);
@@ -150,6 +161,21 @@ mod tests {
                 let total: f64 = times.iter().sum();
                 assert!(total <= one * 1.05, "{requests} requests, {latency} s: {total} s instead of {one} s");
                 assert!(times.iter().all(|time| *time < 60.0), "{requests} requests, {latency} s: {times:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_with_large_bursts_is_reported_and_costs_at_most_a_twentieth() {
+        for (limit, window_ms) in [(1_000, 60_000), (100, 1_000), (100, 10_000), (600, 60_000)] {
+            for latency in [0.2, 1.0, 2.0, 3.0] {
+                for requests in [167, 1_667] {
+                    let rate_limit = Some(RateLimit { requests: limit, window_ms });
+                    let (times, one) = play_limited(0, rate_limit, requests, latency);
+                    let total: f64 = times.iter().sum();
+                    assert!(total <= one * 1.05, "{limit}, {requests} requests, {latency} s: {total} s, {one} s");
+                    assert!(times.iter().all(|time| *time <= 60.0), "{limit}, {latency} s: {times:?}");
+                }
             }
         }
     }
@@ -195,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_slice_has_at_least_one_id() {
-        let rate_limit = Some(entra_risk_report::actions::RateLimit { requests: 1, window_ms: u32::MAX });
+        let rate_limit = Some(RateLimit { requests: 1, window_ms: u32::MAX });
         let options = Options { rate_limit, ..Options::default() };
         let mut slices = Slices::new(&ACTIONS[3], &options, 100);
         assert_eq!(slices.next(100), 60);
