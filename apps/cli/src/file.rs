@@ -47,6 +47,40 @@ impl Place {
         file.map_err(|code| self.failed(code))
     }
 
+    /// The path as the user wrote it.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Reads the whole file.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
+        let file = self.open(OpenFlags::empty(), DescriptorFlags::READ)?;
+        let mut bytes = Vec::new();
+        loop {
+            let (part, end) = file.read(64 << 10, bytes.len() as u64).map_err(|code| self.failed(code))?;
+            bytes.extend(part);
+            if end {
+                return Ok(bytes);
+            }
+            if bytes.len() > MAX_INPUT_BYTES {
+                return Err(format!("{}: expected at most {MAX_INPUT_BYTES} bytes", self.path));
+            }
+        }
+    }
+
+    /// Checks that the file can be opened like this, or can be created, without creating it.
+    pub(crate) fn check(&self, access: DescriptorFlags) -> Result<(), String> {
+        match self.directory.open_at(PathFlags::SYMLINK_FOLLOW, &self.inner, OpenFlags::empty(), access) {
+            Ok(_) => Ok(()),
+            // Either the file is missing, or the folder that contains it.
+            Err(ErrorCode::NoEntry) => self.inner.rsplit_once('/').map_or(Ok(()), |(folder, _)| {
+                let stat = self.directory.stat_at(PathFlags::SYMLINK_FOLLOW, folder);
+                stat.map(drop).map_err(|code| self.failed(code))
+            }),
+            Err(code) => Err(self.failed(code)),
+        }
+    }
+
     /// A file next to this one, with a name that nobody else uses.
     pub(crate) fn neighbour(&self) -> Place {
         let (folder, name) = self.inner.rsplit_once('/').map_or(("", &*self.inner), |(folder, name)| (folder, name));
@@ -60,11 +94,6 @@ impl Place {
     pub(crate) fn replace(&self, other: &Place) -> Result<(), String> {
         let renamed = self.directory.rename_at(&self.inner, &other.directory, &other.inner);
         renamed.map_err(|code| self.failed(code))
-    }
-
-    /// Removes the file.
-    pub(crate) fn remove(&self) -> Result<(), String> {
-        self.directory.unlink_file_at(&self.inner).map_err(|code| self.failed(code))
     }
 
     /// An error for people.
@@ -87,19 +116,7 @@ impl Place {
 
 /// Reads a whole file.
 pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
-    let place = Place::find(path)?;
-    let file = place.open(OpenFlags::empty(), DescriptorFlags::READ)?;
-    let mut bytes = Vec::new();
-    loop {
-        let (part, end) = file.read(64 << 10, bytes.len() as u64).map_err(|code| place.failed(code))?;
-        bytes.extend(part);
-        if end {
-            return Ok(bytes);
-        }
-        if bytes.len() > MAX_INPUT_BYTES {
-            return Err(format!("{path}: expected at most {MAX_INPUT_BYTES} bytes"));
-        }
-    }
+    Place::find(path)?.read()
 }
 
 /// Whether two paths certainly name the same file.

@@ -16,6 +16,8 @@ const MAX_LISTED: usize = 20;
 pub(crate) struct Ids {
     list: Vec<String>,
     repeated: usize,
+    /// What the user should know about the input, although it is valid.
+    notes: Vec<String>,
     seen: HashSet<u128>,
     /// A message for each of the first invalid ids.
     errors: Vec<String>,
@@ -42,13 +44,21 @@ impl Ids {
 
     /// Adds the ids in the column with this name. The error is one of the file, not of an id.
     pub(crate) fn add_csv(&mut self, input: &[u8], column: &str, source: &str) -> Result<(), String> {
-        read_column(&decode(input), column, source, |id, line| self.add(id, format_args!("{source}:{line}")))
+        let text = decode(input);
+        let empty = read_column(&text, column, source, |id, line| self.add(id, format_args!("{source}:{line}")))?;
+        if empty > 0 {
+            self.notes.push(format!("{empty} records of {source} have no {column:?}"));
+        }
+        Ok(())
     }
 
-    /// Each id once, in its first spelling, and the number of repetitions. The error lists the invalid ids.
-    pub(crate) fn finish(mut self) -> Result<(Vec<String>, usize), String> {
+    /// Each id once, in its first spelling, and notes for the user. The error lists the invalid ids.
+    pub(crate) fn finish(mut self) -> Result<(Vec<String>, Vec<String>), String> {
         if self.invalid == 0 {
-            return Ok((self.list, self.repeated));
+            if self.repeated > 0 {
+                self.notes.push(format!("{} repeated ids are sent once", self.repeated));
+            }
+            return Ok((self.list, self.notes));
         }
         let unlisted = self.invalid.saturating_sub(self.errors.len());
         if unlisted > 0 {
@@ -74,6 +84,15 @@ impl Ids {
     }
 }
 
+/// Which of these ids are not among the others, whatever the case of their letters.
+pub(crate) fn without(ids: Vec<String>, others: &mut dyn Iterator<Item = &str>) -> Vec<String> {
+    let mut numbers = HashSet::new();
+    for id in others {
+        numbers.extend(guid::parse(id));
+    }
+    ids.into_iter().filter(|id| guid::parse(id).is_none_or(|number| !numbers.contains(&number))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +100,7 @@ mod tests {
     const A: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
     const B: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d22";
 
-    fn lines(input: &str) -> Result<(Vec<String>, usize), String> {
+    fn lines(input: &str) -> Result<(Vec<String>, Vec<String>), String> {
         let mut ids = Ids::default();
         ids.add_lines(input.as_bytes(), "ids.txt");
         ids.finish()
@@ -90,19 +109,19 @@ mod tests {
     #[test]
     fn comments_blank_lines_and_windows_line_ends_are_ignored() {
         let ids = lines(&format!("\u{feff}# users\r\n{A}\r\n\r\n   \n  {B}  # Ann\n#{A}"));
-        assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], 0)));
+        assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], Vec::new())));
     }
 
     #[test]
     fn a_repeated_id_is_kept_once_in_its_first_spelling() {
         let upper = A.to_ascii_uppercase();
         let ids = lines(&format!("{upper}\n{B}\n{{{A}}}\n"));
-        assert_eq!(ids, Ok((vec![upper, B.to_owned()], 1)));
+        assert_eq!(ids, Ok((vec![upper, B.to_owned()], vec!["1 repeated ids are sent once".to_owned()])));
     }
 
     #[test]
     fn braces_are_removed() {
-        assert_eq!(lines(&format!("{{{A}}}")), Ok((vec![A.to_owned()], 0)));
+        assert_eq!(lines(&format!("{{{A}}}")), Ok((vec![A.to_owned()], Vec::new())));
         assert!(lines(&format!("{{{A}")).is_err());
     }
 
@@ -125,9 +144,16 @@ mod tests {
     fn ids_come_from_a_column() {
         let mut ids = Ids::default();
         assert_eq!(ids.add_csv(format!("name;id\r\nAnn;{{{A}}}\r\n").as_bytes(), "ID", "ids.csv"), Ok(()));
-        assert_eq!(ids.finish(), Ok((vec![A.to_owned()], 0)));
+        assert_eq!(ids.finish(), Ok((vec![A.to_owned()], Vec::new())));
         let mut ids = Ids::default();
         assert_eq!(ids.add_csv(b"id\nfoo\n", "id", "ids.csv"), Ok(()));
         assert_eq!(ids.finish(), Err(r#"ids.csv:2: expected an id (a hyphenated GUID); got "foo""#.to_owned()));
+    }
+
+    #[test]
+    fn records_without_an_id_are_noted() {
+        let mut ids = Ids::default();
+        assert_eq!(ids.add_csv(format!("id,name\n{A},Ann\n,Bob\n,Carl\n").as_bytes(), "id", "t.csv"), Ok(()));
+        assert_eq!(ids.finish(), Ok((vec![A.to_owned()], vec!["2 records of t.csv have no \"id\"".to_owned()])));
     }
 }

@@ -18,6 +18,7 @@ mod log;
 mod log_line;
 mod outputs;
 mod progress;
+mod refused;
 mod run;
 mod slices;
 mod stdio;
@@ -84,15 +85,18 @@ fn command() -> Result<u8, Failure> {
 }
 
 fn perform(job: &Job) -> Result<u8, Failure> {
-    let (ids, repeated) = read(job).map_err(Failure::Usage)?;
-    if repeated > 0 && !job.quiet {
-        eprint(&format!("entra-risk: {repeated} repeated ids are sent once\n"));
+    let (ids, notes) = read(job).map_err(Failure::Usage)?;
+    for note in notes.iter().filter(|_| !job.quiet) {
+        eprint(&format!("entra-risk: {note}\n"));
     }
+    let must_ask = must_ask(job, ids.len()).map_err(Failure::Usage)?;
     if job.dry_run {
-        Outputs::check(job).map_err(Failure::Usage)?;
+        Outputs::check(job, &ids).map_err(Failure::Usage)?;
         return plan(job, &ids).map_err(Failure::Output).map(|()| 0);
     }
-    confirm(job, ids.len())?;
+    if must_ask {
+        ask(ids.len())?;
+    }
     // Before anything is sent, so that a file that cannot be written is a usage error.
     let mut outputs = Outputs::begin(job, &ids).map_err(Failure::Usage)?;
     let (report, written) = send(job, &ids, &mut outputs);
@@ -109,8 +113,8 @@ fn perform(job: &Job) -> Result<u8, Failure> {
     Ok(exit_code(&report))
 }
 
-/// Reads the ids from the sources that the command line names.
-fn read(job: &Job) -> Result<(Vec<String>, usize), String> {
+/// Reads the ids from the sources that the command line names, with notes for the user.
+fn read(job: &Job) -> Result<(Vec<String>, Vec<String>), String> {
     let mut ids = Ids::default();
     for id in job.ids.iter().filter(|id| *id != "-") {
         ids.add(id, "argument");
@@ -147,18 +151,24 @@ fn plan(job: &Job, ids: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Asks in a terminal before sign-ins are confirmed as compromised: this can lock users out.
-fn confirm(job: &Job, ids: usize) -> Result<(), Failure> {
+/// Whether to ask first: in a terminal, before sign-ins are confirmed as compromised, because this can lock users out. The
+/// error is that the question cannot be answered.
+fn must_ask(job: &Job, ids: usize) -> Result<bool, String> {
     let [_, _, compromised, _] = &ACTIONS;
     let is_harmless = job.action.definition.name != compromised.definition.name || ids == 0;
     if job.yes || is_harmless || !stdio::error_is_terminal() {
-        return Ok(());
+        return Ok(false);
     }
     if !stdio::input_is_terminal() {
         let message = "add --yes: the question whether to confirm sign-ins as compromised cannot be answered, because \
                        standard input is not a terminal";
-        return Err(Failure::Usage(message.to_owned()));
+        return Err(message.to_owned());
     }
+    Ok(true)
+}
+
+/// Asks whether to confirm so many sign-ins as compromised.
+fn ask(ids: usize) -> Result<(), Failure> {
     eprint(&format!(
         "Confirm {ids} sign-ins as compromised? Microsoft Entra ID sets the risk of their users to high, which can lock \
          these users out.\nType yes to continue: "

@@ -3,6 +3,7 @@
 
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags};
 use crate::file::{Place, sync};
+use crate::ids::Ids;
 
 /// The file. It does not exist before the first `write`, or has its old content until then.
 pub(crate) struct List {
@@ -12,7 +13,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Checks that the file can be written, without changing it.
+    /// Checks that the file can be written, without changing or creating anything.
     pub(crate) fn open(path: &str) -> Result<Self, String> {
         let place = Place::find(path)?;
         match place.kind()? {
@@ -24,9 +25,20 @@ impl List {
             Some(_) => return Err(format!("{path}: is not a file")),
         }
         let next = place.neighbour();
-        next.open(OpenFlags::CREATE, DescriptorFlags::WRITE)?;
-        next.remove()?;
+        next.check(DescriptorFlags::WRITE)?;
         Ok(List { place, next })
+    }
+
+    /// The ids in the file; none if it does not exist. `flag` is the option that names it.
+    pub(crate) fn read(&self, flag: &str) -> Result<Vec<String>, String> {
+        if self.place.kind()?.is_none() {
+            return Ok(Vec::new());
+        }
+        let path = self.place.path();
+        let mut ids = Ids::default();
+        ids.add_lines(&self.place.read()?, path);
+        let error = |_| format!("{flag} {path}: contains lines that are not ids and would be lost; name another file");
+        ids.finish().map(|(ids, _)| ids).map_err(error)
     }
 
     /// Replaces the content of the file by these ids, one a line.

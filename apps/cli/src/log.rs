@@ -41,15 +41,9 @@ impl Log {
         Ok(log)
     }
 
-    /// Checks that the file can be written, without changing it.
+    /// Checks that the file can be written, without changing or creating it.
     pub(crate) fn check(path: &str) -> Result<(), String> {
-        let place = Place::find(path)?;
-        if place.kind()?.is_some() {
-            return place.open(OpenFlags::empty(), DescriptorFlags::READ | DescriptorFlags::WRITE).map(drop);
-        }
-        let next = place.neighbour();
-        next.open(OpenFlags::CREATE, DescriptorFlags::WRITE)?;
-        next.remove()
+        Place::find(path)?.check(DescriptorFlags::READ | DescriptorFlags::WRITE)
     }
 
     /// Appends these batches, and waits until they are written.
@@ -83,7 +77,8 @@ impl Log {
     }
 }
 
-/// Removes the part of a line at the end of a log. Returns whether the file ends in a line that is not one of a log.
+/// Removes the part of a line at the end of a log. Returns whether the file still ends without a line end: after a whole
+/// line that lacks only this, or after one that is not of a log.
 fn repair(file: &Descriptor) -> Result<bool, ErrorCode> {
     let stat = file.stat()?;
     if stat.type_ != DescriptorType::RegularFile {
@@ -102,7 +97,8 @@ fn repair(file: &Descriptor) -> Result<bool, ErrorCode> {
     if part.is_empty() {
         return Ok(false);
     }
-    if !part.starts_with(LINE_START) && !LINE_START.starts_with(part) {
+    let is_of_log = part.starts_with(LINE_START) || LINE_START.starts_with(part);
+    if !is_of_log || is_whole(part) {
         return Ok(true);
     }
     file.set_size(stat.size.saturating_sub(part.len() as u64))?;
@@ -112,4 +108,33 @@ fn repair(file: &Descriptor) -> Result<bool, ErrorCode> {
 /// What follows the last line end.
 fn part_of_line(bytes: &[u8]) -> &[u8] {
     bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
+/// Whether the beginning of a line of a log is the whole line: its outermost brace is closed.
+fn is_whole(part: &[u8]) -> bool {
+    let (mut depth, mut is_string, mut is_escaped) = (0_usize, false, false);
+    for byte in part {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_string = !is_string,
+            b'{' if !is_string => depth = depth.saturating_add(1),
+            b'}' if !is_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    depth == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_beginning_of_a_line_is_whole() {
+        let line = br#"{"time":"a","ids":["b"],"error":{"message":"\"}\\","graph":{"code":"}}}"}}}"#;
+        for end in 1..=line.len() {
+            assert_eq!(is_whole(&line[..end]), end == line.len(), "{end}");
+        }
+    }
 }

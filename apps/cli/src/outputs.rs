@@ -2,44 +2,39 @@
 //! the remaining ids, but never in neither, whenever the process ends.
 
 use entra_risk_report::actions::Batch;
-use entra_risk_report::{Action, OutcomeKind, Report};
+use entra_risk_report::{Action, Report};
 
 use crate::arguments::Job;
 use crate::file::is_same;
+use crate::ids::without;
 use crate::list::List;
 use crate::log::Log;
+use crate::refused::Refused;
 use crate::summary;
 
 /// The files of `--log`, `--refused` and `--remaining`.
 pub(crate) struct Outputs {
     log: Option<Log>,
-    refused: Option<List>,
+    refused: Option<Refused>,
     remaining: Option<List>,
     /// Batches of the report that are in the log.
     logged: usize,
 }
 
 impl Outputs {
-    /// Opens the files. From now on the file of `--remaining` contains all ids, and that of `--refused` none.
+    /// Opens the files. From now on the file of `--remaining` contains all ids.
     pub(crate) fn begin(job: &Job, ids: &[String]) -> Result<Self, String> {
-        check_paths(job)?;
-        let mut outputs = Outputs {
-            refused: job.refused.as_deref().map(List::open).transpose()?,
-            remaining: job.remaining.as_deref().map(List::open).transpose()?,
-            log: job.log.as_deref().map(Log::open).transpose()?,
-            logged: 0,
-        };
+        let (refused, remaining) = lists(job, ids)?;
+        let log = job.log.as_deref().map(Log::open).transpose()?;
+        let mut outputs = Outputs { log, refused, remaining, logged: 0 };
         outputs.update(job.action, &Report::default(), ids)?;
         Ok(outputs)
     }
 
-    /// Checks the files as `begin` does, without changing them.
-    pub(crate) fn check(job: &Job) -> Result<(), String> {
-        check_paths(job)?;
-        job.log.as_deref().map(Log::check).transpose()?;
-        job.refused.as_deref().map(List::open).transpose()?;
-        job.remaining.as_deref().map(List::open).transpose()?;
-        Ok(())
+    /// Checks the files as `begin` does, without changing or creating any.
+    pub(crate) fn check(job: &Job, ids: &[String]) -> Result<(), String> {
+        lists(job, ids)?;
+        job.log.as_deref().map(Log::check).transpose().map(drop)
     }
 
     /// Whether a file is kept up to date during the run.
@@ -53,8 +48,8 @@ impl Outputs {
             log.write(action, report.batches.get(self.logged..).unwrap_or_default())?;
             self.logged = report.batches.len();
         }
-        if let Some(refused) = &self.refused {
-            refused.write(report.ids(OutcomeKind::Refused))?;
+        if let Some(refused) = &mut self.refused {
+            refused.update(report)?;
         }
         if let Some(remaining) = &self.remaining {
             remaining.write(remaining_ids(&report.batches).chain(rest.iter().map(String::as_str)))?;
@@ -68,8 +63,31 @@ fn remaining_ids(batches: &[Batch]) -> impl Iterator<Item = &str> {
     batches.iter().filter(|batch| summary::remains(batch)).flat_map(|batch| batch.ids.iter().map(String::as_str))
 }
 
+/// The files of `--refused` and `--remaining`, which are not changed yet.
+fn lists(job: &Job, ids: &[String]) -> Result<(Option<Refused>, Option<List>), String> {
+    check_paths(job)?;
+    let refused = job.refused.as_deref().map(Refused::open).transpose()?;
+    let remaining = job.remaining.as_deref().map(|path| open_remaining(job, path, ids)).transpose()?;
+    Ok((refused, remaining))
+}
+
+/// The file of `--remaining`. It may be the list of another run, whose ids must not be lost.
+fn open_remaining(job: &Job, path: &str, ids: &[String]) -> Result<List, String> {
+    let list = List::open(path)?;
+    if job.files.iter().any(|file| is_same(path, file)) {
+        return Ok(list);
+    }
+    let others = without(list.read("--remaining")?, &mut ids.iter().map(String::as_str)).len();
+    if others == 0 {
+        return Ok(list);
+    }
+    // With --column, a list cannot be an input.
+    let way_out = if job.column.is_none() { format!("add --file {path}, or ") } else { String::new() };
+    Err(format!("--remaining {path}: contains {others} ids that are not in the input; {way_out}name another file"))
+}
+
 /// Checks that no file is overwritten by another, or its other columns by a list. `--remaining` may replace a list of
-/// `--file`: until the run is over, it contains the same ids.
+/// `--file`, because all ids of that list are among those that replace it.
 fn check_paths(job: &Job) -> Result<(), String> {
     let outputs = [("--log", &job.log), ("--refused", &job.refused), ("--remaining", &job.remaining)];
     let outputs = outputs.map(|(flag, path)| path.as_deref().map(|path| (flag, path)));

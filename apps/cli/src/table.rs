@@ -6,14 +6,14 @@ use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 const DELIMITERS: [u8; 3] = *b",;\t";
 
 /// Calls `add` with the values in the column with this name (in any case) in the header, and the line of each. Empty
-/// fields are left out. The delimiter is the one with which the header has the column, or the one that a first line such
-/// as `sep=;` names.
+/// fields are left out; it returns their number. The delimiter is the one with which the header has the column, or the one
+/// that a first line such as `sep=;` names.
 pub(crate) fn read_column(
     text: &str,
     column: &str,
     source: &str,
     mut add: impl FnMut(&str, u64),
-) -> Result<(), String> {
+) -> Result<usize, String> {
     let (first, after) = text.split_once('\n').unwrap_or((text, ""));
     let named = first.strip_prefix("sep=").and_then(|delimiter| delimiter.bytes().next());
     // Export-Csv of Windows PowerShell writes the type of the records before the header.
@@ -33,12 +33,15 @@ pub(crate) fn read_column(
                     ));
                 }
                 let position = names.iter().take_while(|name| !is_column(name)).count();
+                let mut empty = 0_usize;
                 while let Some(record) = table.record() {
-                    if let Some(field) = record.get(position).filter(|field| !field.value.is_empty()) {
-                        add(&field.value, field.line);
+                    match record.get(position) {
+                        Some(field) if field.value.is_empty() => empty = empty.saturating_add(1),
+                        Some(field) => add(&field.value, field.line),
+                        None => return Err(short_record(source, &record, column, position)),
                     }
                 }
-                return Ok(());
+                return Ok(empty);
             }
             count => return Err(format!("{source}: the header has {count} columns {column:?}: rename all but one")),
         }
@@ -46,6 +49,13 @@ pub(crate) fn read_column(
     let header = headers.iter().max_by_key(|names| names.len()).into_iter().flatten();
     let names: Vec<&str> = header.map(|name| name.value.as_str()).collect();
     Err(format!("{source}: unknown column {column:?}; the header has {names:?}"))
+}
+
+/// The error of a record that ends before the column. A line end or a delimiter in the wrong place causes it.
+fn short_record(source: &str, record: &[Field], column: &str, position: usize) -> String {
+    let line = record.first().map_or(0, |field| field.line);
+    let expected = position.saturating_add(1);
+    format!("{source}:{line}: expected at least {expected} fields, up to {column:?}; got {}", record.len())
 }
 
 /// A table that is read record by record.
@@ -133,7 +143,7 @@ mod tests {
 
     fn read(text: &str, column: &str) -> Result<Vec<(String, u64)>, String> {
         let mut values = Vec::new();
-        read_column(text, column, "t.csv", |value, line| values.push((value.to_owned(), line))).map(|()| values)
+        read_column(text, column, "t.csv", |value, line| values.push((value.to_owned(), line))).map(|_| values)
     }
 
     #[track_caller]
@@ -146,9 +156,9 @@ mod tests {
     fn a_column_is_found_by_name_after_quotes_and_line_ends() {
         let long = "x".repeat(1000);
         let text = format!(
-            "\"User\",\"Request ID\",note\n\"Ann, \"\"A\"\"\",\"1\",\"two\nlines\"\n{long},2\n\nshort\n,,\n,{long},\n"
+            "\"User\",\"Request ID\",note\n\"Ann, \"\"A\"\"\",\"1\",\"two\nlines\"\n{long},2\n\n,,\n,{long},\n"
         );
-        is(&text, "request id", &[("1", 2), ("2", 4), (&long, 8)]);
+        is(&text, "request id", &[("1", 2), ("2", 4), (&long, 7)]);
     }
 
     #[test]
@@ -194,6 +204,21 @@ mod tests {
         assert_eq!(read("id,name\n1,\"Ann\n2,Bob\n3,\"Carl\"\n", "id"), message(2));
         assert_eq!(read("id;name\n1;\"Ann\";\n2;\"a\"\"\nb\"\n3;\"c\" \n", "id"), message(5));
         is("id,name\n1,\"x\"\n2,y\"z\n", "id", &[("1", 2), ("2", 3)]);
+    }
+
+    #[test]
+    fn a_record_that_ends_before_the_column_is_an_error() {
+        let message = |line, got| Err(format!("t.csv:{line}: expected at least 2 fields, up to \"id\"; got {got}"));
+        assert_eq!(read("name,id\nAnn,1\nBob\nCarl,3\n", "id"), message(3, 1));
+        assert_eq!(read("name,id\n\n  \nAnn,1\n", "id"), message(3, 1));
+        is("name,id,note\nAnn,1\n", "id", &[("1", 2)]);
+    }
+
+    #[test]
+    fn records_with_an_empty_field_are_counted() {
+        let mut values = 0;
+        let empty = read_column("name,id\nAnn,1\nBob,\nCarl, \n,\n\n", "id", "t.csv", |_, _| values += 1);
+        assert_eq!((empty, values), (Ok(3), 1));
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Service for Outage {
     }
 }
 
-fn not_found() -> Behavior {
+pub(crate) fn not_found() -> Behavior {
     graph_error(404, &[], "Request_ResourceNotFound", "Resource does not exist.")
 }
 
@@ -82,7 +82,7 @@ async fn a_dry_run_prints_the_requests() {
 async fn remaining_ids_can_be_run_again() {
     let line =
         "dismiss-risky-users --file ids.txt --ids-per-request 1 --max-attempts 1 --remaining left.txt --refused r.txt";
-    let shell = Shell::new().file("ids.txt", ids(0..4)).file("left.txt", ids(7..70));
+    let shell = Shell::new().file("ids.txt", ids(0..4)).file("left.txt", ids(1..3));
     let run = shell.run(line, [accepted(), not_found(), Behavior::Silence, accepted()]).await;
     assert_eq!(run.code, 1);
     assert!(run.stdout.starts_with("dismiss-risky-users: 2 of 4 ids accepted, 1 refused, 0 not-applied, 1 unknown\n"));
@@ -163,6 +163,7 @@ async fn the_deadline_covers_all_slices() {
         let run = shell.run("dismiss-risky-users --file ids.txt --deadline 7500ms", vec![accepted(); 8]).await;
         assert_eq!(run.code, 1);
         let first = "dismiss-risky-users: 480 of 600 ids accepted, 0 refused, 120 not-applied, 0 unknown\n\n\
+                     ended by deadline-exceeded: the deadline passed\n  Run again, with a longer --deadline.\n\n\
                      120 not-applied: not-attempted";
         assert!(run.stdout.starts_with(first), "{}", run.stdout);
     }

@@ -5,10 +5,11 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graph_model::{Reply, Request, Service};
+use graph_model::{Behavior, Reply, Request, Service};
 use host_test::script::accepted;
 use serde_json::Value;
 
+use crate::cli::not_found;
 use crate::cli_endings::log;
 use crate::shell::{Failing, Shell, graph, id, ids};
 
@@ -42,6 +43,7 @@ async fn csv_files_that_would_lose_ids_are_refused() {
         ),
         ("id,ID\n1,2\n", "t.csv: the header has 2 columns \"id\": rename all but one"),
         ("a,b\n1,2\n", "t.csv: unknown column \"id\"; the header has [\"a\", \"b\"]"),
+        ("name,id\nAnn;1\n", "t.csv:2: expected at least 2 fields, up to \"id\"; got 1"),
     ];
     for (text, message) in cases {
         Shell::new()
@@ -50,6 +52,68 @@ async fn csv_files_that_would_lose_ids_are_refused() {
             .await
             .is_usage_error(message);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn csv_records_without_an_id_are_noted() {
+    let shell = Shell::new().file("t.csv", format!("id,name\n{},Ann\n,Bob\n,Carl\n", id(1)));
+    let line = "dismiss-risky-users --file t.csv --column id";
+    let run = shell.run(line, [accepted()]).await;
+    run.is(0, "dismiss-risky-users: 1 of 1 ids accepted\n", "entra-risk: 2 records of t.csv have no \"id\"\n");
+    shell.run(&format!("{line} --quiet"), [accepted()]).await.is(0, "", "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_ids_of_earlier_runs_are_kept_until_they_are_accepted() {
+    let shell = Shell::new().file("ids.txt", ids(0..4));
+    let line =
+        "dismiss-risky-users --file ids.txt --remaining ids.txt --refused r.txt --ids-per-request 1 --max-attempts 1";
+    shell.run(line, [accepted(), not_found(), Behavior::Silence, accepted()]).await;
+    assert_eq!((shell.read("ids.txt"), shell.read("r.txt")), (ids(2..3), ids(1..2)));
+    shell.run(line, [Behavior::Silence]).await;
+    assert_eq!((shell.read("ids.txt"), shell.read("r.txt")), (ids(2..3), ids(1..2)));
+    shell.run(line, [not_found()]).await;
+    assert_eq!((shell.read("ids.txt"), shell.read("r.txt")), (String::new(), ids(1..3)));
+    // Refused again: in the file once.
+    let again = format!("dismiss-risky-users {} --refused r.txt", id(2));
+    shell.run(&again, [not_found()]).await;
+    assert_eq!(shell.read("r.txt"), ids(1..3));
+    let again = format!("dismiss-risky-users {} --refused r.txt", id(1).to_uppercase());
+    shell.run(&again, [accepted()]).await;
+    assert_eq!(shell.read("r.txt"), ids(2..3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_another_run_is_not_overwritten() {
+    let shell = Shell::new().file("ids.txt", ids(0..2)).file("ids.csv", format!("id\n{}\n", id(0)));
+    let shell = shell.file("left.txt", ids(1..4)).file("note.txt", "# kept\nkept\n");
+    let other = "--remaining left.txt: contains";
+    let lost = |flag| format!("{flag} note.txt: contains lines that are not ids and would be lost; name another file");
+    let cases = [
+        (
+            "--file ids.txt --remaining left.txt",
+            format!("{other} 2 ids that are not in the input; add --file left.txt, or name another file"),
+        ),
+        (
+            "--file ids.csv --column id --remaining left.txt",
+            format!("{other} 3 ids that are not in the input; name another file"),
+        ),
+        ("--file ids.txt --remaining note.txt", lost("--remaining")),
+        ("--file ids.txt --refused note.txt", lost("--refused")),
+    ];
+    for dry_run in ["", " --dry-run"] {
+        for (line, message) in &cases {
+            shell.run(&format!("dismiss-risky-users {line}{dry_run}"), []).await.is_usage_error(message);
+        }
+    }
+    assert_eq!((shell.read("left.txt"), shell.read("note.txt")), (ids(1..4), "# kept\nkept\n".to_owned()));
+    let line =
+        "dismiss-risky-users --file ids.txt --file left.txt --remaining left.txt --ids-per-request 1 --max-attempts 1";
+    shell.run(line, [accepted(), accepted(), Behavior::Silence, accepted()]).await;
+    assert_eq!(shell.read("left.txt"), ids(2..3));
+    // All its ids are in the input.
+    let line = "dismiss-risky-users - --remaining left.txt";
+    assert_eq!(shell.input(ids(1..4).to_uppercase()).run(line, [accepted()]).await.code, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,17 +146,18 @@ async fn no_file_is_overwritten_by_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_checks_what_a_run_checks_and_changes_nothing() {
-    let shell = Shell::new().file("ids.txt", ids(0..61)).file("left.txt", "old");
+    let shell =
+        Shell::new().file("ids.txt", ids(0..61)).file("left.txt", "# old\n").file(".left.txt.entra-risk", "new");
+    let changed = || fs::metadata(shell.path(".")).unwrap().modified().unwrap();
+    let before = changed();
     let outputs = "--log log.jsonl --remaining left.txt --refused refused.txt";
     let run = shell.run(&format!("dismiss-risky-users --file ids.txt {outputs} --dry-run --json"), []).await;
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let plan: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&plan["ids"], &plan["leastSeconds"], &plan["dryRun"]), (&61.into(), &1.into(), &true.into()));
     assert_eq!(plan["requests"][1]["body"]["userIds"], serde_json::json!([id(60)]));
-    assert_eq!(shell.read("left.txt"), "old");
-    let mut names: Vec<_> = fs::read_dir(shell.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    names.sort();
-    assert_eq!(names, ["ids.txt", "left.txt"]);
+    assert_eq!(changed(), before, "no file was created or deleted, not even for a moment");
+    assert_eq!((shell.read("left.txt").as_str(), shell.read(".left.txt.entra-risk").as_str()), ("# old\n", "new"));
     let line = format!("dismiss-risky-users {} --tenant é", id(1));
     for line in [format!("{line} --dry-run"), line] {
         shell.run(&line, []).await.is_usage_error("--tenant: expected 1 to 256 visible ASCII characters; got 'é'");
@@ -148,9 +213,12 @@ async fn an_incomplete_line_of_a_log_is_removed() {
             "{text}"
         );
     }
-    let shell = Shell::new().file("log.jsonl", "a note");
-    assert_eq!(shell.run(&line, [accepted()]).await.code, 0);
-    assert!(shell.read("log.jsonl").starts_with("a note\n{\"time\":"), "what is not a log's is kept");
+    for kept in ["a note", "{\"time\":\"a\"}", "{\"time\":\"a\"}\n{\"time\":\"b\",\"ids\":[]}"] {
+        let shell = Shell::new().file("log.jsonl", kept);
+        assert_eq!(shell.run(&line, [accepted()]).await.code, 0);
+        let text = shell.read("log.jsonl");
+        assert!(text.starts_with(&format!("{kept}\n{{\"time\":")), "only the line end was missing: {text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,11 +110,14 @@ async fn confirming_a_compromise_is_asked_about_in_a_terminal() {
         assert_eq!(shell.run(&format!("{line} --yes"), [accepted()]).await.code, 0);
     }
     assert_eq!(Shell::new().run(&line, [accepted()]).await.code, 0, "nobody can be asked");
-    let piped = Shell::new().terminal().input(ids(1..2)).run("confirm-sign-ins-compromised -", []).await;
-    piped.is_usage_error(
-        "add --yes: the question whether to confirm sign-ins as compromised cannot be answered, because standard input \
-         is not a terminal",
-    );
+    for line in ["confirm-sign-ins-compromised -", "confirm-sign-ins-compromised - --dry-run"] {
+        Shell::new().terminal().input(ids(1..2)).run(line, []).await.is_usage_error(
+            "add --yes: the question whether to confirm sign-ins as compromised cannot be answered, because standard \
+             input is not a terminal",
+        );
+    }
+    let planned = Shell::new().typed("").run(&format!("{line} --dry-run"), []).await;
+    assert!(planned.code == 0 && !planned.stderr.contains("Confirm"), "a dry run does not ask: {}", planned.stderr);
     for other in ["dismiss-sign-ins", "confirm-sign-ins-safe", "dismiss-risky-users"] {
         assert_eq!(Shell::new().typed("").run(&format!("{other} {}", id(1)), [accepted()]).await.code, 0);
     }
