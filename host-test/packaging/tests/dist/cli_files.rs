@@ -213,6 +213,11 @@ async fn an_incomplete_line_of_a_log_is_removed() {
             "{text}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_last_line_of_a_log_is_kept() {
+    let line = format!("dismiss-risky-users {} --log log.jsonl", id(1));
     for kept in ["a note", "{\"time\":\"a\"}", "{\"time\":\"a\"}\n{\"time\":\"b\",\"ids\":[]}"] {
         let shell = Shell::new().file("log.jsonl", kept);
         assert_eq!(shell.run(&line, [accepted()]).await.code, 0);
