@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process;
 
 use anyhow::Result;
-pub use product::{PRODUCTS, Product};
+pub use product::{PRODUCTS, Product, compose_playbook};
 
 /// The folder of the products.
 pub fn folder() -> PathBuf {

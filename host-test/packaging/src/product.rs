@@ -1,6 +1,7 @@
 //! The components that users get.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use artifact::{About, publish, publish_plugin, workspace};
@@ -165,17 +166,30 @@ impl Product {
                 publish(&read(file)?, About { name: self.name, description, docs: None })
             }
             Kind::App { description, app, token } => {
-                let parts = [
-                    (format!("entra:risk-{}", app.wac), app.file.into()),
-                    ("entra:risk".into(), PLUGIN.into()),
-                    ("entra:risk-token".into(), token.file.into()),
-                ];
-                let wac = workspace().join("compose").join(app.wac).with_extension("wac");
                 let docs = format!("{}\n{}", app.docs, token.docs);
-                publish(&compose(&wac, parts.into())?, About { name: self.name, description, docs: Some(&docs) })
+                let bytes = compose_app(app.wac, app.file.as_ref(), token)?;
+                publish(&bytes, About { name: self.name, description, docs: Some(&docs) })
             }
         }
     }
+}
+
+/// Composes a playbook, which is a component that imports `entra:risk/actions`, with the plugin and `env-token`.
+///
+/// # Errors
+/// If the file cannot be read, is not a component, or does not import `entra:risk/actions`.
+pub fn compose_playbook(file: &Path) -> Result<Vec<u8>> {
+    compose_app("playbook", file, ENV_TOKEN)
+}
+
+/// Composes the component in `file` with the plugin and a token adapter, as `compose/{wac}.wac` describes.
+fn compose_app(wac: &str, file: &Path, token: Token) -> Result<Vec<u8>> {
+    let parts = [
+        (format!("entra:risk-{wac}"), file.to_owned()),
+        ("entra:risk".into(), PLUGIN.into()),
+        ("entra:risk-token".into(), token.file.into()),
+    ];
+    compose(&workspace().join("compose").join(wac).with_extension("wac"), parts.into())
 }
 
 fn read(file: &str) -> Result<Vec<u8>> {

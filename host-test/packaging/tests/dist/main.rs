@@ -11,6 +11,7 @@ mod gateway_audit;
 mod gateway_call;
 mod gateway_instance;
 mod gateway_keys;
+mod playbooks;
 mod products;
 mod shell;
 mod token_adapter;
