@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from ._credential import CannotRenew, TokenRequest
-from ._errors import InvalidArgument, PartialFailure, attach
+from ._errors import EntraRiskError, InvalidArgument, PartialFailure, attach
 from ._options import OptionsRecord, encodable
 from ._plugin import Instance
 from ._report import Batch, Error, Progress, batches_from, error_from
@@ -76,16 +76,16 @@ class Call:
         result = instance.call(self._action, self._ids, self._options, self._get_token, self._stopped)
         seconds = time.monotonic() - began
         if result is None:
-            raise InterruptedError("stopped while waiting for another call for the same tenant; nothing was sent")
+            raise EntraRiskError("stopped while waiting for another call for the same tenant; nothing was sent")
         if isinstance(result, list):
             batches = batches_from(result)
             _log.info("%s: every id accepted, %d attempts, %.1f s", self._action, self._attempts, seconds)
             return batches
         cause = error_from(result.cause, self._no_token)
         if cause.kind == "invalid-argument":
-            raise InvalidArgument(cause.text)
+            raise InvalidArgument(_in_python(cause.text))
         failure = PartialFailure(cause, batches_from(result.batches, self._no_token))
-        _log.warning("%s: %s; %d attempts, %.1f s", self._action, failure, self._attempts, seconds)
+        _log.info("%s: %s; %d attempts, %.1f s", self._action, failure, self._attempts, seconds)
         if self._raised is not None:
             attach(self._raised, failure)
             raise self._raised
@@ -123,3 +123,9 @@ class Call:
         token = self._fetch(request)
         self._attempts += 1
         return token
+
+
+def _in_python(text: str) -> str:
+    """Spells the argument in a message of the plugin as in Python: `options.max-in-flight: …` as `max_in_flight: …`."""
+    argument, separator, rest = text.partition(": ")
+    return argument.removeprefix("options.").replace("-", "_") + separator + rest

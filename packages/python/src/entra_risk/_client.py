@@ -10,10 +10,10 @@ from uuid import UUID
 
 from ._call import Call
 from ._credential import Credential, TokenRequest, fetch, token_of
-from ._errors import InvalidArgument, attach
+from ._errors import PartialFailure, attach, partial_failure
 from ._options import Options, OptionsRecord
 from ._plugin import Instance
-from ._report import Batch, Progress
+from ._report import Batch, Error, Progress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -141,9 +141,6 @@ class EntraRisk:
 
 def add_outcome(interruption: BaseException, future: Future[list[Batch]]) -> None:
     """Attaches the outcome of the call to the exception that interrupted it."""
-    from ._errors import PartialFailure, partial_failure
-    from ._report import Error
-
     error = future.exception()
     failure = PartialFailure(Error("cancelled"), future.result()) if error is None else partial_failure(error)
     if failure is not None:

@@ -76,8 +76,8 @@ class OptionsRecord(Record):
 
 
 def encodable(text: str) -> str:
-    """Replaces lone surrogates, which have no UTF-8. The plugin then names the argument that contains one."""
-    return text.encode(errors="replace").decode()
+    """Replaces lone surrogates, which have no UTF-8, by characters that the plugin accepts in no argument."""
+    return text.encode(errors="surrogatepass").decode(errors="replace")
 
 
 def _text(name: str, value: object) -> str:

@@ -96,7 +96,7 @@ class Progress:
     """How far a call is, passed to `on_progress` before each attempt."""
 
     attempts: int
-    """Requests that were started before this one, with those that are repeated or split."""
+    """Attempts before this one, with those that repeat or split a request."""
     least: int
     """Requests that the call takes if each is accepted at the first attempt."""
 
