@@ -56,7 +56,8 @@ class Model:
 
     def arrivals(self) -> list[Any]:
         """A dictionary for each request: `at`, `status`, `applied`, `ids`."""
-        return [json.loads(line) for line in self._record.read_text().splitlines()]
+        lines = self._record.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def statuses(self) -> list[int]:
         return [arrival["status"] for arrival in self.arrivals()]

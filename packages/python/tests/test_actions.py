@@ -95,10 +95,8 @@ class Actions(unittest.TestCase):
                 ("patience_ms", [PRESENT], {"patience_ms": 2**32}),
                 ("attempt_timeout_ms", [PRESENT], {"attempt_timeout_ms": 1.5}),
                 ("isolate_refused", [PRESENT], {"isolate_refused": 1}),
-                ("cloud", [PRESENT], {"cloud": "moon"}),
                 ("api_version", [PRESENT], {"api_version": "v2"}),
                 ("tenant", [PRESENT], {"tenant": "\ud800"}),
-                ("endpoint", [PRESENT], {"endpoint": "http://example.com"}),
                 ("rate_limit.requests: 0", [PRESENT], {"rate_limit": RateLimit(0, 1)}),
                 ("rate_limit", [PRESENT], {"rate_limit": (1, 1000)}),
             ]
@@ -108,6 +106,18 @@ class Actions(unittest.TestCase):
                 self.assertIsInstance(raised.exception, ValueError)
                 self.assertTrue(str(raised.exception).startswith(text), raised.exception)
             self.assertFalse(model.arrivals())
+
+    def test_invalid_settings_are_value_errors(self) -> None:
+        cloud: Any = "moon"
+        with self.assertRaisesRegex(InvalidArgument, "^cloud: expected one of global"):
+            EntraRisk(CANARY, cloud=cloud)
+        with self.assertRaisesRegex(InvalidArgument, "^endpoint: "):
+            EntraRisk(CANARY, endpoint="http://example.com").dismiss_risky_users([PRESENT])
+
+    def test_call_cannot_choose_where_the_token_goes(self) -> None:
+        options: Any = {"endpoint": "https://example.com"}
+        with self.assertRaisesRegex(TypeError, "endpoint"):
+            EntraRisk(CANARY).dismiss_risky_users([PRESENT], **options)
 
     def test_unknown_options_are_type_errors(self) -> None:
         with self.assertRaisesRegex(TypeError, "tennant"):

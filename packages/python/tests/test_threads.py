@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from entra_risk import Batch, EntraRisk, RateLimit, TokenRequest
+from entra_risk import Batch, EntraRisk, EntraRiskError, RateLimit, TokenRequest
 
 from .model import FAST, PRESENT, Model, some_ids
 
@@ -72,3 +73,30 @@ class Threads(unittest.TestCase):
             self.assertEqual(kind, "cancelled")
             self.assertEqual(accepted + to_retry, some_ids(6000))
             self.assertEqual(model.applied(), set(accepted))
+
+    @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+    def test_forked_process_raises_instead_of_waiting_forever(self) -> None:
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
+            risk.dismiss_risky_users([PRESENT])
+            child = os.fork()
+            if child == 0:
+                try:
+                    risk.dismiss_risky_users([PRESENT])
+                except EntraRiskError as error:
+                    os._exit(5 if "forked" in str(error) else 1)
+                finally:
+                    os._exit(1)
+            _, status = os.waitpid(child, 0)
+            self.assertEqual(os.waitstatus_to_exitcode(status), 5)
+
+    def test_call_after_a_trap_uses_a_new_instance(self) -> None:
+        def trap(*_: object) -> None:
+            raise RuntimeError("trap")
+
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
+            risk._tenants.instance(None)._call = trap
+            with self.assertRaisesRegex(RuntimeError, "trap"):
+                risk.dismiss_risky_users([PRESENT])
+            risk.dismiss_risky_users([PRESENT])

@@ -10,7 +10,7 @@ from ._async import AsyncEntraRisk
 from ._client import EntraRisk
 from ._credential import Credential, TokenRequest
 from ._errors import EntraRiskError, InvalidArgument, PartialFailure, partial_failure
-from ._options import Options, RateLimit
+from ._options import Options, RateLimit, Settings
 from ._report import Batch, Error, ErrorKind, GraphError, OutcomeKind, Progress, Receipt
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Progress",
     "RateLimit",
     "Receipt",
+    "Settings",
     "TokenRequest",
     "partial_failure",
 ]

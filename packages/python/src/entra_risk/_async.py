@@ -12,7 +12,7 @@ from uuid import UUID
 from ._call import Call
 from ._client import OnProgress, Tenants, add_outcome
 from ._credential import Credential, TokenRequest, fetch, token_of
-from ._options import Options
+from ._options import Options, Settings
 from ._report import Batch
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class AsyncEntraRisk:
     is raised, and `partial_failure` returns the outcomes from it. Cancelling a second time does not wait.
     """
 
-    def __init__(self, credential: Credential, **defaults: Unpack[Options]) -> None:
-        self._tenants = Tenants(credential, defaults)
+    def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
+        self._tenants = Tenants(credential, settings)
 
     async def dismiss_sign_ins(
         self,

@@ -71,7 +71,7 @@ class Call:
         self._stopped.set()
 
     def _perform(self, instance: Instance) -> list[Batch]:
-        _log.info("%s: %d ids, tenant %s", self._action, len(self._ids), getattr(self._options, "tenant") or "not named")
+        _log.info("%s: %d ids, tenant %r", self._action, len(self._ids), getattr(self._options, "tenant"))
         began = time.monotonic()
         result = instance.call(self._action, self._ids, self._options, self._get_token, self._stopped)
         seconds = time.monotonic() - began
@@ -85,7 +85,17 @@ class Call:
         if cause.kind == "invalid-argument":
             raise InvalidArgument(_in_python(cause.text))
         failure = PartialFailure(cause, batches_from(result.batches, self._no_token))
-        _log.info("%s: %s; %d attempts, %.1f s", self._action, failure, self._attempts, seconds)
+        # Not the texts of the responses: they could imitate lines of the log.
+        _log.info(
+            "%s: %d ids accepted, %d refused, %d to retry, cause %s, %d attempts, %.1f s",
+            self._action,
+            len(failure.accepted),
+            len(failure.refused),
+            len(failure.to_retry),
+            cause.kind,
+            self._attempts,
+            seconds,
+        )
         if self._raised is not None:
             attach(self._raised, failure)
             raise self._raised

@@ -11,7 +11,7 @@ from uuid import UUID
 from ._call import Call
 from ._credential import Credential, TokenRequest, fetch, token_of
 from ._errors import PartialFailure, attach, partial_failure
-from ._options import Options, OptionsRecord
+from ._options import Options, OptionsRecord, Settings, only
 from ._plugin import Instance
 from ._report import Batch, Error, Progress
 
@@ -22,23 +22,24 @@ OnProgress = Callable[[Progress], None]
 
 
 class Tenants:
-    """What `EntraRisk` and `AsyncEntraRisk` share: the credential, the default options, and an instance for each tenant."""
+    """What `EntraRisk` and `AsyncEntraRisk` share: the credential, the settings, and an instance for each tenant."""
 
-    def __init__(self, credential: Credential, defaults: Options) -> None:
+    def __init__(self, credential: Credential, settings: Settings) -> None:
         if not (isinstance(credential, str) or callable(credential) or hasattr(credential, "get_token")):
             raise TypeError(
                 "credential: expected a credential of azure-identity, a callable or a str;"
                 f" got {type(credential).__name__}"
             )
-        OptionsRecord(defaults)  # Report a mistake now, not in the first call.
+        OptionsRecord(settings)  # Report a mistake now, not in the first call.
         self.credential = credential
-        self._defaults = defaults
+        self._settings = settings
         self._instances: dict[str | None, Instance] = {}
         self._lock = threading.Lock()
 
     def options(self, given: Options) -> dict[str, Any]:
-        """The options of a call: those given to it, and the defaults for the others."""
-        return {**self._defaults, **{name: value for name, value in given.items() if value is not None}}
+        """The options of a call: those given to it, and the settings for the others."""
+        only(Options, given)
+        return {**self._settings, **{name: value for name, value in given.items() if value is not None}}
 
     def instance(self, tenant: str | None) -> Instance:
         """The one instance of the tenant."""
@@ -53,7 +54,7 @@ class EntraRisk:
     """Performs the four actions, with one rate-limit state for each tenant.
 
     `credential` is a credential of azure-identity, a callable that takes a `TokenRequest` and returns a token, or a token.
-    `defaults` are options for every call; `Options` documents them.
+    `settings` are options for every call, and where the token goes; `Options` and `Settings` document them.
 
     Keep the object: what it learns about the rate limit is lost with it. Threads may share it. Calls for the same tenant run
     one after another, calls for different tenants at the same time. Each method blocks until every id has an outcome.
@@ -66,8 +67,8 @@ class EntraRisk:
     `on_progress` is called with a `Progress` before each attempt, in another thread than the caller's.
     """
 
-    def __init__(self, credential: Credential, **defaults: Unpack[Options]) -> None:
-        self._tenants = Tenants(credential, defaults)
+    def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
+        self._tenants = Tenants(credential, settings)
 
     def dismiss_sign_ins(
         self,

@@ -25,19 +25,11 @@ class RateLimit:
 
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of `EntraRisk` and of each action. None, or an absent argument, is the default."""
+    """Keyword arguments of each action, and of `EntraRisk` for every call. None, or an absent argument, is the default."""
 
     tenant: str | None
     """Names the tenant that the ids belong to: 1 to 256 visible ASCII characters, such as its GUID. It is passed to the
     credential as `tenant_id`, and each tenant has a rate-limit state of its own. Default: none."""
-    cloud: Cloud | None
-    """The national cloud: `global`, `us-gov-l4`, `us-gov-l5` or `china`. Default: `global`."""
-    endpoint: str | None
-    """Replaces the cloud's root as the address of the requests: `https://` with a host and optionally a port, or `http://`
-    with a loopback host. The token is sent there. Default: the cloud's root."""
-    audience: str | None
-    """Replaces the cloud's root as the audience of the token: `https://` with a host and optionally a port. Default: the
-    cloud's root."""
     api_version: ApiVersion | None
     """`v1` or `beta`. Default: `v1` to dismiss, `beta` to confirm."""
     ids_per_request: int | None
@@ -62,17 +54,37 @@ class Options(TypedDict, total=False):
     sign-ins."""
 
 
+class Settings(Options, total=False):
+    """Keyword arguments of `EntraRisk`: the options, and where the token goes. The latter belongs to the credential, so an
+    action does not accept it."""
+
+    cloud: Cloud | None
+    """The national cloud: `global`, `us-gov-l4`, `us-gov-l5` or `china`. Default: `global`."""
+    endpoint: str | None
+    """Replaces the cloud's root as the address of the requests: `https://` with a host and optionally a port, or `http://`
+    with a loopback host. The token is sent there. Default: the cloud's root."""
+    audience: str | None
+    """Replaces the cloud's root as the audience of the token: `https://` with a host and optionally a port. Default: the
+    cloud's root."""
+
+
 class OptionsRecord(Record):
     """The record `options` of the plugin, checked for what the conversion to WebAssembly would not survive. The plugin checks
     the ranges."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        unexpected = sorted(options.keys() - _CHECKS.keys())
-        if unexpected:
-            raise TypeError(f"unexpected keyword argument {unexpected[0]!r}; the options are {', '.join(_CHECKS)}")
+        only(Settings, options)
         for name, check in _CHECKS.items():
             value = options.get(name)
             setattr(self, name.replace("_", "-"), None if value is None else check(name, value))
+
+
+def only(expected: type[Options], given: Mapping[str, Any]) -> None:
+    """Raises TypeError if `given` contains anything else than `expected`."""
+    for name in given:
+        if name not in expected.__annotations__:
+            options = ", ".join(expected.__annotations__)
+            raise TypeError(f"unexpected keyword argument {name!r}; the options are {options}")
 
 
 def encodable(text: str) -> str:

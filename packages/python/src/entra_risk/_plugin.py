@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from importlib.resources import files
@@ -10,6 +11,7 @@ from typing import Any
 from wasmtime import Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker
 
+from ._errors import EntraRiskError
 from ._options import OptionsRecord
 
 GetToken = Callable[[Any], str]
@@ -17,6 +19,7 @@ GetToken = Callable[[Any], str]
 the instance, and with it what is known about the ids."""
 
 _compiled: tuple[Engine, Component] | None = None
+_compiled_in_process: int | None = None
 _compiling = threading.Lock()
 
 
@@ -30,6 +33,7 @@ class Instance:
 
     def call(self, action: str, ids: list[str], options: OptionsRecord, get_token: GetToken, stopped: threading.Event) -> Any:
         """Performs an action, and returns its result as wasmtime-py converts it. None if `stopped` was set before it began."""
+        _refuse_fork()
         while not self._lock.acquire(timeout=0.1):
             if stopped.is_set():
                 return None
@@ -84,11 +88,21 @@ def _instantiate(get_token: _GetTokenImport) -> Callable[..., Any]:
     return call
 
 
+def _refuse_fork() -> None:
+    # A fork copies wasmtime's state but not the threads that serve it: the call would never return.
+    if _compiled_in_process not in (None, os.getpid()):
+        raise EntraRiskError(
+            "this process was forked from one that had performed an action, and cannot perform any: start it with the"
+            " method spawn or forkserver of multiprocessing, or fork before the first action"
+        )
+
+
 def _compile() -> tuple[Engine, Component]:
-    global _compiled
+    global _compiled, _compiled_in_process
     with _compiling:
         if _compiled is None:
             engine = Engine()
             binary = files(__package__).joinpath("entra-risk.wasm").read_bytes()
             _compiled = engine, Component(engine, binary)
+            _compiled_in_process = os.getpid()
         return _compiled
