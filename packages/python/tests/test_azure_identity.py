@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs
 
 from entra_risk import AsyncEntraRisk, EntraRisk, partial_failure
@@ -16,7 +19,7 @@ from .model import FAST, PRESENT, Model, some_ids
 try:
     from azure.core.exceptions import ClientAuthenticationError
     from azure.core.pipeline.transport import RequestsTransport
-    from azure.identity import ClientSecretCredential
+    from azure.identity import ClientSecretCredential, ManagedIdentityCredential
 except ImportError as missing:
     raise unittest.SkipTest(str(missing))
 
@@ -34,6 +37,11 @@ class TokenEndpoint:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path.startswith("/managed-identity"):
+                    endpoint.requests.append({})
+                    token, expires_on = f"token-{len(endpoint.requests)}", str(int(time.time()) + 86_400)
+                    self.respond(200, {"token_type": "Bearer", "expires_on": expires_on, "access_token": token})
+                    return
                 # The discovery document, which names the token endpoint.
                 root = f"https://{AUTHORITY}/{TENANT}"
                 self.respond(200, {
@@ -81,6 +89,11 @@ class TokenEndpoint:
             TENANT, "client", secret, authority=AUTHORITY, disable_instance_discovery=True, transport=ToStub()
         )
 
+    def environment(self) -> dict[str, str]:
+        """What App Service sets for a managed identity."""
+        address = f"http://127.0.0.1:{self._server.server_port}/managed-identity"
+        return {"IDENTITY_ENDPOINT": address, "IDENTITY_HEADER": "header"}
+
     def __enter__(self) -> TokenEndpoint:
         return self
 
@@ -124,6 +137,15 @@ class AzureIdentity(unittest.TestCase):
             assert failure is not None
             self.assertEqual(failure.to_retry, [PRESENT])
             self.assertFalse(model.arrivals())
+
+    def test_managed_identity_replaces_a_rejected_token(self) -> None:
+        with TokenEndpoint() as endpoint, Model("--token", "token-2") as model:
+            with patch.dict(os.environ, endpoint.environment()):
+                risk = EntraRisk(ManagedIdentityCredential(), endpoint=model.endpoint, rate_limit=FAST)
+                risk.dismiss_risky_users([PRESENT])
+                risk.dismiss_risky_users([PRESENT])
+            self.assertEqual(model.statuses(), [401, 204, 204])
+            self.assertEqual(len(endpoint.requests), 2)
 
     def test_another_tenant_raises_the_exception_of_azure_identity(self) -> None:
         with TokenEndpoint() as endpoint, Model() as model:

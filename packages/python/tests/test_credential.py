@@ -126,6 +126,13 @@ class Credentials(unittest.TestCase):
             credential: Any = lambda request: b"token"
             EntraRisk(credential, endpoint=model.endpoint).dismiss_risky_users([PRESENT])
 
+    def test_asynchronous_credential_needs_the_asynchronous_client(self) -> None:
+        async def credential(request: TokenRequest) -> str:
+            return "token"
+
+        with Model() as model, self.assertRaisesRegex(TypeError, "use AsyncEntraRisk"):
+            EntraRisk(credential, endpoint=model.endpoint).dismiss_risky_users([PRESENT])
+
     def test_unsendable_tokens_are_reported_and_not_sent(self) -> None:
         with Model() as model:
             with self.assertRaises(PartialFailure) as raised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
@@ -137,7 +138,11 @@ class EntraRisk:
         return future.result()
 
     def _fetch(self, request: TokenRequest) -> str:
-        return token_of(fetch(self._tenants.credential, request))
+        fetched = fetch(self._tenants.credential, request)
+        if inspect.iscoroutine(fetched):
+            fetched.close()
+            raise TypeError("the credential is asynchronous: use AsyncEntraRisk, or a blocking credential")
+        return token_of(fetched)
 
 
 def add_outcome(interruption: BaseException, future: Future[list[Batch]]) -> None:
