@@ -74,6 +74,12 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
                 await AsyncEntraRisk(FailsAfter(0, error), endpoint=model.endpoint).dismiss_risky_users([PRESENT])
             self.assertIs(other.exception, error)
 
+    async def test_exception_that_ends_iterations_does_not_hang(self) -> None:
+        with Model() as model:
+            risk = AsyncEntraRisk(FailsAfter(0, StopIteration()), endpoint=model.endpoint)
+            with self.assertRaisesRegex(RuntimeError, "StopIteration"):
+                await asyncio.wait_for(risk.dismiss_risky_users([PRESENT]), 30)
+
     async def test_cancelled_task_ends_the_call_with_every_outcome(self) -> None:
         ids, second = some_ids(6000), asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -80,16 +80,16 @@ class AsyncEntraRisk:
         loop = asyncio.get_running_loop()
         call = Call(action, ids, options, lambda request: self._fetch(request, loop), on_progress)
         future = call.start(self._tenants.instance(options.get("tenant")))
-        done = asyncio.wrap_future(future)
+        done = asyncio.Event()
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
         try:
-            await asyncio.wait([done])
+            await done.wait()
         except asyncio.CancelledError as interruption:
             call.stop()
-            await asyncio.wait([done])
-            done.exception()  # Retrieved: the cancellation replaces it.
+            await done.wait()
             add_outcome(interruption, future)
             raise
-        return done.result()
+        return future.result()
 
     def _fetch(self, request: TokenRequest, loop: asyncio.AbstractEventLoop) -> str:
         fetched = fetch(self._tenants.credential, request)

@@ -1,8 +1,8 @@
 """A call of an action, in a thread of its own.
 
-A signal such as Ctrl-C raises its exception in the main thread, at whatever Python code runs there. During a call that code
-would be wasmtime-py's, between WebAssembly and `get-token`, where an exception is lost and an undefined token is returned.
-Therefore the plugin never runs in the thread of the caller."""
+A signal such as Ctrl-C raises its exception in the main thread, at the next Python code that runs there. During a call that
+would be wasmtime-py's, between WebAssembly and `get-token`: ctypes discards the exception, the plugin traps, and the outcomes
+are lost. Therefore the plugin never runs in the thread of the caller."""
 
 from __future__ import annotations
 
