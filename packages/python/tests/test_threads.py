@@ -13,6 +13,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from entra_risk import Batch, EntraRisk, EntraRiskError, RateLimit, TokenRequest
+from entra_risk._plugin import _compile
 
 from .model import FAST, PRESENT, Model, some_ids
 
@@ -58,6 +59,11 @@ class Threads(unittest.TestCase):
                 results = list(pool.map(dismiss, range(8)))
             self.assertEqual([len(result) for result in results], [1] * 8)
             self.assertEqual(len(risk._tenants), 8)
+
+    def test_component_is_compiled_once_in_a_process(self) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            compiled = {id(result) for result in pool.map(lambda _: _compile(), range(8))}
+        self.assertEqual(len(compiled), 1)
 
     def test_interrupt_ends_the_call_with_every_outcome(self) -> None:
         with Model("--latency-ms", "200") as model:
