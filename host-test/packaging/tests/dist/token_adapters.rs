@@ -96,10 +96,13 @@ async fn the_first_token_request_is_as_documented() {
 
 #[tokio::test(start_paused = true)]
 async fn each_tenant_and_audience_has_its_own_token() {
-    let mut adapter = Adapter::client_credentials(["a", "b", "c"].map(|value| token_reply(value, 3600))).await;
+    let environment = [ENVIRONMENT, &[("ENTRA_RISK_ENDPOINTS", "https://graph.example")]].concat();
+    let script = Script::new(["a", "b", "c"].map(|value| token_reply(value, 3600)));
+    let mut adapter = Adapter::start(CLIENT_CREDENTIALS, &environment, script).await;
     let with = |tenant: Option<&str>, audience: &str| TokenRequest {
         tenant: tenant.map(str::to_owned),
         audience: audience.to_owned(),
+        endpoint: audience.to_owned(),
         ..request()
     };
     for _ in 0..2 {

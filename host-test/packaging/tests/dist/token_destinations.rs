@@ -13,8 +13,8 @@ use crate::token_adapter::{
 
 const ADAPTERS: [&str; 4] = [ENV_TOKEN, CLIENT_CREDENTIALS, WORKLOAD_IDENTITY, MANAGED_IDENTITY];
 
-/// Starts an adapter with everything that it needs for a token, which is `a`.
-async fn start(name: &str, folder: &TempDir, listed: Option<&str>, may_issue: bool) -> Adapter {
+/// Starts an adapter with everything that it needs for a token for so many audiences, which is `a`.
+async fn start(name: &str, folder: &TempDir, listed: Option<&str>, audiences: usize) -> Adapter {
     fs::write(folder.path().join("assertion"), "canary.jwt").unwrap();
     let mut wasi = WasiCtx::builder();
     wasi.envs(ENVIRONMENT).env("GRAPH_TOKEN", "a").env("AZURE_FEDERATED_TOKEN_FILE", "/tokens/assertion");
@@ -22,7 +22,8 @@ async fn start(name: &str, folder: &TempDir, listed: Option<&str>, may_issue: bo
     if let Some(listed) = listed {
         wasi.env("ENTRA_RISK_ENDPOINTS", listed);
     }
-    let replies = (may_issue && name != ENV_TOKEN).then(|| token_reply("a", 3600));
+    let count = if name == ENV_TOKEN { 0 } else { audiences };
+    let replies: Vec<_> = (0..count).map(|_| token_reply("a", 3600)).collect();
     Adapter::start_with(name, &mut wasi, Script::new(replies)).await
 }
 
@@ -34,14 +35,15 @@ fn request_for(endpoint: &str) -> TokenRequest {
 async fn tokens_go_to_microsoft_graph_of_every_cloud() {
     let folder = tempdir().unwrap();
     for name in ADAPTERS {
-        let mut adapter = start(name, &folder, None, true).await;
+        let mut adapter = start(name, &folder, None, 4).await;
         for endpoint in [
             "https://graph.microsoft.com",
             "https://graph.microsoft.us",
             "https://dod-graph.microsoft.us",
             "https://microsoftgraph.chinacloudapi.cn",
         ] {
-            assert_eq!(adapter.get(request_for(endpoint)).await.as_deref(), Ok("a"), "{name} {endpoint}");
+            let request = TokenRequest { audience: endpoint.to_owned(), ..request_for(endpoint) };
+            assert_eq!(adapter.get(request).await.as_deref(), Ok("a"), "{name} {endpoint}");
         }
     }
 }
@@ -50,8 +52,7 @@ async fn tokens_go_to_microsoft_graph_of_every_cloud() {
 async fn tokens_go_to_listed_endpoints() {
     let folder = tempdir().unwrap();
     for name in ADAPTERS {
-        let mut adapter =
-            start(name, &folder, Some("https://A.test:443/,http://127.0.0.1:8000 http://[::1]"), true).await;
+        let mut adapter = start(name, &folder, Some("https://A.test:443/,http://127.0.0.1:8000 http://[::1]"), 1).await;
         for endpoint in ["https://a.test", "http://127.0.0.1:8000", "http://[::1]", "https://graph.microsoft.com"] {
             assert_eq!(adapter.get(request_for(endpoint)).await.as_deref(), Ok("a"), "{name} {endpoint}");
         }
@@ -64,8 +65,10 @@ async fn no_token_goes_to_another_endpoint() {
     let folder = tempdir().unwrap();
     for name in ADAPTERS {
         for listed in [None, Some(""), Some("https://a.test:8443 https://*.test http://localhost:8000")] {
-            let mut adapter = start(name, &folder, listed, false).await;
+            let mut adapter = start(name, &folder, listed, 0).await;
             for endpoint in [
+                // Another cloud than that of the token.
+                "https://graph.microsoft.us",
                 "https://a.test",
                 "https://b.test",
                 "http://localhost:8001",
@@ -88,7 +91,7 @@ async fn no_token_goes_to_another_endpoint() {
 async fn no_cached_token_goes_to_another_endpoint() {
     let folder = tempdir().unwrap();
     for name in ADAPTERS {
-        let mut adapter = start(name, &folder, None, true).await;
+        let mut adapter = start(name, &folder, None, 1).await;
         assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{name}");
         assert!(adapter.get(request_for("https://a.test")).await.is_err(), "{name}");
     }
