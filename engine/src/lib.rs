@@ -12,7 +12,7 @@
 //! - [`response`], [`error`]: what came back, judged. [`json`], [`date`], [`decimal`] and [`challenge`] parse it.
 //! - [`report`]: the outcome of every id.
 //!
-//! Token providers use [`destination`] to decide where a token may be sent.
+//! Token providers use [`destination`] to decide where a token may be sent, and components with files [`directory`].
 
 pub mod action;
 pub mod arguments;
@@ -22,6 +22,7 @@ mod circuit;
 pub mod date;
 pub mod decimal;
 pub mod destination;
+pub mod directory;
 pub mod endpoint;
 pub mod error;
 pub mod guid;

@@ -1,5 +1,6 @@
-//! Times of calls at the service's limit, over the delays of networks and over contention. The service is strict: it
-//! counts the requests that arrived in a sliding window, refused ones too.
+//! Times of calls at the service's limit, over the delays of networks, over contention and over instances that know
+//! nothing of each other. The service is strict: it counts the requests that arrived in a sliding window, refused ones
+//! too.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -61,47 +62,95 @@ fn contention_loses_no_batch() {
     }
 }
 
-/// The time of a call of 100 batches, all of which are accepted. `busy`: the share of requests that are refused because
-/// of other apps.
+#[test]
+fn instances_without_a_common_state_all_get_through() {
+    let crowd = World { action: USERS, instances: 20, requests: 1, delay: Delay::Uniform(30.0, 20.0), busy: 0.0 };
+    let mut times: Vec<f64> = (0..40).map(|seed| crowd.seconds(seed)).collect();
+    times.sort_by(f64::total_cmp);
+    println!("20 instances: median {:.0} s, longest {:.0} s", times[20], times[39]);
+    assert!(times[20] <= 90.0, "{}", times[20]);
+}
+
+/// The time of a call of 100 requests.
 fn seconds(action: &'static Action, delay: Delay, busy: f64, seed: u64) -> f64 {
-    let random = &mut Random(seed);
-    let rate_limit = action.limit.rate_limit();
-    let window = from_ms(rate_limit.window_ms);
-    let ids = (0..100).map(|n| format!("{n:08x}-0000-0000-0000-000000000000")).collect();
-    let options = Options { ids_per_request: Some(1), ..Options::default() };
-    let mut instance = InstanceState::new();
-    let mut call = Call::new(action, ids, options, &mut instance, 0, seed).unwrap();
-    let mut now = 0;
-    let mut arrived: Vec<Nanos> = Vec::new();
-    // The time at which a request arrives, or a response with its status.
-    let mut events: Vec<(Nanos, AttemptId, Option<u16>)> = Vec::new();
-    loop {
-        match call.next(now, None) {
-            Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
-            Step::Send(id, _) => events.push((now + delay.draw(random), id, None)),
-            Step::Abandon(_) => panic!("every request is answered"),
-            Step::Done(result) => {
-                assert!(result.is_ok(), "{busy} {seed}: {:?}", result.err().map(|failure| failure.cause));
-                return now as f64 / SECOND as f64;
-            }
-            Step::Wait(until) => {
-                let next = events.iter().enumerate().min_by_key(|(_, (time, ..))| *time);
-                let Some(index) = next.filter(|(_, (time, ..))| *time <= until).map(|(index, _)| index) else {
-                    now = until;
-                    continue;
-                };
-                let (time, id, status) = events.swap_remove(index);
-                now = time;
-                if let Some(status) = status {
-                    let response = Response { status, request_is_complete: true, ..Response::default() };
-                    call.response(id, response, now);
-                    continue;
+    World { action, instances: 1, requests: 100, delay, busy }.seconds(seed)
+}
+
+/// Instances that begin at once, and the service.
+struct World {
+    action: &'static Action,
+    instances: u64,
+    /// Of each instance.
+    requests: usize,
+    delay: Delay,
+    /// The share of requests that are refused because of other apps.
+    busy: f64,
+}
+
+/// A request that arrives, or a response with its status.
+struct Event {
+    at: Nanos,
+    instance: usize,
+    attempt: AttemptId,
+    status: Option<u16>,
+}
+
+impl World {
+    /// The time until every id of every instance is accepted.
+    fn seconds(&self, seed: u64) -> f64 {
+        let random = &mut Random(seed);
+        let rate_limit = self.action.limit.rate_limit();
+        let mut states: Vec<InstanceState> = (0..self.instances).map(|_| InstanceState::new()).collect();
+        let calls = states.iter_mut().zip(0..).map(|(state, instance)| {
+            let ids = (0..self.requests).map(|n| format!("{n:08x}-0000-0000-0000-000000000000")).collect();
+            let options = Options { ids_per_request: Some(1), ..Options::default() };
+            Some(Call::new(self.action, ids, options, state, 0, seed ^ (instance << 32)).unwrap())
+        });
+        let mut calls: Vec<Option<Call<'_>>> = calls.collect();
+        let mut wake = vec![0; calls.len()];
+        let mut now = 0;
+        let mut arrived: Vec<Nanos> = Vec::new();
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            for instance in 0..calls.len() {
+                while wake[instance] <= now
+                    && let Some(call) = &mut calls[instance]
+                {
+                    match call.next(now, None) {
+                        Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
+                        Step::Send(attempt, _) => {
+                            events.push(Event { at: now + self.delay.draw(random), instance, attempt, status: None });
+                        }
+                        Step::Abandon(_) => panic!("every request is answered"),
+                        Step::Wait(until) => wake[instance] = until,
+                        Step::Done(result) => {
+                            assert!(result.is_ok(), "{seed}: {:?}", result.err().map(|failure| failure.cause));
+                            calls[instance] = None;
+                        }
+                    }
                 }
-                let counted = arrived.iter().rev().take_while(|arrived| **arrived + window > now).count();
-                let is_refused = counted >= rate_limit.requests as usize || random.unit() < busy;
-                arrived.push(now);
-                events.push((now + delay.draw(random), id, Some(if is_refused { 429 } else { 204 })));
             }
+            let running = calls.iter().zip(&wake).filter(|(call, _)| call.is_some()).map(|(_, wake)| *wake);
+            let Some(until) = running.min() else { return now as f64 / SECOND as f64 };
+            let next = events.iter().enumerate().min_by_key(|(_, event)| event.at);
+            let Some(index) = next.filter(|(_, event)| event.at <= until).map(|(index, _)| index) else {
+                now = until;
+                continue;
+            };
+            let Event { at, instance, attempt, status } = events.swap_remove(index);
+            now = at;
+            if let Some(status) = status {
+                let response = Response { status, request_is_complete: true, ..Response::default() };
+                calls[instance].as_mut().expect("a call that waits").response(attempt, response, now);
+                wake[instance] = now;
+                continue;
+            }
+            let window = from_ms(rate_limit.window_ms);
+            let counted = arrived.iter().rev().take_while(|arrived| **arrived + window > now).count();
+            let is_refused = counted >= rate_limit.requests as usize || random.unit() < self.busy;
+            arrived.push(now);
+            let status = Some(if is_refused { 429 } else { 204 });
+            events.push(Event { at: now + self.delay.draw(random), instance, attempt, status });
         }
     }
 }

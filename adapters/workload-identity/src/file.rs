@@ -1,5 +1,7 @@
 //! The file with the assertion, in a directory that the host grants.
 
+use entra_risk_engine::directory::within;
+
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
 
@@ -31,16 +33,6 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The path relative to the directory with this name, if the directory contains it.
-fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
-    let path = path.strip_prefix("./").unwrap_or(path);
-    let rest = match directory.strip_prefix("./").unwrap_or(directory).trim_end_matches('/') {
-        "." => Some(path).filter(|path| !path.starts_with('/')),
-        directory => path.strip_prefix(directory)?.strip_prefix('/'),
-    };
-    rest.filter(|rest| !rest.is_empty())
-}
-
 fn describe(code: ErrorCode) -> String {
     match code {
         ErrorCode::NoEntry => "no such file",
@@ -48,28 +40,4 @@ fn describe(code: ErrorCode) -> String {
         _ => "it cannot be read",
     }
     .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_relative_to_the_directory_that_contains_it() {
-        let path = "/var/run/secrets/azure/tokens/azure-identity-token";
-        let cases = [
-            ("/var/run/secrets/azure/tokens", path, Some("azure-identity-token")),
-            ("/var/run/secrets/azure/tokens/", path, Some("azure-identity-token")),
-            ("/", path, Some("var/run/secrets/azure/tokens/azure-identity-token")),
-            ("/var/run/secrets/azure/token", path, None),
-            (".", path, None),
-            (".", "token", Some("token")),
-            ("a", "./a/token", Some("token")),
-            ("./a/", "a/token", Some("token")),
-            ("/a", "/a", None),
-        ];
-        for (directory, path, expected) in cases {
-            assert_eq!(within(directory, path), expected, "{path} in {directory}");
-        }
-    }
 }

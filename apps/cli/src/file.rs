@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use entra_risk_engine::directory::within;
+
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
@@ -81,7 +83,7 @@ impl Place {
         }
     }
 
-    /// A file next to this one, with a name that nobody else uses.
+    /// A file next to this one, whose name other programs do not use.
     pub(crate) fn neighbour(&self) -> Place {
         let (folder, name) = self.inner.rsplit_once('/').map_or(("", &*self.inner), |(folder, name)| (folder, name));
         let slash = if folder.is_empty() { "" } else { "/" };
@@ -134,40 +136,9 @@ pub(crate) fn sync(file: &Descriptor) -> Result<(), ErrorCode> {
     }
 }
 
-/// The path relative to the directory with this name, if the directory contains it.
-fn within<'a>(directory: &str, path: &'a str) -> Option<&'a str> {
-    let plain = |path: &'a str| path.trim_start_matches("./");
-    match directory.trim_end_matches('/') {
-        "." => Some(plain(path)).filter(|path| !path.starts_with('/')),
-        "" => path.strip_prefix('/'),
-        directory => plain(path).strip_prefix(directory.trim_start_matches("./"))?.strip_prefix('/'),
-    }
-    .filter(|rest| !rest.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_relative_to_the_directory_that_contains_it() {
-        let cases = [
-            (".", "ids.txt", Some("ids.txt")),
-            (".", "./a/ids.txt", Some("a/ids.txt")),
-            (".", "/data/ids.txt", None),
-            ("/", "/data/ids.txt", Some("data/ids.txt")),
-            ("/data", "/data/ids.txt", Some("ids.txt")),
-            ("/data/", "/data/ids.txt", Some("ids.txt")),
-            ("/data", "/datafs/ids.txt", None),
-            ("/data", "ids.txt", None),
-            ("data", "data/ids.txt", Some("ids.txt")),
-            ("./data", "./data/ids.txt", Some("ids.txt")),
-            ("data", "data", None),
-        ];
-        for (directory, path, expected) in cases {
-            assert_eq!(within(directory, path), expected, "{path} in {directory}");
-        }
-    }
 
     #[test]
     fn the_same_path_may_be_spelled_differently() {

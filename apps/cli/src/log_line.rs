@@ -1,6 +1,6 @@
 //! A batch as a line of a log.
 
-use entra_risk_report::actions::{Batch, Outcome};
+use entra_risk_report::actions::Batch;
 use entra_risk_report::json::JsonError;
 use entra_risk_report::{Action, timestamp};
 use serde::Serialize;
@@ -27,27 +27,16 @@ struct LogLine<'a> {
 /// The outcome of these ids of a batch as JSON on one line. `time` is in seconds since 1970 and nanoseconds. The request
 /// ids are those of the batch's last request, whatever the outcome.
 pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u64, u32)) -> String {
-    let graph = batch.error().and_then(|error| error.graph());
-    let receipt = match &batch.outcome {
-        Outcome::Accepted(receipt) => Some(receipt),
-        _ => None,
-    };
-    let [request_id, date] = match (receipt, graph) {
-        (Some(receipt), _) => [&receipt.request_id, &receipt.date],
-        (None, Some(graph)) => [&graph.request_id, &graph.date],
-        (None, None) => [&None, &None],
-    };
-    let client_request_id =
-        receipt.map(|receipt| &receipt.client_request_id).or(graph.map(|graph| &graph.client_request_id));
+    let request = batch.request_ids();
     let line = LogLine {
         time: &timestamp(time.0, time.1),
         action: action.definition.name,
         outcome: batch.kind().name(),
         ids,
         attempts: batch.attempts,
-        request_id: request_id.as_deref(),
-        client_request_id: client_request_id.map(String::as_str),
-        date: date.as_deref(),
+        request_id: request.and_then(|request| request.request_id),
+        client_request_id: request.map(|request| request.client_request_id),
+        date: request.and_then(|request| request.date),
         error: batch.error().map(JsonError::from),
     };
     // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
@@ -57,7 +46,7 @@ pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u6
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Error, GraphError, Receipt};
+    use entra_risk_report::actions::{Error, GraphError, Outcome, Receipt};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The audit record of a request: a line of JSON for each batch, then one for the request. It contains no key and no
 //! token: nothing of the request's headers except its id, nothing of its path except the action.
 
-use entra_risk_report::actions::{Batch, Outcome};
+use entra_risk_report::actions::Batch;
 use entra_risk_report::json::{Counts, JsonError};
 use entra_risk_report::{Action, Report};
 use serde::Serialize;
@@ -95,16 +95,7 @@ impl Audit<'_> {
     }
 
     fn batch<'a>(&'a self, time: &'a str, x_request_id: &'a str, batch: &'a Batch, ids: &'a [String]) -> BatchLine<'a> {
-        let (request_id, client_request_id) = match &batch.outcome {
-            Outcome::Accepted(receipt) => (receipt.request_id.as_deref(), Some(receipt.client_request_id.as_str())),
-            Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => {
-                let graph = error.graph();
-                (
-                    graph.and_then(|graph| graph.request_id.as_deref()),
-                    graph.map(|graph| graph.client_request_id.as_str()),
-                )
-            }
-        };
+        let request = batch.request_ids();
         BatchLine {
             time,
             event: "batch",
@@ -114,8 +105,8 @@ impl Audit<'_> {
             outcome: batch.kind().name(),
             ids,
             attempts: batch.attempts,
-            request_id,
-            client_request_id,
+            request_id: request.and_then(|request| request.request_id),
+            client_request_id: request.map(|request| request.client_request_id),
             error: batch.error().map(JsonError::from),
         }
     }
@@ -145,7 +136,7 @@ fn line(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Error, Failure, GraphError, Receipt};
+    use entra_risk_report::actions::{Error, Failure, GraphError, Outcome, Receipt};
     use serde_json::{Value, json};
 
     use super::*;

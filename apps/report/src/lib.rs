@@ -12,5 +12,5 @@ mod timestamp;
 pub use action::{ACTIONS, Action, CallResult};
 pub use bindings::entra::risk::actions;
 pub use options::parse_cloud;
-pub use report::{OutcomeKind, Report};
+pub use report::{OutcomeKind, Report, RequestIds};
 pub use timestamp::timestamp;

@@ -12,6 +12,17 @@ pub struct Report {
     pub cause: Option<Error>,
 }
 
+/// What identifies a request at Microsoft Graph.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestIds<'a> {
+    /// The service's id.
+    pub request_id: Option<&'a str>,
+    /// The `client-request-id` that was sent.
+    pub client_request_id: &'a str,
+    /// When the service responded.
+    pub date: Option<&'a str>,
+}
+
 /// The cases of `outcome` without their contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutcomeKind {
@@ -75,6 +86,15 @@ impl Batch {
             Outcome::NotApplied(_) => OutcomeKind::NotApplied,
             Outcome::Unknown(_) => OutcomeKind::Unknown,
         }
+    }
+
+    /// What identifies the last request of the batch at Microsoft Graph, whatever its outcome; none without a response.
+    pub fn request_ids(&self) -> Option<RequestIds<'_>> {
+        let (request_id, client_request_id, date) = match (&self.outcome, self.error().and_then(Error::graph)) {
+            (Outcome::Accepted(receipt), _) => (&receipt.request_id, &receipt.client_request_id, &receipt.date),
+            (_, graph) => graph.map(|graph| (&graph.request_id, &graph.client_request_id, &graph.date))?,
+        };
+        Some(RequestIds { request_id: request_id.as_deref(), client_request_id, date: date.as_deref() })
     }
 
     /// The last error of the batch; none if it was accepted.

@@ -109,7 +109,7 @@ async fn confirming_a_compromise_is_asked_about_in_a_terminal() {
     for shell in [Shell::new().typed(""), Shell::new().terminal(), Shell::new()] {
         assert_eq!(shell.run(&format!("{line} --yes"), [accepted()]).await.code, 0);
     }
-    assert_eq!(Shell::new().run(&line, [accepted()]).await.code, 0, "nobody can be asked");
+    assert_eq!(Shell::new().run(&line, [accepted()]).await.code, 0, "no terminal, no question");
     for line in ["confirm-sign-ins-compromised -", "confirm-sign-ins-compromised - --dry-run"] {
         Shell::new().terminal().input(ids(1..2)).run(line, []).await.is_usage_error(
             "add --yes: the question whether to confirm sign-ins as compromised cannot be answered, because standard \

@@ -56,7 +56,7 @@ struct Screen {
 /// A stream that cannot be written.
 #[derive(Clone, Copy)]
 pub(crate) enum Failing {
-    /// Nobody reads it.
+    /// It has no reader.
     Closed,
     /// It is a file on a full disk, in a runtime that adds a backtrace to its errors.
     Full,
