@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use wasmtime::component::{Component, HasData, HasSelf, Linker, ResourceTable};
+use wasmtime::component::{Component, HasData, HasSelf, InstancePre, Linker, ResourceTable};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
@@ -53,9 +53,14 @@ impl PluginComponent {
         Ok(PluginComponent { pre: PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)? })
     }
 
+    /// The component, linked to its imports.
+    pub fn instance_pre(&self) -> &InstancePre<Host> {
+        self.pre.instance_pre()
+    }
+
     /// The component.
     pub fn component(&self) -> &Component {
-        self.pre.instance_pre().component()
+        self.instance_pre().component()
     }
 }
 
