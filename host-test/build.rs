@@ -5,15 +5,15 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use artifact::Component;
+use artifact::{Component, PluginWorld};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [plugin, _] = artifact::build_script([
-        Component { package: "entra-risk", inputs: &["engine", "src", "wit"] },
-        Component { package: "bare-request", inputs: &["host-test/guests/bare-request/src"] },
+        Component { package: "entra-risk", feature: None, inputs: &["engine", "src", "wit"] },
+        Component { package: "bare-request", feature: None, inputs: &["host-test/guests/bare-request/src"] },
     ])?;
     let published = PathBuf::from(std::env::var("OUT_DIR")?).join("entra-risk.wasm");
-    fs::write(&published, artifact::publish_plugin(&fs::read(plugin)?)?)?;
+    fs::write(&published, artifact::publish_plugin(&fs::read(plugin)?, PluginWorld::Plugin)?)?;
     println!("cargo::rustc-env=PLUGIN_WASM={}", published.display());
     Ok(())
 }

@@ -2,17 +2,26 @@
 
 #![allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
-wit_bindgen::generate!({
-    path: "wit",
-    world: "plugin",
-    pub_export_macro: true,
-    with: {
-        "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
-        "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
-        "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
-        "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
-        "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
-        "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
-        "wasi:random/random@0.2.2": waki::bindings::wasi::random::random,
-    },
-});
+macro_rules! generate {
+    ($world:literal) => {
+        wit_bindgen::generate!({
+            path: "wit",
+            world: $world,
+            pub_export_macro: true,
+            with: {
+                "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
+                "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
+                "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
+                "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
+                "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
+                "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
+                "wasi:random/random@0.2.2": waki::bindings::wasi::random::random,
+            },
+        });
+    };
+}
+
+#[cfg(not(feature = "shared"))]
+generate!("plugin");
+#[cfg(feature = "shared")]
+generate!("plugin-shared");

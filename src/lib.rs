@@ -3,7 +3,7 @@
 //!
 //! The decisions are in `entra-risk-engine`. This crate connects them with WASI: `export` and `abi` are the exported
 //! functions and their types, `run` performs what the engine asks for, `http` sends requests and reads responses, and
-//! `convert` maps the types of the imported `credentials`.
+//! `convert` and `turns` map the types of the imports.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -13,3 +13,5 @@ mod convert;
 mod export;
 mod http;
 mod run;
+#[cfg(feature = "shared")]
+mod turns;

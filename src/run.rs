@@ -13,6 +13,11 @@ use entra_risk_engine::time::Nanos;
 
 use crate::bindings::entra::risk::credentials;
 use crate::http::{self, Exchange, Progress};
+#[cfg(feature = "shared")]
+use crate::turns;
+
+/// Whether this is the plugin that takes turns with other instances.
+const TAKES_TURNS: bool = cfg!(feature = "shared");
 
 thread_local! {
     /// What the instance remembers between calls. An instance runs one call at a time.
@@ -22,14 +27,14 @@ thread_local! {
 /// Performs an action: `Ok` if every id was accepted.
 pub(crate) fn run(action: &'static Action, ids: Vec<String>, options: Options) -> Result<Vec<Batch>, Failure> {
     let now = http::now();
-    STATE.with_borrow_mut(|state| match Call::new(action, ids, options, state, now, http::random()) {
+    STATE.with_borrow_mut(|state| match Call::<TAKES_TURNS>::new(action, ids, options, state, now, http::random()) {
         Ok(call) => drive(call, now),
         Err(text) => Err(Failure { cause: Rc::new(Error::InvalidArgument(text)), batches: Vec::new() }),
     })
 }
 
 /// `now` is read again after each step that waits: every reading is a call of the host.
-fn drive(mut call: Call, mut now: Nanos) -> Result<Vec<Batch>, Failure> {
+fn drive(mut call: Call<TAKES_TURNS>, mut now: Nanos) -> Result<Vec<Batch>, Failure> {
     let mut exchanges: Vec<(AttemptId, Exchange)> = Vec::new();
     loop {
         let uploading = exchanges.iter().filter(|(_, exchange)| exchange.is_uploading()).map(|(id, _)| *id).max();
@@ -47,6 +52,21 @@ fn drive(mut call: Call, mut now: Nanos) -> Result<Vec<Batch>, Failure> {
                     advance(&mut call, &mut exchanges, now);
                 }
             }
+            #[cfg(feature = "shared")]
+            Step::Reserve(request) => {
+                let result = turns::reserve(request);
+                now = http::now();
+                call.turn(result, now);
+            }
+            #[cfg(feature = "shared")]
+            Step::Hold(queue, wait) => {
+                let result = turns::hold(queue, wait);
+                now = http::now();
+                call.held(result, now);
+            }
+            // The engine asks for turns only if there are any.
+            #[cfg(not(feature = "shared"))]
+            Step::Reserve(_) | Step::Hold(..) => {}
             Step::Send(id, request) => match Exchange::start(call.endpoint(), request) {
                 Ok(exchange) => exchanges.push((id, exchange)),
                 Err(error) => call.failed(id, error, now),
@@ -68,7 +88,7 @@ fn drive(mut call: Call, mut now: Nanos) -> Result<Vec<Batch>, Failure> {
 }
 
 /// Reports to the call what has arrived by `now`.
-fn advance(call: &mut Call, exchanges: &mut Vec<(AttemptId, Exchange)>, now: Nanos) {
+fn advance(call: &mut Call<TAKES_TURNS>, exchanges: &mut Vec<(AttemptId, Exchange)>, now: Nanos) {
     exchanges.retain_mut(|(id, exchange)| match exchange.advance() {
         Progress::Pending => true,
         Progress::Response(response) => {

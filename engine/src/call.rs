@@ -3,7 +3,9 @@
 //!
 //! ```text
 //!   next ─ GetToken ──▶ the token provider ──▶ token ─┐
-//!     ▲  ─ Send ──────▶ the network ──▶ response │ failed
+//!     ▲  ─ Reserve ───▶ the other instances ──▶ turn ─┤
+//!     │  ─ Hold ──────▶ the other instances ──▶ held ─┤
+//!     │  ─ Send ──────▶ the network ──▶ response │ failed
 //!     │  ─ Abandon ───▶ the network ──▶ abandoned ────┤
 //!     │  ─ Wait ──────▶ until then, or until an attempt makes progress
 //!     │  ─ Done                                       │
@@ -28,6 +30,7 @@ use crate::response::{MAX_TEXT_BYTES, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::token::{Authorization, Credential, TokenError, TokenRequest};
 use crate::tokens::{TokenVerdict, Tokens};
+use crate::turns::{self, Queue, Turn, TurnRequest, Turns};
 use crate::work::{Group, Work};
 
 mod attempt_end;
@@ -36,6 +39,10 @@ mod attempt_end;
 pub enum Step {
     /// Ask the token provider, then report its answer to [`Call::token`].
     GetToken(TokenRequest),
+    /// Ask for a turn, then report the answer to [`Call::turn`]. Only if the instance takes turns with others.
+    Reserve(TurnRequest),
+    /// Have the other instances of this queue wait so long, then report the result to [`Call::held`].
+    Hold(Queue, Nanos),
     /// Send a request. Report its response to [`Call::response`], or the lack of one to [`Call::failed`].
     Send(AttemptId, Request),
     /// Stop waiting for an attempt, then call [`Call::abandoned`].
@@ -51,7 +58,10 @@ pub enum Step {
 pub struct AttemptId(u32);
 
 /// A call of an action. Times are since any fixed start, the same for all calls of an instance.
-pub struct Call<'a> {
+///
+/// `TAKES_TURNS`: the instance takes turns with others. It is a parameter, so that a plugin without them has none of their
+/// code.
+pub struct Call<'a, const TAKES_TURNS: bool = false> {
     action: &'static Action,
     settings: Settings,
     /// The instance's state, and the part of it that this call changes.
@@ -62,6 +72,8 @@ pub struct Call<'a> {
     in_flight: Vec<Attempt>,
     attempts: u32,
     tokens: Tokens,
+    /// Used only if the instance takes turns with others.
+    turns: Turns,
     circuit: Circuit,
     patience: Patience,
     /// The first error that a group ended with.
@@ -84,7 +96,7 @@ struct Attempt {
     timeout: Nanos,
 }
 
-impl<'a> Call<'a> {
+impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     /// A call that begins at `now`. The error names an invalid argument. `seed` is a random number.
     pub fn new(
         action: &'static Action,
@@ -93,7 +105,7 @@ impl<'a> Call<'a> {
         instance: &'a mut InstanceState,
         now: Nanos,
         seed: u64,
-    ) -> Result<Call<'a>, String> {
+    ) -> Result<Self, String> {
         let settings = Settings::parse(action, options)?;
         let ids = distinct_ids(action, ids)?;
         let mut limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
@@ -107,6 +119,7 @@ impl<'a> Call<'a> {
         }
         Ok(Call {
             limit,
+            turns: Turns::default(),
             instance,
             deadline,
             action,
@@ -133,6 +146,9 @@ impl<'a> Call<'a> {
         if let Some(late) = self.in_flight.iter().find(|attempt| self.abandon_at(attempt) <= now) {
             return Step::Abandon(late.id);
         }
+        if let Some(wait) = self.turns().and_then(|turns| turns.take_hold(now)) {
+            return Step::Hold(self.queue(), wait);
+        }
         if self.end.is_none()
             && let Some(step) = self.proceed(now, uploading)
         {
@@ -157,6 +173,22 @@ impl<'a> Call<'a> {
                 self.patience.failed(&Rc::new(error), now);
             }
             TokenVerdict::End(error) => self.end(Rc::new(error), now),
+        }
+    }
+
+    /// Reports the answer to [`Step::Reserve`].
+    pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
+        let spacing = self.turn_spacing();
+        self.turns.answered(result, spacing, now, &mut self.random);
+        if self.turns.is_queued() {
+            self.patience.queued(now, self.turns.earliest());
+        }
+    }
+
+    /// Reports the result of [`Step::Hold`].
+    pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
+        if result.is_err() {
+            self.turns.failed(now, &mut self.random);
         }
     }
 
@@ -210,7 +242,7 @@ impl<'a> Call<'a> {
         let Some(due) = self.work.next_due(now, self.circuit.is_open()) else {
             return if self.in_flight.is_empty() { None } else { wait(Nanos::MAX) };
         };
-        let at = due.max(self.limit.earliest(self.settings.rate_limit)).max(self.circuit.earliest());
+        let at = due.max(self.limit_earliest(now)).max(self.circuit.earliest());
         let at = if self.tokens.is_ready() { at } else { at.max(self.tokens.retry_at()) };
         if self.is_past_deadline(now) || (self.in_flight.is_empty() && self.is_past_deadline(at)) {
             self.end(Rc::new(Error::DeadlineExceeded), now);
@@ -219,6 +251,18 @@ impl<'a> Call<'a> {
         if self.in_flight.is_empty() && patience_ends.is_some_and(|end| end <= at) {
             self.end_with_last_error(now);
             return None;
+        }
+        let max_in_flight = if self.circuit.is_open() { 1 } else { self.settings.max_in_flight };
+        let is_full = self.in_flight.len() >= max_in_flight;
+        // The place in the queue comes before the token, which would age in the queue.
+        if self.needs_turn(now) && !self.turns.is_queued() {
+            return if is_full {
+                wait(Nanos::MAX)
+            } else if at > now {
+                wait(at)
+            } else {
+                Some(self.reserve())
+            };
         }
         if !self.tokens.is_ready() {
             // A spacing early, so that waiting for the token does not lower the rate.
@@ -229,11 +273,43 @@ impl<'a> Call<'a> {
             let ask = early.max(written).max(self.tokens.retry_at());
             return if ask <= now { Some(self.get_token(now)) } else { wait(ask) };
         }
-        let max_in_flight = if self.circuit.is_open() { 1 } else { self.settings.max_in_flight };
-        if self.in_flight.len() >= max_in_flight {
+        if is_full {
             return wait(Nanos::MAX);
         }
-        if at > now { wait(at) } else { self.send(now) }
+        match (at > now, self.needs_turn(now)) {
+            (true, _) => wait(at),
+            (false, true) => Some(self.reserve()),
+            (false, false) => self.send(now),
+        }
+    }
+
+    /// When the limit permits the next request: a time that may have passed.
+    fn limit_earliest(&self, now: Nanos) -> Nanos {
+        let own = self.limit.earliest(self.settings.rate_limit);
+        if TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
+    }
+
+    /// The turn for the next request is not granted yet.
+    fn needs_turn(&mut self, now: Nanos) -> bool {
+        self.turns().is_some_and(|turns| turns.is_usable(now) && !turns.is_granted(now))
+    }
+
+    fn turns(&mut self) -> Option<&mut Turns> {
+        TAKES_TURNS.then_some(&mut self.turns)
+    }
+
+    fn reserve(&self) -> Step {
+        let (ticket, spacing) = (self.turns.ticket(), self.turn_spacing());
+        Step::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })
+    }
+
+    fn turn_spacing(&self) -> Nanos {
+        turns::spacing(self.limit.spacing(self.settings.rate_limit), self.settings.rate_limit)
+    }
+
+    fn queue(&self) -> Queue {
+        let Settings { tenant, audience, .. } = &self.settings;
+        Queue { tenant: tenant.clone(), audience: audience.clone(), limit: self.action.limit }
     }
 
     fn get_token(&mut self, now: Nanos) -> Step {
@@ -244,6 +320,9 @@ impl<'a> Call<'a> {
         let (authorization, refreshes) = self.tokens.take()?;
         let mut group = self.work.take(now, self.circuit.is_open())?;
         self.limit.sent(self.settings.rate_limit, now);
+        if let Some(turns) = self.turns() {
+            turns.sent();
+        }
         let client_request_id = guid::random(self.random.next(), self.random.next());
         let ids = self.work.send(&mut group);
         let request = Request::new(self.action, self.settings.api_version, &ids, &authorization, &client_request_id);
@@ -305,7 +384,7 @@ impl<'a> Call<'a> {
 }
 
 /// The state of the limit outlives the call, whichever way the call ends.
-impl Drop for Call<'_> {
+impl<const TAKES_TURNS: bool> Drop for Call<'_, TAKES_TURNS> {
     fn drop(&mut self) {
         let limit = mem::replace(&mut self.limit, RateLimitState::new());
         self.instance.put(self.settings.tenant.as_deref(), &self.settings.audience, self.action.limit, limit);

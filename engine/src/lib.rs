@@ -7,7 +7,8 @@
 //! - [`action`], [`endpoint`], [`guid`], [`arguments`]: what the caller asks for, parsed once.
 //! - [`call`]: which request is sent when, and what its response means for the others.
 //! - `work`, `isolation`: which ids are sent together.
-//! - [`rate_limit`], `circuit`, `patience`, `tokens`: when the next request may be sent.
+//! - [`rate_limit`], `circuit`, `patience`, `tokens`: when the next request may be sent; [`turns`]: when it may be sent
+//!   so that several instances together keep the limit.
 //! - [`token`], [`request`]: what is sent.
 //! - [`response`], [`error`]: what came back, judged. [`json`], [`date`], [`decimal`] and [`challenge`] parse it.
 //! - [`report`]: the outcome of every id.
@@ -37,4 +38,5 @@ pub mod response;
 pub mod time;
 pub mod token;
 mod tokens;
+pub mod turns;
 mod work;

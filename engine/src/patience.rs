@@ -14,12 +14,23 @@ pub(crate) struct Patience {
     failing_since: Option<Nanos>,
     /// The latest failure.
     last_error: Option<Rc<Error>>,
+    /// Until when the wait for a turn lasts, if it does.
+    queued_until: Nanos,
+    /// The wait for a turn since the first failure was added.
+    has_queued: bool,
     has_accepted: bool,
 }
 
 impl Patience {
     pub(crate) fn new(limit: Nanos) -> Patience {
-        Patience { limit, failing_since: None, last_error: None, has_accepted: false }
+        Patience {
+            limit,
+            failing_since: None,
+            last_error: None,
+            queued_until: 0,
+            has_queued: false,
+            has_accepted: false,
+        }
     }
 
     /// When the call ends unless an id is accepted before.
@@ -33,12 +44,26 @@ impl Patience {
 
     pub(crate) fn accepted(&mut self) {
         self.has_accepted = true;
+        self.has_queued = false;
         self.failing_since = None;
     }
 
     pub(crate) fn failed(&mut self, error: &Rc<Error>, now: Nanos) {
-        self.failing_since.get_or_insert(now);
+        self.failing_since.get_or_insert(now.max(self.queued_until));
         self.last_error = Some(error.clone());
+    }
+
+    /// Records a wait for a turn. The first one after a failure does not count: others are served meanwhile. Later ones do,
+    /// so that the call ends.
+    pub(crate) fn queued(&mut self, now: Nanos, until: Nanos) {
+        let from = now.max(self.queued_until);
+        if let Some(since) = &mut self.failing_since
+            && !self.has_queued
+        {
+            *since = since.saturating_add(until.saturating_sub(from));
+            self.has_queued = true;
+        }
+        self.queued_until = self.queued_until.max(until);
     }
 
     /// Refusals are failures until the call has accepted something. After that, an id refused alone is progress.

@@ -97,6 +97,11 @@ impl RateLimitState {
         }
     }
 
+    /// Until when every request is held: a time that may have passed.
+    pub(crate) fn held_until(&self) -> Nanos {
+        self.held_until
+    }
+
     /// When the next request may be sent: a time that may have passed.
     pub(crate) fn earliest(&self, limit: RateLimit) -> Nanos {
         // The send that must have left the window is the one `requests` sends ago.

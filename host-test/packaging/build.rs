@@ -6,22 +6,35 @@ use artifact::Component;
 
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
-        Component { package: "entra-risk", inputs: &["engine", "src", "wit"] },
-        Component { package: "entra-risk-env-token", inputs: &["adapters/env-token", "engine", "wit"] },
+        Component { package: "entra-risk", feature: None, inputs: &["engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: Some("shared"), inputs: &["engine", "src", "wit"] },
+        Component {
+            package: "entra-risk-keyvalue-turns",
+            feature: None,
+            inputs: &["adapters/keyvalue-turns", "engine", "wit"],
+        },
+        Component { package: "entra-risk-env-token", feature: None, inputs: &["adapters/env-token", "engine", "wit"] },
         Component {
             package: "entra-risk-client-credentials",
+            feature: None,
             inputs: &["adapters/client-credentials", "adapters/token-client", "engine", "wit"],
         },
         Component {
             package: "entra-risk-workload-identity",
+            feature: None,
             inputs: &["adapters/workload-identity", "adapters/token-client", "engine", "wit"],
         },
         Component {
             package: "entra-risk-managed-identity",
+            feature: None,
             inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
-        Component { package: "entra-risk-cli", inputs: &["apps/cli", "apps/report", "engine", "wit"] },
-        Component { package: "entra-risk-gateway", inputs: &["apps/gateway", "apps/report", "engine", "wit"] },
+        Component { package: "entra-risk-cli", feature: None, inputs: &["apps/cli", "apps/report", "engine", "wit"] },
+        Component {
+            package: "entra-risk-gateway",
+            feature: None,
+            inputs: &["apps/gateway", "apps/report", "engine", "wit"],
+        },
     ])?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::response::{Receipt, Rejection};
 use crate::time::Nanos;
 use crate::work::Group;
 
-impl Call<'_> {
+impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
     pub(super) fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {
         self.instance.has_accepted = true;
         self.limit.accepted(self.settings.rate_limit, now);
@@ -64,7 +64,8 @@ impl Call<'_> {
     /// Updates the rate limit, the circuit, the patience and the tokens after an attempt that was not accepted. Returns
     /// whether there were too many unexpected statuses in a row.
     fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
-        let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
+        let Call { limit, settings, random, circuit, patience, tokens, turns, .. } = self;
+        let held_until = limit.held_until();
         let Rejection { error, class, retry_after, claims } = rejection;
         if error.response().is_some() && *class != Class::Unexpected {
             circuit.expected();
@@ -88,6 +89,9 @@ impl Call<'_> {
             Class::Refusal => circuit.close(),
             Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
             Class::Permanent | Class::Fatal => {}
+        }
+        if TAKES_TURNS && limit.held_until() > held_until {
+            turns.hold(limit.held_until());
         }
         false
     }

@@ -2,6 +2,7 @@
 //! which the outer cargo configures builds for the host.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,6 +36,9 @@ const OUTER_PREFIXES: &[&str] = &["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PROFILE
 pub struct Component {
     /// The name of the package.
     pub package: &'static str,
+    /// The feature that it is built with, if it is not built without features. It is part of the names of the file and of
+    /// the variable.
+    pub feature: Option<&'static str>,
     /// The files and folders it is built from, relative to the workspace. Those that do not exist are ignored.
     pub inputs: &'static [&'static str],
 }
@@ -56,8 +60,8 @@ impl Cargo {
     ///
     /// # Errors
     /// If the component does not build, or if the compiler lacks the WebAssembly target and it cannot be installed.
-    pub fn build(&self, package: &str) -> Result<PathBuf> {
-        self.build_with(package, &[])
+    pub fn build(&self, package: &str, feature: Option<&str>) -> Result<PathBuf> {
+        self.build_with(package, feature, &[])
     }
 
     /// Does the same as [`Cargo::build`] without optimizing across crates: the component behaves the same, and builds
@@ -65,15 +69,16 @@ impl Cargo {
     ///
     /// # Errors
     /// As [`Cargo::build`].
-    pub fn build_quickly(&self, package: &str) -> Result<PathBuf> {
-        self.build_with(package, &["profile.component.lto=false", "profile.component.codegen-units=16"])
+    pub fn build_quickly(&self, package: &str, feature: Option<&str>) -> Result<PathBuf> {
+        self.build_with(package, feature, &["profile.component.lto=false", "profile.component.codegen-units=16"])
     }
 
-    fn build_with(&self, package: &str, configuration: &[&str]) -> Result<PathBuf> {
+    fn build_with(&self, package: &str, feature: Option<&str>, configuration: &[&str]) -> Result<PathBuf> {
         add_target()?;
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.folder).args(["build", "--profile", PROFILE, "--target", TARGET, "--package", package]);
         cargo.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target_dir);
+        cargo.args(feature.iter().flat_map(|feature| ["--features", feature]));
         cargo.args(["--config", &remap_path_prefix()]);
         cargo.args(configuration.iter().flat_map(|value| ["--config", value]));
         for (name, _) in env::vars_os() {
@@ -84,13 +89,18 @@ impl Cargo {
             }
         }
         run(&mut cargo).with_context(|| format!("the component {package} does not build"))?;
-        let file = self.target_dir.join(TARGET).join(PROFILE).join(package.replace('-', "_"));
-        Ok(file.with_extension("wasm"))
+        let folder = self.target_dir.join(TARGET).join(PROFILE);
+        let built = folder.join(package.replace('-', "_")).with_extension("wasm");
+        // Cargo gives the package the same name with every feature.
+        let name = [Some(package), feature].into_iter().flatten().collect::<Vec<_>>().join("-");
+        let file = folder.join(name).with_extension("wasm");
+        fs::copy(built, &file)?;
+        Ok(file)
     }
 }
 
 /// The body of a build script: builds components of this workspace, sets `ENTRA_RISK_WASM` to the file of the package
-/// `entra-risk` and so on, makes the script run again whenever an input changes, and returns the files.
+/// `entra-risk`, `ENTRA_RISK_SHARED_WASM` to that of its feature `shared` and so on, makes the script run again whenever an input changes, and returns the files.
 ///
 /// # Errors
 /// As [`Cargo::build`].
@@ -110,8 +120,9 @@ pub fn build_script<const N: usize>(components: [Component; N]) -> Result<[PathB
     }
     let mut files = [const { PathBuf::new() }; N];
     for (component, file) in components.iter().zip(&mut files) {
-        *file = cargo.build(component.package)?;
-        let variable = component.package.replace('-', "_").to_uppercase();
+        *file = cargo.build(component.package, component.feature)?;
+        let name = [Some(component.package), component.feature].into_iter().flatten().collect::<Vec<_>>().join("_");
+        let variable = name.replace('-', "_").to_uppercase();
         println!("cargo::rustc-env={variable}_WASM={}", file.display());
     }
     Ok(files)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField, Description, Licenses, Source, Version};
@@ -44,36 +44,52 @@ pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The worlds of the plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginWorld {
+    /// `plugin`
+    Plugin,
+    /// `plugin-shared`
+    Shared,
+}
+
 /// Turns the plugin as cargo built it into what is published.
 ///
 /// # Errors
 /// If the bytes are not a component, or if `wit/` does not parse.
-pub fn publish_plugin(component: &[u8]) -> Result<Vec<u8>> {
-    let about = About {
-        name: "entra-risk",
-        description: "Clears and confirms risk in Microsoft Entra ID Protection: four actions of Microsoft Graph",
-        docs: Some(&plugin_docs()?),
+pub fn publish_plugin(component: &[u8], world: PluginWorld) -> Result<Vec<u8>> {
+    let (name, description, world) = match world {
+        PluginWorld::Plugin => (
+            "entra-risk",
+            "Clears and confirms risk in Microsoft Entra ID Protection: four actions of Microsoft Graph",
+            "plugin",
+        ),
+        PluginWorld::Shared => {
+            ("entra-risk-shared", "entra-risk for many instances, which take turns to keep one limit", "plugin-shared")
+        }
     };
-    publish(component, about)
+    publish(component, About { name, description, docs: Some(&plugin_docs(world)?) })
 }
 
-/// The documentation in `wit/`: of the package, of its worlds, and of the interfaces that a world exports.
-fn plugin_docs() -> Result<String> {
+/// The documentation in `wit/`: of the package, of a world, and of the interfaces that it exports.
+fn plugin_docs(name: &str) -> Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_path(workspace().join("wit"))?.0;
     let package = &resolve.packages[package];
     let mut docs = Vec::new();
     docs.extend(package.docs.contents.clone());
-    for world in package.worlds.values().map(|id| &resolve.worlds[*id]) {
-        docs.extend(world.docs.contents.clone());
-        for item in world.exports.values() {
-            let WorldItem::Interface { id, .. } = item else { continue };
-            let interface = &resolve.interfaces[*id];
-            docs.extend(interface.docs.contents.clone());
-            docs.extend(interface.functions.values().filter_map(|function| {
+    let world = package.worlds.get(name).context("no such world")?;
+    let world = &resolve.worlds[*world];
+    docs.extend(world.docs.contents.clone());
+    for item in world.exports.values() {
+        let WorldItem::Interface { id, .. } = item else { continue };
+        let interface = &resolve.interfaces[*id];
+        docs.extend(interface.docs.contents.clone());
+        docs.extend(
+            interface.functions.values().filter_map(|function| {
                 function.docs.contents.as_ref().map(|docs| format!("{}: {docs}", function.name))
-            }));
-        }
+            }),
+        );
     }
     ensure!(!docs.is_empty(), "wit/ contains no documentation");
     Ok(docs.join("\n\n"))

@@ -1,4 +1,4 @@
-//! Makes `target/dist`: the plugin, its token adapters, and the command and the gateway composed with them, each with
+//! Makes `target/dist`: the plugin, its adapters, and the command and the gateway composed with them, each with
 //! its name, version, description, licence and documentation inside.
 
 mod compose;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process;
 
 use anyhow::Result;
-pub use product::{PRODUCTS, Product, compose_playbook};
+pub use product::{PRODUCTS, Product, compose_playbook, compose_shared};
 
 /// The folder of the products.
 pub fn folder() -> PathBuf {

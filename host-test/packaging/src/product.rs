@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use artifact::{About, publish, publish_plugin, workspace};
+use artifact::{About, PluginWorld, publish, publish_plugin, workspace};
 
 use crate::compose::compose;
 
@@ -19,8 +19,15 @@ pub struct Product {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Plugin,
-    /// A component that supplies tokens.
-    TokenAdapter {
+    /// The plugin that takes turns with other instances.
+    SharedPlugin,
+    /// The same with an adapter that supplies the turns.
+    PluginWithTurns {
+        description: &'static str,
+        turns: &'static str,
+    },
+    /// A component that supplies tokens or turns.
+    Adapter {
         description: &'static str,
         file: &'static str,
     },
@@ -49,6 +56,8 @@ struct Token {
 }
 
 const PLUGIN: &str = env!("ENTRA_RISK_WASM");
+const SHARED_PLUGIN: &str = env!("ENTRA_RISK_SHARED_WASM");
+const KEYVALUE_TURNS: &str = env!("ENTRA_RISK_KEYVALUE_TURNS_WASM");
 const CLI: App = App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md") };
 const GATEWAY: App =
     App { wac: "gateway", file: env!("ENTRA_RISK_GATEWAY_WASM"), docs: include_str!("../docs/gateway.md") };
@@ -63,30 +72,45 @@ const MANAGED_IDENTITY: Token =
 /// All of them.
 pub const PRODUCTS: &[Product] = &[
     Product { name: "entra-risk", kind: Kind::Plugin },
+    Product { name: "entra-risk-shared", kind: Kind::SharedPlugin },
+    Product {
+        name: "entra-risk-keyvalue-turns",
+        kind: Kind::Adapter {
+            description: "Supplies entra-risk with turns from a key-value store: many instances keep one limit",
+            file: KEYVALUE_TURNS,
+        },
+    },
+    Product {
+        name: "entra-risk-keyvalue",
+        kind: Kind::PluginWithTurns {
+            description: "entra-risk for many instances, which keep one limit through a key-value store",
+            turns: KEYVALUE_TURNS,
+        },
+    },
     Product {
         name: "entra-risk-env-token",
-        kind: Kind::TokenAdapter {
+        kind: Kind::Adapter {
             description: "Supplies entra-risk with the access token in GRAPH_TOKEN",
             file: ENV_TOKEN.file,
         },
     },
     Product {
         name: "entra-risk-client-credentials",
-        kind: Kind::TokenAdapter {
+        kind: Kind::Adapter {
             description: "Supplies entra-risk with application tokens from Microsoft Entra ID",
             file: CLIENT_CREDENTIALS.file,
         },
     },
     Product {
         name: "entra-risk-workload-identity",
-        kind: Kind::TokenAdapter {
+        kind: Kind::Adapter {
             description: "Supplies entra-risk with application tokens for the assertion in a file",
             file: WORKLOAD_IDENTITY.file,
         },
     },
     Product {
         name: "entra-risk-managed-identity",
-        kind: Kind::TokenAdapter {
+        kind: Kind::Adapter {
             description: "Supplies entra-risk with tokens of the managed identity of an Azure resource",
             file: MANAGED_IDENTITY.file,
         },
@@ -161,8 +185,13 @@ impl Product {
     /// Makes the component.
     pub(crate) fn make(&self) -> Result<Vec<u8>> {
         match self.kind {
-            Kind::Plugin => publish_plugin(&read(PLUGIN)?),
-            Kind::TokenAdapter { description, file } => {
+            Kind::Plugin => publish_plugin(&read(PLUGIN)?, PluginWorld::Plugin),
+            Kind::SharedPlugin => publish_plugin(&read(SHARED_PLUGIN)?, PluginWorld::Shared),
+            Kind::PluginWithTurns { description, turns } => {
+                let bytes = compose_shared(SHARED_PLUGIN.as_ref(), turns.as_ref())?;
+                publish(&bytes, About { name: self.name, description, docs: Some(include_str!("../docs/keyvalue.md")) })
+            }
+            Kind::Adapter { description, file } => {
                 publish(&read(file)?, About { name: self.name, description, docs: None })
             }
             Kind::App { description, app, token } => {
@@ -180,6 +209,15 @@ impl Product {
 /// If the file cannot be read, is not a component, or does not import `entra:risk/actions`.
 pub fn compose_playbook(file: &Path) -> Result<Vec<u8>> {
     compose_app("playbook", file, ENV_TOKEN)
+}
+
+/// Composes the plugin that takes turns with an adapter that supplies them.
+///
+/// # Errors
+/// If a file cannot be read or is not such a component.
+pub fn compose_shared(plugin: &Path, turns: &Path) -> Result<Vec<u8>> {
+    let parts = [("entra:risk-shared".into(), plugin.to_owned()), ("entra:risk-turns".into(), turns.to_owned())];
+    compose(&workspace().join("compose/shared.wac"), parts.into())
 }
 
 /// Composes the component in `file` with the plugin and a token adapter, as `compose/{wac}.wac` describes.

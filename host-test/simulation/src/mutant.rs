@@ -139,7 +139,7 @@ impl Mutant {
 
         let cargo = Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir };
         let file =
-            cargo.build_quickly("entra-risk").map_err(|error| Error::msg(format!("{}: {error:?}", self.name)))?;
+            cargo.build_quickly("entra-risk", None).map_err(|error| Error::msg(format!("{}: {error:?}", self.name)))?;
         PluginComponent::load(&file, &Config::new())
     }
 

@@ -16,6 +16,9 @@ const KIB: usize = 1024;
 /// it may import. An app with a token adapter may import what both may.
 const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk", 120 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
+    ("entra-risk-shared", 124 * KIB, SHARED_PLUGIN),
+    ("entra-risk-keyvalue-turns", 32 * KIB, &["clocks/wall-clock", "keyvalue/"]),
+    ("entra-risk-keyvalue", 156 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
     ("entra-risk-env-token", 20 * KIB, &["cli/environment"]),
     ("entra-risk-client-credentials", 120 * KIB, TOKEN_CLIENT),
     ("entra-risk-workload-identity", 130 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
@@ -23,6 +26,9 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk-cli", APP_SIZE, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
     ("entra-risk-gateway", APP_SIZE, &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
 ];
+
+const SHARED_PLUGIN: &[&str] =
+    &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials", "risk/turns"];
 
 const TOKEN_CLIENT: &[&str] = &["cli/environment", "clocks/monotonic-clock", "http/", "io/"];
 
@@ -91,7 +97,10 @@ fn products_contain_their_documentation() {
         };
         let docs = resolve.worlds[world].docs.contents.as_deref().unwrap_or_default();
         match product.name {
-            "entra-risk" => assert!(docs.contains("dismiss-risky-users: Dismisses the risk of users"), "{docs}"),
+            "entra-risk" | "entra-risk-shared" => {
+                assert!(docs.contains("dismiss-risky-users: Dismisses the risk of users"), "{docs}")
+            }
+            "entra-risk-keyvalue" => assert!(docs.starts_with("entra-risk for many instances"), "{docs}"),
             name if app_of(name).is_some() => assert!(docs.starts_with("entra-risk as a"), "{docs}"),
             _ => assert_eq!(docs, ""),
         }
@@ -141,6 +150,7 @@ fn the_plugin_is_the_one_that_its_tests_load() {
 fn two_folders_give_the_same_bytes() {
     const PARTS: &[(&str, &str)] = &[
         ("entra-risk", env!("ENTRA_RISK_WASM")),
+        ("entra-risk-keyvalue-turns", env!("ENTRA_RISK_KEYVALUE_TURNS_WASM")),
         ("entra-risk-env-token", env!("ENTRA_RISK_ENV_TOKEN_WASM")),
         ("entra-risk-client-credentials", env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM")),
         ("entra-risk-workload-identity", env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM")),
@@ -161,8 +171,13 @@ fn two_folders_give_the_same_bytes() {
         manifest: folder.path().join("Cargo.toml"),
         target_dir: folder.path().join("elsewhere"),
     };
+    let shared = cargo.build("entra-risk", Some("shared")).unwrap();
+    assert!(
+        fs::read(env!("ENTRA_RISK_SHARED_WASM")).unwrap() == fs::read(shared).unwrap(),
+        "the shared plugin differs"
+    );
     for (package, here) in PARTS {
-        let there = cargo.build(package).unwrap();
+        let there = cargo.build(package, None).unwrap();
         assert!(fs::read(here).unwrap() == fs::read(there).unwrap(), "{package} differs");
     }
 }

@@ -1,0 +1,396 @@
+//! A queue in a key-value store. A counter gives out tickets, and the base maps a ticket to the time of its turn:
+//!
+//! ```text
+//!   time of a turn = base.time + (ticket − base.ticket) × base.spacing
+//! ```
+//!
+//! Every new base maps each ticket to the same time as before or to a later one, so turns never come closer to each
+//! other, whoever writes last. A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket
+//! whose time has passed means that nobody waits: then its owner writes a base in which it comes first. Others may do the
+//! same at that moment, and the last one wins. Therefore that turn begins a little later, and everyone reads the base again
+//! just before a turn.
+//!
+//! Operations for each turn: one increment and two reads. After a pause, a write and at most one more increment and two
+//! more reads. An increment may fail because another comes first, and is tried eight times. Instances that start at the same
+//! time do not wait for each other.
+
+use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
+use entra_risk_engine::turns::Turn;
+
+/// The store and the clock that all instances share.
+pub(crate) trait Store {
+    /// The value of an entry.
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String>;
+    /// Writes an entry.
+    fn set(&self, key: &str, value: &[u8]) -> Result<(), String>;
+    /// Adds 1 to an entry, atomically once it exists, and returns its new value.
+    fn increment(&self, key: &str) -> Result<u64, String>;
+    /// The time of day.
+    fn now(&self) -> Nanos;
+}
+
+/// The start of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Base {
+    ticket: u64,
+    time: Nanos,
+    spacing: Nanos,
+}
+
+/// Reserves a turn, or asks for that of `ticket`, as the contract states.
+pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spacing: Nanos) -> Result<Turn, String> {
+    let asked = store.now();
+    let (ticket, base, time) = match ticket {
+        Some(ticket) => {
+            let base = read(store, name)?;
+            match base.and_then(|base| base.time_of(ticket)).filter(|time| *time >= asked) {
+                Some(time) => (ticket, base, Some(time)),
+                None => new_ticket(store, name, base)?,
+            }
+        }
+        None => {
+            let ticket = increment(store, name)?;
+            let base = read(store, name)?;
+            (ticket, base, base.and_then(|base| base.time_of(ticket)))
+        }
+    };
+    let Some((base, time)) = base.zip(time.filter(|time| *time >= asked)) else {
+        return start(store, name, base, ticket, spacing);
+    };
+    let time = if spacing > base.spacing.saturating_add(base.spacing / 100) {
+        let slower = Base { spacing, ..base.from(store.now()) };
+        write(store, name, slower)?;
+        slower.time_of(ticket).unwrap_or(time)
+    } else {
+        time
+    };
+    let now = store.now();
+    // A slow store is asked earlier.
+    let early = now.saturating_sub(asked).saturating_mul(2).clamp(EARLY, SECOND / 2);
+    let wait = time.saturating_sub(now);
+    match wait.checked_sub(early) {
+        Some(rest) if rest > early / 2 => Ok(Turn::Reserved { ticket, ask_again_after: rest }),
+        _ => Ok(Turn::Granted(wait)),
+    }
+}
+
+/// Holds the queue, as the contract states.
+pub(crate) fn hold(store: &impl Store, name: &str, wait: Nanos) -> Result<(), String> {
+    let base = read(store, name)?;
+    let now = store.now();
+    let until = now.saturating_add(wait.min(MAX_HOLD));
+    let next = base.map_or(Base { ticket: u64::MAX, time: now, spacing: 0 }, |base| base.from(now));
+    if next.time >= until {
+        return Ok(());
+    }
+    write(store, name, Base { time: until, ..next })
+}
+
+/// The name of a queue: the limit, the audience and the tenant.
+pub(crate) fn name(limit: &str, audience: &str, tenant: Option<&str>) -> String {
+    let mut name = limit.to_owned();
+    for part in [Some(audience), tenant].into_iter().flatten() {
+        name.push('.');
+        for byte in part.bytes() {
+            match byte {
+                b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(byte.into()),
+                // Stores differ in the characters that a key may contain.
+                _ => name.push_str(&format!("_{byte:02x}")),
+            }
+        }
+    }
+    name
+}
+
+impl Base {
+    /// The time of a ticket, unless it is from before this base.
+    fn time_of(self, ticket: u64) -> Option<Nanos> {
+        let place = ticket.checked_sub(self.ticket)?;
+        Some(self.time.saturating_add(place.saturating_mul(self.spacing)))
+    }
+
+    /// The same queue from the first ticket whose time has not passed.
+    fn from(self, now: Nanos) -> Base {
+        let passed = now.saturating_sub(self.time).div_ceil(self.spacing.max(1));
+        let ticket = self.ticket.saturating_add(passed);
+        Base { ticket, time: self.time_of(ticket).unwrap_or(now), ..self }
+    }
+}
+
+/// Writes a base in which this ticket comes first.
+fn start(store: &impl Store, name: &str, base: Option<Base>, ticket: u64, spacing: Nanos) -> Result<Turn, String> {
+    let now = store.now();
+    let first = now.saturating_add(SETTLING);
+    let start = match base {
+        // The queue is held.
+        Some(base) if base.time > first => Base { ticket, spacing: spacing.max(base.spacing), ..base },
+        _ => Base { ticket, time: first, spacing },
+    };
+    write(store, name, start)?;
+    Ok(Turn::Reserved { ticket, ask_again_after: start.time.saturating_sub(now).saturating_sub(EARLY) })
+}
+
+/// A new ticket, and its time.
+fn new_ticket(
+    store: &impl Store,
+    name: &str,
+    base: Option<Base>,
+) -> Result<(u64, Option<Base>, Option<Nanos>), String> {
+    let ticket = increment(store, name)?;
+    Ok((ticket, base, base.and_then(|base| base.time_of(ticket))))
+}
+
+fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
+    let key = [name, ".ticket"].concat();
+    let mut result = Err(String::new());
+    for _ in 0..MAX_INCREMENTS {
+        result = store.increment(&key);
+        // Where the first increment creates the entry, several instances may believe that theirs did.
+        if result.as_ref().is_ok_and(|ticket| *ticket > 1) {
+            break;
+        }
+    }
+    result
+}
+
+fn read(store: &impl Store, name: &str) -> Result<Option<Base>, String> {
+    let value = store.get(&[name, ".base"].concat())?;
+    Ok(value.and_then(|value| parse(&value)))
+}
+
+fn write(store: &impl Store, name: &str, base: Base) -> Result<(), String> {
+    let Base { ticket, time, spacing } = base;
+    store.set(&[name, ".base"].concat(), format!("{ticket} {time} {spacing}").as_bytes())
+}
+
+/// Another value than three numbers is no base.
+fn parse(value: &[u8]) -> Option<Base> {
+    let mut numbers = str::from_utf8(value).ok()?.split(' ').map(str::parse);
+    let base = Base { ticket: numbers.next()?.ok()?, time: numbers.next()?.ok()?, spacing: numbers.next()?.ok()? };
+    numbers.next().is_none().then_some(base)
+}
+
+/// The time before the first turn of a queue: longer than an instance takes from reading the old base to writing a new one.
+const SETTLING: Nanos = 250 * MILLISECOND;
+
+/// The time before a turn at which the base is read again.
+const EARLY: Nanos = 100 * MILLISECOND;
+
+/// Tries of an increment: 200 instances may start at the same time.
+const MAX_INCREMENTS: u32 = 8;
+
+/// The longest hold: whatever a response asks for, others try again after that.
+const MAX_HOLD: Nanos = 3_600 * SECOND;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const SPACING: Nanos = SECOND;
+
+    /// A store without latency, and its clock.
+    #[derive(Default)]
+    struct Memory {
+        entries: RefCell<BTreeMap<String, Vec<u8>>>,
+        counter: Cell<u64>,
+        /// Increments that fail next.
+        conflicts: Cell<u32>,
+        operations: Cell<u32>,
+        now: Cell<Nanos>,
+    }
+
+    impl Store for Memory {
+        fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+            self.operations.set(self.operations.get() + 1);
+            Ok(self.entries.borrow().get(key).cloned())
+        }
+
+        fn set(&self, key: &str, value: &[u8]) -> Result<(), String> {
+            self.operations.set(self.operations.get() + 1);
+            self.entries.borrow_mut().insert(key.to_owned(), value.to_owned());
+            Ok(())
+        }
+
+        fn increment(&self, _: &str) -> Result<u64, String> {
+            self.operations.set(self.operations.get() + 1);
+            if let Some(rest) = self.conflicts.get().checked_sub(1) {
+                self.conflicts.set(rest);
+                return Err("wrong last sequence".to_owned());
+            }
+            self.counter.set(self.counter.get() + 1);
+            Ok(self.counter.get())
+        }
+
+        fn now(&self) -> Nanos {
+            self.now.get()
+        }
+    }
+
+    impl Memory {
+        fn at_noon() -> Memory {
+            let store = Memory::default();
+            store.now.set(43_200 * SECOND);
+            store
+        }
+
+        fn reserve(&self, ticket: Option<u64>) -> Turn {
+            reserve(self, "users", ticket, SPACING).unwrap()
+        }
+
+        /// The time of a new turn.
+        fn turn(&self) -> Nanos {
+            self.times([self.reserve(None)])[0]
+        }
+
+        /// The times of turns: each asks when it is told to, until it is granted.
+        fn times<const N: usize>(&self, turns: [Turn; N]) -> [Nanos; N] {
+            let asked = self.now();
+            let mut waiting: Vec<(Nanos, usize, Turn)> =
+                turns.into_iter().enumerate().map(|(of, turn)| (asked, of, turn)).collect();
+            let mut times = [0; N];
+            while let Some(next) = (0..waiting.len()).min_by_key(|index| due(&waiting[*index])) {
+                let (asked, of, turn) = waiting.swap_remove(next);
+                match turn {
+                    Turn::Granted(wait) => times[of] = asked + wait,
+                    Turn::Reserved { ticket, ask_again_after } => {
+                        self.now.set(asked + ask_again_after);
+                        waiting.push((self.now(), of, self.reserve(Some(ticket))));
+                    }
+                }
+            }
+            times
+        }
+    }
+
+    /// When a waiting turn asks again.
+    fn due((asked, _, turn): &(Nanos, usize, Turn)) -> Nanos {
+        match turn {
+            Turn::Granted(_) => *asked,
+            Turn::Reserved { ask_again_after, .. } => asked + ask_again_after,
+        }
+    }
+
+    #[test]
+    fn turns_are_a_spacing_apart_and_the_first_comes_at_once() {
+        let store = Memory::at_noon();
+        let start = store.now();
+        let times = store.times([store.reserve(None), store.reserve(None), store.reserve(None)]);
+        assert_eq!(times, [0, 1, 2].map(|place| start + SETTLING + place * SPACING));
+    }
+
+    #[test]
+    fn a_turn_takes_three_operations_and_the_first_after_a_pause_four() {
+        let store = Memory::at_noon();
+        store.turn();
+        store.operations.set(0);
+        store.turn();
+        assert_eq!(store.operations.replace(0), 3);
+        store.now.set(store.now() + 60 * SECOND);
+        store.turn();
+        assert_eq!(store.operations.get(), 4);
+    }
+
+    #[test]
+    fn a_turn_that_was_missed_is_lost_and_another_is_taken() {
+        let store = Memory::at_noon();
+        store.turn();
+        let Turn::Reserved { ticket: missed, .. } = store.reserve(None) else { panic!("granted at once") };
+        let others: Vec<Turn> = (0..4).map(|_| store.reserve(None)).collect();
+        let Turn::Reserved { ticket: last, .. } = others[3] else { panic!("granted at once") };
+        store.now.set(store.now() + 3 * SECOND);
+        let Turn::Reserved { ticket, .. } = store.reserve(Some(missed)) else { panic!("the missed turn") };
+        assert_eq!(ticket, missed + 5);
+        let times = store.times([store.reserve(Some(last)), store.reserve(Some(ticket))]);
+        assert_eq!(times[1], times[0] + SPACING);
+    }
+
+    #[test]
+    fn a_hold_moves_every_turn_and_keeps_the_order() {
+        let store = Memory::at_noon();
+        let start = store.turn() + MILLISECOND;
+        store.now.set(start);
+        let turns = [store.reserve(None), store.reserve(None)];
+        hold(&store, "users", 30 * SECOND).unwrap();
+        hold(&store, "users", 10 * SECOND).unwrap();
+        let times = store.times(turns);
+        assert_eq!(times, [start + 30 * SECOND, start + 30 * SECOND + SPACING]);
+    }
+
+    #[test]
+    fn a_hold_of_an_empty_queue_lasts_too() {
+        for uses in [0, 1] {
+            let store = Memory::at_noon();
+            for _ in 0..uses {
+                store.turn();
+            }
+            store.now.set(store.now() + 60 * SECOND);
+            let now = store.now();
+            hold(&store, "users", 20 * SECOND).unwrap();
+            assert_eq!(store.turn(), now + 20 * SECOND, "{uses}");
+        }
+    }
+
+    #[test]
+    fn a_hold_ends_after_an_hour() {
+        let store = Memory::at_noon();
+        let now = store.now();
+        hold(&store, "users", Nanos::MAX).unwrap();
+        assert_eq!(store.turn(), now + 3_600 * SECOND);
+    }
+
+    #[test]
+    fn the_longest_spacing_applies_to_all() {
+        let store = Memory::at_noon();
+        store.turn();
+        let first = store.reserve(None);
+        let slow = reserve(&store, "users", None, 3 * SPACING).unwrap();
+        let times = store.times([first, slow, store.reserve(None)]);
+        assert_eq!([times[1] - times[0], times[2] - times[1]], [3 * SPACING; 2]);
+    }
+
+    #[test]
+    fn an_increment_that_fails_is_tried_again_a_bounded_number_of_times() {
+        let store = Memory::at_noon();
+        store.conflicts.set(7);
+        assert!(matches!(store.reserve(None), Turn::Reserved { .. }));
+        store.conflicts.set(8);
+        assert_eq!(reserve(&store, "users", None, SPACING), Err("wrong last sequence".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_a_base_starts_a_new_queue() {
+        for value in ["", "1", "1 2", "1 2 3 4", "x y z", "-1 2 3", "18446744073709551616 0 0", "\u{fe}"] {
+            let store = Memory::at_noon();
+            store.set("users.base", value.as_bytes()).unwrap();
+            let now = store.now();
+            assert_eq!(store.turn(), now + SETTLING, "{value}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_size_do_not_overflow() {
+        let store = Memory::at_noon();
+        for value in ["0 18446744073709551615 18446744073709551615", "18446744073709551615 0 0", "0 0 0", "0 0 1"] {
+            store.set("users.base", value.as_bytes()).unwrap();
+            reserve(&store, "users", None, Nanos::MAX).unwrap();
+            hold(&store, "users", Nanos::MAX).unwrap();
+            reserve(&store, "users", Some(u64::MAX), 0).unwrap();
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_contain_only_common_characters() {
+        let names = [
+            name("risky-users", "https://graph.microsoft.com", None),
+            name("sign-ins", "https://graph.microsoft.com", None),
+            name("risky-users", "https://graph.microsoft.com", Some("contoso.com")),
+            name("risky-users", "https://graph.microsoft.com", Some("contoso_2ecom")),
+        ];
+        assert_eq!(names[2], "risky-users.https_3a_2f_2fgraph_2emicrosoft_2ecom.contoso_2ecom");
+        assert_eq!(names[3], "risky-users.https_3a_2f_2fgraph_2emicrosoft_2ecom.contoso_5f2ecom");
+        assert!(names[0] != names[1] && names[0] != names[2]);
+    }
+}

@@ -1,0 +1,255 @@
+//! Turns shared with other instances: when the next request may be sent so that all of them together keep the limit.
+//!
+//! ```text
+//!   Idle ── reserve ──▶ Reserved ── ask again ──▶ Granted ── sent ──▶ Idle
+//!     ▲                    │  ▲                      │
+//!     │                    └──┘ held, or not yet     │ not used in time
+//!     └──────────────────────────────────────────────┘
+//! ```
+//!
+//! While the store fails, the instance keeps the limit by itself.
+
+use crate::action::{RateLimit, ServiceLimit};
+use crate::circuit::backoff;
+use crate::random::Random;
+use crate::time::{Nanos, SECOND, from_ms};
+
+/// Instances whose queues are equal take turns with each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Names the tenant.
+    pub tenant: Option<String>,
+    /// The audience of the token.
+    pub audience: String,
+    /// The limit.
+    pub limit: ServiceLimit,
+}
+
+/// What to ask for a turn.
+#[derive(Debug)]
+pub struct TurnRequest {
+    /// The queue.
+    pub queue: Queue,
+    /// The place in the queue, if there is one.
+    pub ticket: Option<u64>,
+    /// The time between turns.
+    pub spacing: Nanos,
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is this instance's turn after this time.
+    Granted(Nanos),
+    /// A place in the queue.
+    Reserved {
+        /// The place.
+        ticket: u64,
+        /// The time after which to ask again.
+        ask_again_after: Nanos,
+    },
+}
+
+/// The turns of one call.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    state: State,
+    /// Errors in a row.
+    failures: u32,
+    /// The store is not asked before: meanwhile the instance keeps the limit by itself.
+    retry_at: Nanos,
+    /// Until when the others are to wait, if they do not know yet.
+    hold: Option<Nanos>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Idle,
+    /// The store has failed once, and is asked again.
+    Failed {
+        ask_at: Nanos,
+    },
+    Reserved {
+        ticket: u64,
+        ask_at: Nanos,
+    },
+    Granted {
+        at: Nanos,
+        until: Nanos,
+    },
+}
+
+impl Turns {
+    /// Whether the store is used at `now`.
+    pub(crate) fn is_usable(&self, now: Nanos) -> bool {
+        now >= self.retry_at
+    }
+
+    /// When the next turn begins, or may begin: a time that may have passed.
+    pub(crate) fn earliest(&self) -> Nanos {
+        match self.state {
+            State::Idle => 0,
+            State::Failed { ask_at } | State::Reserved { ask_at, .. } => ask_at,
+            State::Granted { at, .. } => at,
+        }
+    }
+
+    /// There is a place in the queue.
+    pub(crate) fn is_queued(&self) -> bool {
+        matches!(self.state, State::Reserved { .. })
+    }
+
+    /// A request may be sent from [`Turns::earliest`] on. A turn that was not used in time is lost.
+    pub(crate) fn is_granted(&mut self, now: Nanos) -> bool {
+        if matches!(self.state, State::Granted { until, .. } if until < now) {
+            self.state = State::Idle;
+        }
+        matches!(self.state, State::Granted { .. })
+    }
+
+    /// The place in the queue, for the next question.
+    pub(crate) fn ticket(&self) -> Option<u64> {
+        match self.state {
+            State::Reserved { ticket, .. } => Some(ticket),
+            State::Idle | State::Failed { .. } | State::Granted { .. } => None,
+        }
+    }
+
+    /// Takes in the answer to a question.
+    pub(crate) fn answered(&mut self, result: Result<Turn, String>, spacing: Nanos, now: Nanos, random: &mut Random) {
+        match result {
+            Ok(Turn::Granted(wait)) => {
+                let at = now.saturating_add(wait.min(MAX_GRANTED_WAIT));
+                self.failures = 0;
+                self.state = State::Granted { at, until: at.saturating_add(spacing / TOLERANCE) };
+            }
+            Ok(Turn::Reserved { ticket, ask_again_after }) => {
+                self.failures = 0;
+                let ask_at = now.saturating_add(ask_again_after.max(MIN_WAIT));
+                self.state = State::Reserved { ticket, ask_at };
+            }
+            Err(_) => self.failed(now, random),
+        }
+    }
+
+    /// Records that the store failed: once may be by chance, because many ask at the same time.
+    pub(crate) fn failed(&mut self, now: Nanos, random: &mut Random) {
+        self.failures = self.failures.saturating_add(1);
+        self.state = match self.failures.checked_sub(2) {
+            None => State::Failed { ask_at: now.saturating_add(random.up_to(MAX_WAIT_AFTER_FAILURE)) },
+            Some(earlier) => {
+                self.retry_at = now.saturating_add(backoff(earlier.saturating_add(1), MAX_STORE_WAIT, random));
+                State::Idle
+            }
+        };
+    }
+
+    /// Records that a request was sent.
+    pub(crate) fn sent(&mut self) {
+        if matches!(self.state, State::Granted { .. }) {
+            self.state = State::Idle;
+        }
+    }
+
+    /// Has the others wait until `until`.
+    pub(crate) fn hold(&mut self, until: Nanos) {
+        self.hold = self.hold.max(Some(until));
+    }
+
+    /// How long the others are to wait, to be told to them once.
+    pub(crate) fn take_hold(&mut self, now: Nanos) -> Option<Nanos> {
+        if !self.is_usable(now) {
+            return None;
+        }
+        self.hold.take()?.checked_sub(now).filter(|wait| *wait > 0)
+    }
+}
+
+/// The time between turns, for the time between requests that the instance itself would keep: more, because clocks differ
+/// between hosts.
+pub(crate) fn spacing(own: Nanos, limit: RateLimit) -> Nanos {
+    let more = (from_ms(limit.window_ms) / MARGIN).checked_div(limit.requests.into()).unwrap_or_default();
+    own.saturating_add(more)
+}
+
+/// One part in so many of the window is added to it. With clocks 50 ms apart and 20 ms of jitter, and with half of it, 200
+/// instances meet four or five 429s.
+const MARGIN: u64 = 16;
+
+/// A turn is lost after one part in so many of the time between turns.
+const TOLERANCE: u64 = 32;
+
+/// The longest time for which a turn can be granted in advance.
+const MAX_GRANTED_WAIT: Nanos = SECOND;
+
+/// The shortest time between two questions for the same place.
+const MIN_WAIT: Nanos = SECOND / 100;
+
+/// The longest wait after the store has failed once.
+const MAX_WAIT_AFTER_FAILURE: Nanos = SECOND / 2;
+
+/// The longest time for which a store that fails is not asked.
+const MAX_STORE_WAIT: Nanos = 60 * SECOND;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::MILLISECOND;
+
+    const USERS: RateLimit = RateLimit { requests: 1, window_ms: 1_000 };
+
+    fn answered(result: Result<Turn, String>) -> Turns {
+        let mut turns = Turns::default();
+        turns.answered(result, SECOND, 0, &mut Random::new(1));
+        turns
+    }
+
+    #[test]
+    fn a_granted_turn_is_lost_when_it_is_not_used_in_time() {
+        let mut turns = answered(Ok(Turn::Granted(SECOND / 2)));
+        assert_eq!(turns.earliest(), SECOND / 2);
+        assert!(turns.is_granted(SECOND / 2 + 30 * MILLISECOND));
+        assert!(!turns.is_granted(SECOND / 2 + 40 * MILLISECOND));
+        assert_eq!(turns.earliest(), 0);
+    }
+
+    #[test]
+    fn a_place_is_kept_until_it_is_granted_and_used_once() {
+        let mut turns = answered(Ok(Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND }));
+        assert_eq!((turns.ticket(), turns.earliest()), (Some(7), 3 * SECOND));
+        turns.answered(Ok(Turn::Granted(0)), SECOND, 3 * SECOND, &mut Random::new(1));
+        assert!(turns.is_granted(3 * SECOND));
+        turns.sent();
+        assert!(!turns.is_granted(3 * SECOND) && turns.ticket().is_none());
+    }
+
+    #[test]
+    fn a_store_that_fails_is_asked_less_and_less_often() {
+        let mut turns = answered(Err(String::new()));
+        assert!(turns.is_usable(0) && turns.earliest() <= SECOND / 2);
+        turns.failed(0, &mut Random::new(1));
+        assert!(!turns.is_usable(2 * SECOND) && turns.is_usable(4 * SECOND));
+        for _ in 0..9 {
+            turns.failed(0, &mut Random::new(1));
+        }
+        assert!(!turns.is_usable(59 * SECOND) && turns.is_usable(75 * SECOND));
+    }
+
+    #[test]
+    fn a_hold_is_told_once_and_only_while_it_lasts() {
+        let mut turns = Turns::default();
+        turns.hold(5 * SECOND);
+        turns.hold(3 * SECOND);
+        assert_eq!(turns.take_hold(SECOND), Some(4 * SECOND));
+        assert_eq!(turns.take_hold(SECOND), None);
+        turns.hold(5 * SECOND);
+        assert_eq!(turns.take_hold(6 * SECOND), None);
+    }
+
+    #[test]
+    fn turns_are_further_apart_than_the_sends_of_one_instance() {
+        assert_eq!(spacing(1_020 * MILLISECOND, USERS), 1_082_500_000);
+        assert_eq!(spacing(2_040 * MILLISECOND, RateLimit { requests: 5, window_ms: 10_000 }), 2_165 * MILLISECOND);
+    }
+}
