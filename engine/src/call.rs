@@ -163,9 +163,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     /// Reports the answer of the token provider.
     pub fn token(&mut self, result: Result<Credential, TokenError>, now: Nanos) {
         let (verdict, elapsed) = self.tokens.answered(result, now, &mut self.random);
-        for attempt in &mut self.in_flight {
-            attempt.timeout = attempt.timeout.saturating_add(elapsed);
-        }
+        self.extend_timeouts(elapsed);
         match verdict {
             TokenVerdict::Ready => {}
             TokenVerdict::Later(error) => {
@@ -178,6 +176,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
 
     /// Reports the answer to [`Step::Reserve`].
     pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
+        self.extend_timeouts(self.turns.elapsed(now));
         let spacing = self.turn_spacing();
         self.turns.answered(result, spacing, now, &mut self.random);
         if self.turns.is_queued() {
@@ -187,6 +186,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
 
     /// Reports the result of [`Step::Hold`].
     pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
+        self.extend_timeouts(self.turns.elapsed(now));
         if result.is_err() {
             self.turns.failed(now, &mut self.random);
         }
@@ -261,7 +261,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             } else if at > now {
                 wait(at)
             } else {
-                Some(self.reserve())
+                Some(self.reserve(now))
             };
         }
         if !self.tokens.is_ready() {
@@ -278,7 +278,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         }
         match (at > now, self.needs_turn(now)) {
             (true, _) => wait(at),
-            (false, true) => Some(self.reserve()),
+            (false, true) => Some(self.reserve(now)),
             (false, false) => self.send(now),
         }
     }
@@ -298,8 +298,8 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         TAKES_TURNS.then_some(&mut self.turns)
     }
 
-    fn reserve(&self) -> Step {
-        let (ticket, spacing) = (self.turns.ticket(), self.turn_spacing());
+    fn reserve(&mut self, now: Nanos) -> Step {
+        let (ticket, spacing) = (self.turns.ask(now), self.turn_spacing());
         Step::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })
     }
 
@@ -339,6 +339,13 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             timeout,
         });
         Some(Step::Send(id, request))
+    }
+
+    /// Adds the time in which the responses to requests in flight could not be read.
+    fn extend_timeouts(&mut self, elapsed: Nanos) {
+        for attempt in &mut self.in_flight {
+            attempt.timeout = attempt.timeout.saturating_add(elapsed);
+        }
     }
 
     /// Takes an attempt out of those in flight.

@@ -60,6 +60,8 @@ pub(crate) struct Turns {
     retry_at: Nanos,
     /// Until when the others are to wait, if they do not know yet.
     hold: Option<Nanos>,
+    /// When the store was asked.
+    asked_at: Nanos,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,12 +110,18 @@ impl Turns {
         matches!(self.state, State::Granted { .. })
     }
 
-    /// The place in the queue, for the next question.
-    pub(crate) fn ticket(&self) -> Option<u64> {
+    /// Records a question, and returns the place in the queue for it.
+    pub(crate) fn ask(&mut self, now: Nanos) -> Option<u64> {
+        self.asked_at = now;
         match self.state {
             State::Reserved { ticket, .. } => Some(ticket),
             State::Idle | State::Failed { .. } | State::Granted { .. } => None,
         }
+    }
+
+    /// The time that the store took to answer at `now`.
+    pub(crate) fn elapsed(&self, now: Nanos) -> Nanos {
+        now.saturating_sub(self.asked_at)
     }
 
     /// Takes in the answer to a question.
@@ -162,6 +170,7 @@ impl Turns {
         if !self.is_usable(now) {
             return None;
         }
+        self.asked_at = now;
         self.hold.take()?.checked_sub(now).filter(|wait| *wait > 0)
     }
 }
@@ -217,11 +226,11 @@ mod tests {
     #[test]
     fn a_place_is_kept_until_it_is_granted_and_used_once() {
         let mut turns = answered(Ok(Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND }));
-        assert_eq!((turns.ticket(), turns.earliest()), (Some(7), 3 * SECOND));
+        assert_eq!((turns.ask(0), turns.earliest()), (Some(7), 3 * SECOND));
         turns.answered(Ok(Turn::Granted(0)), SECOND, 3 * SECOND, &mut Random::new(1));
         assert!(turns.is_granted(3 * SECOND));
         turns.sent();
-        assert!(!turns.is_granted(3 * SECOND) && turns.ticket().is_none());
+        assert!(!turns.is_granted(3 * SECOND) && turns.ask(0).is_none());
     }
 
     #[test]

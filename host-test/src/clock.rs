@@ -1,8 +1,10 @@
-//! Virtual time: a monotonic clock on tokio's time, and a runtime whose time jumps to the next timer whenever there is
+//! Virtual time: clocks on tokio's time, and a runtime whose time jumps to the next timer whenever there is
 //! nothing else to do, so that hours of waiting pass in milliseconds.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
-use wasmtime_wasi::HostMonotonicClock;
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 /// Nanoseconds of tokio's time since an instant.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,30 @@ impl HostMonotonicClock for Clock {
 
     fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The time of day on tokio's time.
+#[derive(Debug, Clone, Copy)]
+pub struct WallClock {
+    start: Instant,
+    time: Duration,
+}
+
+impl WallClock {
+    /// A clock that shows `time`, since 1970, at `start`.
+    pub fn at(start: Instant, time: Duration) -> Self {
+        WallClock { start, time }
+    }
+}
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.time + self.start.elapsed()
     }
 }
 

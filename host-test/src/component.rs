@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::bindings::{PluginPre, credentials};
 use crate::host::Host;
+use crate::keyvalue;
 
 /// The file of the plugin, the same bytes as `target/dist/entra-risk.wasm`.
 pub const FILE: &str = env!("PLUGIN_WASM");
@@ -51,6 +52,18 @@ impl PluginComponent {
         let engine = wasmtime::Engine::new(config)?;
         let component = Component::from_file(&engine, file)?;
         Ok(PluginComponent { pre: PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)? })
+    }
+
+    /// Compiles the plugin with `keyvalue-turns`, which imports a key-value store and the time of day too.
+    pub fn from_binary_with_store(bytes: &[u8], config: &Config) -> wasmtime::Result<PluginComponent> {
+        let engine = wasmtime::Engine::new(config)?;
+        let mut linker = grant(&engine)?;
+        let l = &mut linker;
+        keyvalue::store::add_to_linker::<Host, HasSelf<Host>>(l, |host| host)?;
+        keyvalue::atomics::add_to_linker::<Host, HasSelf<Host>>(l, |host| host)?;
+        clocks::wall_clock::add_to_linker::<Host, WasiClocks>(l, Host::clocks)?;
+        let component = Component::from_binary(&engine, bytes)?;
+        Ok(PluginComponent { pre: PluginPre::new(linker.instantiate_pre(&component)?)? })
     }
 
     /// The component, linked to its imports.

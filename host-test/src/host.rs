@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpC
 
 use crate::bindings::credentials::{self, Credential, TokenError, TokenRequest};
 use crate::clock::Clock;
+use crate::keyvalue::StoreClient;
 
 /// The destination of the plugin's requests.
 #[derive(Clone)]
@@ -73,6 +74,8 @@ pub struct Host {
     http_client: HttpClient,
     token_source: TokenSource,
     token_latency: Box<dyn FnMut() -> Duration + Send>,
+    /// The key-value store, if there is one.
+    pub(crate) store: Option<StoreClient>,
     /// Every token request, in order.
     pub(crate) token_requests: Vec<TokenRequest>,
     pub(crate) memory: Memory,
@@ -117,6 +120,7 @@ impl Host {
             },
             token_source,
             token_latency: Box::new(|| Duration::ZERO),
+            store: None,
             token_requests: Vec::new(),
             memory: Memory { size: 0, max: usize::MAX },
         }
@@ -142,6 +146,12 @@ impl Host {
     /// The same host, whose token source responds after this time, drawn for each request.
     pub fn token_latency(mut self, latency: impl FnMut() -> Duration + Send + 'static) -> Self {
         self.token_latency = Box::new(latency);
+        self
+    }
+
+    /// The same host with a key-value store.
+    pub fn store(mut self, client: StoreClient) -> Self {
+        self.store = Some(client);
         self
     }
 

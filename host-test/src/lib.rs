@@ -6,5 +6,6 @@ pub mod clock;
 pub mod component;
 pub mod examples;
 pub mod host;
+pub mod keyvalue;
 pub mod plugin;
 pub mod script;

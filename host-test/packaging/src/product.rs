@@ -183,7 +183,10 @@ pub const PRODUCTS: &[Product] = &[
 
 impl Product {
     /// Makes the component.
-    pub(crate) fn make(&self) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// If a part of it cannot be read or composed.
+    pub fn make(&self) -> Result<Vec<u8>> {
         match self.kind {
             Kind::Plugin => publish_plugin(&read(PLUGIN)?, PluginWorld::Plugin),
             Kind::SharedPlugin => publish_plugin(&read(SHARED_PLUGIN)?, PluginWorld::Shared),

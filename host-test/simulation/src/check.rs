@@ -1,6 +1,7 @@
 //! The invariants: what the contract guarantees about every run, checked from outside.
 
 mod circuit;
+mod crowd;
 mod end;
 mod history;
 mod ids;
@@ -17,7 +18,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::attempt::{Attempt, Class, FirstAcceptance};
-use crate::{CallRecord, Plan};
+use crate::{CallRecord, CrowdRun, Plan};
 
 use history::History;
 
@@ -64,6 +65,14 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
         histories.push(history);
     }
     rate::check_documented_limit(plan, calls, &mut violations);
+    violations.0
+}
+
+/// Checks a whole run of many instances: each by itself, and all together.
+pub(crate) fn check_crowd(run: &CrowdRun) -> Vec<Violation> {
+    let each = run.plan.instances.iter().zip(&run.calls);
+    let mut violations = Violations(each.flat_map(|(instance, calls)| check(&instance.plan, calls)).collect());
+    crowd::check(run, &mut violations);
     violations.0
 }
 

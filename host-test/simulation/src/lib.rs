@@ -3,6 +3,7 @@
 
 mod attempt;
 mod check;
+mod crowd;
 mod mutant;
 mod plan;
 mod record;
@@ -13,6 +14,7 @@ mod token_log;
 mod trace;
 
 pub use check::{Violation, check};
+pub use crowd::{CrowdPlan, CrowdRun, Instance, plugin_with_turns};
 pub use mutant::{MUTANTS, Mutant};
 pub use plan::{Call, Plan, TokenProvider};
 pub use record::CallRecord;

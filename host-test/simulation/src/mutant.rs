@@ -1,16 +1,17 @@
 //! Mutants: copies of the plugin with one change each that violates an invariant. An invariant that no mutant violates is
 //! not known to be checked.
 
+use std::fmt::Debug;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use artifact::{Cargo, target_dir, workspace};
 use host_test::component::{FILE, PluginComponent};
 use wasmtime::error::Context;
 use wasmtime::{Config, Error, Result, ensure};
 
-use crate::Run;
+use crate::{CrowdRun, Run};
 
 /// One change of the plugin's source, and the invariant that it violates.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Mutant {
     to: &'static str,
     /// The invariant that it violates.
     pub violates: &'static str,
+    /// It is played with many instances that take turns.
+    pub takes_turns: bool,
 }
 
 /// At least one for each invariant.
@@ -97,10 +100,18 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("text-too-long", "engine/src/response.rs", "MAX_MESSAGE_BYTES: usize = 512", "MAX_MESSAGE_BYTES: usize = 520", "texts are cut as stated"),
     mutant("trap", "engine/src/decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "every call returns"),
     mutant("group-attempts-not-counted", "engine/src/work.rs", "group.counted_attempts = group.counted_attempts.saturating_add(1);", "group.counted_attempts = 1;", "a group has at most max-attempts counted attempts"),
+    with_turns("turn-given-twice", "adapters/keyvalue-turns/src/queue.rs", "        result = store.increment(&key);", "        result = store.increment(&key).map(|ticket| ticket.div_ceil(2));", "together, the instances keep the limit"),
+    with_turns("turn-used-twice", "engine/src/turns.rs", "        if matches!(self.state, State::Granted { .. }) {\n            self.state = State::Idle;", "        if matches!(self.state, State::Idle) {\n            self.state = State::Idle;", "together, the instances keep the limit"),
+    with_turns("hold-not-shared", "engine/src/call/attempt_end.rs", "turns.hold(limit.held_until());", "let _ = turns;", "a hold reaches every instance"),
+    with_turns("hold-not-read", "adapters/keyvalue-turns/src/queue.rs", "write(store, name, Base { time: until, ..next })", "{ let _ = until; Ok(()) }", "a hold reaches every instance"),
+    with_turns("failed-increment-taken-as-granted", "adapters/keyvalue-turns/src/queue.rs", "        result = store.increment(&key);", "        result = store.increment(&key).or_else(|_| Ok(read(store, name)?.map_or(2, |base| base.ticket)));", "together, the instances keep the limit"),
+    with_turns("turn-without-reading-again", "adapters/keyvalue-turns/src/queue.rs", "        Some(rest) if rest > early / 2 =>", "        Some(rest) if rest > early / 2 && false =>", "together, the instances keep the limit"),
+    with_turns("store-not-cleaned-up", "adapters/keyvalue-turns/src/queue.rs", "let key = [name, \".ticket\"].concat();", "let key = [name, &store.now().to_string(), \".ticket\"].concat();", "the store has two entries for each queue"),
+    with_turns("store-failure-ends-the-call", "engine/src/call.rs", "        self.turns.answered(result, spacing, now, &mut self.random);", "        if result.is_err() { self.end_with_last_error(now); }\n        self.turns.answered(result, spacing, now, &mut self.random);", "a call does not end without a reason"),
 ];
 
 /// What the plugin is built from, as far as it exists.
-const SOURCES: &[&str] = &["Cargo.lock", "engine", "src", "wit"];
+const SOURCES: &[&str] = &["Cargo.lock", "adapters/keyvalue-turns", "engine", "src", "wit"];
 
 const fn mutant(
     name: &'static str,
@@ -109,7 +120,17 @@ const fn mutant(
     to: &'static str,
     violates: &'static str,
 ) -> Mutant {
-    Mutant { name, file, from, to, violates }
+    Mutant { name, file, from, to, violates, takes_turns: false }
+}
+
+const fn with_turns(
+    name: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    violates: &'static str,
+) -> Mutant {
+    Mutant { takes_turns: true, ..mutant(name, file, from, to, violates) }
 }
 
 impl Mutant {
@@ -118,6 +139,26 @@ impl Mutant {
     /// # Errors
     /// If the mutant does not build, or if the source has changed so that the change no longer applies.
     pub fn build(&self) -> Result<PluginComponent> {
+        let cargo = self.copy()?;
+        if !self.takes_turns {
+            return PluginComponent::load(&self.build_part(&cargo, "entra-risk", None)?, &Config::new());
+        }
+        let plugin = self.build_part(&cargo, "entra-risk", Some("shared"))?;
+        let turns = self.build_part(&cargo, "entra-risk-keyvalue-turns", None)?;
+        let bytes = packaging::compose_shared(&plugin, &turns).map_err(|error| self.error(&error))?;
+        PluginComponent::from_binary_with_store(&bytes, &Config::new())
+    }
+
+    fn build_part(&self, cargo: &Cargo, package: &str, feature: Option<&str>) -> Result<PathBuf> {
+        cargo.build_quickly(package, feature).map_err(|error| self.error(&error))
+    }
+
+    fn error(&self, error: &dyn Debug) -> Error {
+        Error::msg(format!("{}: {error:?}", self.name))
+    }
+
+    /// Copies the sources, with the change.
+    fn copy(&self) -> Result<Cargo> {
         let workspace = workspace();
         let out_dir = Path::new(FILE).parent().context("no folder")?;
         let target_dir = target_dir(out_dir).context("no target folder")?.join("mutants");
@@ -136,11 +177,7 @@ impl Mutant {
         let count = text.matches(self.from).count();
         ensure!(count == 1, "{}: {:?} occurs {count} times in {}", self.name, self.from, self.file);
         fs::write(&source, text.replace(self.from, self.to))?;
-
-        let cargo = Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir };
-        let file =
-            cargo.build_quickly("entra-risk", None).map_err(|error| Error::msg(format!("{}: {error:?}", self.name)))?;
-        PluginComponent::load(&file, &Config::new())
+        Ok(Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir })
     }
 
     /// The first of these seeds in which the simulation catches the mutant.
@@ -149,8 +186,11 @@ impl Mutant {
     /// If the mutant cannot be instantiated.
     pub fn first_caught(&self, plugin: &PluginComponent, seeds: impl IntoIterator<Item = u64>) -> Result<Option<u64>> {
         for seed in seeds {
-            let run = Run::play(plugin, seed)?;
-            if run.violations.iter().any(|violation| violation.invariant == self.violates) {
+            let violations = match self.takes_turns {
+                true => CrowdRun::play(plugin, seed)?.violations,
+                false => Run::play(plugin, seed)?.violations,
+            };
+            if violations.iter().any(|violation| violation.invariant == self.violates) {
                 return Ok(Some(seed));
             }
         }
@@ -162,13 +202,19 @@ impl Mutant {
 fn without_other_members(manifest: &str) -> String {
     match manifest.split_once("members = [") {
         Some((before, after)) => {
-            format!("{before}members = [{}", after.find(']').map_or(after, |end| &after[end..]))
+            format!(
+                "{before}members = [\"adapters/keyvalue-turns\"{}",
+                after.find(']').map_or(after, |end| &after[end..])
+            )
         }
         None => manifest.to_owned(),
     }
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
     if !from.is_dir() {
         return fs::copy(from, to).map(drop);
     }

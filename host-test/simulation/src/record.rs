@@ -16,6 +16,8 @@ pub struct CallRecord {
     pub started: Duration,
     /// When it returned.
     pub ended: Duration,
+    /// The longest time for which it may wait for turns.
+    pub queue: Duration,
     /// The requests that it sent, in their order.
     pub arrivals: Vec<Arrival>,
     /// Its token requests, in their order.

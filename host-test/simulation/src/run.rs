@@ -65,7 +65,8 @@ async fn call_in_turn(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result
         let result = service.watch(plugin.call(call.action, &call.ids, Some(&call.options))).await;
         let ended = start.elapsed();
         let is_unusable = result.is_err();
-        calls.push(CallRecord { call: call.clone(), started, ended, arrivals: Vec::new(), tokens: Vec::new(), result });
+        let (arrivals, tokens, queue) = (Vec::new(), Vec::new(), Duration::ZERO);
+        calls.push(CallRecord { call: call.clone(), started, ended, queue, arrivals, tokens, result });
         if is_unusable {
             break;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use graph_model::FaultKind;
 
 use crate::record::name;
-use crate::{Run, Violation};
+use crate::{CallRecord, CrowdRun, Run, Violation};
 
 /// The totals of many runs.
 #[derive(Debug, Default)]
@@ -32,8 +32,22 @@ pub struct Summary {
 impl Summary {
     /// Adds a run.
     pub fn add(&mut self, run: Run) {
+        self.add_calls(run.plan.seed, &run.calls, run.violations);
+    }
+
+    /// Adds a run of many instances.
+    pub fn add_crowd(&mut self, run: CrowdRun) {
+        self.add_calls(run.plan.seed, run.calls.iter().flatten(), run.violations);
+    }
+
+    fn add_calls<'a>(
+        &mut self,
+        seed: u64,
+        calls: impl IntoIterator<Item = &'a CallRecord>,
+        violations: Vec<Violation>,
+    ) {
         self.runs += 1;
-        for call in &run.calls {
+        for call in calls {
             self.calls += 1;
             self.ids += call.call.ids.len() as u64;
             self.requests += call.arrivals.len() as u64;
@@ -45,7 +59,7 @@ impl Summary {
                 *self.outcomes.entry(name(&batch.outcome)).or_default() += 1;
             }
         }
-        self.violations.extend(run.violations.into_iter().map(|violation| (run.plan.seed, violation)));
+        self.violations.extend(violations.into_iter().map(|violation| (seed, violation)));
     }
 
     /// Violations by invariant.

@@ -34,6 +34,15 @@ pub enum TokenAnswer {
     Unavailable,
     /// `denied`, `cancelled` or an unusable token.
     EndsCall,
+    /// No token request but a use of the key-value store, during which the plugin notices nothing either.
+    Store,
+}
+
+impl TokenRecord {
+    /// The request of a record that is a use of the store.
+    pub(crate) fn of_store() -> TokenRequest {
+        TokenRequest { tenant: None, audience: String::new(), endpoint: String::new(), refresh: false, claims: None }
+    }
 }
 
 /// The record of a run.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use host_test::bindings::actions::{Batch, Outcome};
 
 use crate::record::name;
-use crate::{CallRecord, Run, TokenRecord};
+use crate::{CallRecord, Run, TokenAnswer, TokenRecord};
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +41,9 @@ impl fmt::Display for CallRecord {
 }
 
 fn token_line(token: &TokenRecord) -> String {
+    if token.answer == TokenAnswer::Store {
+        return format!("{}   store: {:?}", seconds(token.asked), token.answered - token.asked);
+    }
     let refresh = if token.request.refresh { " refresh" } else { "" };
     format!("{}   token{refresh}: {:?} after {:?}", seconds(token.asked), token.answer, token.answered - token.asked)
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::Parser;
 use host_test::component::PluginComponent;
 use indicatif::{ProgressBar, ProgressStyle};
-use simulation::{MUTANTS, Run, Summary};
+use simulation::{CrowdRun, MUTANTS, Run, Summary, plugin_with_turns};
 
 /// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the invariants after
 /// each.
@@ -25,6 +25,9 @@ struct Arguments {
     /// Play only this seed, and print its trace.
     #[arg(long)]
     seed: Option<u64>,
+    /// Play many instances that take turns in each run.
+    #[arg(long)]
+    crowd: bool,
     /// Play a mutant of the plugin; `list` lists the names.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
@@ -37,9 +40,13 @@ struct Arguments {
 const MAX_PRINTED: usize = 100;
 
 fn main() -> wasmtime::Result<ExitCode> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
     let built;
     let plugin = match &arguments.mutant {
+        None if arguments.crowd => {
+            built = plugin_with_turns()?;
+            &built
+        }
         None => PluginComponent::shared(),
         Some(name) => match MUTANTS.iter().find(|mutant| mutant.name == name) {
             None if name == "list" => {
@@ -51,12 +58,18 @@ fn main() -> wasmtime::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
             Some(mutant) => {
+                arguments.crowd = mutant.takes_turns;
                 built = mutant.build()?;
                 &built
             }
         },
     };
     if let Some(seed) = arguments.seed {
+        if arguments.crowd {
+            let run = CrowdRun::play(plugin, seed)?;
+            print!("{run}");
+            return Ok(exit_code(run.violations.is_empty()));
+        }
         let run = Run::play(plugin, seed)?;
         print!("{run}");
         return Ok(exit_code(run.violations.is_empty()));
@@ -71,12 +84,15 @@ fn main() -> wasmtime::Result<ExitCode> {
     println!("batches: {}", list(summary.outcomes.iter()));
     println!("faults: {}", list(summary.faults.iter().map(|(kind, count)| (format!("{kind:?}"), count))));
     println!("violations: {}", list(summary.violated().iter()));
-    let mutant = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    let mut options = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    if arguments.crowd {
+        options.push_str(" --crowd");
+    }
     let mut violations = summary.violations.clone();
     violations.dedup_by_key(|(seed, _)| *seed);
     for (seed, violation) in violations.iter().take(MAX_PRINTED) {
         println!("  {violation}");
-        println!("    replay: cargo run --release -p simulation -- --seed {seed}{mutant}");
+        println!("    replay: cargo run --release -p simulation -- --seed {seed}{options}");
     }
     Ok(exit_code(summary.violations.is_empty()))
 }
@@ -94,7 +110,10 @@ fn play_all(plugin: &PluginComponent, arguments: &Arguments) -> wasmtime::Result
             if seed >= arguments.from + arguments.seeds {
                 break;
             }
-            summary.add(Run::play(plugin, seed)?);
+            match arguments.crowd {
+                true => summary.add_crowd(CrowdRun::play(plugin, seed)?),
+                false => summary.add(Run::play(plugin, seed)?),
+            }
             progress.inc(1);
         }
         total.lock().unwrap_or_else(|error| error.into_inner()).merge(summary);

@@ -90,6 +90,7 @@ fn has_reason(history: &History<'_>) -> bool {
     let asked = history.attempts.iter().filter_map(|sent| sent.attempt.retry_after()).max().unwrap_or_default();
     let backoff = Duration::from_secs(75).max(asked * 5 / 4 + window).max(throttled);
     let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
+    let backoff = backoff + call.queue;
     let latest = call.ended + backoff + latency + MILLISECOND;
     // Requests in flight may have been accepted after the end, so any time may have been the end.
     let is_over = |at: Duration| {

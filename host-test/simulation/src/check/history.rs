@@ -227,7 +227,7 @@ fn events(call: &CallRecord, attempts: &[Sent<'_>]) -> Vec<Event> {
     let mut events: Vec<Event> = attempts.iter().map(attempt).collect();
     events.extend(call.tokens.iter().filter_map(|token| {
         let what = match token.answer {
-            TokenAnswer::Usable => return None,
+            TokenAnswer::Usable | TokenAnswer::Store => return None,
             TokenAnswer::Unavailable => What::NoToken,
             TokenAnswer::EndsCall => What::TokenEnd,
         };

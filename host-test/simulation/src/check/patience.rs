@@ -6,7 +6,7 @@ use super::history::{Event, History, What};
 use super::{Class, GRACE, MILLISECOND, Violations};
 
 pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
-    let patience = history.call.call.patience();
+    let patience = history.call.call.patience() + history.call.queue;
     for sent in &history.attempts {
         let at = sent.attempt.sent();
         if let Some(since) = failing_since(history, at, Bound::Latest)

@@ -62,8 +62,10 @@ pub(super) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violatio
     let refused = |arrival: &&graph_model::Arrival| {
         arrival.fault.is_none() && arrival.status == Some(StatusCode::TOO_MANY_REQUESTS)
     };
+    // With other instances, one of them may be refused because of another.
     if documented
         && default
+        && calls.iter().all(|call| call.queue.is_zero())
         && plan.graph.network.is_exact()
         && plan.graph.others == graph_model::OtherClients::default()
         && let Some(refused) = calls.iter().flat_map(|call| &call.arrivals).find(refused)

@@ -18,7 +18,11 @@ pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
     let errors = call.batches().iter().filter_map(|batch| error(&batch.outcome)).chain(call.cause());
     for error in errors {
         // A token that was returned to an earlier call is not known to this one.
-        let knows_token = call.tokens.first().is_some_and(|token| token.answer == TokenAnswer::Usable);
+        let knows_token = call
+            .tokens
+            .iter()
+            .find(|token| token.answer != TokenAnswer::Store)
+            .is_some_and(|token| token.answer == TokenAnswer::Usable);
         check_text(error, knows_token, violations);
     }
     for batch in call.batches() {

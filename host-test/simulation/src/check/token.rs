@@ -10,7 +10,7 @@ use crate::TokenAnswer;
 
 pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     let call = history.call;
-    for token in &call.tokens {
+    for token in call.tokens.iter().filter(|token| token.answer != TokenAnswer::Store) {
         let request = &token.request;
         let fields = (request.tenant.as_deref(), request.audience.as_str(), request.endpoint.as_str());
         if fields != (call.call.options.tenant.as_deref(), call.call.audience(), call.call.endpoint().as_str()) {

@@ -17,7 +17,7 @@ pub(super) fn check(history: &History<'_>, earlier: &[History<'_>], violations: 
     let earlier: Vec<&Sent<'_>> = same.iter().flat_map(|other| &other.attempts).collect();
     let waits = Waits::new(history, &same, &earlier);
     let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
-    let tolerance = latency * 2 + MILLISECOND * 2;
+    let tolerance = latency * 2 + MILLISECOND * 2 + call.queue;
     let all: Vec<&Sent<'_>> = earlier.iter().copied().chain(&history.attempts).collect();
     // The latest end of the waits so far, and of the attempts.
     let mut due = earlier.iter().map(|sent| waits.end(sent)).max().unwrap_or_default().max(call.started);

@@ -1,0 +1,75 @@
+//! What instances that take turns guarantee together.
+
+use std::time::Duration;
+
+use graph_model::Arrival;
+use http::StatusCode;
+
+use super::Violations;
+use crate::CrowdRun;
+
+pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
+    check_keys(run, violations);
+    // Without the store, each instance keeps the limit for itself.
+    if !run.plan.store.outages.is_empty() {
+        return;
+    }
+    check_limit(run, violations);
+    check_holds(run, violations);
+}
+
+/// The clocks differ by less than the margin of a window.
+fn check_limit(run: &CrowdRun, violations: &mut Violations) {
+    let Some(call) = run.calls.iter().flatten().next() else { return };
+    let (requests, window) = (call.call.rate_limit().requests as usize, call.call.window());
+    let arrivals = run.arrivals();
+    // Clocks are up to 50 ms apart, and of a short window the margin is less.
+    let least = window.min((window + window / 16).saturating_sub(MAX_SKEW));
+    for (leaving, arrival) in arrivals.iter().zip(arrivals.iter().skip(requests)) {
+        let since = arrival.sent - leaving.sent;
+        if since < least {
+            violations
+                .add("together, the instances keep the limit", || format!("{} in {since:?}: {arrival}", requests + 1));
+            return;
+        }
+    }
+}
+
+/// A `Retry-After` holds every instance, as soon as it is told.
+fn check_holds(run: &CrowdRun, violations: &mut Violations) {
+    for call in run.calls.iter().flatten() {
+        for (arrival, asked) in call.arrivals.iter().filter_map(|arrival| Some((arrival, hold(arrival)?))) {
+            let Some(settled) = arrival.settled.filter(|settled| !arrival.stalls && *settled < call.ended) else {
+                continue;
+            };
+            // Not while the plugin is asked for something else.
+            let told = call.tokens.iter().map(|busy| busy.answered - busy.asked).max().unwrap_or_default() * 2 + SLACK;
+            let late = run.arrivals().into_iter().find(|other| {
+                settled + told < other.sent && other.sent < settled + asked && other.sent < call.ended + asked
+            });
+            if let Some(late) = late {
+                violations.add("a hold reaches every instance", || format!("{late}, held by {arrival}"));
+                return;
+            }
+        }
+    }
+}
+
+/// What a response asks every instance to wait.
+fn hold(arrival: &Arrival) -> Option<Duration> {
+    let holds = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+    arrival.retry_after.filter(|_| arrival.status.is_some_and(|status| holds.contains(&status)))
+}
+
+/// Two entries for each queue, and no other.
+fn check_keys(run: &CrowdRun, violations: &mut Violations) {
+    let is_known = |key: &&String| key.ends_with(".ticket") || key.ends_with(".base");
+    if run.keys.len() > 2 || !run.keys.iter().all(|key| is_known(&key)) {
+        violations.add("the store has two entries for each queue", || run.keys.join(", "));
+    }
+}
+
+const MAX_SKEW: Duration = Duration::from_millis(50);
+
+/// A turn may be granted half a second before it begins, and the hold takes operations of the store.
+const SLACK: Duration = Duration::from_millis(1_000);

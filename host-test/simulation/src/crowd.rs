@@ -1,0 +1,291 @@
+//! A seeded run of many instances that take turns: each with a host of its own, all before one service and one key-value
+//! store.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graph_model::{Arrival, Graph};
+use host_test::bindings::actions::{Options, RateLimit};
+use host_test::clock::{WallClock, virtual_time};
+use host_test::component::PluginComponent;
+use host_test::host::{Host, Outbound};
+use host_test::keyvalue::{KeyValue, Settings as StoreSettings, StoreClient};
+use host_test::plugin::{Action, Plugin};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::Instant;
+use uuid::{Builder, Uuid};
+use wasmtime::Config;
+use wasmtime_wasi::WasiCtx;
+
+use crate::check::check_crowd;
+use crate::runaway_guard::RunawayGuard;
+use crate::token_log::TokenLog;
+use crate::{Call, CallRecord, Plan, TokenAnswer, TokenRecord, Violation};
+
+/// The plan of a run with many instances.
+#[derive(Debug, Clone)]
+pub struct CrowdPlan {
+    /// Everything is drawn from this.
+    pub seed: u64,
+    /// The instances. All have the same service, and ids of their own.
+    pub instances: Vec<Instance>,
+    /// The store that they share.
+    pub store: StoreSettings,
+}
+
+/// One instance of a crowd.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Its calls, its token provider, and the service.
+    pub plan: Plan,
+    /// How far its clock is ahead.
+    pub skew: Duration,
+}
+
+/// A run of many instances and the invariants that it violated.
+#[derive(Debug)]
+pub struct CrowdRun {
+    /// What was planned.
+    pub plan: CrowdPlan,
+    /// What happened, call by call, for each instance.
+    pub calls: Vec<Vec<CallRecord>>,
+    /// Operations of the store.
+    pub store_operations: u64,
+    /// The keys that are left in the store.
+    pub keys: Vec<String>,
+    /// The violated invariants.
+    pub violations: Vec<Violation>,
+}
+
+impl CrowdPlan {
+    /// Draws a run of 1 to 50 instances.
+    pub fn draw(seed: u64) -> Self {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let service = Plan::draw(seed);
+        let count = *[1, 2, 3, 5, 10, 20, 50].choose(rng).unwrap_or(&1);
+        let users = rng.random();
+        let rate_limit = rng
+            .random_ratio(1, 4)
+            .then(|| RateLimit { requests: rng.random_range(1..=6), window_ms: rng.random_range(500..=5_000) });
+        let all_at_once = rng.random();
+        let instances = (0..count).map(|_| {
+            let mut plan = Plan { seed: rng.random(), calls: Vec::new(), ..service.clone() };
+            for _ in 0..*[1, 1, 2].choose(rng).unwrap_or(&1) {
+                let pause =
+                    if all_at_once { Duration::ZERO } else { Duration::from_millis(rng.random_range(0..60_000)) };
+                let action = if users { Action::DismissRiskyUsers } else { Action::ALL[rng.random_range(0..3)] };
+                let ids = (0..rng.random_range(1..=4)).map(|_| guid(rng).to_string()).collect();
+                let options = Options {
+                    ids_per_request: Some(rng.random_range(1..=3)),
+                    deadline_ms: rng.random_ratio(1, 6).then(|| rng.random_range(1_000..=60_000)),
+                    patience_ms: rng.random_ratio(1, 6).then(|| rng.random_range(1_000..=60_000)),
+                    rate_limit,
+                    ..Options::default()
+                };
+                plan.calls.push(Call { pause, action, ids, options });
+            }
+            Instance { plan, skew: Duration::from_millis(rng.random_range(0..=50)) }
+        });
+        let mut plan = CrowdPlan { seed, instances: instances.collect(), store: calm_store(seed) };
+        if rng.random_ratio(1, 4) {
+            let from = Duration::from_millis(rng.random_range(0..30_000));
+            plan.store.outages.push((from, from + Duration::from_millis(rng.random_range(1..=60_000))));
+        }
+        let all: Vec<Uuid> = plan.ids().filter_map(|id| id.parse().ok()).collect();
+        let absent: BTreeSet<Uuid> = all.into_iter().filter(|_| rng.random_ratio(1, 20)).collect();
+        // Requests arrive as they were sent, so that what an instance does wrong cannot be the network's fault.
+        let sends_retry_after: bool = rng.random();
+        for Instance { plan, .. } in &mut plan.instances {
+            plan.graph.absent.clone_from(&absent);
+            plan.graph.early = 0.0;
+            plan.graph.users.sends_retry_after |= sends_retry_after;
+        }
+        plan
+    }
+
+    /// Many instances that begin at once, with 60 users each and nothing but the limit, jitter of the network, and clocks
+    /// that differ.
+    pub fn at_once(instances: u64, jitter: graph_model::Network, seed: u64) -> Self {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let instances = (0..instances).map(|_| {
+            let ids = (0..60).map(|_| guid(rng).to_string()).collect();
+            let call =
+                Call { pause: Duration::ZERO, action: Action::DismissRiskyUsers, ids, options: Options::default() };
+            let graph = graph_model::Settings {
+                token: Some(host_test::plugin::CANARY.into()),
+                network: jitter.clone(),
+                seed,
+                ..graph_model::Settings::default()
+            };
+            let plan = Plan { seed: rng.random(), graph, tokens: crate::TokenProvider::default(), calls: vec![call] };
+            Instance { plan, skew: Duration::from_millis(rng.random_range(0..=50)) }
+        });
+        CrowdPlan { seed, instances: instances.collect(), store: calm_store(seed) }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &String> {
+        self.instances.iter().flat_map(|instance| &instance.plan.calls).flat_map(|call| &call.ids)
+    }
+
+    /// The longest time for which a call may wait for turns: each request of each instance takes some, and some are lost.
+    fn longest_queue(&self) -> Duration {
+        let requests = self.ids().count() as u32 * 8 + 20;
+        let spacing = self
+            .instances
+            .iter()
+            .flat_map(|instance| &instance.plan.calls)
+            .map(|call| call.window() * 2 / call.rate_limit().requests);
+        spacing.max().unwrap_or_default() * requests + Duration::from_secs(60)
+    }
+}
+
+/// The plugin with `keyvalue-turns`, as users get it.
+///
+/// # Errors
+/// If it cannot be composed or compiled.
+pub fn plugin_with_turns() -> wasmtime::Result<PluginComponent> {
+    let product = packaging::PRODUCTS.iter().find(|product| product.name == "entra-risk-keyvalue");
+    let bytes = product
+        .map(|product| product.make())
+        .transpose()
+        .map_err(|error| wasmtime::Error::msg(format!("{error:?}")))?;
+    PluginComponent::from_binary_with_store(&bytes.unwrap_or_default(), &Config::new())
+}
+
+impl CrowdRun {
+    /// Plays the run of a seed.
+    ///
+    /// # Errors
+    /// If the plugin cannot be instantiated.
+    pub fn play(plugin: &PluginComponent, seed: u64) -> wasmtime::Result<CrowdRun> {
+        let mut run = CrowdRun::record(plugin, CrowdPlan::draw(seed))?;
+        run.violations = check_crowd(&run);
+        Ok(run)
+    }
+
+    /// Plays any plan, without checks. `plugin` is the plugin with `keyvalue-turns`, or the plugin without turns.
+    ///
+    /// # Errors
+    /// If the plugin cannot be instantiated.
+    pub fn record(plugin: &PluginComponent, plan: CrowdPlan) -> wasmtime::Result<CrowdRun> {
+        virtual_time(LocalSet::new().run_until(call_at_once(plugin, plan)))
+    }
+
+    /// All requests, in the order they were sent.
+    pub fn arrivals(&self) -> Vec<&Arrival> {
+        let mut arrivals: Vec<&Arrival> = self.calls.iter().flatten().flat_map(|call| &call.arrivals).collect();
+        arrivals.sort_by_key(|arrival| arrival.sent);
+        arrivals
+    }
+}
+
+impl fmt::Display for CrowdRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: {} instances", self.plan.seed, self.plan.instances.len())?;
+        writeln!(f, "{:?}", self.plan.store)?;
+        for (instance, calls) in self.plan.instances.iter().zip(&self.calls) {
+            writeln!(f, "\nclock {:?} ahead", instance.skew)?;
+            calls.iter().try_for_each(|call| write!(f, "{call}"))?;
+        }
+        self.violations.iter().try_for_each(|violation| writeln!(f, "VIOLATION {violation}"))
+    }
+}
+
+async fn call_at_once(plugin: &PluginComponent, plan: CrowdPlan) -> wasmtime::Result<CrowdRun> {
+    let Some(first) = plan.instances.first() else { wasmtime::bail!("no instance") };
+    let graph = Arc::new(Graph::new(first.plan.graph.clone()));
+    let service = Arc::new(RunawayGuard::new(graph.clone()));
+    let store = Arc::new(KeyValue::new(plan.store.clone()));
+    let queue = plan.longest_queue();
+    let mut running = JoinSet::new();
+    for (number, instance) in plan.instances.iter().cloned().enumerate() {
+        let (plugin, service, store) = (plugin.clone(), service.clone(), store.clone());
+        running.spawn_local(async move { (number, call_in_turn(&plugin, instance, service, store, queue).await) });
+    }
+    let mut calls = vec![Vec::new(); plan.instances.len()];
+    while let Some(result) = running.join_next().await {
+        let (number, result) = result?;
+        calls[number] = result?;
+    }
+    // What is still on its way arrives.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut arrivals = graph.arrivals(0);
+    arrivals.sort_by_key(|arrival| arrival.sent);
+    for call in calls.iter_mut().flatten() {
+        let ids: BTreeSet<&String> = call.call.ids.iter().collect();
+        call.arrivals =
+            arrivals.iter().filter(|arrival| arrival.ids.iter().any(|id| ids.contains(id))).cloned().collect();
+    }
+    let (store_operations, keys) = (store.operations(), store.keys());
+    Ok(CrowdRun { plan, calls, store_operations, keys, violations: Vec::new() })
+}
+
+async fn call_in_turn(
+    plugin: &PluginComponent,
+    Instance { plan, skew }: Instance,
+    service: Arc<RunawayGuard>,
+    store: Arc<KeyValue>,
+    queue: Duration,
+) -> wasmtime::Result<Vec<CallRecord>> {
+    let start = Instant::now();
+    let tokens = TokenLog::default();
+    let latency = plan.tokens.latency;
+    let client = StoreClient::new(store);
+    let mut wasi = WasiCtx::builder();
+    wasi.wall_clock(WallClock::at(start, NOON + skew));
+    let host = Host::with(&mut wasi, Outbound::InProcess(service.clone()), tokens.token_source(&plan), plan.seed);
+    let host = host.token_latency(move || latency).store(client.clone());
+    let mut plugin = Plugin::new(plugin, host).await?;
+    let mut calls = Vec::new();
+    for call in &plan.calls {
+        tokio::time::sleep(call.pause).await;
+        let started = start.elapsed();
+        let result = service.watch(plugin.call(call.action, &call.ids, Some(&call.options))).await;
+        let ended = start.elapsed();
+        let is_unusable = result.is_err();
+        // What the plugin does not notice while the store is asked, it does not notice while a token is requested either.
+        let uses = client.times().into_iter().map(|(asked, answered)| TokenRecord {
+            asked,
+            answered,
+            request: TokenRecord::of_store(),
+            answer: TokenAnswer::Store,
+        });
+        let mut busy: Vec<TokenRecord> = tokens.records().into_iter().chain(uses).collect();
+        busy.retain(|record| (started..=ended).contains(&record.asked));
+        busy.sort_by_key(|record| (record.asked, record.answered));
+        calls.push(CallRecord {
+            call: call.clone(),
+            started,
+            ended,
+            queue,
+            arrivals: Vec::new(),
+            tokens: busy,
+            result,
+        });
+        if is_unusable {
+            break;
+        }
+    }
+    Ok(calls)
+}
+
+/// A store that does not fail.
+fn calm_store(seed: u64) -> StoreSettings {
+    StoreSettings { latency: STORE_LATENCY, conflicts: 0.1, outages: Vec::new(), seed }
+}
+
+fn guid(rng: &mut StdRng) -> Uuid {
+    Builder::from_random_bytes(rng.random()).into_uuid()
+}
+
+/// The time of an operation on the store.
+const STORE_LATENCY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(50);
+
+/// The time of day at the start.
+const NOON: Duration = Duration::from_secs(1_800_000_000);

@@ -1,0 +1,210 @@
+//! A key-value store that several hosts share: `wasi:keyvalue@0.2.0-draft` as wasmCloud implements it on NATS JetStream, with
+//! latency, conflicts and failures that are drawn from a seed.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
+use wasmtime::component::Resource;
+use wasmtime_wasi::WasiView;
+
+use crate::host::Host;
+
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit/deps/keyvalue",
+        inline: "
+            package entra:host-test-keyvalue;
+            world keyvalue {
+                import wasi:keyvalue/store@0.2.0-draft;
+                import wasi:keyvalue/atomics@0.2.0-draft;
+            }
+        ",
+        imports: { default: async },
+        with: { "wasi:keyvalue/store.bucket": super::Bucket },
+    });
+}
+
+pub(crate) use generated::wasi::keyvalue::{atomics, store};
+use store::{Error, KeyResponse};
+
+/// How a store behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The time of each operation.
+    pub latency: RangeInclusive<Duration>,
+    /// The share of increments that fail because another came first, 0 to 1.
+    pub conflicts: f64,
+    /// Times in which every operation fails, since the start of the store.
+    pub outages: Vec<(Duration, Duration)>,
+    /// The seed of everything that is drawn.
+    pub seed: u64,
+}
+
+/// A store with one bucket.
+#[derive(Debug)]
+pub struct KeyValue {
+    settings: Settings,
+    start: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    entries: BTreeMap<String, Vec<u8>>,
+    rng: StdRng,
+    operations: u64,
+}
+
+/// One host's use of a store.
+#[derive(Debug, Clone)]
+pub struct StoreClient {
+    store: Arc<KeyValue>,
+    times: Arc<Mutex<Vec<(Duration, Duration)>>>,
+}
+
+/// An open bucket.
+#[derive(Debug)]
+pub struct Bucket;
+
+impl KeyValue {
+    /// An empty store that starts now.
+    pub fn new(settings: Settings) -> Self {
+        let rng = StdRng::seed_from_u64(settings.seed);
+        let state = State { entries: BTreeMap::new(), rng, operations: 0 };
+        KeyValue { settings, start: Instant::now(), state: Mutex::new(state) }
+    }
+
+    /// Operations so far.
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// The keys of all entries.
+    pub fn keys(&self) -> Vec<String> {
+        self.state().entries.keys().cloned().collect()
+    }
+
+    /// Performs an operation in the middle of its time, unless the store fails.
+    async fn perform<T>(&self, operation: impl FnOnce(&mut State) -> T) -> Result<T, Error> {
+        let latency = {
+            let mut state = self.state();
+            state.operations += 1;
+            state.rng.random_range(self.settings.latency.clone())
+        };
+        tokio::time::sleep(latency / 2).await;
+        let now = self.start.elapsed();
+        let fails = self.settings.outages.iter().any(|(from, until)| (*from..*until).contains(&now));
+        let result = if fails { Err(Error::Other("timed out".into())) } else { Ok(operation(&mut self.state())) };
+        tokio::time::sleep(latency / 2).await;
+        result
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Reads an entry in the middle of its time, and writes it at the end if it is unchanged.
+    async fn increment(&self, key: String, delta: u64) -> Result<u64, Error> {
+        let revision = self.perform(|state| state.entries.get(&key).cloned()).await?;
+        let value = revision.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
+        // An entry that does not exist is written without a look at what others have written since.
+        let Some(value) = value else {
+            self.state().entries.insert(key, delta.to_be_bytes().into());
+            return Ok(delta);
+        };
+        let mut state = self.state();
+        let is_unchanged = state.entries.get(&key).is_some_and(|bytes| **bytes == value.to_be_bytes());
+        if !is_unchanged || state.rng.random_bool(self.settings.conflicts) {
+            return Err(Error::Other("wrong last sequence".into()));
+        }
+        let value = value.saturating_add(delta);
+        state.entries.insert(key, value.to_be_bytes().into());
+        Ok(value)
+    }
+}
+
+impl StoreClient {
+    /// A client of a store.
+    pub fn new(store: Arc<KeyValue>) -> Self {
+        StoreClient { store, times: Arc::default() }
+    }
+
+    /// The beginning and the end of each use so far, since the start of the store. Operations that follow each other at once
+    /// are one use.
+    pub fn times(&self) -> Vec<(Duration, Duration)> {
+        lock(&self.times).clone()
+    }
+
+    async fn perform<T>(&self, operation: impl FnOnce(&mut State) -> T) -> Result<T, Error> {
+        self.timed(self.store.perform(operation)).await
+    }
+
+    async fn timed<T>(&self, operation: impl Future<Output = T>) -> T {
+        let from = self.store.start.elapsed();
+        let result = operation.await;
+        let until = self.store.start.elapsed();
+        let mut times = lock(&self.times);
+        match times.last_mut() {
+            Some((_, end)) if *end == from => *end = until,
+            _ => times.push((from, until)),
+        }
+        result
+    }
+}
+
+impl Host {
+    fn client(&self) -> Result<StoreClient, Error> {
+        self.store.clone().ok_or(Error::NoSuchStore)
+    }
+}
+
+impl store::Host for Host {
+    async fn open(&mut self, _: String) -> Result<Resource<Bucket>, Error> {
+        self.client()?.perform(|_| ()).await?;
+        self.ctx().table.push(Bucket).map_err(|error| Error::Other(error.to_string()))
+    }
+}
+
+impl store::HostBucket for Host {
+    async fn get(&mut self, _: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {
+        self.client()?.perform(|state| state.entries.get(&key).cloned()).await
+    }
+
+    async fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Result<(), Error> {
+        self.client()?.perform(|state| drop(state.entries.insert(key, value))).await
+    }
+
+    async fn delete(&mut self, _: Resource<Bucket>, key: String) -> Result<(), Error> {
+        self.client()?.perform(|state| drop(state.entries.remove(&key))).await
+    }
+
+    async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Result<bool, Error> {
+        self.client()?.perform(|state| state.entries.contains_key(&key)).await
+    }
+
+    async fn list_keys(&mut self, _: Resource<Bucket>, _: Option<u64>) -> Result<KeyResponse, Error> {
+        let keys = self.client()?.perform(|state| state.entries.keys().cloned().collect()).await?;
+        Ok(KeyResponse { keys, cursor: None })
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.ctx().table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for Host {
+    async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: u64) -> Result<u64, Error> {
+        let client = self.client()?;
+        client.timed(client.store.increment(key, delta)).await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
