@@ -187,8 +187,9 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     /// Reports the result of [`Step::Hold`].
     pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
         self.extend_timeouts(self.turns.elapsed(now));
-        if result.is_err() {
-            self.turns.failed(now, &mut self.random);
+        match result {
+            Ok(()) => self.turns.responded(),
+            Err(_) => self.turns.failed(now, &mut self.random),
         }
     }
 

@@ -129,16 +129,21 @@ impl Turns {
         match result {
             Ok(Turn::Granted(wait)) => {
                 let at = now.saturating_add(wait.min(MAX_GRANTED_WAIT));
-                self.failures = 0;
+                self.responded();
                 self.state = State::Granted { at, until: at.saturating_add(spacing / TOLERANCE) };
             }
             Ok(Turn::Reserved { ticket, ask_again_after }) => {
-                self.failures = 0;
+                self.responded();
                 let ask_at = now.saturating_add(ask_again_after.max(MIN_WAIT));
                 self.state = State::Reserved { ticket, ask_at };
             }
             Err(_) => self.failed(now, random),
         }
+    }
+
+    /// Records that the store responded.
+    pub(crate) fn responded(&mut self) {
+        self.failures = 0;
     }
 
     /// Records that the store failed: once may be by chance, because many ask at the same time.

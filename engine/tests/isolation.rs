@@ -66,7 +66,7 @@ fn perform(
 ) -> Run {
     let mut state = InstanceState::new();
     let mut now = 0;
-    let mut call = Call::new(action, ids, options, &mut state, now, 7).unwrap();
+    let mut call: Call = Call::new(action, ids, options, &mut state, now, 7).unwrap();
     let mut in_flight: Vec<(u64, AttemptId, Vec<String>)> = Vec::new();
     let (mut requests, mut refused_alone) = (0, HashSet::new());
     loop {
@@ -77,6 +77,7 @@ fn perform(
                 in_flight.push((now + latency_ms * 1_000_000, attempt, ids_of(&request)));
             }
             Step::Abandon(attempt) => panic!("{attempt:?} is abandoned"),
+            Step::Reserve(_) | Step::Hold(..) => panic!("no turns"),
             Step::Wait(until) => {
                 let next = in_flight.iter().map(|(at, ..)| *at).min().unwrap_or(until).min(until);
                 now = now.max(next);

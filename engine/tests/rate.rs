@@ -122,6 +122,7 @@ impl World {
                             events.push(Event { at: now + self.delay.draw(random), instance, attempt, status: None });
                         }
                         Step::Abandon(_) => panic!("every request is answered"),
+                        Step::Reserve(_) | Step::Hold(..) => panic!("no turns"),
                         Step::Wait(until) => wake[instance] = until,
                         Step::Done(result) => {
                             assert!(result.is_ok(), "{seed}: {:?}", result.err().map(|failure| failure.cause));

@@ -190,6 +190,7 @@ impl<'a> Check<'a> {
             Step::Send(id, request) => self.send(*id, request, now),
             Step::Abandon(id) => self.abandon(*id, now),
             Step::Wait(until) => self.wait(*until, now),
+            Step::Reserve(_) | Step::Hold(..) => require("no turns are taken", false, String::new),
             Step::Done(_) => require("no request is in flight at the end", self.in_flight().count() == 0, String::new),
         }
     }

@@ -38,7 +38,7 @@ pub fn run(seed: u64, trace: bool) {
             println!("{} of {} ids, {:?}", arguments.action.name, arguments.ids.len(), arguments.options);
         }
         let Arguments { action, ids, options } = arguments;
-        let call = Call::new(action, ids, options, &mut instance, now, random.next()).unwrap();
+        let call: Call = Call::new(action, ids, options, &mut instance, now, random.next()).unwrap();
         let check = Check::new(&mut history, settings, now);
         let percent_accepted = *random.pick(&[0, 30, 70, 95, 100]);
         let (token, tokens, sent) = (String::new(), Vec::new(), Vec::new());
@@ -90,6 +90,7 @@ impl World<'_> {
                     }
                 }
                 Step::Abandon(id) => self.abandon(&mut call, &mut check, id),
+                Step::Reserve(_) | Step::Hold(..) => require("no turns are taken", false, String::new),
                 Step::Wait(until) => self.wait(&mut call, &mut check, until),
                 Step::Done(result) => return report::check(&check, &result, self.now),
             }
@@ -176,6 +177,8 @@ fn describe(step: &Step) -> String {
         Step::GetToken(request) => format!("{request:?}"),
         Step::Send(id, request) => format!("send {id:?}, {} bytes", request.body.len()),
         Step::Abandon(id) => format!("abandon {id:?}"),
+        Step::Reserve(request) => format!("{request:?}"),
+        Step::Hold(queue, wait) => format!("hold {queue:?} for {wait}"),
         Step::Wait(until) => format!("wait until {:.3}", *until as f64 / SECOND as f64),
         Step::Done(result) => format!("done {:?}", result.as_ref().map(Vec::len).map_err(|failure| &failure.cause)),
     }

@@ -18,9 +18,11 @@ from entra_risk._plugin import _compile
 from .model import FAST, PRESENT, Model, some_ids
 
 INTERRUPTED = """
-import json, sys
+import json, signal, sys
 from entra_risk import EntraRisk, partial_failure
 from tests.model import some_ids
+# A shell starts what runs in the background with the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     EntraRisk("token", endpoint=sys.argv[1]).dismiss_risky_users(some_ids(6000))
 except KeyboardInterrupt as error:

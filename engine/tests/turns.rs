@@ -1,0 +1,176 @@
+//! Drives calls that take turns through random answers of the store and of the service: each turn is used once and in time,
+//! a hold is told, and a store that fails ends nothing.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail"
+)]
+
+use entra_risk_engine::action::ACTIONS;
+use entra_risk_engine::arguments::Options;
+use entra_risk_engine::call::{AttemptId, Call, Step};
+use entra_risk_engine::rate_limit::InstanceState;
+use entra_risk_engine::response::Response;
+use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
+use entra_risk_engine::token::Credential;
+use entra_risk_engine::turns::Turn;
+
+const SEQUENCES: u64 = 2_000;
+
+#[test]
+fn random_answers_of_the_store_violate_no_promise() {
+    let totals = (0..SEQUENCES).map(|seed| World::new(seed).run());
+    let totals: Vec<usize> = totals.reduce(|all, one| all.iter().zip(&one).map(|(a, b)| a + b).collect()).unwrap();
+    println!("turns used, lost, sends without the store, holds: {totals:?}");
+    assert!(totals.iter().all(|count| *count > 100), "{totals:?}");
+}
+
+/// A store that gives random answers, and a service that does too.
+struct World {
+    seed: u64,
+    random: u64,
+    now: Nanos,
+    /// The turn that was granted and not used.
+    granted: Option<Nanos>,
+    /// The place in the queue.
+    ticket: Option<u64>,
+    /// Errors of the store in a row, and when the last one was returned.
+    failures: u32,
+    failed_at: Nanos,
+    /// A 429 of which the others do not know.
+    to_tell: bool,
+    in_flight: Vec<(AttemptId, Nanos)>,
+    counts: [usize; 4],
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        World {
+            seed,
+            random: seed,
+            now: 0,
+            granted: None,
+            ticket: None,
+            failures: 0,
+            failed_at: 0,
+            to_tell: false,
+            in_flight: Vec::new(),
+            counts: [0; 4],
+        }
+    }
+
+    fn run(mut self) -> Vec<usize> {
+        let count = self.below(20) + 1;
+        let ids = (0..count).map(|n| format!("{n:08x}-0000-0000-0000-000000000000")).collect();
+        let options = Options { ids_per_request: Some(1), max_attempts: Some(10), ..Options::default() };
+        let mut instance = InstanceState::new();
+        let mut call: Call<'_, true> = Call::new(&ACTIONS[3], ids, options, &mut instance, 0, self.seed).unwrap();
+        let percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
+        for _ in 0..100_000 {
+            match call.next(self.now, None) {
+                Step::GetToken(_) => {
+                    self.now += self.below(3) * self.below(500) * MILLISECOND;
+                    call.token(Ok(Credential::AttachedByHost), self.now);
+                }
+                Step::Reserve(request) => {
+                    assert!(request.ticket.is_none() || request.ticket == self.ticket, "{}", self.seed);
+                    assert!(request.spacing > SECOND, "{}: {}", self.seed, request.spacing);
+                    let result = self.answer(percent_failing);
+                    call.turn(result, self.now);
+                }
+                Step::Hold(_, wait) => {
+                    assert!(self.to_tell && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
+                    self.to_tell = false;
+                    self.counts[3] += 1;
+                    let fails = self.below(100) < percent_failing;
+                    self.fail(fails);
+                    call.held(if fails { Err(String::new()) } else { Ok(()) }, self.now);
+                }
+                Step::Send(id, _) => self.send(id),
+                Step::Abandon(id) => {
+                    self.in_flight.retain(|(other, _)| *other != id);
+                    call.abandoned(id, None, self.now);
+                }
+                Step::Wait(until) => self.wait(&mut call, until),
+                Step::Done(result) => {
+                    let batches = match &result {
+                        Ok(batches) => batches,
+                        Err(failure) => &failure.batches,
+                    };
+                    assert_eq!(batches.iter().map(|batch| batch.ids.len()).sum::<usize>() as u64, count);
+                    return self.counts.to_vec();
+                }
+            }
+        }
+        panic!("{}: the call does not end", self.seed);
+    }
+
+    fn answer(&mut self, percent_failing: u64) -> Result<Turn, String> {
+        let fails = self.below(100) < percent_failing;
+        self.fail(fails);
+        self.counts[1] += usize::from(self.granted.take().is_some());
+        self.ticket = None;
+        if fails {
+            return Err("the store does not respond".to_owned());
+        }
+        let wait = self.below(400) * MILLISECOND;
+        if self.below(3) == 0 {
+            self.granted = Some(self.now + wait);
+            return Ok(Turn::Granted(wait));
+        }
+        self.ticket = Some(self.below(1_000));
+        Ok(Turn::Reserved { ticket: self.ticket.unwrap(), ask_again_after: wait * self.below(30) })
+    }
+
+    /// Time passes while the store is asked.
+    fn fail(&mut self, fails: bool) {
+        self.now += self.below(50) * MILLISECOND;
+        self.failures = if fails { self.failures + 1 } else { 0 };
+        self.failed_at = self.now;
+    }
+
+    fn send(&mut self, id: AttemptId) {
+        match self.granted.take() {
+            Some(at) if at <= self.now => {
+                assert!(self.now - at <= 40 * MILLISECOND, "{}: {} late", self.seed, self.now - at);
+                self.counts[0] += 1;
+            }
+            other => {
+                let may_do_without = self.failures >= 2 && self.now < self.failed_at + 75 * SECOND;
+                assert!(may_do_without && other.is_none(), "{}: sent without a turn at {}", self.seed, self.now);
+                self.counts[2] += 1;
+            }
+        }
+        let ends = self.now + self.below(2_000) * MILLISECOND;
+        self.in_flight.push((id, ends));
+    }
+
+    /// Until the end of the wait or the next response.
+    fn wait(&mut self, call: &mut Call<'_, true>, until: Nanos) {
+        let next = self.in_flight.iter().enumerate().min_by_key(|(_, (_, at))| *at);
+        let Some(index) = next.filter(|(_, (_, at))| *at <= until).map(|(index, _)| index) else {
+            assert!(until > self.now && until < Nanos::MAX, "{}: waits for nothing", self.seed);
+            // Hosts wake up a little late.
+            self.now = until + self.below(2) * MILLISECOND;
+            return;
+        };
+        let (id, at) = self.in_flight.swap_remove(index);
+        self.now = self.now.max(at);
+        let status = [204, 204, 204, 204, 429, 503, 404][self.below(7) as usize];
+        self.to_tell |= status == 429;
+        call.response(id, Response { status, request_is_complete: true, ..Response::default() }, self.now);
+    }
+
+    /// SplitMix64.
+    fn below(&mut self, most: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.random ^ self.random >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % most
+    }
+}
