@@ -11,8 +11,8 @@ pub(crate) fn reserve(request: TurnRequest) -> Result<Turn, String> {
     let TurnRequest { queue, ticket, spacing } = request;
     turns::reserve(&queue.into(), ticket, spacing).map(|turn| match turn {
         turns::Turn::Granted(wait) => Turn::Granted(wait),
-        turns::Turn::Reserved(turns::Reservation { ticket, ask_again_after }) => {
-            Turn::Reserved { ticket, ask_again_after }
+        turns::Turn::Reserved(turns::Reservation { ticket, ask_again_after, held_for }) => {
+            Turn::Reserved { ticket, ask_again_after, held_for }
         }
     })
 }

@@ -19,7 +19,7 @@ use crate::action::Action;
 use crate::arguments::{Options, Settings, distinct_ids};
 use crate::circuit::Circuit;
 use crate::endpoint::Endpoint;
-use crate::error::{Class, Error, TransportError, TransportErrorKind};
+use crate::error::{Class, Error, GraphError, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::patience::Patience;
 use crate::random::Random;
@@ -146,7 +146,9 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         if let Some(late) = self.in_flight.iter().find(|attempt| self.abandon_at(attempt) <= now) {
             return Step::Abandon(late.id);
         }
-        if let Some(wait) = self.turns().and_then(|turns| turns.take_hold(now)) {
+        if !self.is_past_deadline(now)
+            && let Some(wait) = self.turns().and_then(|turns| turns.take_hold(now))
+        {
             return Step::Hold(self.queue(), wait);
         }
         if self.end.is_none()
@@ -177,6 +179,11 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     /// Reports the answer to [`Step::Reserve`].
     pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
         self.extend_timeouts(self.turns.elapsed(now));
+        if let Ok(Turn::Reserved { held_for, .. }) = result
+            && held_for >= self.settings.patience
+        {
+            self.end(Rc::new(held_by_others(held_for)), now);
+        }
         let spacing = self.turn_spacing();
         self.turns.answered(result, spacing, now, &mut self.random);
         if self.turns.is_queued() {
@@ -402,6 +409,16 @@ impl<const TAKES_TURNS: bool> Drop for Call<'_, TAKES_TURNS> {
 fn not_attempted() -> Rc<Error> {
     Rc::new(Error::NotAttempted)
 }
+
+/// Another instance was asked to wait, for longer than this call does.
+fn held_by_others(held_for: Nanos) -> Error {
+    let message = "another instance was asked to wait".to_owned();
+    let retry_after_ms = Some(u32::try_from(held_for / MILLISECOND).unwrap_or(u32::MAX));
+    Error::Throttled(GraphError { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..GraphError::default() })
+}
+
+/// 429: too many requests.
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A request that is not written after this time does not keep others waiting any longer.
 const MAX_UPLOAD_WAIT: Nanos = 10 * SECOND;

@@ -47,6 +47,8 @@ pub enum Turn {
         ticket: u64,
         /// The time after which to ask again.
         ask_again_after: Nanos,
+        /// How long everyone in the queue is held.
+        held_for: Nanos,
     },
 }
 
@@ -68,7 +70,7 @@ pub(crate) struct Turns {
 enum State {
     #[default]
     Idle,
-    /// The store has failed once, and is asked again.
+    /// The store has failed, perhaps by chance, and is asked again.
     Failed {
         ask_at: Nanos,
     },
@@ -132,7 +134,7 @@ impl Turns {
                 self.responded();
                 self.state = State::Granted { at, until: at.saturating_add(spacing / TOLERANCE) };
             }
-            Ok(Turn::Reserved { ticket, ask_again_after }) => {
+            Ok(Turn::Reserved { ticket, ask_again_after, .. }) => {
                 self.responded();
                 let ask_at = now.saturating_add(ask_again_after.max(MIN_WAIT));
                 self.state = State::Reserved { ticket, ask_at };
@@ -146,13 +148,16 @@ impl Turns {
         self.failures = 0;
     }
 
-    /// Records that the store failed: once may be by chance, because many ask at the same time.
+    /// Records that the store failed: a few times may be by chance, because many ask at the same time.
     pub(crate) fn failed(&mut self, now: Nanos, random: &mut Random) {
         self.failures = self.failures.saturating_add(1);
-        self.state = match self.failures.checked_sub(2) {
-            None => State::Failed { ask_at: now.saturating_add(random.up_to(MAX_WAIT_AFTER_FAILURE)) },
-            Some(earlier) => {
-                self.retry_at = now.saturating_add(backoff(earlier.saturating_add(1), MAX_STORE_WAIT, random));
+        self.state = match self.failures.checked_sub(MAX_CONFLICTS) {
+            None | Some(0) => {
+                let most = FIRST_CONFLICT_WAIT.saturating_mul(self.failures.into());
+                State::Failed { ask_at: now.saturating_add(random.up_to(most)) }
+            }
+            Some(number) => {
+                self.retry_at = now.saturating_add(backoff(number, MAX_STORE_WAIT, random));
                 State::Idle
             }
         };
@@ -200,8 +205,11 @@ const MAX_GRANTED_WAIT: Nanos = SECOND;
 /// The shortest time between two questions for the same place.
 const MIN_WAIT: Nanos = SECOND / 100;
 
-/// The longest wait after the store has failed once.
-const MAX_WAIT_AFTER_FAILURE: Nanos = SECOND / 2;
+/// Failures in a row that may be by chance.
+const MAX_CONFLICTS: u32 = 2;
+
+/// The longest wait after the first of them.
+const FIRST_CONFLICT_WAIT: Nanos = SECOND / 2;
 
 /// The longest time for which a store that fails is not asked.
 const MAX_STORE_WAIT: Nanos = 60 * SECOND;
@@ -230,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_place_is_kept_until_it_is_granted_and_used_once() {
-        let mut turns = answered(Ok(Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND }));
+        let mut turns = answered(Ok(Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND, held_for: 0 }));
         assert_eq!((turns.ask(0), turns.earliest()), (Some(7), 3 * SECOND));
         turns.answered(Ok(Turn::Granted(0)), SECOND, 3 * SECOND, &mut Random::new(1));
         assert!(turns.is_granted(3 * SECOND));
@@ -242,6 +250,8 @@ mod tests {
     fn a_store_that_fails_is_asked_less_and_less_often() {
         let mut turns = answered(Err(String::new()));
         assert!(turns.is_usable(0) && turns.earliest() <= SECOND / 2);
+        turns.failed(0, &mut Random::new(1));
+        assert!(turns.is_usable(0) && turns.earliest() <= SECOND);
         turns.failed(0, &mut Random::new(1));
         assert!(!turns.is_usable(2 * SECOND) && turns.is_usable(4 * SECOND));
         for _ in 0..9 {

@@ -124,7 +124,7 @@ impl World {
             return Ok(Turn::Granted(wait));
         }
         self.ticket = Some(self.below(1_000));
-        Ok(Turn::Reserved { ticket: self.ticket.unwrap(), ask_again_after: wait * self.below(30) })
+        Ok(Turn::Reserved { ticket: self.ticket.unwrap(), ask_again_after: wait * self.below(30), held_for: 0 })
     }
 
     /// Time passes while the store is asked.
@@ -141,7 +141,7 @@ impl World {
                 self.counts[0] += 1;
             }
             other => {
-                let may_do_without = self.failures >= 2 && self.now < self.failed_at + 75 * SECOND;
+                let may_do_without = self.failures >= 3 && self.now < self.failed_at + 75 * SECOND;
                 assert!(may_do_without && other.is_none(), "{}: sent without a turn at {}", self.seed, self.now);
                 self.counts[2] += 1;
             }

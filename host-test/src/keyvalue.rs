@@ -1,5 +1,5 @@
-//! A key-value store that several hosts share: `wasi:keyvalue@0.2.0-draft` as wasmCloud implements it on NATS JetStream, with
-//! latency, conflicts and failures that are drawn from a seed.
+//! A key-value store that several hosts share, `wasi:keyvalue@0.2.0-draft`, with latency, conflicts and failures that are
+//! drawn from a seed.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -37,8 +37,10 @@ use store::{Error, KeyResponse};
 pub struct Settings {
     /// The time of each operation.
     pub latency: RangeInclusive<Duration>,
-    /// The share of increments that fail because another came first, 0 to 1.
+    /// The share of increments that fail, 0 to 1.
     pub conflicts: f64,
+    /// An increment is a read and a conditional write, as in wasmCloud on NATS JetStream: it fails if another comes between.
+    pub compares_and_swaps: bool,
     /// Times in which every operation fails, since the start of the store.
     pub outages: Vec<(Duration, Duration)>,
     /// The seed of everything that is drawn.
@@ -108,23 +110,39 @@ impl KeyValue {
         lock(&self.state)
     }
 
-    /// Reads an entry in the middle of its time, and writes it at the end if it is unchanged.
     async fn increment(&self, key: String, delta: u64) -> Result<u64, Error> {
-        let revision = self.perform(|state| state.entries.get(&key).cloned()).await?;
-        let value = revision.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
-        // An entry that does not exist is written without a look at what others have written since.
-        let Some(value) = value else {
-            self.state().entries.insert(key, delta.to_be_bytes().into());
-            return Ok(delta);
+        let (conflicts, swaps) = (self.settings.conflicts, self.settings.compares_and_swaps);
+        let read = self.perform(|state| {
+            let value =
+                state.entries.get(&key).and_then(|bytes| Some(u64::from_be_bytes(bytes.as_slice().try_into().ok()?)));
+            if !swaps && !state.rng.random_bool(conflicts) {
+                let value = value.unwrap_or_default() + delta;
+                state.entries.insert(key.clone(), value.to_be_bytes().into());
+                return Ok(value);
+            }
+            Err(value)
+        });
+        let value = match read.await? {
+            Ok(incremented) => return Ok(incremented),
+            Err(value) => value,
         };
         let mut state = self.state();
-        let is_unchanged = state.entries.get(&key).is_some_and(|bytes| **bytes == value.to_be_bytes());
-        if !is_unchanged || state.rng.random_bool(self.settings.conflicts) {
-            return Err(Error::Other("wrong last sequence".into()));
+        match value {
+            _ if !swaps => Err(Error::Other("conflict".into())),
+            // An entry that does not exist is written without a look at what others have written since.
+            None => {
+                state.entries.insert(key, delta.to_be_bytes().into());
+                Ok(delta)
+            }
+            Some(value) => {
+                let is_unchanged = state.entries.get(&key).is_some_and(|bytes| **bytes == value.to_be_bytes());
+                if !is_unchanged || state.rng.random_bool(conflicts) {
+                    return Err(Error::Other("wrong last sequence".into()));
+                }
+                state.entries.insert(key, (value + delta).to_be_bytes().into());
+                Ok(value + delta)
+            }
         }
-        let value = value.saturating_add(delta);
-        state.entries.insert(key, value.to_be_bytes().into());
-        Ok(value)
     }
 }
 

@@ -31,8 +31,8 @@ mod export {
         fn reserve(queue: Queue, ticket: Option<u64>, spacing: Duration) -> Result<Turn, String> {
             store::with(|store| queue::reserve(store, &name(&queue), ticket, spacing)).map(|turn| match turn {
                 EngineTurn::Granted(wait) => Turn::Granted(wait),
-                EngineTurn::Reserved { ticket, ask_again_after } => {
-                    Turn::Reserved(Reservation { ticket, ask_again_after })
+                EngineTurn::Reserved { ticket, ask_again_after, held_for } => {
+                    Turn::Reserved(Reservation { ticket, ask_again_after, held_for })
                 }
             })
         }

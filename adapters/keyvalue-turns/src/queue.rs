@@ -11,7 +11,7 @@
 //! just before a turn.
 //!
 //! Operations for each turn: one increment and two reads. After a pause, a write and at most one more increment and two
-//! more reads. An increment may fail because another comes first, and is tried eight times. Instances that start at the same
+//! more reads; when the queue is used for the first time, one increment and one read more. An increment may fail because another comes first, and is tried four times. Instances that start at the same
 //! time do not wait for each other.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
@@ -35,28 +35,29 @@ struct Base {
     ticket: u64,
     time: Nanos,
     spacing: Nanos,
+    /// Until when everyone is held.
+    held_until: Nanos,
 }
 
 /// Reserves a turn, or asks for that of `ticket`, as the contract states.
 pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spacing: Nanos) -> Result<Turn, String> {
     let asked = store.now();
-    let (ticket, base, time) = match ticket {
-        Some(ticket) => {
-            let base = read(store, name)?;
-            match base.and_then(|base| base.time_of(ticket)).filter(|time| *time >= asked) {
-                Some(time) => (ticket, base, Some(time)),
-                None => new_ticket(store, name, base)?,
-            }
-        }
-        None => {
-            let ticket = increment(store, name)?;
-            let base = read(store, name)?;
-            (ticket, base, base.and_then(|base| base.time_of(ticket)))
-        }
-    };
-    let Some((base, time)) = base.zip(time.filter(|time| *time >= asked)) else {
-        return start(store, name, base, ticket, spacing);
-    };
+    let is_new = ticket.is_none();
+    let mut ticket = ticket.map_or_else(|| increment(store, name), Ok)?;
+    let mut base = read(store, name)?;
+    if is_new && base.is_none() {
+        // Where the first increment creates the counter, several instances may do so, and get the same ticket.
+        return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
+    }
+    let time_of = |base: Option<Base>, ticket| base.and_then(|base| base.time_of(ticket)).filter(|time| *time >= asked);
+    let mut time = time_of(base, ticket);
+    if time.is_none() && !is_new {
+        ticket = increment(store, name)?;
+        // Increments may take long, and a new base must follow soon after the old one was read.
+        base = read(store, name)?;
+        time = time_of(base, ticket);
+    }
+    let Some((base, time)) = base.zip(time) else { return start(store, name, base, ticket, spacing) };
     let time = if spacing > base.spacing.saturating_add(base.spacing / 100) {
         let slower = Base { spacing, ..base.from(store.now()) };
         write(store, name, slower)?;
@@ -69,7 +70,9 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
     let early = now.saturating_sub(asked).saturating_mul(2).clamp(EARLY, SECOND / 2);
     let wait = time.saturating_sub(now);
     match wait.checked_sub(early) {
-        Some(rest) if rest > early / 2 => Ok(Turn::Reserved { ticket, ask_again_after: rest }),
+        Some(rest) if rest > early / 2 => {
+            Ok(Turn::Reserved { ticket, ask_again_after: rest, held_for: base.held_until.saturating_sub(now) })
+        }
         _ => Ok(Turn::Granted(wait)),
     }
 }
@@ -78,12 +81,15 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
 pub(crate) fn hold(store: &impl Store, name: &str, wait: Nanos) -> Result<(), String> {
     let base = read(store, name)?;
     let now = store.now();
-    let until = now.saturating_add(wait.min(MAX_HOLD));
-    let next = base.map_or(Base { ticket: u64::MAX, time: now, spacing: 0 }, |base| base.from(now));
-    if next.time >= until {
+    // For those whose clock is ahead.
+    let until = now.saturating_add(wait.min(MAX_HOLD)).saturating_add(MAX_SKEW);
+    // The next new ticket comes first in a queue that has none.
+    let none = Base { ticket: u64::MAX, time: now, spacing: 0, held_until: now };
+    let next = base.map_or(none, |base| base.from(now));
+    if next.time >= until && next.held_until >= until {
         return Ok(());
     }
-    write(store, name, Base { time: until, ..next })
+    write(store, name, Base { time: next.time.max(until), held_until: next.held_until.max(until), ..next })
 }
 
 /// The name of a queue: the limit, the audience and the tenant.
@@ -124,20 +130,11 @@ fn start(store: &impl Store, name: &str, base: Option<Base>, ticket: u64, spacin
     let start = match base {
         // The queue is held.
         Some(base) if base.time > first => Base { ticket, spacing: spacing.max(base.spacing), ..base },
-        _ => Base { ticket, time: first, spacing },
+        _ => Base { ticket, time: first, spacing, held_until: 0 },
     };
     write(store, name, start)?;
-    Ok(Turn::Reserved { ticket, ask_again_after: start.time.saturating_sub(now).saturating_sub(EARLY) })
-}
-
-/// A new ticket, and its time.
-fn new_ticket(
-    store: &impl Store,
-    name: &str,
-    base: Option<Base>,
-) -> Result<(u64, Option<Base>, Option<Nanos>), String> {
-    let ticket = increment(store, name)?;
-    Ok((ticket, base, base.and_then(|base| base.time_of(ticket))))
+    let ask_again_after = start.time.saturating_sub(now).saturating_sub(EARLY);
+    Ok(Turn::Reserved { ticket, ask_again_after, held_for: start.held_until.saturating_sub(now) })
 }
 
 fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
@@ -145,8 +142,7 @@ fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
     let mut result = Err(String::new());
     for _ in 0..MAX_INCREMENTS {
         result = store.increment(&key);
-        // Where the first increment creates the entry, several instances may believe that theirs did.
-        if result.as_ref().is_ok_and(|ticket| *ticket > 1) {
+        if result.is_ok() {
             break;
         }
     }
@@ -159,16 +155,20 @@ fn read(store: &impl Store, name: &str) -> Result<Option<Base>, String> {
 }
 
 fn write(store: &impl Store, name: &str, base: Base) -> Result<(), String> {
-    let Base { ticket, time, spacing } = base;
-    store.set(&[name, ".base"].concat(), format!("{ticket} {time} {spacing}").as_bytes())
+    let Base { ticket, time, spacing, held_until } = base;
+    store.set(&[name, ".base"].concat(), format!("{ticket} {time} {spacing} {held_until}").as_bytes())
 }
 
-/// Another value than three numbers is no base.
+/// Another value than four numbers is no base.
 fn parse(value: &[u8]) -> Option<Base> {
-    let mut numbers = str::from_utf8(value).ok()?.split(' ').map(str::parse);
-    let base = Base { ticket: numbers.next()?.ok()?, time: numbers.next()?.ok()?, spacing: numbers.next()?.ok()? };
+    let mut numbers = str::from_utf8(value).ok()?.split(' ').map(|number| number.parse().ok());
+    let mut next = || numbers.next().flatten();
+    let base = Base { ticket: next()?, time: next()?, spacing: next()?, held_until: next()? };
     numbers.next().is_none().then_some(base)
 }
+
+/// A ticket that is always lost.
+const NO_TICKET: u64 = 0;
 
 /// The time before the first turn of a queue: longer than an instance takes from reading the old base to writing a new one.
 const SETTLING: Nanos = 250 * MILLISECOND;
@@ -176,8 +176,11 @@ const SETTLING: Nanos = 250 * MILLISECOND;
 /// The time before a turn at which the base is read again.
 const EARLY: Nanos = 100 * MILLISECOND;
 
-/// Tries of an increment: 200 instances may start at the same time.
-const MAX_INCREMENTS: u32 = 8;
+/// Tries of an increment: several instances may start at the same time.
+const MAX_INCREMENTS: u32 = 4;
+
+/// The most by which the clocks of hosts may differ.
+const MAX_SKEW: Nanos = 50 * MILLISECOND;
 
 /// The longest hold: whatever a response asks for, others try again after that.
 const MAX_HOLD: Nanos = 3_600 * SECOND;
@@ -230,9 +233,12 @@ mod tests {
     }
 
     impl Memory {
+        /// A store in which the queue was used before.
         fn at_noon() -> Memory {
             let store = Memory::default();
             store.now.set(43_200 * SECOND);
+            write(&store, "users", Base { ticket: 0, time: 0, spacing: 0, held_until: 0 }).unwrap();
+            store.operations.set(0);
             store
         }
 
@@ -255,7 +261,7 @@ mod tests {
                 let (asked, of, turn) = waiting.swap_remove(next);
                 match turn {
                     Turn::Granted(wait) => times[of] = asked + wait,
-                    Turn::Reserved { ticket, ask_again_after } => {
+                    Turn::Reserved { ticket, ask_again_after, .. } => {
                         self.now.set(asked + ask_again_after);
                         waiting.push((self.now(), of, self.reserve(Some(ticket))));
                     }
@@ -316,7 +322,8 @@ mod tests {
         hold(&store, "users", 30 * SECOND).unwrap();
         hold(&store, "users", 10 * SECOND).unwrap();
         let times = store.times(turns);
-        assert_eq!(times, [start + 30 * SECOND, start + 30 * SECOND + SPACING]);
+        let until = start + 30 * SECOND + MAX_SKEW;
+        assert_eq!(times, [until, until + SPACING]);
     }
 
     #[test]
@@ -329,7 +336,7 @@ mod tests {
             store.now.set(store.now() + 60 * SECOND);
             let now = store.now();
             hold(&store, "users", 20 * SECOND).unwrap();
-            assert_eq!(store.turn(), now + 20 * SECOND, "{uses}");
+            assert_eq!(store.turn(), now + 20 * SECOND + MAX_SKEW, "{uses}");
         }
     }
 
@@ -338,7 +345,9 @@ mod tests {
         let store = Memory::at_noon();
         let now = store.now();
         hold(&store, "users", Nanos::MAX).unwrap();
-        assert_eq!(store.turn(), now + 3_600 * SECOND);
+        let Turn::Reserved { held_for, .. } = store.reserve(None) else { panic!("granted while held") };
+        assert_eq!(held_for, 3_600 * SECOND + MAX_SKEW);
+        assert_eq!(store.turn(), now + held_for + SPACING);
     }
 
     #[test]
@@ -352,28 +361,40 @@ mod tests {
     }
 
     #[test]
+    fn tickets_from_before_the_counter_existed_do_not_count() {
+        let store = Memory::default();
+        store.now.set(43_200 * SECOND);
+        let turns = [store.reserve(None), store.reserve(None)];
+        assert!(turns.iter().all(|turn| matches!(turn, Turn::Reserved { ticket: NO_TICKET, .. })));
+        let times = store.times(turns);
+        assert_eq!(times[1] - times[0], SPACING);
+    }
+
+    #[test]
     fn an_increment_that_fails_is_tried_again_a_bounded_number_of_times() {
         let store = Memory::at_noon();
-        store.conflicts.set(7);
+        store.conflicts.set(3);
         assert!(matches!(store.reserve(None), Turn::Reserved { .. }));
-        store.conflicts.set(8);
+        store.conflicts.set(4);
         assert_eq!(reserve(&store, "users", None, SPACING), Err("wrong last sequence".to_owned()));
     }
 
     #[test]
     fn what_is_not_a_base_starts_a_new_queue() {
-        for value in ["", "1", "1 2", "1 2 3 4", "x y z", "-1 2 3", "18446744073709551616 0 0", "\u{fe}"] {
+        for value in ["", "1", "1 2 3", "1 2 3 4 5", "x y z 0", "-1 2 3 4", "18446744073709551616 0 0 0", "\u{fe}"] {
             let store = Memory::at_noon();
             store.set("users.base", value.as_bytes()).unwrap();
             let now = store.now();
-            assert_eq!(store.turn(), now + SETTLING, "{value}");
+            assert_eq!(store.turn(), now + 2 * SETTLING, "{value}");
         }
     }
 
     #[test]
     fn numbers_of_any_size_do_not_overflow() {
         let store = Memory::at_noon();
-        for value in ["0 18446744073709551615 18446744073709551615", "18446744073709551615 0 0", "0 0 0", "0 0 1"] {
+        for value in
+            ["0 18446744073709551615 18446744073709551615 1", "18446744073709551615 0 0 0", "0 0 0 0", "0 0 1 0"]
+        {
             store.set("users.base", value.as_bytes()).unwrap();
             reserve(&store, "users", None, Nanos::MAX).unwrap();
             hold(&store, "users", Nanos::MAX).unwrap();

@@ -76,9 +76,9 @@ impl CrowdPlan {
         let all_at_once = rng.random();
         let instances = (0..count).map(|_| {
             let mut plan = Plan { seed: rng.random(), calls: Vec::new(), ..service.clone() };
-            for _ in 0..*[1, 1, 2].choose(rng).unwrap_or(&1) {
-                let pause =
-                    if all_at_once { Duration::ZERO } else { Duration::from_millis(rng.random_range(0..60_000)) };
+            for number in 0..*[1, 1, 2].choose(rng).unwrap_or(&1) {
+                let is_at_once = all_at_once && number == 0;
+                let pause = Duration::from_millis(if is_at_once { 0 } else { rng.random_range(1..60_000) });
                 let action = if users { Action::DismissRiskyUsers } else { Action::ALL[rng.random_range(0..3)] };
                 let ids = (0..rng.random_range(1..=4)).map(|_| guid(rng).to_string()).collect();
                 let options = Options {
@@ -97,6 +97,7 @@ impl CrowdPlan {
             let from = Duration::from_millis(rng.random_range(0..30_000));
             plan.store.outages.push((from, from + Duration::from_millis(rng.random_range(1..=60_000))));
         }
+        plan.store.compares_and_swaps = rng.random_ratio(1, 3);
         let all: Vec<Uuid> = plan.ids().filter_map(|id| id.parse().ok()).collect();
         let absent: BTreeSet<Uuid> = all.into_iter().filter(|_| rng.random_ratio(1, 20)).collect();
         // Requests arrive as they were sent, so that what an instance does wrong cannot be the network's fault.
@@ -141,7 +142,8 @@ impl CrowdPlan {
             .iter()
             .flat_map(|instance| &instance.plan.calls)
             .map(|call| call.window() * 2 / call.rate_limit().requests);
-        spacing.max().unwrap_or_default() * requests + Duration::from_secs(60)
+        // And everyone may be held, for less than the patience each time.
+        spacing.max().unwrap_or_default() * requests + Duration::from_secs(600)
     }
 }
 
@@ -277,7 +279,7 @@ async fn call_in_turn(
 
 /// A store that does not fail.
 fn calm_store(seed: u64) -> StoreSettings {
-    StoreSettings { latency: STORE_LATENCY, conflicts: 0.1, outages: Vec::new(), seed }
+    StoreSettings { latency: STORE_LATENCY, conflicts: 0.1, compares_and_swaps: false, outages: Vec::new(), seed }
 }
 
 fn guid(rng: &mut StdRng) -> Uuid {

@@ -11,7 +11,9 @@ use crate::CrowdRun;
 pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     check_keys(run, violations);
     // Without the store, each instance keeps the limit for itself.
-    if !run.plan.store.outages.is_empty() {
+    let store = &run.plan.store;
+    let is_contended = store.compares_and_swaps && run.plan.instances.len() > MAX_CONTENDERS;
+    if !store.outages.is_empty() || is_contended {
         return;
     }
     check_limit(run, violations);
@@ -58,7 +60,8 @@ fn check_holds(run: &CrowdRun, violations: &mut Violations) {
 /// What a response asks every instance to wait.
 fn hold(arrival: &Arrival) -> Option<Duration> {
     let holds = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
-    arrival.retry_after.filter(|_| arrival.status.is_some_and(|status| holds.contains(&status)))
+    let asked = arrival.retry_after.filter(|_| arrival.status.is_some_and(|status| holds.contains(&status)))?;
+    Some(asked.min(MAX_HOLD))
 }
 
 /// Two entries for each queue, and no other.
@@ -69,7 +72,12 @@ fn check_keys(run: &CrowdRun, violations: &mut Violations) {
     }
 }
 
+/// With more instances, a store whose increments compare and swap may fail.
+const MAX_CONTENDERS: usize = 5;
+
 const MAX_SKEW: Duration = Duration::from_millis(50);
+
+const MAX_HOLD: Duration = Duration::from_secs(3_600);
 
 /// A turn may be granted half a second before it begins, and the hold takes operations of the store.
 const SLACK: Duration = Duration::from_millis(1_000);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::history::{Event, History, What};
 use super::patience::{Bound, failing_since};
 use super::{Class, GRACE, MILLISECOND, Violations};
+use crate::TokenAnswer;
 
 pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     check_deadline(history, violations);
@@ -39,7 +40,10 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
             format!("{}, ended at {end:?}", late.attempt.arrival)
         });
     }
-    if ended > end + GRACE + MILLISECOND {
+    // The others are told of a hold even then.
+    let uses = history.call.tokens.iter().filter(|busy| busy.answer == TokenAnswer::Store);
+    let told = uses.map(|busy| busy.answered - busy.asked).max().unwrap_or_default();
+    if ended > end + GRACE + told + MILLISECOND {
         violations.add("the call returns within 10 s of its end", || format!("{ended:?}, ended at {end:?}"));
     }
     // The call may have ended before.
