@@ -26,8 +26,8 @@ enum Kind {
         description: &'static str,
         turns: &'static str,
     },
-    /// A component that supplies tokens or turns.
-    Adapter {
+    /// A component to be composed or linked with others: an adapter, or an app without plugin and token adapter.
+    Part {
         description: &'static str,
         file: &'static str,
     },
@@ -75,7 +75,7 @@ pub const PRODUCTS: &[Product] = &[
     Product { name: "entra-risk-shared", kind: Kind::SharedPlugin },
     Product {
         name: "entra-risk-keyvalue-turns",
-        kind: Kind::Adapter {
+        kind: Kind::Part {
             description: "Supplies entra-risk with turns from a key-value store: many instances keep one limit",
             file: KEYVALUE_TURNS,
         },
@@ -89,28 +89,28 @@ pub const PRODUCTS: &[Product] = &[
     },
     Product {
         name: "entra-risk-env-token",
-        kind: Kind::Adapter {
+        kind: Kind::Part {
             description: "Supplies entra-risk with the access token in GRAPH_TOKEN",
             file: ENV_TOKEN.file,
         },
     },
     Product {
         name: "entra-risk-client-credentials",
-        kind: Kind::Adapter {
+        kind: Kind::Part {
             description: "Supplies entra-risk with application tokens from Microsoft Entra ID",
             file: CLIENT_CREDENTIALS.file,
         },
     },
     Product {
         name: "entra-risk-workload-identity",
-        kind: Kind::Adapter {
+        kind: Kind::Part {
             description: "Supplies entra-risk with application tokens for the assertion in a file",
             file: WORKLOAD_IDENTITY.file,
         },
     },
     Product {
         name: "entra-risk-managed-identity",
-        kind: Kind::Adapter {
+        kind: Kind::Part {
             description: "Supplies entra-risk with tokens of the managed identity of an Azure resource",
             file: MANAGED_IDENTITY.file,
         },
@@ -179,6 +179,13 @@ pub const PRODUCTS: &[Product] = &[
             token: MANAGED_IDENTITY,
         },
     },
+    Product {
+        name: "entra-risk-gateway-uncomposed",
+        kind: Kind::Part {
+            description: "entra-risk as an HTTP gateway, to be linked with the plugin and a token adapter",
+            file: GATEWAY.file,
+        },
+    },
 ];
 
 impl Product {
@@ -194,7 +201,7 @@ impl Product {
                 let bytes = compose_shared(SHARED_PLUGIN.as_ref(), turns.as_ref())?;
                 publish(&bytes, About { name: self.name, description, docs: Some(include_str!("../docs/keyvalue.md")) })
             }
-            Kind::Adapter { description, file } => {
+            Kind::Part { description, file } => {
                 publish(&read(file)?, About { name: self.name, description, docs: None })
             }
             Kind::App { description, app, token } => {

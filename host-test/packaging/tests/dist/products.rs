@@ -24,7 +24,8 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk-workload-identity", 130 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
     ("entra-risk-managed-identity", 120 * KIB, TOKEN_CLIENT),
     ("entra-risk-cli", APP_SIZE, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
-    ("entra-risk-gateway", APP_SIZE, &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
+    ("entra-risk-gateway", APP_SIZE, GATEWAY),
+    ("entra-risk-gateway-uncomposed", 160 * KIB, GATEWAY_UNCOMPOSED),
 ];
 
 const SHARED_PLUGIN: &[&str] =

@@ -1,0 +1,121 @@
+"""Two `wash host` on one NATS, with the gateway, the plugin and the token adapter as components linked at run time."""
+
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+import control
+from model import ABSENT, PRESENT, ROOT, SECRETS, Gateway, Model
+from process import Process, accepts_connections, free_port
+from registry import Registry
+
+_WORKLOAD = Path(__file__).parent / "workload.json"
+_VERSION = "0.1.0"
+_IMAGES = "entra-risk-gateway-uncomposed", "entra-risk", "entra-risk-env-token"
+_HOST = "risk.test"
+
+
+class Hosts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.environment = {**os.environ, "HOME": folder.name}
+        cls.model = Model(cls.folder, "model")
+        cls.addClassCleanup(cls.model.stop)
+        cls.registry = Registry()
+        cls.addClassCleanup(cls.registry.stop)
+        for image in _IMAGES:
+            source = ROOT / f"target/dist/{image}.wasm"
+            target = f"{cls.registry.address}/{image}:{_VERSION}"
+            push = [os.environ["WASH"], "oci", "push", "--insecure", target, str(source)]
+            subprocess.run(push, check=True, env=cls.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        cls.nats = cls.start_nats()
+        cls.ports = free_port(), free_port()
+        cls.wash = [cls.start_host(port) for port in cls.ports]
+        cls.hosts = control.hosts(cls.nats, len(cls.ports))
+
+    @classmethod
+    def start_nats(cls) -> str:
+        port = free_port()
+        store = str(cls.folder / "jetstream")
+        command = [os.environ["NATS_SERVER"], "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", store]
+        nats = Process(cls.folder / "nats", command, cls.environment)
+        cls.addClassCleanup(nats.stop)
+        nats.wait_until(lambda: accepts_connections(port))
+        return f"nats://127.0.0.1:{port}"
+
+    @classmethod
+    def start_host(cls, port: int) -> Process:
+        command = [os.environ["WASH"], "host", "--scheduler-nats-url", cls.nats, "--data-nats-url", cls.nats]
+        command += ["--http-addr", f"127.0.0.1:{port}", "--allow-insecure-registries"]
+        command += ["--oci-cache-dir", str(cls.folder / f"images-{port}")]
+        host = Process(cls.folder / f"host-{port}", command, cls.environment)
+        cls.addClassCleanup(host.stop)
+        return host
+
+    def start(self, model: Model | None = None, **changes: Any) -> list[Gateway]:
+        """Starts the workload on both hosts: as it is committed, except for the `localResources` in `changes`."""
+        endpoint = (model or self.model).endpoint
+        variables = {"REGISTRY": self.registry.address, "GRAPH_ENDPOINT": endpoint, "HOST_NAME": _HOST}
+        workload = control.read(_WORKLOAD, {**variables, **SECRETS})
+        for component in workload["witWorld"]["components"]:
+            component["localResources"].update(changes.get(component["name"], {}))
+        for host in self.hosts:
+            control.start(self.nats, host, workload)
+            self.addCleanup(control.stop, self.nats, host, workload["name"])
+        self.model.rest()
+        self.model.arrivals()
+        return [Gateway(port, _HOST) for port in self.ports]
+
+    def test_both_hosts_report_the_outcome_of_each_id(self) -> None:
+        for gateway in self.start():
+            status, report = gateway.dismiss([PRESENT, ABSENT])
+            self.assertEqual(status, 207, report)
+            self.assertEqual(report["accepted"][0]["ids"], [PRESENT])
+            self.assertEqual(report["refused"][0]["ids"], [ABSENT])
+            self.assertIn([PRESENT], [arrival["ids"] for arrival in self.model.arrivals() if arrival["applied"]])
+        for wash in self.wash:
+            self.assertIn('"outcome":"accepted"', wash.output(), "the audit log")
+            for secret in SECRETS.values():
+                self.assertNotIn(secret, wash.output())
+
+    def test_only_the_list_of_the_plugin_allows_requests(self) -> None:
+        own = {"allowedHosts": [self.model.endpoint]}
+        for gateway in self.start(gateway=own, plugin={"allowedHosts": ["graph.microsoft.com"]}, token=own):
+            status, report = gateway.dismiss([PRESENT])
+            self.assertEqual((status, report["cause"]["kind"]), (502, "denied-by-host"))
+        self.assertEqual(self.model.arrivals(), [])
+
+    def test_the_secret_of_one_component_is_in_no_environment_of_another(self) -> None:
+        """Each secret, given to every component except the one that reads it, might as well not be set."""
+        misplaced = {"environment": SECRETS}
+        endpoints = {"ENTRA_RISK_ENDPOINTS": self.model.endpoint}
+        for gateway in self.start(gateway=misplaced, plugin=misplaced, token={"environment": endpoints}):
+            status, report = gateway.dismiss([PRESENT])
+            self.assertEqual((status, report["cause"]["kind"]), (503, "no-token"), report)
+        self.doCleanups()
+        for gateway in self.start(gateway={"environment": {}}, plugin=misplaced, token=misplaced):
+            status, report = gateway.dismiss([PRESENT])
+            self.assertEqual((status, report["error"]["code"]), (503, "keyNotConfigured"), report)
+        self.assertEqual(self.model.arrivals(), [])
+
+    def test_the_deadline_ends_a_call_before_the_host_does(self) -> None:
+        """The host ends a call between components after 30 seconds: the caller would get 500 without a body."""
+        slow = Model(self.folder, "slow", latency_ms=60_000)
+        self.addCleanup(slow.stop)
+        gateway = self.start(slow)[0]
+        start = time.monotonic()
+        status, report = gateway.dismiss([PRESENT])
+        self.assertEqual((status, report["cause"]["kind"]), (504, "deadline-exceeded"), report)
+        self.assertEqual(report["unknown"][0]["ids"], [PRESENT])
+        self.assertLess(time.monotonic() - start, 30)
+
+
+if __name__ == "__main__":
+    unittest.main()
