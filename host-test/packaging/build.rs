@@ -35,6 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             feature: None,
             inputs: &["apps/gateway", "apps/report", "engine", "wit"],
         },
+        Component {
+            package: "entra-risk-tools",
+            feature: None,
+            inputs: &["apps/tools", "apps/report", "engine", "wit"],
+        },
     ])?;
     Ok(())
 }

@@ -10,7 +10,6 @@ use crate::ids::without;
 use crate::list::List;
 use crate::log::Log;
 use crate::refused::Refused;
-use crate::summary;
 
 /// The files of `--log`, `--refused` and `--remaining`.
 pub(crate) struct Outputs {
@@ -60,7 +59,7 @@ impl Outputs {
 
 /// The ids to process again.
 fn remaining_ids(batches: &[Batch]) -> impl Iterator<Item = &str> {
-    batches.iter().filter(|batch| summary::remains(batch)).flat_map(|batch| batch.ids.iter().map(String::as_str))
+    batches.iter().filter(|batch| batch.remains()).flat_map(|batch| batch.ids.iter().map(String::as_str))
 }
 
 /// The files of `--refused` and `--remaining`, which are not changed yet.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use entra_risk_report::actions::{Batch, Error};
-use entra_risk_report::{Action, OutcomeKind, Report};
+use entra_risk_report::actions::Error;
+use entra_risk_report::{Action, Group, OutcomeKind, Report, printable};
 
 /// Maximum ids listed in a paragraph: those of one request of the default size. `--json`, `--remaining` and `--refused`
 /// contain all of them.
@@ -18,53 +18,27 @@ pub(crate) fn summary(action: &Action, report: &Report) -> String {
         let _ = write!(text, ", {refused} refused, {not_applied} not-applied, {unknown} unknown");
     }
     text.push('\n');
-    let mut groups: Vec<Vec<&Batch>> = Vec::new();
-    for batch in report.batches.iter().filter(|batch| batch.error().is_some()) {
-        match groups.iter_mut().find(|group| group.first().is_some_and(|first| has_same_reason(first, batch))) {
-            Some(group) => group.push(batch),
-            None => groups.push(vec![batch]),
-        }
-    }
-    // A call can end before anything is sent, for example for lack of a token: then no batch contains the reason.
-    if let Some(cause) = &report.cause
-        && !report.batches.iter().filter_map(Batch::error).any(|error| error.kind() == cause.kind())
-    {
+    if let Some(cause) = report.cause_without_group() {
         let _ = writeln!(text, "\nended by {}: {}", cause.kind(), printable(cause.text()));
         let _ = writeln!(text, "  {}", next_step(action, cause));
     }
-    for group in &groups {
+    for group in &report.groups() {
         paragraph(&mut text, action, group);
     }
     text
 }
 
-/// Whether to process the ids of this batch again.
-pub(crate) fn remains(batch: &Batch) -> bool {
-    match batch.kind() {
-        OutcomeKind::Accepted => false,
-        OutcomeKind::Refused => refused_together(batch),
-        OutcomeKind::NotApplied | OutcomeKind::Unknown => true,
-    }
-}
-
-/// Whether the batch was refused and contains several ids: perhaps only one of them is at fault. The plugin reports such
-/// batches only if it does not isolate refused ids.
-fn refused_together(batch: &Batch) -> bool {
-    batch.kind() == OutcomeKind::Refused && batch.ids.len() > 1
-}
-
-fn paragraph(text: &mut String, action: &Action, group: &[&Batch]) {
-    let Some((first, error)) = group.first().and_then(|first| Some((first, first.error()?))) else { return };
-    let ids = || group.iter().flat_map(|batch| batch.ids.iter().map(move |id| (id, batch.error())));
-    let count = ids().count();
-    let _ = write!(text, "\n{count} {}: {}", first.kind().name(), error.kind());
+fn paragraph(text: &mut String, action: &Action, group: &Group<'_>) {
+    let error = group.error;
+    let count = group.ids().count();
+    let _ = write!(text, "\n{count} {}: {}", group.kind.name(), error.kind());
     if let Some(graph) = error.graph() {
         let _ = write!(text, ", HTTP {}", graph.status);
         if !graph.code.is_empty() {
             let _ = write!(text, " {}", printable(&graph.code));
         }
     }
-    let is_refused = first.kind() == OutcomeKind::Refused;
+    let is_refused = group.kind == OutcomeKind::Refused;
     if !is_refused && !error.text().is_empty() {
         let _ = write!(text, ": {}", printable(error.text()));
     }
@@ -75,8 +49,8 @@ fn paragraph(text: &mut String, action: &Action, group: &[&Batch]) {
         let client = printable(&graph.client_request_id);
         let _ = writeln!(text, "  request-id {}, client-request-id {client}, {}", printable(request), printable(date));
     }
-    let _ = writeln!(text, "  {}", advice(action, first, error));
-    for (id, error) in ids().take(MAX_LISTED_IDS) {
+    let _ = writeln!(text, "  {}", advice(action, group));
+    for (id, error) in group.ids().take(MAX_LISTED_IDS) {
         let reason = error.filter(|_| is_refused).map(own_reason).unwrap_or_default();
         let _ = writeln!(text, "    {id}{reason}");
     }
@@ -94,29 +68,17 @@ fn own_reason(error: &Error) -> String {
     message + &request
 }
 
-/// Whether two batches share a paragraph: same outcome, same reason, same advice. Refused ids are listed each with its
-/// message, so their messages may differ.
-fn has_same_reason(one: &Batch, other: &Batch) -> bool {
-    let reason = |batch: &Batch| {
-        let error = batch.error()?;
-        let graph = error.graph().map(|graph| (graph.status, graph.code.clone()));
-        let text = (batch.kind() != OutcomeKind::Refused).then(|| error.text().to_owned());
-        Some((batch.kind().name(), refused_together(batch), error.kind(), graph, text))
-    };
-    reason(one) == reason(other)
-}
-
-fn advice(action: &Action, batch: &Batch, error: &Error) -> String {
-    let advice = if refused_together(batch) {
+fn advice(action: &Action, group: &Group<'_>) -> String {
+    let advice = if group.refused_together {
         "At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
          --no-isolate-refused to find it."
             .to_owned()
-    } else if batch.kind() == OutcomeKind::Refused {
+    } else if group.kind == OutcomeKind::Refused {
         "Probably unknown in the tenant or not at risk: do not run again unchanged.".to_owned()
     } else {
-        next_step(action, error)
+        next_step(action, group.error)
     };
-    if batch.kind() == OutcomeKind::Unknown {
+    if group.kind == OutcomeKind::Unknown {
         format!("{advice} The ids may already have been processed; sending them again is safe.")
     } else {
         advice
@@ -153,15 +115,10 @@ fn next_step(action: &Action, error: &Error) -> String {
     step.to_owned()
 }
 
-/// Text from the network without control characters, which a terminal could execute.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{GraphError, Outcome, Receipt};
+    use entra_risk_report::actions::{Batch, GraphError, Outcome, Receipt};
 
     use super::*;
 
@@ -261,9 +218,10 @@ mod tests {
             (batch(0..1, Outcome::Unknown(not_found())), true),
         ];
         for (batch, expected) in cases {
-            assert_eq!(remains(&batch), expected, "{batch:?}");
-            if let Some(error) = batch.error() {
-                let advice = advice(&ACTIONS[3], &batch, error);
+            assert_eq!(batch.remains(), expected, "{batch:?}");
+            let report = Report { batches: vec![batch], cause: None };
+            for group in report.groups() {
+                let advice = advice(&ACTIONS[3], &group);
                 assert_eq!(advice.contains("un again") && !advice.contains("do not"), expected, "{advice}");
             }
         }

@@ -38,7 +38,7 @@ impl Error {
     }
 
     /// The error for people: the message of the response if there is one, or else the plugin's text. It may come from
-    /// the network: remove control characters before printing it.
+    /// the network: make it `printable` first.
     pub fn text(&self) -> &str {
         match self {
             Error::InvalidArgument(text)
@@ -53,4 +53,9 @@ impl Error {
             _ => self.graph().map_or("", |graph| &graph.message),
         }
     }
+}
+
+/// Text from the network without control characters, which a terminal could execute.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,16 +1,21 @@
-//! What the apps of entra-risk share: the four actions as imports, the names and defaults of the contract, the report of
-//! a call with its JSON form, and the form of a time in a log.
+//! What the apps of entra-risk share: the four actions as imports, the names and defaults of the contract, the options in
+//! the environment, the report of a call with its JSON form, and the form of a time in a log.
 
 mod action;
 pub mod bindings;
 mod error;
+mod group;
 pub mod json;
 mod options;
 mod report;
+mod settings;
 mod timestamp;
 
 pub use action::{ACTIONS, Action, CallResult};
 pub use bindings::entra::risk::actions;
+pub use error::printable;
+pub use group::Group;
 pub use options::parse_cloud;
 pub use report::{OutcomeKind, Report, RequestIds};
+pub use settings::{parse_options, value};
 pub use timestamp::timestamp;

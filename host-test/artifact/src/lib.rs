@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub use cargo::{Cargo, Component, build_script, remap_path_prefix, target_dir};
 pub use names::strip_names;
-pub use publish::{About, PluginWorld, publish, publish_plugin};
+pub use publish::{About, PluginWorld, function_docs, publish, publish_plugin};
 
 /// The folder of the workspace.
 pub fn workspace() -> PathBuf {

@@ -20,6 +20,8 @@ pub struct About<'a> {
     /// Its documentation. `None` for components that are plugged into others, because tools refuse a component in which
     /// more than one part contains documentation.
     pub docs: Option<&'a str>,
+    /// Names and documentation of the functions that its world exports, as `function_docs` returns them.
+    pub functions: &'a [(String, String)],
 }
 
 /// Turns a component as cargo built it into what is published.
@@ -39,7 +41,7 @@ pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
     }
     let mut bytes = metadata.to_wasm(&strip_names(component)?)?;
     if let Some(docs) = about.docs {
-        append_docs(&mut bytes, docs)?;
+        append_docs(&mut bytes, docs, about.functions)?;
     }
     Ok(bytes)
 }
@@ -68,7 +70,24 @@ pub fn publish_plugin(component: &[u8], world: PluginWorld) -> Result<Vec<u8>> {
             ("entra-risk-shared", "entra-risk for many instances, which take turns to keep one limit", "plugin-shared")
         }
     };
-    publish(component, About { name, description, docs: Some(&plugin_docs(world)?) })
+    publish(component, About { name, description, docs: Some(&plugin_docs(world)?), functions: &[] })
+}
+
+/// The functions that the world of an app exports, with their documentation. `folder` is the folder of its WIT, relative to
+/// the workspace.
+///
+/// # Errors
+/// If the WIT does not parse.
+pub fn function_docs(folder: &str) -> Result<Vec<(String, String)>> {
+    let mut resolve = Resolve::default();
+    resolve.push_path(workspace().join("wit"))?;
+    let package = resolve.push_path(workspace().join(folder))?.0;
+    let worlds = resolve.packages[package].worlds.values().map(|id| &resolve.worlds[*id]);
+    let functions = worlds.flat_map(|world| world.exports.values()).filter_map(|item| match item {
+        WorldItem::Function(function) => Some((function.name.clone(), function.docs.contents.clone()?)),
+        _ => None,
+    });
+    Ok(functions.collect())
 }
 
 /// The documentation in `wit/`: of the package, of a world, and of the interfaces that it exports.
@@ -97,11 +116,15 @@ fn plugin_docs(name: &str) -> Result<String> {
 
 /// Adds documentation in the section that tools read. They call the world of a component `root`, and refuse a section
 /// about anything that the component does not contain.
-fn append_docs(bytes: &mut Vec<u8>, docs: &str) -> Result<()> {
+fn append_docs(bytes: &mut Vec<u8>, docs: &str, functions: &[(String, String)]) -> Result<()> {
     /// The version of the section's format.
     const FORMAT: u8 = 1;
     let mut data = vec![FORMAT];
-    serde_json::to_writer(&mut data, &json!({ "worlds": { "root": { "docs": docs } } }))?;
+    let mut root = json!({ "docs": docs });
+    if !functions.is_empty() {
+        root["func_exports"] = functions.iter().map(|(name, docs)| (name.clone(), json!({ "docs": docs }))).collect();
+    }
+    serde_json::to_writer(&mut data, &json!({ "worlds": { "root": root } }))?;
     CustomSection { name: "package-docs".into(), data: Cow::Owned(data) }.append_to_component(bytes);
     Ok(())
 }

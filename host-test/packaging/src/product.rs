@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use artifact::{About, PluginWorld, publish, publish_plugin, workspace};
+use artifact::{About, PluginWorld, function_docs, publish, publish_plugin, workspace};
 
 use crate::compose::compose;
 
@@ -46,6 +46,8 @@ struct App {
     wac: &'static str,
     file: &'static str,
     docs: &'static str,
+    /// The folder of its WIT, if its world exports functions whose documentation hosts show.
+    functions: Option<&'static str>,
 }
 
 /// A token adapter, as a part of an app.
@@ -58,9 +60,20 @@ struct Token {
 const PLUGIN: &str = env!("ENTRA_RISK_WASM");
 const SHARED_PLUGIN: &str = env!("ENTRA_RISK_SHARED_WASM");
 const KEYVALUE_TURNS: &str = env!("ENTRA_RISK_KEYVALUE_TURNS_WASM");
-const CLI: App = App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md") };
-const GATEWAY: App =
-    App { wac: "gateway", file: env!("ENTRA_RISK_GATEWAY_WASM"), docs: include_str!("../docs/gateway.md") };
+const CLI: App =
+    App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md"), functions: None };
+const GATEWAY: App = App {
+    wac: "gateway",
+    file: env!("ENTRA_RISK_GATEWAY_WASM"),
+    docs: include_str!("../docs/gateway.md"),
+    functions: None,
+};
+const TOOLS: App = App {
+    wac: "tools",
+    file: env!("ENTRA_RISK_TOOLS_WASM"),
+    docs: include_str!("../docs/tools.md"),
+    functions: Some("apps/tools/wit"),
+};
 const ENV_TOKEN: Token = Token { file: env!("ENTRA_RISK_ENV_TOKEN_WASM"), docs: include_str!("../docs/env-token.md") };
 const CLIENT_CREDENTIALS: Token =
     Token { file: env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM"), docs: include_str!("../docs/client-credentials.md") };
@@ -180,6 +193,22 @@ pub const PRODUCTS: &[Product] = &[
         },
     },
     Product {
+        name: "entra-risk-tools",
+        kind: Kind::App {
+            description: "entra-risk as tools for a language model, with the token in GRAPH_TOKEN",
+            app: TOOLS,
+            token: ENV_TOKEN,
+        },
+    },
+    Product {
+        name: "entra-risk-tools-client-credentials",
+        kind: Kind::App {
+            description: "entra-risk as tools for a language model, with application tokens from Microsoft Entra ID",
+            app: TOOLS,
+            token: CLIENT_CREDENTIALS,
+        },
+    },
+    Product {
         name: "entra-risk-gateway-uncomposed",
         kind: Kind::Part {
             description: "entra-risk as an HTTP gateway, to be linked with the plugin and a token adapter",
@@ -199,15 +228,24 @@ impl Product {
             Kind::SharedPlugin => publish_plugin(&read(SHARED_PLUGIN)?, PluginWorld::Shared),
             Kind::PluginWithTurns { description, turns } => {
                 let bytes = compose_shared(SHARED_PLUGIN.as_ref(), turns.as_ref())?;
-                publish(&bytes, About { name: self.name, description, docs: Some(include_str!("../docs/keyvalue.md")) })
+                publish(
+                    &bytes,
+                    About {
+                        name: self.name,
+                        description,
+                        docs: Some(include_str!("../docs/keyvalue.md")),
+                        functions: &[],
+                    },
+                )
             }
             Kind::Part { description, file } => {
-                publish(&read(file)?, About { name: self.name, description, docs: None })
+                publish(&read(file)?, About { name: self.name, description, docs: None, functions: &[] })
             }
             Kind::App { description, app, token } => {
                 let docs = format!("{}\n{}", app.docs, token.docs);
                 let bytes = compose_app(app.wac, app.file.as_ref(), token)?;
-                publish(&bytes, About { name: self.name, description, docs: Some(&docs) })
+                let functions = app.functions.map(function_docs).transpose()?.unwrap_or_default();
+                publish(&bytes, About { name: self.name, description, docs: Some(&docs), functions: &functions })
             }
         }
     }

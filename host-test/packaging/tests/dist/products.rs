@@ -6,6 +6,7 @@ use std::path::Path;
 use artifact::{Cargo, workspace};
 use packaging::PRODUCTS;
 use wasm_metadata::Payload;
+use wit_parser::WorldItem;
 use wit_parser::decoding::{DecodedWasm, decode};
 
 use crate::compositions::{file, imports};
@@ -24,8 +25,13 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk-workload-identity", 130 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
     ("entra-risk-managed-identity", 120 * KIB, TOKEN_CLIENT),
     ("entra-risk-cli", APP_SIZE, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
-    ("entra-risk-gateway", APP_SIZE, GATEWAY),
-    ("entra-risk-gateway-uncomposed", 160 * KIB, GATEWAY_UNCOMPOSED),
+    ("entra-risk-gateway", APP_SIZE, &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
+    (
+        "entra-risk-gateway-uncomposed",
+        140 * KIB,
+        &["cli/environment", "cli/stderr", "clocks/", "http/types", "io/", "random/random", "risk/actions"],
+    ),
+    ("entra-risk-tools", 300 * KIB, &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
 ];
 
 const SHARED_PLUGIN: &[&str] =
@@ -37,7 +43,7 @@ const TOKEN_CLIENT: &[&str] = &["cli/environment", "clocks/monotonic-clock", "ht
 const APP_SIZE: usize = 400 * KIB;
 
 /// The apps, and the token adapters other than env-token, as the names of their compositions contain them.
-const APPS: [&str; 2] = ["entra-risk-cli", "entra-risk-gateway"];
+const APPS: [&str; 3] = ["entra-risk-cli", "entra-risk-gateway", "entra-risk-tools"];
 const ADAPTERS: [(&str, &str); 4] = [
     ("", "GRAPH_TOKEN"),
     ("-client-credentials", "AZURE_CLIENT_SECRET"),
@@ -61,12 +67,18 @@ fn products_import_only_allowed_interfaces() {
     }
 }
 
-/// Every app exists with every token adapter, and every token adapter by itself.
+/// Token adapters that the tools are not composed with: hosts of tools run on the machine of a person, or grant no files.
+const NOT_FOR_TOOLS: [&str; 2] = ["-workload-identity", "-managed-identity"];
+
+/// Every app exists with every token adapter that suits it, and every token adapter by itself.
 #[test]
 fn products_are_complete() {
     let names: Vec<&str> = PRODUCTS.iter().map(|product| product.name).collect();
     for (adapter, _) in ADAPTERS {
         for app in APPS {
+            if app == "entra-risk-tools" && NOT_FOR_TOOLS.contains(&adapter) {
+                continue;
+            }
             assert!(names.contains(&format!("{app}{adapter}").as_str()), "{app}{adapter}");
         }
         let alone = if adapter.is_empty() { "-env-token" } else { adapter };
@@ -106,6 +118,29 @@ fn products_contain_their_documentation() {
             _ => assert_eq!(docs, ""),
         }
     }
+}
+
+/// Hosts show these texts to a language model, with every request.
+#[test]
+fn every_tool_is_documented_in_few_words() {
+    let DecodedWasm::Component(resolve, world) = decode(&read("entra-risk-tools")).unwrap() else {
+        panic!("a package")
+    };
+    let mut functions = Vec::new();
+    for (name, item) in &resolve.worlds[world].exports {
+        let WorldItem::Function(function) = item else { panic!("{name:?} is not a function") };
+        let docs = function.docs.contents.as_deref().unwrap_or_default();
+        assert!((100..800).contains(&docs.len()), "{}: {docs}", function.name);
+        assert_eq!(function.params.len(), 1, "{}", function.name);
+        functions.push((function.name.as_str(), docs.contains("locks people out")));
+    }
+    let expected = [
+        ("dismiss-sign-ins", false),
+        ("confirm-sign-ins-safe", false),
+        ("confirm-sign-ins-compromised", true),
+        ("dismiss-risky-users", false),
+    ];
+    assert_eq!(functions, expected);
 }
 
 #[test]
@@ -158,6 +193,7 @@ fn two_folders_give_the_same_bytes() {
         ("entra-risk-managed-identity", env!("ENTRA_RISK_MANAGED_IDENTITY_WASM")),
         ("entra-risk-cli", env!("ENTRA_RISK_CLI_WASM")),
         ("entra-risk-gateway", env!("ENTRA_RISK_GATEWAY_WASM")),
+        ("entra-risk-tools", env!("ENTRA_RISK_TOOLS_WASM")),
     ];
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(workspace()).unwrap() {

@@ -1,0 +1,129 @@
+//! The options of every call in the environment: the variables `GATEWAY_*` of the apps that serve other programs.
+
+use entra_risk_engine::arguments::is_tenant;
+use entra_risk_engine::endpoint::Endpoint;
+
+use crate::actions::Options;
+use crate::parse_cloud;
+
+/// Deadline for a call of the plugin in milliseconds unless `GATEWAY_DEADLINE_MS` is set: below the 60 seconds that
+/// common proxies and clients of tools wait for a response.
+const DEFAULT_DEADLINE_MS: u32 = 50_000;
+
+/// Parses the options in the environment. The error contains a message for each variable that is not valid: its name and
+/// the rule, but not the value.
+///
+/// # Errors
+/// If a variable is not valid.
+pub fn parse_options(environment: &[(String, String)]) -> Result<Options, Vec<String>> {
+    let mut options = Options { deadline_ms: Some(DEFAULT_DEADLINE_MS), ..Options::default() };
+    let set = |(variable, set): &(&str, Set)| {
+        let result = value(environment, variable).map_or(Ok(()), |value| set(&mut options, value));
+        result.err().map(|rule| format!("{variable}: expected {rule}"))
+    };
+    let problems: Vec<String> = VARIABLES.iter().filter_map(set).collect();
+    if problems.is_empty() { Ok(options) } else { Err(problems) }
+}
+
+/// The value of a variable without the white space around it. An empty variable counts as not set.
+pub fn value<'a>(environment: &'a [(String, String)], variable: &str) -> Option<&'a str> {
+    let (_, value) = environment.iter().rfind(|(name, _)| name == variable)?;
+    Some(value.trim()).filter(|value| !value.is_empty())
+}
+
+/// Applies the value of a variable. The error is what it must be instead.
+type Set = fn(&mut Options, &str) -> Result<(), &'static str>;
+
+/// The variables.
+const VARIABLES: &[(&str, Set)] = &[
+    ("GATEWAY_TENANT", |options, value| {
+        let tenant = is_tenant(value).then(|| value.to_owned());
+        set(&mut options.tenant, tenant, "1 to 256 visible ASCII characters")
+    }),
+    ("GATEWAY_CLOUD", |options, value| {
+        set(&mut options.cloud, parse_cloud(value).ok(), "global, us-gov-l4, us-gov-l5 or china")
+    }),
+    ("GATEWAY_ENDPOINT", |options, value| {
+        set(&mut options.endpoint, parse_address(value, false), "https://HOST, or http:// with a loopback host")
+    }),
+    ("GATEWAY_AUDIENCE", |options, value| set(&mut options.audience, parse_address(value, true), "https://HOST")),
+    ("GATEWAY_DEADLINE_MS", |options, value| set(&mut options.deadline_ms, parse_milliseconds(value), MILLISECONDS)),
+    ("GATEWAY_PATIENCE_MS", |options, value| set(&mut options.patience_ms, parse_milliseconds(value), MILLISECONDS)),
+    ("GATEWAY_ISOLATE_REFUSED", |options, value| {
+        set(&mut options.isolate_refused, value.parse().ok(), "true or false")
+    }),
+];
+
+const MILLISECONDS: &str = "a number of milliseconds from 1 to 4294967295";
+
+fn set<T>(option: &mut Option<T>, value: Option<T>, expected: &'static str) -> Result<(), &'static str> {
+    *option = value;
+    if option.is_some() { Ok(()) } else { Err(expected) }
+}
+
+/// The address in the form that the plugin uses.
+fn parse_address(value: &str, https_only: bool) -> Option<String> {
+    let address = Endpoint::parse(value).ok().filter(|address| address.https || !https_only)?;
+    Some(address.to_string())
+}
+
+fn parse_milliseconds(value: &str) -> Option<u32> {
+    value.parse().ok().filter(|milliseconds| *milliseconds > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Cloud;
+
+    fn parse(variables: &[(&str, &str)]) -> Result<Options, Vec<String>> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        parse_options(&variables.iter().map(own).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn each_variable_sets_its_option() {
+        let options = parse(&[
+            ("GATEWAY_TENANT", "contoso.com"),
+            ("GATEWAY_CLOUD", "china"),
+            ("GATEWAY_ENDPOINT", "https://a.test"),
+            ("GATEWAY_AUDIENCE", "https://graph.example"),
+            ("GATEWAY_DEADLINE_MS", "5"),
+            ("GATEWAY_PATIENCE_MS", " 7\n"),
+            ("GATEWAY_ISOLATE_REFUSED", "false"),
+        ]);
+        let options = options.unwrap();
+        assert!(matches!(options.cloud, Some(Cloud::China)));
+        assert_eq!(
+            (options.tenant.as_deref(), options.endpoint.as_deref()),
+            (Some("contoso.com"), Some("https://a.test"))
+        );
+        assert_eq!(options.audience.as_deref(), Some("https://graph.example"));
+        assert_eq!((options.deadline_ms, options.patience_ms), (Some(5), Some(7)));
+        assert_eq!(options.isolate_refused, Some(false));
+        let default = parse(&[("PATH", "/bin"), ("GATEWAY_CLOUD", "")]).unwrap();
+        assert_eq!(default.deadline_ms, Some(50_000));
+    }
+
+    #[test]
+    fn each_invalid_variable_is_named_with_its_rule_and_without_its_value() {
+        let cases = [
+            ("GATEWAY_TENANT", "canary with a space", "expected 1 to 256"),
+            ("GATEWAY_CLOUD", "canary", "expected global, "),
+            ("GATEWAY_ENDPOINT", "http://canary.test", "expected https://HOST"),
+            ("GATEWAY_AUDIENCE", "http://localhost", "expected https://HOST"),
+            ("GATEWAY_DEADLINE_MS", "0", "expected a number"),
+            ("GATEWAY_DEADLINE_MS", "1m", "expected a number"),
+            ("GATEWAY_PATIENCE_MS", "-1", "expected a number"),
+            ("GATEWAY_ISOLATE_REFUSED", "no", "expected true or false"),
+        ];
+        for (name, value, rule) in cases {
+            let problems = parse(&[(name, value)]).unwrap_err();
+            let [problem] = problems.as_slice() else { panic!("expected one problem: {problems:?}") };
+            assert!(problem.starts_with(&format!("{name}: {rule}")), "{problem}");
+            assert!(!problem.contains("canary"), "{problem}");
+        }
+        let both = parse(&[("GATEWAY_CLOUD", "moon"), ("GATEWAY_TENANT", "a b")]).unwrap_err();
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+}

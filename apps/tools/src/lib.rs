@@ -1,0 +1,40 @@
+//! The tools of entra-risk: the four actions for hosts that offer the functions of a component to a language model. A
+//! function takes ids and nothing else: the operator chooses tenant, cloud and limits in the environment. It returns a text
+//! in which every id that was not accepted has its outcome and its next step.
+
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component exports the tools"))]
+
+mod bindings;
+mod text;
+
+use bindings::wasi::cli::environment::get_environment;
+use entra_risk_report::{ACTIONS, Action, Report, parse_options};
+
+/// The component's exports.
+struct Tools;
+
+impl bindings::Guest for Tools {
+    fn dismiss_sign_ins(request_ids: Vec<String>) -> Result<String, String> {
+        perform(&ACTIONS[0], &request_ids)
+    }
+
+    fn confirm_sign_ins_safe(request_ids: Vec<String>) -> Result<String, String> {
+        perform(&ACTIONS[1], &request_ids)
+    }
+
+    fn confirm_sign_ins_compromised(request_ids: Vec<String>) -> Result<String, String> {
+        perform(&ACTIONS[2], &request_ids)
+    }
+
+    fn dismiss_risky_users(user_ids: Vec<String>) -> Result<String, String> {
+        perform(&ACTIONS[3], &user_ids)
+    }
+}
+
+/// Performs an action. The error is the report of a call in which not every id was accepted.
+fn perform(action: &Action, ids: &[String]) -> Result<String, String> {
+    let options = parse_options(&get_environment()).map_err(|problems| text::misconfigured(&problems))?;
+    let report = Report::from((action.call)(ids, Some(&options)));
+    let text = text::report(action, &report);
+    if report.cause.is_none() { Ok(text) } else { Err(text) }
+}
