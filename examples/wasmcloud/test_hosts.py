@@ -94,7 +94,7 @@ class Hosts(unittest.TestCase):
 
     def test_the_secret_of_one_component_is_in_no_environment_of_another(self) -> None:
         """Each secret, given to every component except the one that reads it, might as well not be set."""
-        misplaced = {"environment": SECRETS}
+        misplaced = {"environment": {**SECRETS, "GATEWAY_ENDPOINT": self.model.endpoint}}
         endpoints = {"ENTRA_RISK_ENDPOINTS": self.model.endpoint}
         for gateway in self.start(gateway=misplaced, plugin=misplaced, token={"environment": endpoints}):
             status, report = gateway.dismiss([PRESENT])
