@@ -19,7 +19,7 @@ import nats
 import nats.errors
 
 # A host reports itself when it starts, and then every 15 seconds.
-_HEARTBEAT_SECONDS = 16
+_HEARTBEAT_SECONDS = 20
 # Pulling and compiling the components of a workload.
 _START_SECONDS = 60
 
@@ -40,7 +40,7 @@ def read(file: Path, variables: Mapping[str, str]) -> Any:
 
 
 def hosts(url: str, count: int | None = None) -> list[str]:
-    """The ids of the hosts: of the first `count`, or of all that report within 16 seconds."""
+    """The ids of the hosts: of the first `count`, or of all that report within 20 seconds."""
     return asyncio.run(_hosts(url, count))
 
 
