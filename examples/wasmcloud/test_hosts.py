@@ -1,21 +1,22 @@
-"""Two `wash host` on one NATS, with the gateway, the plugin and the token adapter as components linked at run time."""
+"""Two `wash host` on one NATS, with the gateway, the plugin, the token adapter and the turns as components linked at run time."""
 
 import os
 import subprocess
 import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import control
-from model import ABSENT, PRESENT, ROOT, SECRETS, Gateway, Model
+from model import ABSENT, PRESENT, ROOT, SECRETS, Gateway, Model, some_ids
 from process import Process, accepts_connections, free_port
 from registry import Registry
 
 _WORKLOAD = Path(__file__).parent / "workload.json"
 _VERSION = "0.1.0"
-_IMAGES = "entra-risk-gateway-uncomposed", "entra-risk", "entra-risk-env-token"
+_IMAGES = "entra-risk-gateway-uncomposed", "entra-risk-shared", "entra-risk-env-token", "entra-risk-keyvalue-turns"
 _HOST = "risk.test"
 
 
@@ -84,6 +85,19 @@ class Hosts(unittest.TestCase):
             self.assertIn('"outcome":"accepted"', wash.output(), "the audit log")
             for secret in SECRETS.values():
                 self.assertNotIn(secret, wash.output())
+
+    def test_all_instances_of_both_hosts_keep_one_limit(self) -> None:
+        """20 callers at the same time, and an instance for each: 1 200 users at one request per second."""
+        gateways = self.start()
+        callers = range(20)
+        with ThreadPoolExecutor(len(callers)) as threads:
+            calls = threads.map(lambda caller: gateways[caller % 2].dismiss(some_ids(60, 1 + 60 * caller)), callers)
+            reports = list(calls)
+        statuses = [arrival["status"] for arrival in self.model.arrivals()]
+        print(f"{len(statuses)} requests, {statuses.count(429)} of them answered 429", end=" ... ")
+        self.assertEqual([status for status, _ in reports], [200 for _ in callers])
+        self.assertEqual(statuses.count(204), len(callers))
+        self.assertLessEqual(statuses.count(429), 1)
 
     def test_only_the_list_of_the_plugin_allows_requests(self) -> None:
         own = {"allowedHosts": [self.model.endpoint]}
