@@ -26,7 +26,7 @@ class Process:
         end = time.monotonic() + _START_SECONDS
         while not ready():
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{self._process.args} did not start:\n{self.output()}")
+                raise RuntimeError(f"{self._process.args!r} did not start:\n{self.output()}")
             time.sleep(0.05)
 
     def output(self) -> str:

@@ -4,6 +4,7 @@ import re
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 _UPLOAD = re.compile(r"/v2/.+/blobs/uploads/(\d*)")
@@ -14,7 +15,7 @@ class Registry:
     """Serves from its start until `stop`. `address` is its host and port."""
 
     def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
         Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -23,17 +24,23 @@ class Registry:
         self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # (kind, tag or digest) to media type and content. A manifest has both a tag and a digest.
+        self.stored: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self.uploads: list[bytearray] = []
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # (kind, tag or digest) to media type and content. A manifest has both a tag and a digest.
-    stored: dict[tuple[str, str], tuple[str, bytes]] = {}
-    uploads: list[bytearray] = []
+    server: _Server
 
     def do_GET(self) -> None:
         if self.path == "/v2/":
             return self._respond(200)
         kind, reference = self._reference()
-        media_type, content = self.stored.get((kind, reference), ("", None))
+        media_type, content = self.server.stored.get((kind, reference), ("", None))
         if content is None:
             return self._respond(404)
         headers = {"content-type": media_type, "docker-content-digest": _digest(content)}
@@ -42,8 +49,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        self.uploads.append(bytearray())
-        self._respond(202, {"location": f"{urlsplit(self.path).path.rstrip('/')}/{len(self.uploads) - 1}"})
+        self.server.uploads.append(bytearray())
+        self._respond(202, {"location": f"{urlsplit(self.path).path.rstrip('/')}/{len(self.server.uploads) - 1}"})
 
     def do_PATCH(self) -> None:
         upload = self._upload()
@@ -61,13 +68,13 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "blobs" and references != [_digest(content)]:
             return self._respond(400)
         for reference in references:
-            self.stored[kind, reference] = self.headers.get("content-type", "application/octet-stream"), content
+            self.server.stored[kind, reference] = self.headers.get("content-type", "application/octet-stream"), content
         self._respond(201, {"location": self.path, "docker-content-digest": _digest(content)})
 
     def _upload(self) -> bytearray:
         match = _UPLOAD.fullmatch(urlsplit(self.path).path)
         assert match, self.path
-        return self.uploads[int(match[1])]
+        return self.server.uploads[int(match[1])]
 
     def _reference(self) -> tuple[str, str]:
         """A digest names the same content in every repository; a tag belongs to one."""

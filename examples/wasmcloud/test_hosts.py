@@ -21,6 +21,15 @@ _HOST = "risk.test"
 
 
 class Hosts(unittest.TestCase):
+    folder: Path
+    environment: dict[str, str]
+    model: Model
+    registry: Registry
+    nats: str
+    ports: tuple[int, int]
+    wash: list[Process]
+    hosts: list[str]
+
     @classmethod
     def setUpClass(cls) -> None:
         folder = tempfile.TemporaryDirectory()
