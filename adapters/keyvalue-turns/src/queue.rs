@@ -4,15 +4,16 @@
 //!   time of a turn = base.time + (ticket − base.ticket) × base.spacing
 //! ```
 //!
-//! Every new base maps each ticket to the same time as before or to a later one, so turns never come closer to each
-//! other, whoever writes last. A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket
-//! whose time has passed means that nobody waits: then its owner writes a base in which it comes first. Others may do the
-//! same at that moment, and the last one wins. Therefore that turn begins a little later, and everyone reads the base again
-//! just before a turn.
+//! A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket whose time has passed means
+//! that nobody waits: then its owner writes a base in which it comes first. Others may do the same at that moment, and the last
+//! one wins. Therefore that turn begins a little later, and everyone reads the base again when it begins, and just before the
+//! own turn.
 //!
-//! Operations for each turn: one increment and two reads. After a pause, a write and at most one more increment and two
-//! more reads; when the queue is used for the first time, one increment and one read more. An increment may fail because another comes first, and is tried four times. Instances that start at the same
-//! time do not wait for each other.
+//! Operations for each turn: one increment and two reads. After a pause, a write or a read more; for a ticket that is lost, an
+//! increment and at most two reads more. An increment may fail because another comes first, and is tried four times.
+//!
+//! Some stores create a counter without a look at others that do the same: when a queue is used for the very first time, two
+//! instances may then get the same turn.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
 use entra_risk_engine::turns::Turn;
@@ -45,17 +46,20 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
     let is_new = ticket.is_none();
     let mut ticket = ticket.map_or_else(|| increment(store, name), Ok)?;
     let mut base = read(store, name)?;
-    if is_new && base.is_none() {
-        // Where the first increment creates the counter, several instances may do so, and get the same ticket.
+    if is_new && ticket == FIRST_TICKET {
+        // Where the first increment creates the counter, several instances may do so at the same time.
         return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
     }
     let time_of = |base: Option<Base>, ticket| base.and_then(|base| base.time_of(ticket)).filter(|time| *time >= asked);
     let mut time = time_of(base, ticket);
     if time.is_none() && !is_new {
         ticket = increment(store, name)?;
-        // Increments may take long, and a new base must follow soon after the old one was read.
-        base = read(store, name)?;
         time = time_of(base, ticket);
+        // Increments may take long, and a new base must follow soon after the old one was read.
+        if time.is_none() {
+            base = read(store, name)?;
+            time = time_of(base, ticket);
+        }
     }
     let Some((base, time)) = base.zip(time) else { return start(store, name, base, ticket, spacing) };
     let time = if spacing > base.spacing.saturating_add(base.spacing / 100) {
@@ -69,6 +73,11 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
     // A slow store is asked earlier.
     let early = now.saturating_sub(asked).saturating_mul(2).clamp(EARLY, SECOND / 2);
     let wait = time.saturating_sub(now);
+    if base.time > now && base.held_until <= now && wait > early {
+        // Others may still write a base, so that this ticket comes earlier or is lost.
+        let ask_again_after = base.time.saturating_sub(now);
+        return Ok(Turn::Reserved { ticket, ask_again_after, held_for: 0 });
+    }
     match wait.checked_sub(early) {
         Some(rest) if rest > early / 2 => {
             Ok(Turn::Reserved { ticket, ask_again_after: rest, held_for: base.held_until.saturating_sub(now) })
@@ -167,6 +176,9 @@ fn parse(value: &[u8]) -> Option<Base> {
     numbers.next().is_none().then_some(base)
 }
 
+/// The ticket of the increment that creates the counter.
+const FIRST_TICKET: u64 = 1;
+
 /// A ticket that is always lost.
 const NO_TICKET: u64 = 0;
 
@@ -237,8 +249,7 @@ mod tests {
         fn at_noon() -> Memory {
             let store = Memory::default();
             store.now.set(43_200 * SECOND);
-            write(&store, "users", Base { ticket: 0, time: 0, spacing: 0, held_until: 0 }).unwrap();
-            store.operations.set(0);
+            store.counter.set(9);
             store
         }
 
@@ -290,7 +301,7 @@ mod tests {
     #[test]
     fn a_turn_takes_three_operations_and_the_first_after_a_pause_four() {
         let store = Memory::at_noon();
-        store.turn();
+        store.now.set(store.turn());
         store.operations.set(0);
         store.turn();
         assert_eq!(store.operations.replace(0), 3);
@@ -361,13 +372,13 @@ mod tests {
     }
 
     #[test]
-    fn tickets_from_before_the_counter_existed_do_not_count() {
-        let store = Memory::default();
-        store.now.set(43_200 * SECOND);
+    fn the_ticket_that_creates_the_counter_does_not_count() {
+        let store = Memory::at_noon();
+        store.counter.set(0);
         let turns = [store.reserve(None), store.reserve(None)];
-        assert!(turns.iter().all(|turn| matches!(turn, Turn::Reserved { ticket: NO_TICKET, .. })));
+        assert!(matches!(turns[0], Turn::Reserved { ticket: NO_TICKET, .. }));
         let times = store.times(turns);
-        assert_eq!(times[1] - times[0], SPACING);
+        assert_eq!(times[0] - times[1], SPACING);
     }
 
     #[test]
@@ -385,7 +396,7 @@ mod tests {
             let store = Memory::at_noon();
             store.set("users.base", value.as_bytes()).unwrap();
             let now = store.now();
-            assert_eq!(store.turn(), now + 2 * SETTLING, "{value}");
+            assert_eq!(store.turn(), now + SETTLING, "{value}");
         }
     }
 
