@@ -6,7 +6,7 @@ use artifact::Component;
 
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
-        Component { package: "entra-risk", inputs: &["engine", "src", "wit"] },
+        Component { package: "entra-risk", inputs: &["abi", "engine", "src", "wit"] },
         Component { package: "entra-risk-env-token", inputs: &["adapters/env-token", "engine", "wit"] },
         Component {
             package: "entra-risk-client-credentials",
@@ -20,8 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             package: "entra-risk-managed-identity",
             inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
-        Component { package: "entra-risk-cli", inputs: &["apps/cli", "apps/report", "engine", "wit"] },
-        Component { package: "entra-risk-gateway", inputs: &["apps/gateway", "apps/report", "engine", "wit"] },
+        Component { package: "entra-risk-cli", inputs: &["abi", "apps/cli", "apps/report", "engine", "wit"] },
+        Component { package: "entra-risk-gateway", inputs: &["abi", "apps/gateway", "apps/report", "engine", "wit"] },
     ])?;
     Ok(())
 }

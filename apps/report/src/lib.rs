@@ -3,6 +3,7 @@
 
 mod action;
 pub mod bindings;
+mod call;
 mod error;
 pub mod json;
 mod options;

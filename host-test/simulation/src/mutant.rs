@@ -100,7 +100,7 @@ pub static MUTANTS: &[Mutant] = &[
 ];
 
 /// What the plugin is built from, as far as it exists.
-const SOURCES: &[&str] = &["Cargo.lock", "engine", "src", "wit"];
+const SOURCES: &[&str] = &["Cargo.lock", "abi", "engine", "src", "wit"];
 
 const fn mutant(
     name: &'static str,
