@@ -20,7 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             package: "entra-risk-managed-identity",
             inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
-        Component { package: "entra-risk-cli", inputs: &["abi", "apps/cli", "apps/report", "engine", "wit"] },
+        Component {
+            package: "entra-risk-cli",
+            inputs: &["abi", "apps/cli", "apps/progress/wit", "apps/report", "engine", "wit"],
+        },
+        Component { package: "entra-risk-progress", inputs: &["apps/progress", "wit"] },
         Component { package: "entra-risk-gateway", inputs: &["abi", "apps/gateway", "apps/report", "engine", "wit"] },
     ])?;
     Ok(())
