@@ -1,4 +1,4 @@
-//! The exports of the component, in place of the generated ones: see [`abi`](crate::abi).
+//! The exports of the component, in place of the generated ones: see [`entra_risk_abi`].
 
 #![expect(unsafe_code, clippy::extra_unused_type_parameters, reason = "takes the place of generated code")]
 
@@ -6,8 +6,9 @@ use std::cell::RefCell;
 
 use entra_risk_engine::action::{ACTIONS, Action};
 
-use crate::abi::{Arguments, Returned};
 use crate::run;
+use entra_risk_abi::Arguments;
+use entra_risk_abi::engine::Returned;
 
 thread_local! {
     /// The latest result, until the host has read it.

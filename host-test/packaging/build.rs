@@ -6,8 +6,8 @@ use artifact::Component;
 
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
-        Component { package: "entra-risk", feature: None, inputs: &["engine", "src", "wit"] },
-        Component { package: "entra-risk", feature: Some("shared"), inputs: &["engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: None, inputs: &["abi", "engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: Some("shared"), inputs: &["abi", "engine", "src", "wit"] },
         Component {
             package: "entra-risk-keyvalue-turns",
             feature: None,
@@ -29,16 +29,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             feature: None,
             inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
-        Component { package: "entra-risk-cli", feature: None, inputs: &["apps/cli", "apps/report", "engine", "wit"] },
+        Component {
+            package: "entra-risk-cli",
+            feature: None,
+            inputs: &["abi", "apps/cli", "apps/progress/wit", "apps/report", "engine", "wit"],
+        },
+        Component { package: "entra-risk-progress", feature: None, inputs: &["apps/progress", "wit"] },
         Component {
             package: "entra-risk-gateway",
             feature: None,
-            inputs: &["apps/gateway", "apps/report", "engine", "wit"],
+            inputs: &["abi", "apps/gateway", "apps/report", "engine", "wit"],
         },
         Component {
             package: "entra-risk-tools",
             feature: None,
-            inputs: &["apps/tools", "apps/report", "engine", "wit"],
+            inputs: &["abi", "apps/tools", "apps/report", "engine", "wit"],
         },
     ])?;
     Ok(())

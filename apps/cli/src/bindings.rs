@@ -2,7 +2,7 @@
 #![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
 wit_bindgen::generate!({
-    path: ["../../wit", "wit"],
+    path: ["../../wit", "../progress/wit", "wit"],
     world: "entra:risk-cli/command",
     features: ["cli-exit-with-code"],
     with: { "entra:risk/actions@0.1.0": entra_risk_report::actions },

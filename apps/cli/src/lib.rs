@@ -32,7 +32,7 @@ use bindings::wasi::cli::{environment, exit};
 use bindings::wasi::clocks::monotonic_clock;
 use ids::Ids;
 use outputs::Outputs;
-use progress::{Progress, estimate};
+use progress::Progress;
 use run::Run;
 use slices::Slices;
 use stdio::{eprint, print};
@@ -183,14 +183,15 @@ fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> (Report, Result<(),
     let elapsed = || Duration::from_nanos(monotonic_clock::now().saturating_sub(start));
     let slices = Slices::new(job.action, &job.options, ids.len());
     let progress = Progress { total: ids.len(), is_visible: stdio::error_is_terminal() && !job.quiet };
-    progress.show(0, 0, slices.seconds_at_limit(ids.len()));
+    progress.show(0, 0, 0.0, &slices);
     let slices = (progress.is_visible || outputs.are_watched()).then_some(slices);
     let mut run = Run { call: job.action.call, options: &job.options, slices, elapsed };
     let result = run.perform(ids, |report, rest, slices| {
-        let done = ids.len().saturating_sub(rest.len());
-        let at_limit = slices.map(|slices| slices.seconds_at_limit(rest.len())).unwrap_or_default();
-        let failed = done.saturating_sub(report.ids(OutcomeKind::Accepted).count());
-        progress.show(done, failed, estimate(done, rest.len(), elapsed().as_secs_f64(), at_limit));
+        if let Some(slices) = slices {
+            let done = ids.len().saturating_sub(rest.len());
+            let failed = done.saturating_sub(report.ids(OutcomeKind::Accepted).count());
+            progress.show(done, failed, elapsed().as_secs_f64(), slices);
+        }
         outputs.update(job.action, report, rest)
     });
     progress.clear();

@@ -94,6 +94,21 @@ impl Slices {
         self.requests = if is_burst_short { planned.max(self.burst) } else { planned };
     }
 
+    /// The number of requests with so many ids.
+    pub(crate) fn requests(&self, ids: usize) -> usize {
+        ids.div_ceil(self.ids_per_request)
+    }
+
+    /// The number of ids in so many full requests.
+    pub(crate) fn ids(&self, requests: usize) -> usize {
+        requests.saturating_mul(self.ids_per_request)
+    }
+
+    /// The number of requests that the rate limit allows in a second, at least 1.
+    pub(crate) fn requests_per_second(&self) -> usize {
+        self.spacing.recip().ceil() as usize
+    }
+
     /// The least time in which so many ids can be sent, in seconds.
     pub(crate) fn seconds_at_limit(&self, ids: usize) -> f64 {
         ids.div_ceil(self.ids_per_request) as f64 * self.spacing

@@ -5,7 +5,7 @@ use std::fmt;
 use entra_risk_engine::action;
 
 use crate::actions::{Batch, Failure, Options};
-use crate::bindings;
+use crate::call;
 
 /// The result of a function of the plugin.
 pub type CallResult = Result<Vec<Batch>, Failure>;
@@ -20,10 +20,10 @@ pub struct Action {
 
 /// The four actions, in the order of the contract.
 pub static ACTIONS: [Action; 4] = [
-    Action { definition: &action::ACTIONS[0], call: bindings::dismiss_sign_ins },
-    Action { definition: &action::ACTIONS[1], call: bindings::confirm_sign_ins_safe },
-    Action { definition: &action::ACTIONS[2], call: bindings::confirm_sign_ins_compromised },
-    Action { definition: &action::ACTIONS[3], call: bindings::dismiss_risky_users },
+    Action { definition: &action::ACTIONS[0], call: call::dismiss_sign_ins },
+    Action { definition: &action::ACTIONS[1], call: call::confirm_sign_ins_safe },
+    Action { definition: &action::ACTIONS[2], call: call::confirm_sign_ins_compromised },
+    Action { definition: &action::ACTIONS[3], call: call::dismiss_risky_users },
 ];
 
 impl fmt::Debug for Action {

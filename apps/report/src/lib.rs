@@ -3,6 +3,7 @@
 
 mod action;
 pub mod bindings;
+mod call;
 mod error;
 mod group;
 pub mod json;

@@ -60,6 +60,8 @@ struct Token {
 const PLUGIN: &str = env!("ENTRA_RISK_WASM");
 const SHARED_PLUGIN: &str = env!("ENTRA_RISK_SHARED_WASM");
 const KEYVALUE_TURNS: &str = env!("ENTRA_RISK_KEYVALUE_TURNS_WASM");
+/// A part of the command only.
+const PROGRESS: &str = env!("ENTRA_RISK_PROGRESS_WASM");
 const CLI: App =
     App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md"), functions: None };
 const GATEWAY: App = App {
@@ -273,6 +275,7 @@ fn compose_app(wac: &str, file: &Path, token: Token) -> Result<Vec<u8>> {
     let parts = [
         (format!("entra:risk-{wac}"), file.to_owned()),
         ("entra:risk".into(), PLUGIN.into()),
+        ("entra:risk-progress".into(), PROGRESS.into()),
         ("entra:risk-token".into(), token.file.into()),
     ];
     compose(&workspace().join("compose").join(wac).with_extension("wac"), parts.into())

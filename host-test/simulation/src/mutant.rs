@@ -111,7 +111,7 @@ pub static MUTANTS: &[Mutant] = &[
 ];
 
 /// What the plugin is built from, as far as it exists.
-const SOURCES: &[&str] = &["Cargo.lock", "adapters/keyvalue-turns", "engine", "src", "wit"];
+const SOURCES: &[&str] = &["Cargo.lock", "abi", "adapters/keyvalue-turns", "engine", "src", "wit"];
 
 const fn mutant(
     name: &'static str,

@@ -192,6 +192,7 @@ fn two_folders_give_the_same_bytes() {
         ("entra-risk-workload-identity", env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM")),
         ("entra-risk-managed-identity", env!("ENTRA_RISK_MANAGED_IDENTITY_WASM")),
         ("entra-risk-cli", env!("ENTRA_RISK_CLI_WASM")),
+        ("entra-risk-progress", env!("ENTRA_RISK_PROGRESS_WASM")),
         ("entra-risk-gateway", env!("ENTRA_RISK_GATEWAY_WASM")),
         ("entra-risk-tools", env!("ENTRA_RISK_TOOLS_WASM")),
     ];

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -43,14 +43,24 @@ pub(crate) struct Completed {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// What was written to standard error at once, and when, since the start of the run.
+    pub(crate) written: Vec<(Duration, String)>,
     pub(crate) exchanges: Vec<Exchange>,
 }
 
 /// Standard output or error, which may be a terminal, or fail.
 struct Screen {
-    pipe: MemoryOutputPipe,
+    output: Output,
     is_terminal: bool,
     failing: Option<Failing>,
+}
+
+/// What is written, and when.
+#[derive(Clone)]
+struct Output {
+    pipe: MemoryOutputPipe,
+    start: Instant,
+    written: Arc<Mutex<Vec<(Duration, String)>>>,
 }
 
 /// A stream that cannot be written.
@@ -79,14 +89,47 @@ impl IsTerminal for Screen {
 
 impl StdoutStream for Screen {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        self.pipe.async_stream()
+        self.output.pipe.async_stream()
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         match self.failing {
             Some(failing) => Box::new(failing),
-            None => self.pipe.p2_stream(),
+            None => Box::new(self.output.clone()),
         }
+    }
+}
+
+impl Output {
+    fn new(start: Instant) -> Self {
+        Output { pipe: MemoryOutputPipe::new(1 << 24), start, written: Arc::default() }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.pipe.contents().into()).unwrap()
+    }
+}
+
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        self.written.lock().unwrap().push((self.start.elapsed(), text));
+        self.pipe.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        self.pipe.flush()
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        self.pipe.check_write()
+    }
+}
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {
+        self.pipe.ready().await;
     }
 }
 
@@ -199,13 +242,13 @@ impl Shell {
 
     /// Runs a command line with this Microsoft Graph.
     pub(crate) async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
-        let (stdout, stderr) = (MemoryOutputPipe::new(1 << 24), MemoryOutputPipe::new(1 << 24));
+        let (stdout, stderr) = (Output::new(Instant::now()), Output::new(Instant::now()));
         let mut wasi = WasiCtx::builder();
         wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ENDPOINTS", "https://a.test:8443");
         wasi.arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
-        wasi.stdout(Screen { pipe: stdout.clone(), is_terminal: false, failing: self.failing });
-        wasi.stderr(Screen { pipe: stderr.clone(), is_terminal: self.terminal, failing: None });
+        wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });
+        wasi.stderr(Screen { output: stderr.clone(), is_terminal: self.terminal, failing: None });
         wasi.wall_clock(WallClock(Instant::now()));
         wasi.preopened_dir(&self.directory, ".", FsPerms::ReadWrite).unwrap();
         wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
@@ -217,13 +260,14 @@ impl Shell {
             Ok(Err(())) => 1,
             Err(error) => error.downcast_ref::<I32Exit>().expect("the command trapped").0,
         };
-        let [stdout, stderr] = [stdout, stderr].map(|pipe| String::from_utf8(pipe.contents().into()).unwrap());
+        let written = stderr.written.lock().unwrap().clone();
+        let [stdout, stderr] = [stdout, stderr].map(|output| output.text());
         assert!(!format!("{stdout}{stderr}").contains(CANARY), "the output contains the token");
         for entry in fs::read_dir(&self.directory).unwrap() {
             let text = fs::read(entry.unwrap().path()).unwrap_or_default();
             assert!(!String::from_utf8_lossy(&text).contains(CANARY), "a file contains the token");
         }
-        Completed { code, stdout, stderr, exchanges: store.data().exchanges() }
+        Completed { code, stdout, stderr, written, exchanges: store.data().exchanges() }
     }
 }
 
