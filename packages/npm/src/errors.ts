@@ -3,7 +3,9 @@ import { RiskError, type Batch, type OutcomeKind } from './report.js';
 
 /** The base of the errors of this package. */
 export class EntraRiskError extends Error {
-  override name = 'EntraRiskError';
+  static {
+    this.prototype.name = 'EntraRiskError'; // On the prototype: it is not part of what is printed.
+  }
 }
 
 /**
@@ -11,12 +13,16 @@ export class EntraRiskError extends Error {
  * and value, and the rule.
  */
 export class InvalidArgument extends EntraRiskError {
-  override name = 'InvalidArgument';
+  static {
+    this.prototype.name = 'InvalidArgument';
+  }
 }
 
 /** Not every id was accepted. `batches` contains every id exactly once, in the order given. */
 export class PartialFailure extends EntraRiskError {
-  override name = 'PartialFailure';
+  static {
+    this.prototype.name = 'PartialFailure';
+  }
   /** What ended the call, or else the first error. */
   override readonly cause: RiskError;
   /** Every id exactly once, in the order given. */
