@@ -45,7 +45,7 @@ test('an aborted signal ends the call with every outcome', async () => {
   const ids = someIds(6000);
   const controller = new AbortController();
   const onProgress = ({ attempts }: Progress): void => {
-    if (attempts === 2) setTimeout(() => controller.abort(), 200);
+    if (attempts === 2) setTimeout(() => controller.abort(), 50);
   };
   await withModel([], async (model) => {
     const risk = new EntraRisk('token', { endpoint: model.endpoint });
@@ -58,10 +58,14 @@ test('an aborted signal ends the call with every outcome', async () => {
 });
 
 test('an aborted signal does not wait for a credential', async () => {
-  const signal = AbortSignal.timeout(200);
+  const controller = new AbortController();
+  const credential = (): Promise<string> => {
+    setTimeout(() => controller.abort(), 50);
+    return new Promise(() => undefined);
+  };
   await withModel([], async (model) => {
-    const risk = new EntraRisk(() => new Promise<string>(() => undefined), { endpoint: model.endpoint });
-    const failure = await failureOf(risk.dismissRiskyUsers([PRESENT], { signal }));
+    const risk = new EntraRisk(credential, { endpoint: model.endpoint });
+    const failure = await failureOf(risk.dismissRiskyUsers([PRESENT], { signal: controller.signal }));
     assert.equal(failure.cause.kind, 'cancelled');
     assert.deepEqual(failure.toRetry, [PRESENT]);
   });
@@ -135,11 +139,9 @@ test('idle threads do not keep the process running', async () => {
       const risk = new EntraRisk('token', { endpoint: '${model.endpoint}' });
       await risk.dismissRiskyUsers(['${PRESENT}']);
       console.log('done');`;
-    const began = Date.now();
     const options = { cwd: new URL('.', import.meta.url), timeout: 30_000 };
     const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], options);
     assert.deepEqual([status, String(stdout)], [0, 'done\n']);
-    assert.ok(Date.now() - began < 10_000);
   });
 });
 
