@@ -1,0 +1,95 @@
+// Where tokens come from.
+
+/** What a token is needed for: the argument of a credential that is a function. */
+export interface TokenRequest {
+  /** The OAuth scope, such as `https://graph.microsoft.com/.default`. */
+  readonly scope: string;
+  /** `tenant` of the call. */
+  readonly tenant: string | undefined;
+  /** Where the token will be sent. */
+  readonly endpoint: string;
+  /** Microsoft Graph rejected a token of this call: do not return it again. */
+  readonly refresh: boolean;
+  /** The claims challenge of the rejection, a JSON object for the token endpoint. */
+  readonly claims: string | undefined;
+  /** `signal` of the call. Once it is aborted, the token is not used. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The part of `AccessToken` of `@azure/core-auth` that is used. */
+export interface AccessToken {
+  /** The token, without the word `Bearer`. */
+  readonly token: string;
+}
+
+/** The part of `GetTokenOptions` of `@azure/core-auth` that is used. */
+export interface GetTokenOptions {
+  /** `signal` of the call. */
+  abortSignal?: AbortSignal;
+  /** The claims challenge of Microsoft Graph. With claims, the cache is bypassed. */
+  claims?: string;
+  /** Declares the client capability `cp1`: Microsoft Graph then sends claims challenges. */
+  enableCae?: boolean;
+  /** `tenant` of the call. */
+  tenantId?: string;
+}
+
+/** A credential of `@azure/identity`, or anything with the same `getToken`. */
+export interface TokenCredential {
+  /** Returns a token for the scopes; null if there is none. */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null>;
+}
+
+type Token = string | AccessToken;
+
+/** A credential of `@azure/identity`, a function that returns a token, or a token. */
+export type Credential = TokenCredential | ((request: TokenRequest) => Token | Promise<Token>) | string;
+
+/** Why there is no token, in words that contain no secret. It ends the call, and no exception reaches the caller. */
+export class NoToken extends Error {}
+
+/** Throws a TypeError unless `credential` is one. */
+export function checkCredential(credential: unknown): asserts credential is Credential {
+  if (typeof credential === 'string' || typeof credential === 'function') return;
+  if (typeof (credential as Partial<TokenCredential> | null | undefined)?.getToken === 'function') return;
+  throw new TypeError(
+    `credential: expected a credential of @azure/identity, a function or a string; got ${kindOf(credential)}`,
+  );
+}
+
+/** Requests a token. */
+export async function fetchToken(credential: Credential, request: TokenRequest): Promise<string> {
+  if (typeof credential === 'string') {
+    if (!request.refresh) return credential;
+    throw new NoToken('Microsoft Graph rejected the token, and a string cannot be renewed: pass a new token, or a credential');
+  }
+  // An object can be both: a credential comes first.
+  if (typeof (credential as TokenCredential).getToken === 'function') {
+    return tokenOf(await (credential as TokenCredential).getToken(request.scope, optionsOf(request)));
+  }
+  return tokenOf(await (credential as Exclude<Credential, string | TokenCredential>)(request));
+}
+
+// What makes @azure/identity bypass its cache if there is no challenge. It requests nothing, and it is not `{}`, which MSAL
+// treats like no claims.
+const NO_CLAIMS = '{"access_token":{}}';
+
+function optionsOf(request: TokenRequest): GetTokenOptions {
+  const options: GetTokenOptions = { enableCae: true };
+  if (request.tenant !== undefined) options.tenantId = request.tenant;
+  if (request.refresh) options.claims = request.claims ?? NO_CLAIMS;
+  if (request.signal !== undefined) options.abortSignal = request.signal;
+  return options;
+}
+
+function tokenOf(fetched: Token | null): string {
+  const token: unknown = typeof fetched === 'string' ? fetched : fetched?.token;
+  if (typeof token === 'string') return token;
+  // Not the value: it may contain a token.
+  throw new TypeError(`the credential returned ${kindOf(fetched)}; expected a string, or an object with the string \`token\``);
+}
+
+/** The type of a value for a message, which must not contain the value itself. */
+export function kindOf(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}

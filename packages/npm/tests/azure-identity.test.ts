@@ -1,0 +1,85 @@
+// Credentials of @azure/identity, against a stub of the token endpoint.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AuthenticationRequiredError, CredentialUnavailableError, ManagedIdentityCredential } from '@azure/identity';
+import { EntraRisk, partialFailure } from 'entra-risk';
+import { failureOf, thrownBy } from './failure.js';
+import { FAST, PRESENT, someIds, withModel } from './model.js';
+import { TENANT, withTokenEndpoint } from './token-endpoint.js';
+
+test('the first token is requested once and cached', async () => {
+  await withTokenEndpoint(async (endpoint) => {
+    await withModel([], async (model) => {
+      const risk = new EntraRisk(endpoint.credential(), { endpoint: model.endpoint, rateLimit: FAST, tenant: TENANT });
+      await risk.dismissRiskyUsers(someIds(180));
+      await risk.dismissRiskyUsers(someIds(180));
+      assert.deepEqual(model.statuses(), [204, 204, 204, 204, 204, 204]);
+    });
+    const [request, ...others] = endpoint.requests;
+    assert.deepEqual(others, []);
+    assert.equal(request?.['scope']?.split(' ')[0], 'https://graph.microsoft.com/.default');
+    assert.match(request?.['claims'] ?? '', /cp1/i);
+  });
+});
+
+test('a token rejected without challenge is replaced in the cache', async () => {
+  await withTokenEndpoint(async (endpoint) => {
+    await withModel(['--token', 'token-2'], async (model) => {
+      const risk = new EntraRisk(endpoint.credential(), { endpoint: model.endpoint, rateLimit: FAST });
+      await risk.dismissRiskyUsers([PRESENT]);
+      await risk.dismissRiskyUsers([PRESENT]);
+      assert.deepEqual(model.statuses(), [401, 204, 204]);
+    });
+    // The claims of both requests are those of the client capability alone.
+    assert.equal(endpoint.requests.length, 2);
+    assert.deepEqual(JSON.parse(endpoint.requests[1]?.['claims'] ?? ''), JSON.parse(endpoint.requests[0]?.['claims'] ?? ''));
+  });
+});
+
+test('a claims challenge reaches the token endpoint', async () => {
+  await withTokenEndpoint(async (endpoint) => {
+    await withModel(['--revoke-after', '0'], async (model) => {
+      const risk = new EntraRisk(endpoint.credential(), { endpoint: model.endpoint, rateLimit: FAST });
+      await risk.dismissRiskyUsers([PRESENT]);
+      assert.deepEqual(model.statuses(), [401, 204]);
+    });
+    const [, challenged] = endpoint.requests;
+    assert.deepEqual(Object.keys(JSON.parse(challenged?.['claims'] ?? '').access_token).sort(), ['nbf', 'xms_cc']);
+  });
+});
+
+test('a wrong secret rejects with the exception of @azure/identity', async () => {
+  await withTokenEndpoint(async (endpoint) => {
+    await withModel([], async (model) => {
+      const risk = new EntraRisk(endpoint.credential('wrong'), { endpoint: model.endpoint });
+      const error = await thrownBy(risk.dismissRiskyUsers([PRESENT]));
+      assert.ok(error instanceof AuthenticationRequiredError, (error as Error).name);
+      assert.match(error.message, /AADSTS7000215/);
+      assert.deepEqual(partialFailure(error)?.toRetry, [PRESENT]);
+      assert.deepEqual(model.arrivals(), []);
+    });
+  });
+});
+
+test('another tenant rejects with the exception of @azure/identity', async () => {
+  await withTokenEndpoint(async (endpoint) => {
+    const risk = new EntraRisk(endpoint.credential(), { endpoint: 'http://127.0.0.1:9', tenant: 'another.example' });
+    const error = await thrownBy(risk.dismissRiskyUsers([PRESENT]));
+    assert.ok(error instanceof CredentialUnavailableError);
+    assert.match(error.message, /AdditionallyAllowedTenants/);
+  });
+});
+
+test('a managed identity cannot replace a rejected token', async () => {
+  await withTokenEndpoint(async (endpoint) => {
+    process.env['IDENTITY_ENDPOINT'] = `${endpoint.address}/managed-identity`;
+    process.env['IDENTITY_HEADER'] = 'header';
+    await withModel(['--token', 'token-2'], async (model) => {
+      const risk = new EntraRisk(new ManagedIdentityCredential(), { endpoint: model.endpoint, rateLimit: FAST });
+      const failure = await failureOf(risk.dismissRiskyUsers([PRESENT]));
+      assert.equal(failure.cause.kind, 'unauthenticated');
+      assert.deepEqual(failure.toRetry, [PRESENT]);
+    });
+    assert.equal(endpoint.requests.length, 1);
+  });
+});
