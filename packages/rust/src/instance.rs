@@ -159,3 +159,33 @@ const YIELD_INSTRUCTIONS: u64 = 1_000_000;
 
 /// The plugin's tables are fixed: a few hundred elements.
 const MAX_TABLE_ELEMENTS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccessToken, Proxy, Settings};
+
+    #[tokio::test]
+    async fn the_plugin_never_gets_a_token() {
+        let settings = Settings { proxy: Proxy::None, ..Settings::default() };
+        let mut host = Host {
+            table: ResourceTable::new(),
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound::new(Arc::new(HttpClient::new(&settings).unwrap())),
+            token_source: Arc::new(AccessToken::new("canary").unwrap()),
+            memory: Memory { max_bytes: 0, is_exceeded: false },
+            max_instructions: 0,
+        };
+        let graph = "https://graph.microsoft.com".to_owned();
+        for endpoint in [graph.clone(), "https://graph.test".to_owned()] {
+            let request =
+                TokenRequest { tenant: None, audience: graph.clone(), endpoint, refresh: false, claims: None };
+            let credential = credentials::Host::get_token(&mut host, request).await;
+            assert!(matches!(credential, Ok(Credential::AttachedByHost)));
+        }
+        // It was requested once, for Microsoft Graph, and is gone after the call.
+        assert_eq!(host.outbound.finish().tokens, [AccessToken::new("canary").unwrap()]);
+        assert!(host.outbound.finish().tokens.is_empty());
+    }
+}
