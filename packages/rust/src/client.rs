@@ -131,6 +131,8 @@ impl EntraRisk {
             tenant = options.tenant.as_deref(),
             ids = ids.len(),
             requests = field::Empty,
+            instructions = field::Empty,
+            memory_bytes = field::Empty,
             accepted = field::Empty,
             refused = field::Empty,
             not_applied = field::Empty,
@@ -161,6 +163,7 @@ impl Inner {
         };
         let options = PluginOptions::new(options, &self.settings);
         let (ended, sent) = instance.call(action, &ids, &options).await;
+        Span::current().record("instructions", instance.instructions()).record("memory_bytes", instance.memory_bytes());
         match ended {
             Ok(result) => {
                 lease.give_back(instance);

@@ -39,6 +39,7 @@ pub(crate) struct Host {
 
 /// The linear memory of an instance.
 struct Memory {
+    bytes: usize,
     max_bytes: usize,
     /// The plugin needed more.
     is_exceeded: bool,
@@ -63,7 +64,7 @@ impl Instance {
             http: WasiHttpCtx::new(),
             outbound: Outbound::new(http_client),
             token_source,
-            memory: Memory { max_bytes: max_memory_bytes, is_exceeded: false },
+            memory: Memory { bytes: 0, max_bytes: max_memory_bytes, is_exceeded: false },
             max_instructions,
         };
         let mut store = Store::new(plugin.engine(), host);
@@ -91,6 +92,16 @@ impl Instance {
             .map_err(|error| store.data().reason(&error)),
         };
         (ended, store.data_mut().outbound.finish())
+    }
+
+    /// Instructions of the latest call.
+    pub(crate) fn instructions(&self) -> u64 {
+        self.store.data().max_instructions.saturating_sub(self.store.get_fuel().unwrap_or_default())
+    }
+
+    /// The size of its linear memory. It never shrinks.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.bytes
     }
 }
 
@@ -136,6 +147,9 @@ impl credentials::Host for Host {
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.max_bytes;
+        if fits {
+            self.bytes = desired;
+        }
         self.is_exceeded |= !fits;
         Ok(fits)
     }
@@ -174,7 +188,7 @@ mod tests {
             http: WasiHttpCtx::new(),
             outbound: Outbound::new(Arc::new(HttpClient::new(&settings).unwrap())),
             token_source: Arc::new(AccessToken::new("canary").unwrap()),
-            memory: Memory { max_bytes: 0, is_exceeded: false },
+            memory: Memory { bytes: 0, max_bytes: 0, is_exceeded: false },
             max_instructions: 0,
         };
         let graph = "https://graph.microsoft.com".to_owned();

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use entra_risk_engine::endpoint::Endpoint;
 use http::header::AUTHORIZATION;
@@ -33,11 +34,11 @@ pub(crate) struct Outbound {
     requests: u32,
 }
 
-/// What an instance did in a call.
+/// What an instance sent in a call.
 pub(crate) struct Sent {
     /// Its tokens.
     pub(crate) tokens: Vec<AccessToken>,
-    /// Requests that were sent.
+    /// Its requests.
     pub(crate) requests: u32,
 }
 
@@ -175,8 +176,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().filter(|text| text.len() <= MAX_SPAN_TEXT_BYTES)
 }
 
-/// More than a connection needs to respond, and less than load balancers wait before they drop an idle one.
-const KEEP_ALIVE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);
+/// Well below the minutes after which load balancers drop an idle connection.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Tokens to keep out of texts: those of the requests in flight, at most 32, and the latest of the others.
 const MAX_TOKENS: usize = 40;

@@ -43,12 +43,12 @@ pub(crate) fn causes(error: &legacy::Error) -> String {
     causes.join(": ")
 }
 
-fn find<'a, T: StdError + 'static>(error: &'a legacy::Error) -> Option<&'a T> {
+fn find<T: StdError + 'static>(error: &legacy::Error) -> Option<&T> {
     chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// An error and its causes. The one in an `io::Error` is not its source, so it is taken out.
-fn chain<'a>(error: &'a legacy::Error) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+fn chain(error: &legacy::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let mut next = Some(error as &(dyn StdError + 'static));
     std::iter::from_fn(move || {
         let current = next?;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use entra_risk_host::{AccessToken, Error, Outcome, Settings, TokenError, TokenRequest, TokenSource};
+use entra_risk_host::{
+    AccessToken, EntraRisk, Error, Options, Outcome, Settings, TokenError, TokenRequest, TokenSource,
+};
 use graph_model::Server;
 
 use crate::service::{CANARY, Recorder, fast, ids, response, risk, risk_with, settings};
@@ -54,7 +56,7 @@ async fn redirects_are_not_followed() {
     });
     let server = Server::start(service.clone(), 0).await.unwrap();
     let failure = risk(settings(server.endpoint()))
-        .dismiss_risky_users(&ids(1, 1), &entra_risk_host::Options { max_attempts: Some(1), ..fast() })
+        .dismiss_risky_users(&ids(1, 1), &Options { max_attempts: Some(1), ..fast() })
         .await
         .unwrap_err();
     assert_eq!(failure.cause.graph_error().map(|error| error.status), Some(307));
@@ -72,7 +74,7 @@ fn a_setting_that_is_not_an_endpoint_is_a_setup_error() {
         ("max_instances", Settings { max_instances: 0, ..valid() }),
     ];
     for (name, settings) in invalid {
-        let error = entra_risk_host::EntraRisk::new(AccessToken::new("t").unwrap(), settings).unwrap_err();
+        let error = EntraRisk::new(AccessToken::new("t").unwrap(), settings).unwrap_err();
         assert!(error.to_string().starts_with(&format!("{name}: ")), "{error}");
     }
 }

@@ -31,16 +31,16 @@ async fn too_much_memory_ends_the_call() {
 
 #[tokio::test]
 async fn too_many_instructions_end_the_call_and_its_ids_are_unknown() {
-    // The plugin would go on until patience is over.
+    // The plugin would parse such responses until patience is over.
     let service = Recorder::new(|_| {
-        let mut response = response(429, "");
+        let mut response = response(429, format!(r#"{{"error":{}0"#, r#"{"a":"#.repeat(10_000)));
         response.headers_mut().insert("retry-after", "0".parse().unwrap());
         response
     });
     let server = Server::start(service.clone(), 0).await.unwrap();
-    let risk = risk(Settings { max_instructions: 3_000_000, ..settings(server.endpoint()) });
+    let risk = risk(Settings { max_instructions: 5_000_000, ..settings(server.endpoint()) });
     let failure = risk.dismiss_risky_users(&ids(1, 60), &fast()).await.unwrap_err();
-    assert_eq!(reason(&failure), "it executed more than 3000000 instructions");
+    assert_eq!(reason(&failure), "it executed more than 5000000 instructions");
     let [batch] = failure.batches.as_slice() else { panic!("{failure:?}") };
     assert!(matches!(batch.outcome, Outcome::Unknown(Error::PluginStopped(_))));
     assert_eq!((batch.ids.clone(), batch.attempts as usize), (ids(1, 60), service.requests().len()));

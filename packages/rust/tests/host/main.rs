@@ -1,5 +1,7 @@
 //! The library in front of servers on loopback, in real time.
 
+#![expect(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used, reason = "tests may fail")]
+
 mod actions;
 mod destinations;
 mod limits;

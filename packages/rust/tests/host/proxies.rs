@@ -4,7 +4,7 @@ use entra_risk_host::{Error, Proxy, Settings};
 
 use crate::proxy_server::ProxyServer;
 use crate::service::{Recorder, fast, ids, risk, settings};
-use crate::tls_server::TlsServer;
+use crate::tls_server::{TlsServer, certificates};
 
 fn proxy(server: &ProxyServer, no_proxy: &str) -> Proxy {
     let https_proxy = format!("http://user:pass@{}", server.address);
@@ -15,7 +15,7 @@ fn proxy(server: &ProxyServer, no_proxy: &str) -> Proxy {
 async fn a_proxy_is_asked_to_connect() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let proxy_server = ProxyServer::start(Some(server.address)).await;
+    let proxy_server = ProxyServer::start(Some(server.address), None).await;
     // No name server knows this name: only the proxy leads there.
     let risk = risk(Settings {
         extra_roots: server.root.clone().into(),
@@ -35,10 +35,25 @@ async fn a_proxy_is_asked_to_connect() {
 }
 
 #[tokio::test]
+async fn a_proxy_may_use_tls_itself() {
+    let server = TlsServer::start(Recorder::accepting(), &["h2", "http/1.1"]).await;
+    let (root, tls) = certificates();
+    let proxy_server = ProxyServer::start(Some(server.address), Some(tls)).await;
+    let https_proxy = format!("https://localhost:{}", proxy_server.address.port());
+    let risk = risk(Settings {
+        extra_roots: (server.root.clone() + &root).into(),
+        proxy: Proxy::Given { https_proxy, no_proxy: String::new() },
+        ..settings("https://graph.test")
+    });
+    risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
+    assert_eq!((proxy_server.requests().len(), server.handshakes()), (1, 1));
+}
+
+#[tokio::test]
 async fn no_proxy_bypasses_the_proxy() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let proxy_server = ProxyServer::start(Some(server.address)).await;
+    let proxy_server = ProxyServer::start(Some(server.address), None).await;
     let risk = risk(Settings {
         extra_roots: server.root.clone().into(),
         proxy: proxy(&proxy_server, "graph.test, localhost"),
@@ -51,7 +66,7 @@ async fn no_proxy_bypasses_the_proxy() {
 
 #[tokio::test]
 async fn a_proxy_that_demands_credentials_ends_the_call() {
-    let proxy_server = ProxyServer::start(None).await;
+    let proxy_server = ProxyServer::start(None, None).await;
     let risk = risk(Settings { proxy: proxy(&proxy_server, ""), ..settings("https://graph.test") });
     let failure = risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap_err();
     assert!(matches!(failure.cause, Error::DeniedByHost(_)), "{failure}");

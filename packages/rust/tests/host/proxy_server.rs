@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 /// A running proxy. Dropping it closes its connections.
 pub struct ProxyServer {
@@ -15,8 +17,9 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Tunnels to `destination`, or responds 407 to everything if there is none.
-    pub async fn start(destination: Option<SocketAddr>) -> ProxyServer {
+    /// Tunnels to `destination`, or responds 407 to everything if there is none. With `tls`, it is an HTTPS proxy.
+    pub async fn start(destination: Option<SocketAddr>, tls: Option<ServerConfig>) -> ProxyServer {
+        let tls = tls.map(|tls| TlsAcceptor::from(Arc::new(tls)));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -24,7 +27,13 @@ impl ProxyServer {
         let accepting = tokio::spawn(async move {
             let mut tunnels = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tunnels.spawn(tunnel(stream, destination, Arc::clone(&record)));
+                let (tls, record) = (tls.clone(), Arc::clone(&record));
+                tunnels.spawn(async move {
+                    match tls {
+                        Some(tls) => tunnel(tls.accept(stream).await.unwrap(), destination, record).await,
+                        None => tunnel(stream, destination, record).await,
+                    }
+                });
             }
         });
         ProxyServer { address, requests, accepting }
@@ -42,7 +51,11 @@ impl Drop for ProxyServer {
     }
 }
 
-async fn tunnel(mut stream: TcpStream, destination: Option<SocketAddr>, record: Arc<Mutex<Vec<String>>>) {
+async fn tunnel(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    destination: Option<SocketAddr>,
+    record: Arc<Mutex<Vec<String>>>,
+) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());

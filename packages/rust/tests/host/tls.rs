@@ -1,9 +1,11 @@
 //! TLS: which certificates are trusted, and how often a connection is established.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use entra_risk_host::{Error, Settings};
+use entra_risk_host::{AccessToken, EntraRisk, Error, Options, Settings};
 use http::Version;
+use tokio::net::TcpListener;
 
 use crate::service::{Recorder, fast, ids, risk, settings};
 use crate::tls_server::TlsServer;
@@ -53,7 +55,7 @@ async fn http2_carries_concurrent_requests_of_all_tenants() {
     let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
     risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
     let calls = (0..20).map(|tenant: u32| {
-        let (risk, options) = (risk.clone(), entra_risk_host::Options { tenant: Some(tenant.to_string()), ..fast() });
+        let (risk, options) = (risk.clone(), Options { tenant: Some(tenant.to_string()), ..fast() });
         tokio::spawn(async move { risk.dismiss_risky_users(&ids(1, 600), &options).await.map(|batches| batches.len()) })
     });
     for call in calls.collect::<Vec<_>>() {
@@ -62,12 +64,23 @@ async fn http2_carries_concurrent_requests_of_all_tenants() {
     assert_eq!((service.requests().len(), server.handshakes()), (201, 1));
 }
 
+#[tokio::test]
+async fn a_server_without_tls_is_unreachable_in_time() {
+    // It accepts connections and never responds.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let risk = risk(Settings { connect_timeout: Duration::from_millis(200), ..settings(endpoint) });
+    let options = Options { max_attempts: Some(1), ..fast() };
+    let failure = risk.dismiss_risky_users(&ids(1, 1), &options).await.unwrap_err();
+    assert_eq!(failure.cause, Error::Unreachable("destination-unavailable".to_owned()));
+}
+
 #[test]
 fn roots_that_are_not_pem_are_a_setup_error() {
     for roots in ["no certificate", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
-        let token = entra_risk_host::AccessToken::new("t").unwrap();
+        let token = AccessToken::new("t").unwrap();
         let settings = Settings { extra_roots: roots.into(), ..settings("http://localhost") };
-        let error = entra_risk_host::EntraRisk::new(token, settings).unwrap_err();
+        let error = EntraRisk::new(token, settings).unwrap_err();
         assert!(error.to_string().starts_with("extra_roots: "), "{error}");
     }
 }

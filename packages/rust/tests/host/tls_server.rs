@@ -84,7 +84,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, service: Arc<dyn Servic
 }
 
 /// A new root as PEM, and a server with a certificate that it has issued.
-fn certificates() -> (String, ServerConfig) {
+pub fn certificates() -> (String, ServerConfig) {
     let mut of_root = CertificateParams::new([]).unwrap();
     of_root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root_key = KeyPair::generate().unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use entra_risk_host::{AccessToken, Error, Outcome, TokenError, TokenRequest, TokenSource};
+use entra_risk_host::{AccessToken, Error, Options, Outcome, TokenError, TokenRequest, TokenSource};
 use graph_model::{CLAIMS, Fault, FaultKind, Server};
 use http::header::AUTHORIZATION;
 
@@ -47,7 +47,7 @@ async fn a_rejected_token_is_refreshed_with_its_claims() {
     let server = Server::start(graph.clone(), 0).await.unwrap();
     let source = Arc::new(Refreshing::default());
     let risk = risk_with(source.clone(), settings(server.endpoint()));
-    let options = entra_risk_host::Options { tenant: Some("contoso".to_owned()), max_in_flight: Some(1), ..fast() };
+    let options = Options { tenant: Some("contoso".to_owned()), max_in_flight: Some(1), ..fast() };
     risk.dismiss_risky_users(&ids(1, 180), &options).await.unwrap();
     let requests = source.0.lock().unwrap().clone();
     let expected = |refresh: bool| TokenRequest {
@@ -79,7 +79,7 @@ async fn the_errors_of_a_token_source_end_the_call() {
     let server = Server::start(service.clone(), 0).await.unwrap();
     let call = async |error| {
         let risk = risk_with(Failing(error), settings(server.endpoint()));
-        let options = entra_risk_host::Options { patience_ms: Some(1), ..fast() };
+        let options = Options { patience_ms: Some(1), ..fast() };
         let failure = risk.dismiss_risky_users(&ids(1, 1), &options).await.unwrap_err();
         assert!(matches!(failure.batches[0].outcome, Outcome::NotApplied(_)));
         failure.cause
