@@ -38,8 +38,8 @@ struct Inner {
 }
 
 impl EntraRisk {
-    /// Prepares the actions. The first one in a process compiles the plugin, which takes some tenths of a second of
-    /// processor time and blocks.
+    /// Prepares the actions. The first time in a process, and each time with a pool, it compiles the plugin: that blocks for
+    /// a moment, which is seconds if wasmtime was built without optimization.
     ///
     /// # Errors
     /// If a setting is not as documented, or the system refuses a resource.

@@ -86,7 +86,7 @@ impl Outbound {
         self.http_client.allows(endpoint)
     }
 
-    /// Attaches a token to the next requests to this endpoint. Returns whether a header can contain it.
+    /// Attaches a token to the next requests to this endpoint, which must be allowed. Returns whether a header can contain it.
     pub(crate) fn attach(&mut self, endpoint: String, token: AccessToken) -> bool {
         let Some(header) = token.header_value() else { return false };
         self.attached = Some((endpoint, header));
@@ -105,11 +105,11 @@ impl Outbound {
         Sent { tokens: std::mem::take(&mut self.tokens).into(), requests: std::mem::take(&mut self.requests) }
     }
 
-    /// Adds the token to a request. Returns false if the request may not be sent.
+    /// Adds the token to a request. Returns false if the request may not be sent: there is a token for allowed endpoints only.
     fn authorize(&self, uri: &Uri, headers: &mut HeaderMap) -> bool {
         let Some(endpoint) = endpoint(uri) else { return false };
         match &self.attached {
-            Some((of_token, token)) if *of_token == endpoint && self.allows(&endpoint) => {
+            Some((of_token, token)) if *of_token == endpoint => {
                 headers.insert(AUTHORIZATION, token.clone());
                 true
             }

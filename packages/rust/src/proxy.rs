@@ -31,6 +31,16 @@ pub enum Proxy {
 impl Proxy {
     /// Decides which requests use a proxy. The error does not contain the address, which may contain a password.
     pub(crate) fn matcher(&self) -> Result<Matcher, SetupError> {
+        self.matcher_in(|name| env::var(name).ok())
+    }
+
+    /// Does the same with any environment.
+    fn matcher_in(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Matcher, SetupError> {
+        // In upper or lower case, unless it is empty.
+        let variable = |name: &str| {
+            let names = [name.to_owned(), name.to_ascii_lowercase()];
+            names.into_iter().filter_map(|name| environment(&name)).find(|value| !value.is_empty())
+        };
         let (https_proxy, no_proxy) = match self {
             Proxy::FromEnvironment => (variable("HTTPS_PROXY").or_else(|| variable("ALL_PROXY")), variable("NO_PROXY")),
             Proxy::None => (None, None),
@@ -62,13 +72,6 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// A variable of the environment, in upper or lower case, unless it is empty.
-fn variable(name: &str) -> Option<String> {
-    [name.to_owned(), name.to_ascii_lowercase()]
-        .into_iter()
-        .find_map(|name| env::var(name).ok().filter(|v| !v.is_empty()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +88,24 @@ mod tests {
         assert!(!uses_proxy("https://b.a.test"));
         assert!(!uses_proxy("https://10.1.2.3"));
         assert!(!uses_proxy("http://localhost"));
+    }
+
+    #[test]
+    fn the_environment_names_the_proxy() {
+        let proxy = |variables: &[(&str, &str)], uri| {
+            let variable =
+                |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+            let matcher = Proxy::FromEnvironment.matcher_in(variable)?;
+            Ok::<_, SetupError>(matcher.intercept(&Uri::from_static(uri)).map(|proxy| proxy.uri().to_string()))
+        };
+        let https = "https://a.test";
+        let variables = [("HTTPS_PROXY", ""), ("https_proxy", "http://p.test:1"), ("ALL_PROXY", "http://q.test:1")];
+        assert_eq!(proxy(&variables, https).unwrap().as_deref(), Some("http://p.test:1/"));
+        assert_eq!(proxy(&variables[2..], https).unwrap().as_deref(), Some("http://q.test:1/"));
+        assert_eq!(proxy(&[variables[1], ("no_proxy", "a.test")], https).unwrap(), None);
+        assert_eq!(proxy(&variables, "http://localhost").unwrap(), None);
+        assert_eq!(proxy(&[], https).unwrap(), None);
+        assert!(proxy(&[("HTTPS_PROXY", "socks5://p.test")], https).is_err());
     }
 
     #[test]
