@@ -1,0 +1,21 @@
+//! The plugin's world as a wasmtime host sees it, generated from `wit/`.
+
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        // The plugin's world without WASI, because the bindings of WASI are in the crates of wasmtime.
+        inline: "
+            package entra:host;
+            world plugin {
+                import entra:risk/credentials@0.1.0;
+                export entra:risk/actions@0.1.0;
+            }
+        ",
+        imports: { default: async },
+        exports: { default: async },
+    });
+}
+
+pub(crate) use generated::entra::risk::credentials;
+pub(crate) use generated::exports::entra::risk::actions;
+pub(crate) use generated::{Plugin, PluginPre};

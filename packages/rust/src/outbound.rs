@@ -1,0 +1,186 @@
+//! The plugin's way out: requests reach allowed endpoints only, with the token that the plugin never sees, over connections
+//! that all instances share.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entra_risk_engine::endpoint::Endpoint;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tracing::{Instrument, Span, debug_span, field, warn};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::connector::Connector;
+use crate::transport_error::{causes, transport_error};
+use crate::{AccessToken, Settings, SetupError};
+
+/// The connections of all instances, and where they may lead.
+pub(crate) struct HttpClient {
+    client: Client<Connector, WasiBody>,
+    allowed: Vec<Endpoint>,
+}
+
+/// The requests of one instance.
+pub(crate) struct Outbound {
+    http_client: Arc<HttpClient>,
+    /// The latest token of the call, and the endpoint it is for.
+    attached: Option<(String, HeaderValue)>,
+    /// Every token of the call, the latest last.
+    tokens: VecDeque<AccessToken>,
+    requests: u32,
+}
+
+/// What an instance sent in a call.
+pub(crate) struct Sent {
+    /// Its tokens.
+    pub(crate) tokens: Vec<AccessToken>,
+    /// Its requests.
+    pub(crate) requests: u32,
+}
+
+/// A response, and the work that continues while its body is read: none here, because the connection has a task of its own.
+type Received = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+type Receiving = Box<dyn Future<Output = Result<Received, Error>> + Send>;
+
+impl HttpClient {
+    pub(crate) fn new(settings: &Settings) -> Result<HttpClient, SetupError> {
+        let parse = |name: &str, text: &str| {
+            Endpoint::parse(text).map_err(|rule| SetupError(format!("{name}: {text:?} {rule}")))
+        };
+        let mut allowed = vec![parse("cloud", settings.cloud.graph_root())?];
+        for endpoint in &settings.allowed_endpoints {
+            allowed.push(parse("allowed_endpoints", endpoint)?);
+        }
+        if let Some(endpoint) = &settings.endpoint {
+            parse("endpoint", endpoint)?;
+        }
+        if let Some(audience) = &settings.audience {
+            parse("audience", audience)?;
+        }
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            // Otherwise each attempt would wait for its timeout on a connection that no longer leads anywhere.
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .build(Connector::new(settings)?);
+        Ok(HttpClient { client, allowed })
+    }
+
+    /// Whether requests may go to an endpoint in the spelling of the plugin.
+    fn allows(&self, endpoint: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed.to_string() == endpoint)
+    }
+}
+
+impl Outbound {
+    pub(crate) fn new(http_client: Arc<HttpClient>) -> Outbound {
+        Outbound { http_client, attached: None, tokens: VecDeque::new(), requests: 0 }
+    }
+
+    /// Whether requests may go to an endpoint in the spelling of the plugin.
+    pub(crate) fn allows(&self, endpoint: &str) -> bool {
+        self.http_client.allows(endpoint)
+    }
+
+    /// Attaches a token to the next requests to this endpoint, which must be allowed. Returns whether a header can contain it.
+    pub(crate) fn attach(&mut self, endpoint: String, token: AccessToken) -> bool {
+        let Some(header) = token.header_value() else { return false };
+        self.attached = Some((endpoint, header));
+        if self.tokens.back() != Some(&token) {
+            if self.tokens.len() >= MAX_TOKENS {
+                self.tokens.pop_front();
+            }
+            self.tokens.push_back(token);
+        }
+        true
+    }
+
+    /// Ends a call. No token stays here.
+    pub(crate) fn finish(&mut self) -> Sent {
+        self.attached = None;
+        Sent { tokens: std::mem::take(&mut self.tokens).into(), requests: std::mem::take(&mut self.requests) }
+    }
+
+    /// Adds the token to a request. Returns false if the request may not be sent: there is a token for allowed endpoints only.
+    fn authorize(&self, uri: &Uri, headers: &mut HeaderMap) -> bool {
+        let Some(endpoint) = endpoint(uri) else { return false };
+        match &self.attached {
+            Some((of_token, token)) if *of_token == endpoint => {
+                headers.insert(AUTHORIZATION, token.clone());
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl WasiHttpHooks for Outbound {
+    /// The client adds the header to HTTP/1.1 requests; HTTP/2 has none.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        mut request: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Receiving {
+        let uri = request.uri().clone();
+        if !self.authorize(&uri, request.headers_mut()) {
+            warn!(
+                scheme = uri.scheme_str(),
+                authority = uri.authority().map(|a| a.as_str()),
+                "denied: not an allowed endpoint"
+            );
+            return Box::new(async { Err(Error::HttpRequestDenied) });
+        }
+        self.requests = self.requests.saturating_add(1);
+        let span = debug_span!(
+            "request",
+            path = uri.path(),
+            client_request_id = header(request.headers(), "client-request-id"),
+            status = field::Empty,
+            request_id = field::Empty,
+        );
+        let receiving = self.http_client.client.request(request);
+        Box::new(
+            async move {
+                let response = receiving.await.map_err(|error| {
+                    let code = transport_error(&error);
+                    warn!(error = causes(&error), "{code}");
+                    code
+                })?;
+                let span = Span::current();
+                span.record("status", response.status().as_u16());
+                span.record("request_id", header(response.headers(), "request-id"));
+                let response = response.map(|body| body.map_err(Error::from).boxed_unsync());
+                Ok((response, Box::new(async { Ok(()) }) as _))
+            }
+            .instrument(span),
+        )
+    }
+}
+
+/// The endpoint of an address, in the spelling of the plugin.
+fn endpoint(uri: &Uri) -> Option<String> {
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// The value of a header, if it is text of a length that belongs into a span.
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().filter(|text| text.len() <= MAX_SPAN_TEXT_BYTES)
+}
+
+/// Well below the minutes after which load balancers drop an idle connection.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Tokens to keep out of texts: those of the requests in flight, at most 32, and the latest of the others.
+const MAX_TOKENS: usize = 40;
+
+/// The contract's limit of identifiers.
+const MAX_SPAN_TEXT_BYTES: usize = 128;

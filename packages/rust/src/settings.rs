@@ -1,0 +1,86 @@
+//! Where the requests of all calls go, and what the plugin may take up.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::Cloud;
+use crate::proxy::Proxy;
+
+/// Applies to every call of an [`EntraRisk`](crate::EntraRisk). Write `Settings { cloud: …, ..Settings::default() }`:
+/// later versions can have more fields.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The national cloud. Default: `Global`.
+    pub cloud: Cloud,
+    /// Replaces the cloud's root as the address of the requests: `https://` with a host and optionally a port, or
+    /// `http://` with a loopback host. The token is sent there, so `allowed_endpoints` must list it. Default: the
+    /// cloud's root.
+    pub endpoint: Option<String>,
+    /// Replaces the cloud's root as the audience of the token: `https://` with a host and optionally a port. Default: the
+    /// cloud's root.
+    pub audience: Option<String>,
+    /// Endpoints that requests may reach besides the Microsoft Graph of `cloud`, written like `endpoint`. A request to
+    /// any other address is not sent and ends the call with `Error::DeniedByHost`. Default: none.
+    pub allowed_endpoints: Vec<String>,
+    /// The proxy of `https` requests. Default: that of the environment.
+    pub proxy: Proxy,
+    /// Root certificates that are trusted besides those of the platform: PEM, any number of certificates. Default: none.
+    pub extra_roots: Vec<u8>,
+    /// Maximum time to establish a connection, with name resolution, proxy and TLS. Default: 30 s.
+    pub connect_timeout: Duration,
+    /// Maximum instances of the plugin, and so of tenants whose calls run at the same time: at least 1. Further calls
+    /// wait. If there are more tenants, the least recently used idle instance is dropped, and with it what it has learned
+    /// about the rate limit of its tenant. Default: 1 000.
+    pub max_instances: u32,
+    /// How the memory of instances is allocated. Default: `OnDemand`.
+    pub allocation: Allocation,
+    /// Maximum linear memory of an instance in bytes. A call of 100 000 ids takes 9 MiB. Default: 64 MiB.
+    pub max_memory_bytes: usize,
+    /// Maximum WebAssembly instructions of a call. They end a plugin that computes without end. Unlike a limit of time, they
+    /// depend neither on how long a call waits for responses nor on how busy the machine is. A call of 10 000 ids executes
+    /// 46 million, or 140 million if 200 of the ids are refused. Default: 100 000 000 000.
+    pub max_instructions: u64,
+}
+
+/// How the memory of instances is allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Allocation {
+    /// When an instance needs it. Linux allows a process about 10 000 instances.
+    #[default]
+    OnDemand,
+    /// From a pool whose address space, not its memory, is reserved at the start for `max_instances` instances. Instances
+    /// start faster, and there can be more of them.
+    Pooled,
+}
+
+/// An [`EntraRisk`](crate::EntraRisk) cannot be constructed: a setting is not as documented, or the system refuses a
+/// resource. The text names the setting or the cause.
+#[derive(Debug, Clone)]
+pub struct SetupError(pub(crate) String);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            cloud: Cloud::default(),
+            endpoint: None,
+            audience: None,
+            allowed_endpoints: Vec::new(),
+            proxy: Proxy::default(),
+            extra_roots: Vec::new(),
+            connect_timeout: Duration::from_secs(30),
+            max_instances: 1_000,
+            allocation: Allocation::default(),
+            max_memory_bytes: 64 << 20,
+            max_instructions: 100_000_000_000,
+        }
+    }
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for SetupError {}

@@ -1,0 +1,15 @@
+//! The library in front of servers on loopback, in real time.
+
+#![expect(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used, reason = "tests may fail")]
+
+mod actions;
+mod destinations;
+mod limits;
+mod proxies;
+mod proxy_server;
+mod service;
+mod tenants;
+mod tls;
+mod tls_server;
+mod tokens;
+mod tracing;

@@ -1,0 +1,87 @@
+//! What the tests send requests to, and the settings to reach it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use entra_risk_host::{AccessToken, EntraRisk, Options, Proxy, RateLimit, Settings, TokenSource};
+use graph_model::{Behavior, Graph, Limit, Reply, Request, Response, Service};
+use http::{HeaderMap, Version};
+use uuid::Uuid;
+
+/// A token that no output may contain.
+pub const CANARY: &str = "eyJjanary.0token-that-must-never-show.0";
+
+/// Responds as a function says, and records every request.
+pub struct Recorder {
+    respond: fn(&Request) -> Response,
+    requests: Mutex<Vec<(Version, HeaderMap)>>,
+}
+
+impl Recorder {
+    pub fn new(respond: fn(&Request) -> Response) -> Arc<Recorder> {
+        Arc::new(Recorder { respond, requests: Mutex::default() })
+    }
+
+    /// Accepts every request.
+    pub fn accepting() -> Arc<Recorder> {
+        Recorder::new(|_| response(204, ""))
+    }
+
+    /// The version and the headers of each request so far.
+    pub fn requests(&self) -> Vec<(Version, HeaderMap)> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Service for Recorder {
+    fn serve(&self, _: Duration, request: Request) -> Reply {
+        let response = (self.respond)(&request);
+        let recorded = (request.version(), request.headers().clone());
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
+        Reply::at_once(Behavior::Complete(response))
+    }
+}
+
+/// A complete response with the `request-id` `r-1`.
+pub fn response(status: u16, body: impl Into<Bytes>) -> Response {
+    http::Response::builder().status(status).header("request-id", "r-1").body(body.into()).unwrap()
+}
+
+/// A model of Microsoft Graph that does not limit the rate and responds at once.
+pub fn graph() -> Arc<Graph> {
+    let limit = Limit { requests: 1_000_000, ..Limit::USERS };
+    let latency = Duration::ZERO..=Duration::ZERO;
+    Arc::new(Graph::new(graph_model::Settings { users: limit, latency, ..graph_model::Settings::default() }))
+}
+
+/// Requests to this endpoint, without a proxy.
+pub fn settings(endpoint: impl fmt::Display) -> Settings {
+    let endpoint = endpoint.to_string();
+    Settings {
+        endpoint: Some(endpoint.clone()),
+        allowed_endpoints: vec![endpoint],
+        proxy: Proxy::None,
+        ..Settings::default()
+    }
+}
+
+/// The actions with [`CANARY`] as the token.
+pub fn risk(settings: Settings) -> EntraRisk {
+    risk_with(AccessToken::new(CANARY).unwrap(), settings)
+}
+
+pub fn risk_with(token_source: impl TokenSource + 'static, settings: Settings) -> EntraRisk {
+    EntraRisk::new(token_source, settings).unwrap()
+}
+
+/// A thousand requests in a second.
+pub fn fast() -> Options {
+    Options { rate_limit: Some(RateLimit { requests: 1_000, window_ms: 1_000 }), ..Options::default() }
+}
+
+/// So many ids, from this number on.
+pub fn ids(first: u128, count: u128) -> Vec<String> {
+    (first..first + count).map(|number| Uuid::from_u128(number).to_string()).collect()
+}

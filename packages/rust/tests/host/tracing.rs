@@ -1,0 +1,81 @@
+//! Spans and events: what a call did, and no secret, whoever emits them.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use entra_risk_host::Options;
+use graph_model::{Fault, FaultKind, Server};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::service::{fast, graph, ids, risk, settings};
+
+/// Everything that was written.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Log;
+
+    fn make_writer(&'a self) -> Log {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn spans_describe_the_call_without_its_token() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    // The runtime of this test has one thread.
+    let guard = tracing::subscriber::set_default(subscriber);
+    let graph = graph();
+    graph.plan([None, Some(Fault::of(FaultKind::Expired))]);
+    let server = Server::start(graph.clone(), 0).await.unwrap();
+    let options = Options { tenant: Some("contoso".to_owned()), ..fast() };
+    let failure = risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 120), &options).await.unwrap_err();
+    assert_eq!(failure.accepted().count(), 60);
+    drop(guard);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let ended = log.lines().find(|line| line.contains("ended")).unwrap();
+    let call = [
+        "action=\"dismiss-risky-users\"",
+        "tenant=\"contoso\"",
+        "ids=120",
+        "requests=2",
+        "accepted=60",
+        "refused=0",
+        "not_applied=60",
+        "unknown=0",
+        "outcome=\"no-token\"",
+    ];
+    for field in call {
+        assert!(ended.contains(field), "{field} is not in {ended}");
+    }
+    for arrival in graph.arrivals(0) {
+        let id = format!("client_request_id=\"{}\"", arrival.client_request_id);
+        let request = log.lines().find(|line| line.contains(&id) && line.contains("close")).unwrap();
+        let status = format!("status={}", arrival.status.unwrap().as_u16());
+        assert!(request.contains(&status) && request.contains("request_id="), "{request}");
+        assert!(request.contains("path=\"/v1.0/identityProtection/riskyUsers/dismiss\""), "{request}");
+    }
+    // The events of all libraries on the way are in the log, and none contains the token.
+    assert!(log.contains("hyper"), "{log}");
+    assert!(!log.contains("janary") && !log.contains("token-that-must-never-show"));
+}
