@@ -162,6 +162,11 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         }
     }
 
+    /// When the others are to be told to wait.
+    fn tell_at(&self) -> Option<Nanos> {
+        if TAKES_TURNS { self.turns.tell_at() } else { None }
+    }
+
     /// Reports the answer of the token provider.
     pub fn token(&mut self, result: Result<Credential, TokenError>, now: Nanos) {
         let (verdict, elapsed) = self.tokens.answered(result, now, &mut self.random);
@@ -245,7 +250,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             self.end_with_last_error(now);
             return None;
         }
-        let others = [self.next_timeout(), patience_ends, self.deadline].into_iter().flatten().min();
+        let others = [self.next_timeout(), patience_ends, self.deadline, self.tell_at()].into_iter().flatten().min();
         let wait = |until: Nanos| Some(Step::Wait(others.map_or(until, |other| other.min(until))));
         let Some(due) = self.work.next_due(now, self.circuit.is_open()) else {
             return if self.in_flight.is_empty() { None } else { wait(Nanos::MAX) };

@@ -60,8 +60,10 @@ pub(crate) struct Turns {
     failures: u32,
     /// The store is not asked before: meanwhile the instance keeps the limit by itself.
     retry_at: Nanos,
-    /// Until when the others are to wait, if they do not know yet.
-    hold: Option<Nanos>,
+    /// Until when the others are to wait, and when to tell them next, if they are to be told.
+    hold: Option<(Nanos, Nanos)>,
+    /// They were told once.
+    has_told: bool,
     /// When the store was asked.
     asked_at: Nanos,
 }
@@ -172,16 +174,24 @@ impl Turns {
 
     /// Has the others wait until `until`.
     pub(crate) fn hold(&mut self, until: Nanos) {
-        self.hold = self.hold.max(Some(until));
+        self.hold = Some((until, 0));
+        self.has_told = false;
     }
 
-    /// How long the others are to wait, to be told to them once.
+    /// When the others are to be told to wait.
+    pub(crate) fn tell_at(&self) -> Option<Nanos> {
+        self.hold.map(|(_, at)| at.max(self.retry_at))
+    }
+
+    /// How long the others are to wait, if they are to be told now. They are told twice, because another instance may have
+    /// changed the queue at the same moment.
     pub(crate) fn take_hold(&mut self, now: Nanos) -> Option<Nanos> {
-        if !self.is_usable(now) {
-            return None;
-        }
+        let (until, _) = self.hold.filter(|_| self.tell_at().is_some_and(|at| at <= now))?;
+        let again = now.saturating_add(TELL_AGAIN_AFTER);
+        self.hold = (!self.has_told && again < until).then_some((until, again));
+        self.has_told = true;
         self.asked_at = now;
-        self.hold.take()?.checked_sub(now).filter(|wait| *wait > 0)
+        until.checked_sub(now).filter(|wait| *wait > 0)
     }
 }
 
@@ -210,6 +220,9 @@ const MAX_CONFLICTS: u32 = 2;
 
 /// The longest wait after the first of them.
 const FIRST_CONFLICT_WAIT: Nanos = SECOND / 2;
+
+/// The time after which the others are told again to wait: longer than an operation of the store takes.
+const TELL_AGAIN_AFTER: Nanos = SECOND / 4;
 
 /// The longest time for which a store that fails is not asked.
 const MAX_STORE_WAIT: Nanos = 60 * SECOND;
@@ -261,14 +274,17 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_told_once_and_only_while_it_lasts() {
+    fn a_hold_is_told_twice_and_only_while_it_lasts() {
         let mut turns = Turns::default();
         turns.hold(5 * SECOND);
-        turns.hold(3 * SECOND);
         assert_eq!(turns.take_hold(SECOND), Some(4 * SECOND));
         assert_eq!(turns.take_hold(SECOND), None);
+        assert_eq!(turns.tell_at(), Some(SECOND * 5 / 4));
+        assert_eq!(turns.take_hold(SECOND * 5 / 4), Some(SECOND * 15 / 4));
+        assert_eq!((turns.tell_at(), turns.take_hold(3 * SECOND)), (None, None));
         turns.hold(5 * SECOND);
         assert_eq!(turns.take_hold(6 * SECOND), None);
+        assert_eq!(turns.tell_at(), None);
     }
 
     #[test]

@@ -42,8 +42,8 @@ struct World {
     /// Errors of the store in a row, and when the last one was returned.
     failures: u32,
     failed_at: Nanos,
-    /// A 429 of which the others do not know.
-    to_tell: bool,
+    /// How often the others may still be told of a 429.
+    to_tell: u32,
     in_flight: Vec<(AttemptId, Nanos)>,
     counts: [usize; 4],
 }
@@ -58,7 +58,7 @@ impl World {
             ticket: None,
             failures: 0,
             failed_at: 0,
-            to_tell: false,
+            to_tell: 0,
             in_flight: Vec::new(),
             counts: [0; 4],
         }
@@ -84,8 +84,8 @@ impl World {
                     call.turn(result, self.now);
                 }
                 Step::Hold(_, wait) => {
-                    assert!(self.to_tell && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
-                    self.to_tell = false;
+                    assert!(self.to_tell > 0 && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
+                    self.to_tell -= 1;
                     self.counts[3] += 1;
                     let fails = self.below(100) < percent_failing;
                     self.fail(fails);
@@ -162,7 +162,9 @@ impl World {
         let (id, at) = self.in_flight.swap_remove(index);
         self.now = self.now.max(at);
         let status = [204, 204, 204, 204, 429, 503, 404][self.below(7) as usize];
-        self.to_tell |= status == 429;
+        if status == 429 {
+            self.to_tell = 2;
+        }
         call.response(id, Response { status, request_is_complete: true, ..Response::default() }, self.now);
     }
 

@@ -6,8 +6,8 @@
 //!
 //! A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket whose time has passed means
 //! that nobody waits: then its owner writes a base in which it comes first. Others may do the same at that moment, and the last
-//! one wins. Therefore that turn begins a little later, and everyone reads the base again when it begins, and just before the
-//! own turn.
+//! one wins. Therefore that turn begins a little later, at a time at which a turn of the old base would begin, and everyone
+//! reads the base again when it begins, and just before the own turn.
 //!
 //! Operations for each turn: one increment and two reads. After a pause, a write or a read more; for a ticket that is lost, an
 //! increment and at most two reads more. An increment may fail because another comes first, and is tried four times.
@@ -139,7 +139,9 @@ fn start(store: &impl Store, name: &str, base: Option<Base>, ticket: u64, spacin
     let start = match base {
         // The queue is held.
         Some(base) if base.time > first => Base { ticket, spacing: spacing.max(base.spacing), ..base },
-        _ => Base { ticket, time: first, spacing, held_until: 0 },
+        // At a time of the old base, because a later ticket may be granted by it at this moment.
+        Some(base) => Base { ticket, time: base.from(first).time, spacing, held_until: 0 },
+        None => Base { ticket, time: first, spacing, held_until: 0 },
     };
     write(store, name, start)?;
     let ask_again_after = start.time.saturating_sub(now).saturating_sub(EARLY);
