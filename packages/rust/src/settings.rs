@@ -39,8 +39,8 @@ pub struct Settings {
     pub max_memory_bytes: usize,
     /// Maximum WebAssembly instructions of a call. They end a plugin that computes without end. Unlike a limit of time, they
     /// depend neither on how long a call waits for responses nor on how busy the machine is. A call of 10 000 ids executes
-    /// 46 million, or 140 million if 200 of the ids are refused. Default: 100 000 000 000, which a
-    /// processor executes in 20 to 60 s.
+    /// 46 million, or 140 million if 200 of the ids are refused. Default: 100 000 000 000, which a processor executes in 20
+    /// to 60 s.
     pub max_instructions: u64,
 }
 
