@@ -39,14 +39,15 @@ pub struct Settings {
     pub max_memory_bytes: usize,
     /// Maximum WebAssembly instructions of a call. They end a plugin that computes without end. Unlike a limit of time, they
     /// depend neither on how long a call waits for responses nor on how busy the machine is. A call of 10 000 ids executes
-    /// 46 million, or 140 million if 200 of the ids are refused. Default: 100 000 000 000.
+    /// 46 million, or 140 million if 200 of the ids are refused. Default: 100 000 000 000, which a processor executes in 20
+    /// to 60 s.
     pub max_instructions: u64,
 }
 
 /// How the memory of instances is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Allocation {
-    /// When an instance needs it. Linux allows a process about 10 000 instances.
+    /// When an instance needs it. 10 000 instances take more mappings than Linux allows a process.
     #[default]
     OnDemand,
     /// From a pool whose address space, not its memory, is reserved at the start for `max_instances` instances. Instances
