@@ -1,21 +1,29 @@
 //! Virtual time: clocks on tokio's time, and a runtime whose time jumps to the next timer whenever there is
 //! nothing else to do, so that hours of waiting pass in milliseconds.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 /// Nanoseconds of tokio's time since an instant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Clock {
     start: Instant,
+    readings: Arc<AtomicU64>,
 }
 
 impl Clock {
     /// A clock that is zero at `start`.
     pub fn since(start: Instant) -> Self {
-        Clock { start }
+        Clock { start, readings: Arc::default() }
+    }
+
+    /// How often it was read, and will be.
+    pub(crate) fn readings(&self) -> Arc<AtomicU64> {
+        self.readings.clone()
     }
 }
 
@@ -26,6 +34,7 @@ impl HostMonotonicClock for Clock {
     }
 
     fn now(&self) -> u64 {
+        self.readings.fetch_add(1, Ordering::Relaxed);
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub struct Host {
     token_latency: Box<dyn FnMut() -> Duration + Send>,
     /// The key-value store, if there is one.
     pub(crate) store: Option<StoreClient>,
+    /// How often the guest read the monotonic clock, as the plugin does after each use of an import that takes time.
+    pub(crate) clock_readings: Arc<AtomicU64>,
     /// Every token request, in order.
     pub(crate) token_requests: Vec<TokenRequest>,
     pub(crate) memory: Memory,
@@ -106,7 +109,9 @@ impl Host {
     /// A host for components that import more, such as apps. Arguments, environment, files and streams are in `wasi`.
     pub fn with(wasi: &mut WasiCtxBuilder, outbound: Outbound, token_source: TokenSource, seed: u64) -> Self {
         let start = Instant::now();
-        let wasi = wasi.monotonic_clock(Clock::since(start)).secure_random(StdRng::seed_from_u64(seed)).build();
+        let clock = Clock::since(start);
+        let clock_readings = clock.readings();
+        let wasi = wasi.monotonic_clock(clock).secure_random(StdRng::seed_from_u64(seed)).build();
         Host {
             table: ResourceTable::new(),
             wasi,
@@ -121,6 +126,7 @@ impl Host {
             token_source,
             token_latency: Box::new(|| Duration::ZERO),
             store: None,
+            clock_readings,
             token_requests: Vec::new(),
             memory: Memory { size: 0, max: usize::MAX },
         }

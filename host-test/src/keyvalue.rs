@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +68,9 @@ struct State {
 pub struct StoreClient {
     store: Arc<KeyValue>,
     times: Arc<Mutex<Vec<(Duration, Duration)>>>,
+    /// Readings of the guest's clock at the latest operation: the plugin reads it between two uses.
+    readings: u64,
+    latest: Arc<AtomicU64>,
 }
 
 /// An open bucket.
@@ -149,11 +153,11 @@ impl KeyValue {
 impl StoreClient {
     /// A client of a store.
     pub fn new(store: Arc<KeyValue>) -> Self {
-        StoreClient { store, times: Arc::default() }
+        StoreClient { store, times: Arc::default(), readings: 0, latest: Arc::default() }
     }
 
-    /// The beginning and the end of each use so far, since the start of the store. Operations that follow each other at once
-    /// are one use.
+    /// The beginning and the end of each use so far, since the start of the store. Operations between two readings of the
+    /// clock are one use.
     pub fn times(&self) -> Vec<(Duration, Duration)> {
         lock(&self.times).clone()
     }
@@ -166,9 +170,10 @@ impl StoreClient {
         let from = self.store.start.elapsed();
         let result = operation.await;
         let until = self.store.start.elapsed();
+        let is_same = self.latest.swap(self.readings, Ordering::Relaxed) == self.readings;
         let mut times = lock(&self.times);
         match times.last_mut() {
-            Some((_, end)) if *end == from => *end = until,
+            Some((_, end)) if is_same => *end = until,
             _ => times.push((from, until)),
         }
         result
@@ -177,7 +182,8 @@ impl StoreClient {
 
 impl Host {
     fn client(&self) -> Result<StoreClient, Error> {
-        self.store.clone().ok_or(Error::NoSuchStore)
+        let readings = self.clock_readings.load(Ordering::Relaxed);
+        Ok(StoreClient { readings, ..self.store.clone().ok_or(Error::NoSuchStore)? })
     }
 }
 

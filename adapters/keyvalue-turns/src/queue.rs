@@ -50,18 +50,21 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
         // Where the first increment creates the counter, several instances may do so at the same time.
         return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
     }
-    let time_of = |base: Option<Base>, ticket| base.and_then(|base| base.time_of(ticket)).filter(|time| *time >= asked);
-    let mut time = time_of(base, ticket);
+    // A place that was kept is asked for before its turn; a new one must not have passed while the store was asked.
+    let time_of = |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| *time >= from);
+    let mut time = time_of(base, ticket, if is_new { store.now() } else { asked });
     if time.is_none() && !is_new {
         ticket = increment(store, name)?;
-        time = time_of(base, ticket);
+        time = time_of(base, ticket, store.now());
         // Increments may take long, and a new base must follow soon after the old one was read.
         if time.is_none() {
             base = read(store, name)?;
-            time = time_of(base, ticket);
+            time = time_of(base, ticket, store.now());
         }
     }
-    let Some((base, time)) = base.zip(time) else { return start(store, name, base, ticket, spacing) };
+    let Some((base, time)) = base.zip(time) else {
+        return start(store, name, base, Base { ticket, time: asked, spacing, held_until: 0 });
+    };
     let time = if spacing > base.spacing.saturating_add(base.spacing / 100) {
         let slower = Base { spacing, ..base.from(store.now()) };
         write(store, name, slower)?;
@@ -88,14 +91,15 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
 
 /// Holds the queue, as the contract states.
 pub(crate) fn hold(store: &impl Store, name: &str, wait: Nanos) -> Result<(), String> {
-    let base = read(store, name)?;
     let now = store.now();
+    let base = read(store, name)?;
     // For those whose clock is ahead.
     let until = now.saturating_add(wait.min(MAX_HOLD)).saturating_add(MAX_SKEW);
     // The next new ticket comes first in a queue that has none.
     let none = Base { ticket: u64::MAX, time: now, spacing: 0, held_until: now };
     let next = base.map_or(none, |base| base.from(now));
-    if next.time >= until && next.held_until >= until {
+    // Told again, it is the same hold.
+    if next.time.min(next.held_until).saturating_add(MAX_SKEW) >= until {
         return Ok(());
     }
     write(store, name, Base { time: next.time.max(until), held_until: next.held_until.max(until), ..next })
@@ -132,20 +136,21 @@ impl Base {
     }
 }
 
-/// Writes a base in which this ticket comes first.
-fn start(store: &impl Store, name: &str, base: Option<Base>, ticket: u64, spacing: Nanos) -> Result<Turn, String> {
+/// Writes a base in which the ticket of `own` comes first. The store is asked since the time of `own`.
+fn start(store: &impl Store, name: &str, base: Option<Base>, own: Base) -> Result<Turn, String> {
     let now = store.now();
-    let first = now.saturating_add(SETTLING);
+    let elapsed = now.saturating_sub(own.time);
+    let first = now.saturating_add(SETTLING.max(elapsed.saturating_mul(3)));
     let start = match base {
         // The queue is held.
-        Some(base) if base.time > first => Base { ticket, spacing: spacing.max(base.spacing), ..base },
+        Some(base) if base.time > first => Base { ticket: own.ticket, spacing: own.spacing.max(base.spacing), ..base },
         // At a time of the old base, because a later ticket may be granted by it at this moment.
-        Some(base) => Base { ticket, time: base.from(first).time, spacing, held_until: 0 },
-        None => Base { ticket, time: first, spacing, held_until: 0 },
+        Some(base) => Base { time: base.from(first).time, ..own },
+        None => Base { time: first, ..own },
     };
     write(store, name, start)?;
-    let ask_again_after = start.time.saturating_sub(now).saturating_sub(EARLY);
-    Ok(Turn::Reserved { ticket, ask_again_after, held_for: start.held_until.saturating_sub(now) })
+    let ask_again_after = start.time.saturating_sub(store.now()).saturating_sub(EARLY.max(elapsed));
+    Ok(Turn::Reserved { ticket: own.ticket, ask_again_after, held_for: start.held_until.saturating_sub(now) })
 }
 
 fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
