@@ -156,8 +156,10 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         {
             return step;
         }
-        match self.next_timeout() {
-            Some(timeout) => Step::Wait(timeout),
+        // A call that has ended does not wait for a store that fails.
+        let tell_at = self.tell_at().filter(|at| self.turns.is_usable(now) && !self.is_past_deadline(now.max(*at)));
+        match self.next_timeout().into_iter().chain(tell_at).min() {
+            Some(until) => Step::Wait(until),
             None => Step::Done(self.finish()),
         }
     }

@@ -178,15 +178,16 @@ impl Turns {
         self.has_told = false;
     }
 
-    /// When the others are to be told to wait.
+    /// When the others are to be told to wait, unless the hold is over before.
     pub(crate) fn tell_at(&self) -> Option<Nanos> {
-        self.hold.map(|(_, at)| at.max(self.retry_at))
+        self.hold.map(|(until, at)| (until, at.max(self.retry_at))).filter(|(until, at)| at < until).map(|(_, at)| at)
     }
 
     /// How long the others are to wait, if they are to be told now. They are told twice, because another instance may have
     /// changed the queue at the same moment.
     pub(crate) fn take_hold(&mut self, now: Nanos) -> Option<Nanos> {
-        let (until, _) = self.hold.filter(|_| self.tell_at().is_some_and(|at| at <= now))?;
+        self.tell_at().filter(|at| *at <= now)?;
+        let (until, _) = self.hold?;
         let again = now.saturating_add(TELL_AGAIN_AFTER);
         self.hold = (!self.has_told && again < until).then_some((until, again));
         self.has_told = true;

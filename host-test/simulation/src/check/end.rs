@@ -18,6 +18,9 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     }
 }
 
+/// The others are told twice of a hold.
+const TELL_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
 fn check_deadline(history: &History<'_>, violations: &mut Violations) {
     let Some(deadline) = history.call.deadline() else { return };
     // A token request cannot be interrupted, and after it another one may begin before the deadline is noticed.
@@ -42,7 +45,7 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
     }
     // The others are told of a hold even then.
     let uses = history.call.tokens.iter().filter(|busy| busy.answer == TokenAnswer::Store);
-    let told = uses.map(|busy| busy.answered - busy.asked).max().unwrap_or_default();
+    let told = uses.map(|busy| (busy.answered - busy.asked) * 2 + TELL_AGAIN_AFTER).max().unwrap_or_default();
     if ended > end + GRACE + told + MILLISECOND {
         violations.add("the call returns within 10 s of its end", || format!("{ended:?}, ended at {end:?}"));
     }
