@@ -57,7 +57,7 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("id-never-attempted", "engine/src/work.rs", "iter::once(0..ids.len()).collect()", "iter::once(0..ids.len() - 1).collect()", "a call does not end without a reason"),
     mutant("one-retry-less", "engine/src/call/attempt_end.rs", "group.counted_attempts < self.settings.max_attempts", "group.counted_attempts + 1 < self.settings.max_attempts", "a call does not end without a reason"),
     mutant("429-counted-as-attempt", "engine/src/call/attempt_end.rs", "Class::Throttling => group.counted_attempts = group.counted_attempts.saturating_sub(1),", "Class::Throttling => {}", "a call does not end without a reason"),
-    mutant("acceptance-does-not-restore-patience", "engine/src/patience.rs", "self.has_accepted = true;\n        self.failing_since = None;", "self.has_accepted = true;", "a call does not end without a reason"),
+    mutant("acceptance-does-not-restore-patience", "engine/src/patience.rs", "self.has_queued = false;\n        self.failing_since = None;", "self.has_queued = false;", "a call does not end without a reason"),
     mutant("one-more-retry", "engine/src/call/attempt_end.rs", "group.counted_attempts < self.settings.max_attempts", "group.counted_attempts <= self.settings.max_attempts", "a group has at most max-attempts counted attempts"),
     mutant("permanent-error-retried", "engine/src/error.rs", "499..=599 => Class::Permanent", "499..=599 => Class::Transient", "an id that has ended is not sent again"),
     mutant("short-backoff", "engine/src/circuit.rs", "FIRST_BACKOFF: Nanos = 3 * SECOND", "FIRST_BACKOFF: Nanos = 2 * SECOND", "a retry waits long enough"),
@@ -103,11 +103,11 @@ pub static MUTANTS: &[Mutant] = &[
     with_turns("turn-given-twice", "adapters/keyvalue-turns/src/queue.rs", "        result = store.increment(&key);", "        result = store.increment(&key).map(|ticket| ticket.div_ceil(2));", "together, the instances keep the limit"),
     with_turns("turn-used-twice", "engine/src/turns.rs", "        if matches!(self.state, State::Granted { .. }) {\n            self.state = State::Idle;", "        if matches!(self.state, State::Idle) {\n            self.state = State::Idle;", "together, the instances keep the limit"),
     with_turns("hold-not-shared", "engine/src/call/attempt_end.rs", "turns.hold(limit.held_until());", "let _ = turns;", "a hold reaches every instance"),
-    with_turns("hold-not-read", "adapters/keyvalue-turns/src/queue.rs", "write(store, name, Base { time: until, ..next })", "{ let _ = until; Ok(()) }", "a hold reaches every instance"),
+    with_turns("hold-not-read", "adapters/keyvalue-turns/src/queue.rs", "write(store, name, Base { time: next.time.max(until), held_until: next.held_until.max(until), ..next })", "Ok(())", "a hold reaches every instance"),
     with_turns("failed-increment-taken-as-granted", "adapters/keyvalue-turns/src/queue.rs", "        result = store.increment(&key);", "        result = store.increment(&key).or_else(|_| Ok(read(store, name)?.map_or(2, |base| base.ticket)));", "together, the instances keep the limit"),
     with_turns("turn-without-reading-again", "adapters/keyvalue-turns/src/queue.rs", "        Some(rest) if rest > early / 2 =>", "        Some(rest) if rest > early / 2 && false =>", "together, the instances keep the limit"),
     with_turns("store-not-cleaned-up", "adapters/keyvalue-turns/src/queue.rs", "let key = [name, \".ticket\"].concat();", "let key = [name, &store.now().to_string(), \".ticket\"].concat();", "the store has two entries for each queue"),
-    with_turns("store-failure-ends-the-call", "engine/src/call.rs", "        self.turns.answered(result, spacing, now, &mut self.random);", "        if result.is_err() { self.end_with_last_error(now); }\n        self.turns.answered(result, spacing, now, &mut self.random);", "a call does not end without a reason"),
+    with_turns("store-failure-ends-the-call", "engine/src/call.rs", "        self.turns.answered(result, spacing, now, &mut self.random);", "        if result.is_err() { self.end_with_last_error(now); }\n        self.turns.answered(result, spacing, now, &mut self.random);", "a store that fails loses no id"),
 ];
 
 /// What the plugin is built from, as far as it exists.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use graph_model::Arrival;
+use host_test::bindings::actions::Outcome;
 use http::StatusCode;
 
 use super::Violations;
@@ -10,6 +11,7 @@ use crate::CrowdRun;
 
 pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     check_keys(run, violations);
+    check_outage(run, violations);
     // Without the store, each instance keeps the limit for itself.
     let store = &run.plan.store;
     // And one whose increments compare and swap may fail, or give the first turn twice.
@@ -18,6 +20,22 @@ pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     }
     check_limit(run, violations);
     check_holds(run, violations);
+}
+
+/// One or two instances get through without the store, if nothing else fails.
+fn check_outage(run: &CrowdRun, violations: &mut Violations) {
+    let instances = &run.plan.instances;
+    if instances.len() > 2 || !instances.iter().all(|instance| instance.plan.is_calm()) {
+        return;
+    }
+    for call in run.calls.iter().flatten() {
+        let is_limited = call.call.options.deadline_ms.is_some() || call.call.options.patience_ms.is_some();
+        let lost =
+            call.batches().iter().find(|batch| matches!(batch.outcome, Outcome::NotApplied(_) | Outcome::Unknown(_)));
+        if let Some(lost) = lost.filter(|_| !is_limited) {
+            violations.add("a store that fails loses no id", || format!("{:?}", lost.outcome));
+        }
+    }
 }
 
 /// The clocks differ by less than the margin of a window.
