@@ -120,7 +120,7 @@ impl CrowdPlan {
                 Call { pause: Duration::ZERO, action: Action::DismissRiskyUsers, ids, options: Options::default() };
             let graph = graph_model::Settings {
                 token: Some(host_test::plugin::CANARY.into()),
-                network: jitter.clone(),
+                network: jitter,
                 seed,
                 ..graph_model::Settings::default()
             };
