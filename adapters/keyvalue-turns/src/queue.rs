@@ -205,6 +205,7 @@ const MAX_SKEW: Nanos = 50 * MILLISECOND;
 const MAX_HOLD: Nanos = 3_600 * SECOND;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may fail")]
 mod tests {
     use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
