@@ -43,26 +43,21 @@ fn drive(mut call: Call<TAKES_TURNS>, mut now: Nanos) -> Result<Vec<Batch>, Fail
                 let result = credentials::get_token(&request.into());
                 now = http::now();
                 call.token(result.map(Into::into).map_err(Into::into), now);
-                // Responses that arrived meanwhile are read first: a 429 holds the request that the token is for. Hosts hand over a
-                // response in parts.
-                for _ in 0..MAX_PARTS {
-                    if exchanges.is_empty() || !http::wait(exchanges.iter().map(|(_, exchange)| exchange), 0) {
-                        break;
-                    }
-                    advance(&mut call, &mut exchanges, now);
-                }
+                read_arrived(&mut call, &mut exchanges, now);
             }
             #[cfg(feature = "shared")]
             Step::Reserve(request) => {
                 let result = turns::reserve(request);
                 now = http::now();
                 call.turn(result, now);
+                read_arrived(&mut call, &mut exchanges, now);
             }
             #[cfg(feature = "shared")]
             Step::Hold(queue, wait) => {
                 let result = turns::hold(queue, wait);
                 now = http::now();
                 call.held(result, now);
+                read_arrived(&mut call, &mut exchanges, now);
             }
             // The engine asks for turns only if there are any.
             #[cfg(not(feature = "shared"))]
@@ -84,6 +79,17 @@ fn drive(mut call: Call<TAKES_TURNS>, mut now: Nanos) -> Result<Vec<Batch>, Fail
             }
             Step::Done(result) => return result,
         }
+    }
+}
+
+/// Responses that arrived while an import was called are read before anything is sent: a 429 holds the next request. Hosts hand
+/// over a response in parts.
+fn read_arrived(call: &mut Call<TAKES_TURNS>, exchanges: &mut Vec<(AttemptId, Exchange)>, now: Nanos) {
+    for _ in 0..MAX_PARTS {
+        if exchanges.is_empty() || !http::wait(exchanges.iter().map(|(_, exchange)| exchange), 0) {
+            break;
+        }
+        advance(call, exchanges, now);
     }
 }
 

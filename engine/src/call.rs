@@ -147,7 +147,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             return Step::Abandon(late.id);
         }
         if !self.is_past_deadline(now)
-            && let Some(wait) = self.turns().and_then(|turns| turns.take_hold(now))
+            && let Some(wait) = self.turns().and_then(|turns| turns.take_announcement(now))
         {
             return Step::Hold(self.queue(), wait);
         }
@@ -157,16 +157,17 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             return step;
         }
         // A call that has ended does not wait for a store that fails.
-        let tell_at = self.tell_at().filter(|at| self.turns.is_usable(now) && !self.is_past_deadline(now.max(*at)));
-        match self.next_timeout().into_iter().chain(tell_at).min() {
+        let announce_at =
+            self.announce_at().filter(|at| self.turns.is_usable(now) && !self.is_past_deadline(now.max(*at)));
+        match self.next_timeout().into_iter().chain(announce_at).min() {
             Some(until) => Step::Wait(until),
             None => Step::Done(self.finish()),
         }
     }
 
-    /// When the others are to be told to wait.
-    fn tell_at(&self) -> Option<Nanos> {
-        if TAKES_TURNS { self.turns.tell_at() } else { None }
+    /// When to announce a hold to the others.
+    fn announce_at(&self) -> Option<Nanos> {
+        if TAKES_TURNS { self.turns.announce_at() } else { None }
     }
 
     /// Reports the answer of the token provider.
@@ -187,14 +188,17 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
         self.extend_timeouts(self.turns.elapsed(now));
         if let Ok(Turn::Reserved { held_for, .. }) = result
-            && held_for >= self.settings.patience
+            && (held_for >= self.settings.patience || self.is_past_deadline(now.saturating_add(held_for)))
         {
             self.end(Rc::new(held_by_others(held_for)), now);
         }
+        let result_is_granted = matches!(result, Ok(Turn::Granted(_)));
         let spacing = self.turn_spacing();
         self.turns.answered(result, spacing, now, &mut self.random);
         if self.turns.is_queued() {
             self.patience.queued(now, self.turns.earliest());
+        } else if result_is_granted {
+            self.patience.turn_began();
         }
     }
 
@@ -202,7 +206,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
         self.extend_timeouts(self.turns.elapsed(now));
         match result {
-            Ok(()) => self.turns.responded(),
+            Ok(()) => self.turns.announced(now),
             Err(_) => self.turns.failed(now, &mut self.random),
         }
     }
@@ -252,7 +256,8 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             self.end_with_last_error(now);
             return None;
         }
-        let others = [self.next_timeout(), patience_ends, self.deadline, self.tell_at()].into_iter().flatten().min();
+        let others =
+            [self.next_timeout(), patience_ends, self.deadline, self.announce_at()].into_iter().flatten().min();
         let wait = |until: Nanos| Some(Step::Wait(others.map_or(until, |other| other.min(until))));
         let Some(due) = self.work.next_due(now, self.circuit.is_open()) else {
             return if self.in_flight.is_empty() { None } else { wait(Nanos::MAX) };

@@ -61,9 +61,13 @@ impl Patience {
             && !self.has_queued
         {
             *since = since.saturating_add(until.saturating_sub(from));
-            self.has_queued = true;
         }
         self.queued_until = self.queued_until.max(until);
+    }
+
+    /// Records the end of a wait for a turn.
+    pub(crate) fn turn_began(&mut self) {
+        self.has_queued = self.failing_since.is_some();
     }
 
     /// Refusals are failures until the call has accepted something. After that, an id refused alone is progress.

@@ -60,10 +60,10 @@ pub(crate) struct Turns {
     failures: u32,
     /// The store is not asked before: meanwhile the instance keeps the limit by itself.
     retry_at: Nanos,
-    /// Until when the others are to wait, and when to tell them next, if they are to be told.
+    /// Until when the others are to wait, and when to announce it to them.
     hold: Option<(Nanos, Nanos)>,
-    /// They were told once.
-    has_told: bool,
+    /// It was announced once.
+    is_announced: bool,
     /// When the store was asked.
     asked_at: Nanos,
 }
@@ -74,6 +74,7 @@ enum State {
     Idle,
     /// The store has failed, perhaps by chance, and is asked again.
     Failed {
+        ticket: Option<u64>,
         ask_at: Nanos,
     },
     Reserved {
@@ -96,14 +97,14 @@ impl Turns {
     pub(crate) fn earliest(&self) -> Nanos {
         match self.state {
             State::Idle => 0,
-            State::Failed { ask_at } | State::Reserved { ask_at, .. } => ask_at,
+            State::Failed { ask_at, .. } | State::Reserved { ask_at, .. } => ask_at,
             State::Granted { at, .. } => at,
         }
     }
 
     /// There is a place in the queue.
     pub(crate) fn is_queued(&self) -> bool {
-        matches!(self.state, State::Reserved { .. })
+        matches!(self.state, State::Reserved { .. } | State::Failed { ticket: Some(_), .. })
     }
 
     /// A request may be sent from [`Turns::earliest`] on. A turn that was not used in time is lost.
@@ -117,9 +118,14 @@ impl Turns {
     /// Records a question, and returns the place in the queue for it.
     pub(crate) fn ask(&mut self, now: Nanos) -> Option<u64> {
         self.asked_at = now;
+        self.ticket()
+    }
+
+    fn ticket(&self) -> Option<u64> {
         match self.state {
             State::Reserved { ticket, .. } => Some(ticket),
-            State::Idle | State::Failed { .. } | State::Granted { .. } => None,
+            State::Failed { ticket, .. } => ticket,
+            State::Idle | State::Granted { .. } => None,
         }
     }
 
@@ -134,14 +140,23 @@ impl Turns {
             Ok(Turn::Granted(wait)) => {
                 let at = now.saturating_add(wait.min(MAX_GRANTED_WAIT));
                 self.responded();
-                self.state = State::Granted { at, until: at.saturating_add(spacing / TOLERANCE) };
+                self.state = State::Granted { at, until: at.saturating_add((spacing / TOLERANCE).max(MIN_TOLERANCE)) };
             }
             Ok(Turn::Reserved { ticket, ask_again_after, .. }) => {
                 self.responded();
-                let ask_at = now.saturating_add(ask_again_after.max(MIN_WAIT));
+                let ask_at = now.saturating_add(ask_again_after.clamp(MIN_WAIT, MAX_WAIT));
                 self.state = State::Reserved { ticket, ask_at };
             }
             Err(_) => self.failed(now, random),
+        }
+    }
+
+    /// Records that the store took in the hold at `now`.
+    pub(crate) fn announced(&mut self, now: Nanos) {
+        self.responded();
+        let again = now.saturating_add(ANNOUNCE_AGAIN_AFTER.max(self.elapsed(now).saturating_mul(3)));
+        if let Some((_, at)) = &mut self.hold {
+            *at = again;
         }
     }
 
@@ -156,7 +171,7 @@ impl Turns {
         self.state = match self.failures.checked_sub(MAX_CONFLICTS) {
             None | Some(0) => {
                 let most = FIRST_CONFLICT_WAIT.saturating_mul(self.failures.into());
-                State::Failed { ask_at: now.saturating_add(random.up_to(most)) }
+                State::Failed { ticket: self.ticket(), ask_at: now.saturating_add(random.up_to(most)) }
             }
             Some(number) => {
                 self.retry_at = now.saturating_add(backoff(number, MAX_STORE_WAIT, random));
@@ -175,22 +190,22 @@ impl Turns {
     /// Has the others wait until `until`.
     pub(crate) fn hold(&mut self, until: Nanos) {
         self.hold = Some((until, 0));
-        self.has_told = false;
+        self.is_announced = false;
     }
 
-    /// When the others are to be told to wait, unless the hold is over before.
-    pub(crate) fn tell_at(&self) -> Option<Nanos> {
+    /// When to announce a hold to the others, unless it is over before.
+    pub(crate) fn announce_at(&self) -> Option<Nanos> {
         self.hold.map(|(until, at)| (until, at.max(self.retry_at))).filter(|(until, at)| at < until).map(|(_, at)| at)
     }
 
-    /// How long the others are to wait, if they are to be told now. They are told twice, because another instance may have
-    /// changed the queue at the same moment.
-    pub(crate) fn take_hold(&mut self, now: Nanos) -> Option<Nanos> {
-        self.tell_at().filter(|at| *at <= now)?;
+    /// How long the others are to wait, if that is to be announced now. It is announced twice, because another instance may
+    /// have changed the queue at the same moment.
+    pub(crate) fn take_announcement(&mut self, now: Nanos) -> Option<Nanos> {
+        self.announce_at().filter(|at| *at <= now)?;
         let (until, _) = self.hold?;
-        let again = now.saturating_add(TELL_AGAIN_AFTER);
-        self.hold = (!self.has_told && again < until).then_some((until, again));
-        self.has_told = true;
+        let again = now.saturating_add(ANNOUNCE_AGAIN_AFTER);
+        self.hold = (!self.is_announced && again < until).then_some((until, again));
+        self.is_announced = true;
         self.asked_at = now;
         until.checked_sub(now).filter(|wait| *wait > 0)
     }
@@ -207,14 +222,16 @@ pub(crate) fn spacing(own: Nanos, limit: RateLimit) -> Nanos {
 /// instances meet four or five 429s.
 const MARGIN: u64 = 16;
 
-/// A turn is lost after one part in so many of the time between turns.
+/// A turn is lost after one part in so many of the time between turns, but not before timers can fire.
 const TOLERANCE: u64 = 32;
+const MIN_TOLERANCE: Nanos = SECOND / 100;
 
 /// The longest time for which a turn can be granted in advance.
 const MAX_GRANTED_WAIT: Nanos = SECOND;
 
-/// The shortest time between two questions for the same place.
+/// The shortest and the longest time between two questions for the same place.
 const MIN_WAIT: Nanos = SECOND / 100;
+const MAX_WAIT: Nanos = 600 * SECOND;
 
 /// Failures in a row that may be by chance.
 const MAX_CONFLICTS: u32 = 2;
@@ -222,8 +239,8 @@ const MAX_CONFLICTS: u32 = 2;
 /// The longest wait after the first of them.
 const FIRST_CONFLICT_WAIT: Nanos = SECOND / 2;
 
-/// The time after which the others are told again to wait: longer than an operation of the store takes.
-const TELL_AGAIN_AFTER: Nanos = SECOND / 4;
+/// The time after which a hold is announced again: longer than an operation of the store takes.
+const ANNOUNCE_AGAIN_AFTER: Nanos = SECOND / 4;
 
 /// The longest time for which a store that fails is not asked.
 const MAX_STORE_WAIT: Nanos = 60 * SECOND;
@@ -275,17 +292,17 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_told_twice_and_only_while_it_lasts() {
+    fn a_hold_is_announced_twice_and_only_while_it_lasts() {
         let mut turns = Turns::default();
         turns.hold(5 * SECOND);
-        assert_eq!(turns.take_hold(SECOND), Some(4 * SECOND));
-        assert_eq!(turns.take_hold(SECOND), None);
-        assert_eq!(turns.tell_at(), Some(SECOND * 5 / 4));
-        assert_eq!(turns.take_hold(SECOND * 5 / 4), Some(SECOND * 15 / 4));
-        assert_eq!((turns.tell_at(), turns.take_hold(3 * SECOND)), (None, None));
+        assert_eq!(turns.take_announcement(SECOND), Some(4 * SECOND));
+        assert_eq!(turns.take_announcement(SECOND), None);
+        assert_eq!(turns.announce_at(), Some(SECOND * 5 / 4));
+        assert_eq!(turns.take_announcement(SECOND * 5 / 4), Some(SECOND * 15 / 4));
+        assert_eq!((turns.announce_at(), turns.take_announcement(3 * SECOND)), (None, None));
         turns.hold(5 * SECOND);
-        assert_eq!(turns.take_hold(6 * SECOND), None);
-        assert_eq!(turns.tell_at(), None);
+        assert_eq!(turns.take_announcement(6 * SECOND), None);
+        assert_eq!(turns.announce_at(), None);
     }
 
     #[test]

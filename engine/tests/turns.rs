@@ -23,7 +23,7 @@ use entra_risk_engine::turns::Turn;
 const SEQUENCES: u64 = 2_000;
 
 #[test]
-fn random_answers_of_the_store_violate_no_promise() {
+fn random_answers_of_the_store_violate_no_invariant() {
     let totals = (0..SEQUENCES).map(|seed| World::new(seed).run());
     let totals: Vec<usize> = totals.reduce(|all, one| all.iter().zip(&one).map(|(a, b)| a + b).collect()).unwrap();
     println!("turns used, lost, sends without the store, holds: {totals:?}");
@@ -114,13 +114,13 @@ impl World {
         let fails = self.below(100) < percent_failing;
         self.fail(fails);
         self.counts[1] += usize::from(self.granted.take().is_some());
-        self.ticket = None;
         if fails {
             return Err("the store does not respond".to_owned());
         }
         let wait = self.below(400) * MILLISECOND;
         if self.below(3) == 0 {
             self.granted = Some(self.now + wait);
+            self.ticket = None;
             return Ok(Turn::Granted(wait));
         }
         self.ticket = Some(self.below(1_000));

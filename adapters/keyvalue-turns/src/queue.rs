@@ -6,13 +6,13 @@
 //!
 //! A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket whose time has passed means
 //! that nobody waits: then its owner writes a base in which it comes first. Others may do the same at that moment, and the last
-//! one wins. Therefore that turn begins a little later, at a time at which a turn of the old base would begin, and everyone
-//! reads the base again when it begins, and just before the own turn.
+//! one wins. Therefore that turn begins a little later, at a time at which a turn of the old base would begin. Every instance
+//! reads the base again when the base begins, and again shortly before its turn.
 //!
 //! Operations for each turn: one increment and two reads. After a pause, a write or a read more; for a ticket that is lost, an
 //! increment and at most two reads more. An increment may fail because another comes first, and is tried four times.
 //!
-//! Some stores create a counter without a look at others that do the same: when a queue is used for the very first time, two
+//! Some stores create a counter without checking whether another instance has just created it: when a queue is used for the very first time, two
 //! instances may then get the same turn.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
@@ -43,6 +43,7 @@ struct Base {
 /// Reserves a turn, or asks for that of `ticket`, as the contract states.
 pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spacing: Nanos) -> Result<Turn, String> {
     let asked = store.now();
+    let spacing = spacing.min(MAX_SPACING);
     let is_new = ticket.is_none();
     let mut ticket = ticket.map_or_else(|| increment(store, name), Ok)?;
     let mut base = read(store, name)?;
@@ -51,22 +52,25 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
         return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
     }
     // A place that was kept is asked for before its turn; a new one must not have passed while the store was asked.
-    let time_of = |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| *time >= from);
-    let mut time = time_of(base, ticket, if is_new { store.now() } else { asked });
+    // And nobody waits for hours: then the counter was deleted, or a clock was wrong.
+    let latest = asked.saturating_add(MAX_QUEUE);
+    let time_from =
+        |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| (from..=latest).contains(time));
+    let mut time = time_from(base, ticket, if is_new { store.now() } else { asked });
     if time.is_none() && !is_new {
         ticket = increment(store, name)?;
-        time = time_of(base, ticket, store.now());
+        time = time_from(base, ticket, store.now());
         // Increments may take long, and a new base must follow soon after the old one was read.
         if time.is_none() {
             base = read(store, name)?;
-            time = time_of(base, ticket, store.now());
+            time = time_from(base, ticket, store.now());
         }
     }
     let Some((base, time)) = base.zip(time) else {
         return start(store, name, base, Base { ticket, time: asked, spacing, held_until: 0 });
     };
     let time = if spacing > base.spacing.saturating_add(base.spacing / 100) {
-        let slower = Base { spacing, ..base.from(store.now()) };
+        let slower = Base { spacing, ..base.advanced_to(store.now()) };
         write(store, name, slower)?;
         slower.time_of(ticket).unwrap_or(time)
     } else {
@@ -96,8 +100,8 @@ pub(crate) fn hold(store: &impl Store, name: &str, wait: Nanos) -> Result<(), St
     // For those whose clock is ahead.
     let until = now.saturating_add(wait.min(MAX_HOLD)).saturating_add(MAX_SKEW);
     // The next new ticket comes first in a queue that has none.
-    let none = Base { ticket: u64::MAX, time: now, spacing: 0, held_until: now };
-    let next = base.map_or(none, |base| base.from(now));
+    let before_first_ticket = Base { ticket: u64::MAX, time: now, spacing: 0, held_until: now };
+    let next = base.map_or(before_first_ticket, |base| base.advanced_to(now));
     // Told again, it is the same hold.
     if next.time.min(next.held_until).saturating_add(MAX_SKEW) >= until {
         return Ok(());
@@ -129,7 +133,7 @@ impl Base {
     }
 
     /// The same queue from the first ticket whose time has not passed.
-    fn from(self, now: Nanos) -> Base {
+    fn advanced_to(self, now: Nanos) -> Base {
         let passed = now.saturating_sub(self.time).div_ceil(self.spacing.max(1));
         let ticket = self.ticket.saturating_add(passed);
         Base { ticket, time: self.time_of(ticket).unwrap_or(now), ..self }
@@ -145,8 +149,8 @@ fn start(store: &impl Store, name: &str, base: Option<Base>, own: Base) -> Resul
         // The queue is held.
         Some(base) if base.time > first => Base { ticket: own.ticket, spacing: own.spacing.max(base.spacing), ..base },
         // At a time of the old base, because a later ticket may be granted by it at this moment.
-        Some(base) => Base { time: base.from(first).time, ..own },
-        None => Base { time: first, ..own },
+        Some(base) if base.spacing > 0 => Base { time: base.advanced_to(first).time, ..own },
+        _ => Base { time: first, ..own },
     };
     write(store, name, start)?;
     let ask_again_after = start.time.saturating_sub(store.now()).saturating_sub(EARLY.max(elapsed));
@@ -156,9 +160,11 @@ fn start(store: &impl Store, name: &str, base: Option<Base>, own: Base) -> Resul
 fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
     let key = [name, ".ticket"].concat();
     let mut result = Err(String::new());
+    let begun = store.now();
     for _ in 0..MAX_INCREMENTS {
         result = store.increment(&key);
-        if result.is_ok() {
+        // A store that is slow to fail is not asked again at once.
+        if result.is_ok() || store.now().saturating_sub(begun) > SECOND / 2 {
             break;
         }
     }
@@ -167,7 +173,8 @@ fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
 
 fn read(store: &impl Store, name: &str) -> Result<Option<Base>, String> {
     let value = store.get(&[name, ".base"].concat())?;
-    Ok(value.and_then(|value| parse(&value)))
+    let latest = store.now().saturating_add(MAX_QUEUE);
+    Ok(value.and_then(|value| parse(&value)).filter(|base| base.time <= latest && base.spacing <= MAX_SPACING))
 }
 
 fn write(store: &impl Store, name: &str, base: Base) -> Result<(), String> {
@@ -197,6 +204,12 @@ const EARLY: Nanos = 100 * MILLISECOND;
 
 /// Tries of an increment: several instances may start at the same time.
 const MAX_INCREMENTS: u32 = 4;
+
+/// The longest time between turns. An instance whose limit is lower keeps it by itself.
+const MAX_SPACING: Nanos = 600 * SECOND;
+
+/// The longest wait for a turn.
+const MAX_QUEUE: Nanos = 7_200 * SECOND;
 
 /// The most by which the clocks of hosts may differ.
 const MAX_SKEW: Nanos = 50 * MILLISECOND;
@@ -356,6 +369,9 @@ mod tests {
             let now = store.now();
             hold(&store, "users", 20 * SECOND).unwrap();
             assert_eq!(store.turn(), now + 20 * SECOND + MAX_SKEW, "{uses}");
+            store.now.set(now + 600 * SECOND);
+            let wait = store.turn() - (now + 600 * SECOND);
+            assert!((SETTLING..=SETTLING + SPACING).contains(&wait), "{uses}: {wait}");
         }
     }
 
@@ -419,6 +435,28 @@ mod tests {
             hold(&store, "users", Nanos::MAX).unwrap();
             reserve(&store, "users", Some(u64::MAX), 0).unwrap();
         }
+    }
+
+    #[test]
+    fn a_place_of_a_counter_that_was_deleted_is_lost() {
+        let store = Memory::at_noon();
+        store.counter.set(1_000_000);
+        store.now.set(store.turn());
+        let Turn::Reserved { ticket, .. } = store.reserve(None) else { panic!("granted at once") };
+        store.entries.borrow_mut().clear();
+        store.counter.set(0);
+        let now = store.now();
+        let times = store.times([store.reserve(None), store.reserve(Some(ticket))]);
+        assert!(times.iter().all(|time| *time <= now + 4 * SPACING), "{times:?}");
+    }
+
+    #[test]
+    fn a_spacing_of_hours_does_not_block_others_for_long() {
+        let store = Memory::at_noon();
+        store.now.set(store.turn());
+        reserve(&store, "users", None, Nanos::MAX).unwrap();
+        let now = store.now();
+        assert!(store.turn() <= now + 3 * MAX_SPACING);
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn check_limit(run: &CrowdRun, violations: &mut Violations) {
     }
 }
 
-/// A `Retry-After` holds every instance, as soon as it is told.
+/// A `Retry-After` holds every instance, as soon as it is written.
 fn check_holds(run: &CrowdRun, violations: &mut Violations) {
     for call in run.calls.iter().flatten() {
         for (arrival, asked) in call.arrivals.iter().filter_map(|arrival| Some((arrival, hold(arrival)?))) {
@@ -64,9 +64,8 @@ fn check_holds(run: &CrowdRun, violations: &mut Violations) {
             };
             // Not while the plugin is asked for something else.
             let told = call.tokens.iter().map(|busy| busy.answered - busy.asked).max().unwrap_or_default() * 2 + SLACK;
-            let late = run.arrivals().into_iter().find(|other| {
-                settled + told < other.sent && other.sent < settled + asked && other.sent < call.ended + asked
-            });
+            let late =
+                run.arrivals().into_iter().find(|other| settled + told < other.sent && other.sent < settled + asked);
             if let Some(late) = late {
                 violations.add("a hold reaches every instance", || format!("{late}, held by {arrival}"));
                 return;
@@ -94,5 +93,5 @@ const MAX_SKEW: Duration = Duration::from_millis(50);
 
 const MAX_HOLD: Duration = Duration::from_secs(3_600);
 
-/// A turn may be granted half a second before it begins, and the hold takes operations of the store.
+/// A turn may be granted 0.75 s before it begins, and the hold takes operations of the store.
 const SLACK: Duration = Duration::from_millis(1_000);

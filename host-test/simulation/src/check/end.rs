@@ -18,8 +18,8 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
     }
 }
 
-/// The others are told twice of a hold.
-const TELL_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// A hold is announced to the others twice.
+const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 fn check_deadline(history: &History<'_>, violations: &mut Violations) {
     let Some(deadline) = history.call.deadline() else { return };
@@ -43,10 +43,10 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
             format!("{}, ended at {end:?}", late.attempt.arrival)
         });
     }
-    // The others are told of a hold even then.
+    // A hold is announced to the others even then.
     let uses = history.call.tokens.iter().filter(|busy| busy.answer == TokenAnswer::Store);
-    let told = uses.map(|busy| (busy.answered - busy.asked) * 2 + TELL_AGAIN_AFTER).max().unwrap_or_default();
-    if ended > end + GRACE + told + MILLISECOND {
+    let announced = uses.map(|busy| (busy.answered - busy.asked) * 2 + ANNOUNCE_AGAIN_AFTER).max().unwrap_or_default();
+    if ended > end + GRACE + announced + MILLISECOND {
         violations.add("the call returns within 10 s of its end", || format!("{ended:?}, ended at {end:?}"));
     }
     // The call may have ended before.
