@@ -33,8 +33,19 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// In a process of its own: the tests of this one, which have no subscriber, decide too whether a span is enabled.
+#[test]
+fn spans_describe_the_call_without_its_token() {
+    let this = std::env::current_exe().unwrap();
+    let child = ["--ignored", "--exact", "tracing::child"];
+    let output = std::process::Command::new(this).args(child).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
 #[tokio::test]
-async fn spans_describe_the_call_without_its_token() {
+#[ignore = "run by the test above"]
+async fn child() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
