@@ -187,8 +187,8 @@ impl Upload {
                     return Written::Part(self);
                 }
                 Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-                // A host that knows the length closes the stream after the last byte, perhaps before the flush ends.
-                Err(StreamError::Closed) if self.written == self.bytes.len() => return Written::All,
+                // A host that knows the length closes the stream after the last byte, perhaps before the flush ends or begins.
+                Err(StreamError::Closed) if self.written == self.bytes.len() => break,
                 Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return Written::Broken,
             };
             let rest = self.bytes.get(self.written..).unwrap_or_default();
@@ -198,20 +198,22 @@ impl Upload {
                     return Written::Broken;
                 }
                 self.written = self.written.saturating_add(chunk.len());
-            } else if !self.is_flushing {
-                if self.stream.flush().is_err() {
-                    return Written::Broken;
-                }
-                self.is_flushing = true;
+            } else if self.is_flushing {
+                break;
             } else {
-                let Upload { writable, stream, body, .. } = self;
-                drop(writable);
-                drop(stream);
-                // A failure here surfaces in the response.
-                let _ = OutgoingBody::finish(body, None);
-                return Written::All;
+                match self.stream.flush() {
+                    Ok(()) => self.is_flushing = true,
+                    Err(StreamError::Closed) => break,
+                    Err(StreamError::LastOperationFailed(_)) => return Written::Broken,
+                }
             }
         }
+        let Upload { writable, stream, body, .. } = self;
+        drop(writable);
+        drop(stream);
+        // A failure here surfaces in the response.
+        let _ = OutgoingBody::finish(body, None);
+        Written::All
     }
 }
 

@@ -150,16 +150,50 @@ impl OutputStream for Slow {
     }
 }
 
+/// A host's stream that accepts everything and is closed when it is flushed, because the reader has all it needs.
+struct ClosedByReader(DynOutputStream);
+
+#[async_trait]
+impl Pollable for ClosedByReader {
+    async fn ready(&mut self) {
+        self.0.ready().await;
+    }
+}
+
+#[async_trait]
+impl OutputStream for ClosedByReader {
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        self.0.check_write()
+    }
+
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Err(StreamError::Closed)
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_is_complete_if_the_host_discards_unflushed_bytes() {
+    dismiss_through(|inner| Box::new(Slow { inner, buffer: Vec::new(), room: 0, flushing: false })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_complete_if_the_host_closes_it_before_the_flush() {
+    dismiss_through(|inner| Box::new(ClosedByReader(inner))).await;
+}
+
+/// A call whose host wraps the stream of the body like this: the service receives the whole body, and accepts it.
+async fn dismiss_through(wrap: fn(DynOutputStream) -> DynOutputStream) {
     let engine = Engine::default();
     let mut linker = grant(&engine).unwrap();
     linker.allow_shadowing(true);
-    let write = |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
+    let write = move |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
         let WasiHttpCtxView { table, .. } = store.data_mut().http();
         let Some(inner) = table.get_mut(&body)?.take_output_stream() else { return Ok((Err(()),)) };
-        let slow: DynOutputStream = Box::new(Slow { inner, buffer: Vec::new(), room: 0, flushing: false });
-        Ok((Ok::<_, ()>(table.push_child(slow, &body)?),))
+        Ok((Ok::<_, ()>(table.push_child(wrap(inner), &body)?),))
     };
     linker.instance("wasi:http/types@0.2.12").unwrap().func_wrap("[method]outgoing-body.write", write).unwrap();
     let component = Component::from_file(&engine, FILE).unwrap();
