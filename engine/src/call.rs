@@ -19,7 +19,7 @@ use crate::action::Action;
 use crate::arguments::{Options, Settings, distinct_ids};
 use crate::circuit::Circuit;
 use crate::endpoint::Endpoint;
-use crate::error::{Class, Error, GraphError, TransportError, TransportErrorKind};
+use crate::error::{Class, Error, TransportError, TransportErrorKind};
 use crate::guid;
 use crate::patience::Patience;
 use crate::random::Random;
@@ -30,10 +30,11 @@ use crate::response::{MAX_TEXT_BYTES, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::token::{Authorization, Credential, TokenError, TokenRequest};
 use crate::tokens::{TokenVerdict, Tokens};
-use crate::turns::{self, Queue, Turn, TurnRequest, Turns};
+use crate::turns::{Queue, TurnRequest, Turns};
 use crate::work::{Group, Work};
 
 mod attempt_end;
+mod turn;
 
 /// What to do next.
 pub enum Step {
@@ -165,11 +166,6 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         }
     }
 
-    /// When to announce a hold to the others.
-    fn announce_at(&self) -> Option<Nanos> {
-        if TAKES_TURNS { self.turns.announce_at() } else { None }
-    }
-
     /// Reports the answer of the token provider.
     pub fn token(&mut self, result: Result<Credential, TokenError>, now: Nanos) {
         let (verdict, elapsed) = self.tokens.answered(result, now, &mut self.random);
@@ -181,33 +177,6 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
                 self.patience.failed(&Rc::new(error), now);
             }
             TokenVerdict::End(error) => self.end(Rc::new(error), now),
-        }
-    }
-
-    /// Reports the answer to [`Step::Reserve`].
-    pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
-        self.extend_timeouts(self.turns.elapsed(now));
-        if let Ok(Turn::Reserved { held_for, .. }) = result
-            && (held_for >= self.settings.patience || self.is_past_deadline(now.saturating_add(held_for)))
-        {
-            self.end(Rc::new(held_by_others(held_for)), now);
-        }
-        let result_is_granted = matches!(result, Ok(Turn::Granted(_)));
-        let spacing = self.turn_spacing();
-        self.turns.answered(result, spacing, now, &mut self.random);
-        if self.turns.is_queued() {
-            self.patience.queued(now, self.turns.earliest());
-        } else if result_is_granted {
-            self.patience.turn_began();
-        }
-    }
-
-    /// Reports the result of [`Step::Hold`].
-    pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
-        self.extend_timeouts(self.turns.elapsed(now));
-        match result {
-            Ok(()) => self.turns.announced(now),
-            Err(_) => self.turns.failed(now, &mut self.random),
         }
     }
 
@@ -303,35 +272,6 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         }
     }
 
-    /// When the limit permits the next request: a time that may have passed.
-    fn limit_earliest(&self, now: Nanos) -> Nanos {
-        let own = self.limit.earliest(self.settings.rate_limit);
-        if TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
-    }
-
-    /// The turn for the next request is not granted yet.
-    fn needs_turn(&mut self, now: Nanos) -> bool {
-        self.turns().is_some_and(|turns| turns.is_usable(now) && !turns.is_granted(now))
-    }
-
-    fn turns(&mut self) -> Option<&mut Turns> {
-        TAKES_TURNS.then_some(&mut self.turns)
-    }
-
-    fn reserve(&mut self, now: Nanos) -> Step {
-        let (ticket, spacing) = (self.turns.ask(now), self.turn_spacing());
-        Step::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })
-    }
-
-    fn turn_spacing(&self) -> Nanos {
-        turns::spacing(self.limit.spacing(self.settings.rate_limit), self.settings.rate_limit)
-    }
-
-    fn queue(&self) -> Queue {
-        let Settings { tenant, audience, .. } = &self.settings;
-        Queue { tenant: tenant.clone(), audience: audience.clone(), limit: self.action.limit }
-    }
-
     fn get_token(&mut self, now: Nanos) -> Step {
         Step::GetToken(self.tokens.request(&self.settings, now))
     }
@@ -421,16 +361,6 @@ impl<const TAKES_TURNS: bool> Drop for Call<'_, TAKES_TURNS> {
 fn not_attempted() -> Rc<Error> {
     Rc::new(Error::NotAttempted)
 }
-
-/// Another instance was asked to wait, for longer than this call does.
-fn held_by_others(held_for: Nanos) -> Error {
-    let message = "another instance was asked to wait".to_owned();
-    let retry_after_ms = Some(u32::try_from(held_for / MILLISECOND).unwrap_or(u32::MAX));
-    Error::Throttled(GraphError { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..GraphError::default() })
-}
-
-/// 429: too many requests.
-const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A request that is not written after this time does not keep others waiting any longer.
 const MAX_UPLOAD_WAIT: Nanos = 10 * SECOND;

@@ -2,6 +2,8 @@
 //! instance for each request, and for replicas.
 
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the exports use it"))]
+mod base;
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the exports use it"))]
 mod queue;
 #[cfg(target_arch = "wasm32")]
 mod store;

@@ -123,7 +123,7 @@ impl<T> Drop for Turn<T> {
     fn drop(&mut self) {
         drop(self.guard.take());
         let mut state = self.tenants.state();
-        // Nobody else waits: one reference is here, one in the map.
+        // No other call waits: one reference is here, one in the map.
         if Arc::strong_count(&self.queue) == 2 {
             state.queues.remove(&self.tenant);
         }

@@ -1,4 +1,4 @@
-//! Spans and events: what a call did, and no secret, whoever emits them.
+//! Spans and events describe a call, and contain no secret, those of the libraries included.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,82 @@
+//! The turns of a call: when it may send so that all instances together keep the limit, and which holds it announces.
+
+use std::rc::Rc;
+
+use super::{Call, Step};
+use crate::arguments::Settings;
+use crate::error::{Error, GraphError};
+use crate::time::{MILLISECOND, Nanos};
+use crate::turns::{self, Queue, Turn, TurnRequest, Turns};
+
+impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
+    /// Reports the answer to [`Step::Reserve`].
+    pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
+        self.extend_timeouts(self.turns.elapsed(now));
+        if let Ok(Turn::Reserved { held_for, .. }) = result
+            && (held_for >= self.settings.patience || self.is_past_deadline(now.saturating_add(held_for)))
+        {
+            self.end(Rc::new(held_by_others(held_for)), now);
+        }
+        let result_is_granted = matches!(result, Ok(Turn::Granted(_)));
+        let spacing = self.turn_spacing();
+        self.turns.answered(result, spacing, now, &mut self.random);
+        if self.turns.is_queued() {
+            self.patience.queued(now, self.turns.earliest());
+        } else if result_is_granted {
+            self.patience.turn_began();
+        }
+    }
+
+    /// Reports the result of [`Step::Hold`].
+    pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
+        self.extend_timeouts(self.turns.elapsed(now));
+        match result {
+            Ok(()) => self.turns.announced(now),
+            Err(_) => self.turns.failed(now, &mut self.random),
+        }
+    }
+
+    /// When to announce a hold to the others.
+    pub(super) fn announce_at(&self) -> Option<Nanos> {
+        if TAKES_TURNS { self.turns.announce_at() } else { None }
+    }
+
+    /// When the limit permits the next request: a time that may have passed.
+    pub(super) fn limit_earliest(&self, now: Nanos) -> Nanos {
+        let own = self.limit.earliest(self.settings.rate_limit);
+        if TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
+    }
+
+    /// The turn for the next request is not granted yet.
+    pub(super) fn needs_turn(&mut self, now: Nanos) -> bool {
+        self.turns().is_some_and(|turns| turns.is_usable(now) && !turns.is_granted(now))
+    }
+
+    pub(super) fn turns(&mut self) -> Option<&mut Turns> {
+        TAKES_TURNS.then_some(&mut self.turns)
+    }
+
+    pub(super) fn reserve(&mut self, now: Nanos) -> Step {
+        let (ticket, spacing) = (self.turns.ask(now), self.turn_spacing());
+        Step::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })
+    }
+
+    fn turn_spacing(&self) -> Nanos {
+        turns::spacing(self.limit.spacing(self.settings.rate_limit), self.settings.rate_limit)
+    }
+
+    pub(super) fn queue(&self) -> Queue {
+        let Settings { tenant, audience, .. } = &self.settings;
+        Queue { tenant: tenant.clone(), audience: audience.clone(), limit: self.action.limit }
+    }
+}
+
+/// Another instance was asked to wait, for longer than this call does.
+fn held_by_others(held_for: Nanos) -> Error {
+    let message = "another instance was asked to wait".to_owned();
+    let retry_after_ms = Some(u32::try_from(held_for / MILLISECOND).unwrap_or(u32::MAX));
+    Error::Throttled(GraphError { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..GraphError::default() })
+}
+
+/// 429: too many requests.
+const TOO_MANY_REQUESTS: u16 = 429;
