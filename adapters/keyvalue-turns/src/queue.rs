@@ -5,15 +5,16 @@
 //! ```
 //!
 //! A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket whose time has passed means
-//! that no instance waits: then its owner writes a base in which it comes first. Others may do the same at that moment, and the last
-//! one wins. Therefore that turn begins a little later, at a time at which a turn of the old base would begin. Every instance
-//! reads the base again when the base begins, and again shortly before its turn.
+//! that no instance waits: then its owner writes a base in which it comes first. Others may do the same at that moment,
+//! and the last one wins. Therefore that turn begins a little later, at a time at which a turn of the old base would
+//! begin. Every instance reads the base again when the base begins, and again shortly before its turn.
 //!
-//! Operations for each turn: one increment and two reads. After a pause, a write or a read more; for a ticket that is lost, an
-//! increment and at most two reads more. An increment may fail because another comes first, and is tried four times.
+//! Operations for each turn: one increment and two reads. After a pause, a write or a read more; for a ticket that is
+//! lost, an increment and at most two reads more. An increment may fail because another comes first, and is tried four
+//! times.
 //!
-//! Some stores create a counter without checking whether another instance has just created it: when a queue is used for the very first time, two
-//! instances may then get the same turn.
+//! Some stores create a counter without checking whether another instance has just created it: when a queue is used for
+//! the very first time, two instances may then get the same turn.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
 use entra_risk_engine::turns::Turn;
@@ -43,8 +44,8 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
         // Where the first increment creates the counter, several instances may do so at the same time.
         return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
     }
-    // A place that was kept is asked for before its turn; a new one must not have passed while the store was asked.
-    // And no instance waits for hours: then the counter was deleted, or a clock was wrong.
+    // A place that was kept is asked for before its turn; a new one must not have passed while the store was asked. A turn
+    // hours away means that the counter was deleted, or that a clock was wrong.
     let latest = asked.saturating_add(MAX_QUEUE);
     let time_from =
         |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| (from..=latest).contains(time));
