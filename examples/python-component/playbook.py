@@ -4,16 +4,19 @@ The arguments are the ids of the users. If GRAPH_ENDPOINT is set, requests go th
 componentize-py generates `wit_world` from the world in `../playbook.wit`.
 """
 
+from typing import Any
+
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import actions, environment
 
 
 class Run(exports.Run):
-    def run(self):
+    def run(self) -> None:
         # sys.argv and os.environ are those of the build.
         endpoint = dict(environment.get_environment()).get("GRAPH_ENDPOINT")
-        options = actions.Options(**{**dict.fromkeys(actions.Options.__annotations__), "endpoint": endpoint})
+        defaults: dict[str, Any] = dict.fromkeys(actions.Options.__annotations__)
+        options = actions.Options(**{**defaults, "endpoint": endpoint})
         try:
             batches = actions.dismiss_risky_users(environment.get_arguments()[1:], options)
         except Err as err:
@@ -23,7 +26,7 @@ class Run(exports.Run):
         report(batches)
 
 
-def report(batches):
+def report(batches: list[actions.Batch]) -> None:
     """Prints the outcome of every id, and the ids to send again."""
     again = []
     for batch in batches:
@@ -39,7 +42,7 @@ def report(batches):
         print(f"send again: {' '.join(again)}")
 
 
-def explain(error):
+def explain(error: actions.Error) -> str:
     """Formats an error: a case whose value is a str or a `GraphError`, or a case without a value."""
     name = type(error).__name__.removeprefix("Error_")
     detail = getattr(error, "value", None)

@@ -45,10 +45,17 @@ def run(model, service, work, command, environment, ids, bad):
     }
 
 
-def size(paths):
-    """The bytes that the files in these paths take on the disk."""
-    files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")))
-    return sum(512 * file.stat().st_blocks for file in files if file.is_file() and not file.is_symlink())
+def seconds(command, environment):
+    """How long this command takes."""
+    start = time.monotonic()
+    subprocess.run(command, check=True, env=os.environ | environment)
+    return time.monotonic() - start
+
+
+def size(folder):
+    """The bytes that the files in this folder take on the disk."""
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+    return sum(512 * file.stat().st_blocks for file in files)
 
 
 def save(file, value):

@@ -1,45 +1,15 @@
-// Dismisses the risk of users from Node: `npm start -- USER-ID...`, with the token in GRAPH_TOKEN.
-// If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
-import { actions } from '../generated/risk.js';
-import type { Error as RiskError, Failure, Options } from '../generated/interfaces/entra-risk-actions.js';
+// Dismisses the risk of users: `npm start -- USER-ID...`, with the token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go
+// there instead of to Microsoft Graph.
+import { EntraRisk, PartialFailure } from 'entra-risk';
 
-// The tag determines the type of the value.
-function explain(error: RiskError): string {
-  switch (error.tag) {
-    case 'deadline-exceeded':
-    case 'cancelled':
-    case 'not-attempted':
-      return error.tag;
-    case 'invalid-argument':
-    case 'no-token':
-    case 'denied-by-host':
-    case 'unreachable':
-    case 'no-response':
-    case 'other':
-      return `${error.tag}: ${error.val}`;
-    default: {
-      const { status, code, message, requestId } = error.val;
-      return `${error.tag}: ${status} ${code}: ${message} (request-id ${requestId})`;
-    }
-  }
-}
-
-// jco throws the error of a `result` as a payload. Anything else is a trap or a bug in this program.
-function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof Error && 'payload' in thrown) return thrown.payload as Failure;
-  throw thrown;
-}
-
-const options: Options = { endpoint: process.env.GRAPH_ENDPOINT };
+const risk = new EntraRisk(process.env.GRAPH_TOKEN ?? '', { endpoint: process.env.GRAPH_ENDPOINT });
 try {
-  const batches = actions.dismissRiskyUsers(process.argv.slice(2), options);
-  console.log(`accepted: ${batches.reduce((sum, batch) => sum + batch.ids.length, 0)}`);
-} catch (thrown) {
-  const failure = failureOf(thrown);
-  for (const { ids, outcome } of failure.batches) {
-    const reason = outcome.tag === 'accepted' ? '' : ` (${explain(outcome.val)})`;
-    console.log(`${outcome.tag}${reason}: ${ids.join(', ')}`);
-  }
-  console.log(`cause: ${explain(failure.cause)}`);
+  const batches = await risk.dismissRiskyUsers(process.argv.slice(2));
+  console.log(`accepted: ${batches.flatMap((batch) => batch.ids).length}`);
+} catch (failure) {
+  if (!(failure instanceof PartialFailure)) throw failure;
+  console.log(failure.message);
+  console.log('refused:', ...failure.refused);
+  console.log('to retry:', ...failure.toRetry);
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
-//! Dismisses the risk of users: `dismiss USER-ID...`, with the token in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests
-//! go there instead of to Microsoft Graph.
+//! Dismisses the risk of users: `dismiss USER-ID...`, with the token in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go
+//! there instead of to Microsoft Graph.
 
 use std::{env, error::Error, process::ExitCode};
 
@@ -10,16 +10,15 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let token = env::var("GRAPH_TOKEN").unwrap_or_default();
     let token = AccessToken::new(token).map_err(|rule| format!("no usable token in GRAPH_TOKEN: {rule}"))?;
     let endpoint = env::var("GRAPH_ENDPOINT").ok();
-    let allowed_endpoints = endpoint.clone().into_iter().collect();
+    let allowed_endpoints = endpoint.iter().cloned().collect();
     let risk = EntraRisk::new(token, Settings { endpoint, allowed_endpoints, ..Settings::default() })?;
     let ids: Vec<String> = env::args().skip(1).collect();
-    match risk.dismiss_risky_users(&ids, &Options::default()).await {
-        Ok(batches) => println!("accepted: {}", batches.iter().map(|batch| batch.ids.len()).sum::<usize>()),
-        Err(failure) => {
-            failure.batches.iter().for_each(|batch| println!("{:?}: {:?}", batch.ids, batch.outcome));
-            println!("{failure}");
-            return Ok(ExitCode::FAILURE);
-        }
+    if let Err(failure) = risk.dismiss_risky_users(&ids, &Options::default()).await {
+        println!("{failure}");
+        println!("refused: {}", failure.refused().collect::<Vec<_>>().join(" "));
+        println!("to retry: {}", failure.to_retry().collect::<Vec<_>>().join(" "));
+        return Ok(ExitCode::FAILURE);
     }
+    println!("accepted: {}", ids.len());
     Ok(ExitCode::SUCCESS)
 }
