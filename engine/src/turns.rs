@@ -7,7 +7,7 @@
 //!     └──────────────────────────────────────────────┘
 //! ```
 //!
-//! While the store fails, the instance keeps the limit by itself.
+//! While the store fails, or takes so long that turns would be missed, the instance keeps the limit by itself.
 
 use crate::action::{RateLimit, ServiceLimit};
 use crate::circuit::backoff;
@@ -56,7 +56,7 @@ pub enum Turn {
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     state: State,
-    /// Errors in a row.
+    /// Errors and late answers in a row.
     failures: u32,
     /// The store is not asked before: meanwhile the instance keeps the limit by itself.
     retry_at: Nanos,
@@ -136,33 +136,38 @@ impl Turns {
 
     /// Takes in the answer to a question.
     pub(crate) fn answered(&mut self, result: Result<Turn, String>, spacing: Nanos, now: Nanos, random: &mut Random) {
+        // A late answer is not discarded at once: the place that it names would pass unused.
+        let result = result.ok().filter(|_| !self.is_late(now) || self.failures < MAX_CONFLICTS);
         match result {
-            Ok(Turn::Granted(wait)) => {
+            Some(Turn::Granted(wait)) => {
                 let at = now.saturating_add(wait.min(MAX_GRANTED_WAIT));
-                self.responded();
+                self.responded(now);
                 self.state = State::Granted { at, until: at.saturating_add((spacing / TOLERANCE).max(MIN_TOLERANCE)) };
             }
-            Ok(Turn::Reserved { ticket, ask_again_after, .. }) => {
-                self.responded();
+            Some(Turn::Reserved { ticket, ask_again_after, .. }) => {
+                self.responded(now);
                 let ask_at = now.saturating_add(ask_again_after.clamp(MIN_WAIT, MAX_WAIT));
                 self.state = State::Reserved { ticket, ask_at };
             }
-            Err(_) => self.failed(now, random),
+            None => self.failed(now, random),
         }
     }
 
     /// Records that the store took in the hold at `now`.
     pub(crate) fn announced(&mut self, now: Nanos) {
-        self.responded();
+        self.responded(now);
         let again = now.saturating_add(ANNOUNCE_AGAIN_AFTER.max(self.elapsed(now).saturating_mul(3)));
-        if let Some((_, at)) = &mut self.hold {
-            *at = again;
-        }
+        // A late store is not asked more than it must.
+        self.hold = self.hold.filter(|_| !self.is_late(now)).map(|(until, _)| (until, again));
     }
 
-    /// Records that the store responded.
-    pub(crate) fn responded(&mut self) {
-        self.failures = 0;
+    /// Records that the store responded at `now`.
+    fn responded(&mut self, now: Nanos) {
+        self.failures = if self.is_late(now) { self.failures.saturating_add(1) } else { 0 };
+    }
+
+    fn is_late(&self, now: Nanos) -> bool {
+        self.elapsed(now) > MAX_STORE_TIME
     }
 
     /// Records that the store failed: a few times may be by chance, because many ask at the same time.
@@ -233,6 +238,9 @@ const MAX_GRANTED_WAIT: Nanos = SECOND;
 const MIN_WAIT: Nanos = SECOND / 100;
 const MAX_WAIT: Nanos = 600 * SECOND;
 
+/// The time after which an answer is late. A place is asked for at most half a second before its turn.
+const MAX_STORE_TIME: Nanos = SECOND;
+
 /// Failures in a row that may be by chance.
 const MAX_CONFLICTS: u32 = 2;
 
@@ -289,6 +297,21 @@ mod tests {
             turns.failed(0, &mut Random::new(1));
         }
         assert!(!turns.is_usable(59 * SECOND) && turns.is_usable(75 * SECOND));
+    }
+
+    #[test]
+    fn a_store_that_is_late_three_times_in_a_row_is_asked_less_often() {
+        let reserved = Ok(Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND, held_for: 0 });
+        for (took, is_usable) in [(SECOND, true), (SECOND + 1, false)] {
+            let mut turns = Turns::default();
+            for number in 1..=3 {
+                assert!(turns.is_usable(10 * number * SECOND));
+                turns.ask(10 * number * SECOND);
+                turns.answered(reserved.clone(), SECOND, 10 * number * SECOND + took, &mut Random::new(1));
+            }
+            assert_eq!(turns.is_usable(32 * SECOND), is_usable);
+            assert_eq!(turns.is_queued(), is_usable);
+        }
     }
 
     #[test]

@@ -101,8 +101,8 @@ def write(folder, rough, calm, startup, loopback):
                 for n, run in enumerate(loopback, 1)
             ],
         ),
-        f"\nVersions: {', '.join(startup)}; Python {platform.python_version()}, Node {node}.\n{platform.system()} {platform.machine()}, 2 cores"
-        f" shared with other work, {date.today():%B %Y}. Again: `host-test/baselines/run`, about 25 minutes.\n",
+        f"\nVersions: {', '.join(startup)}; Python {platform.python_version()}, Node {node}.\n{platform.system()}"
+        f" {platform.machine()}, 2 cores shared with other work, {date.today():%B %Y}. Again: `host-test/baselines/run`, about 25 minutes.\n",
     ]
     (folder / "baselines.md").write_text("".join(parts), encoding="utf-8")
 

@@ -44,6 +44,10 @@ pub struct Settings {
     pub compares_and_swaps: bool,
     /// Times in which every operation fails, since the start of the store.
     pub outages: Vec<(Duration, Duration)>,
+    /// The share of operations that take effect and are reported as failed, 0 to 1.
+    pub lost_responses: f64,
+    /// Times at which all entries are deleted, since the start of the store. In order.
+    pub deletions: Vec<Duration>,
     /// The seed of everything that is drawn.
     pub seed: u64,
 }
@@ -61,6 +65,7 @@ struct State {
     entries: BTreeMap<String, Vec<u8>>,
     rng: StdRng,
     operations: u64,
+    deletions: usize,
 }
 
 /// One host's use of a store.
@@ -81,7 +86,7 @@ impl KeyValue {
     /// An empty store that starts now.
     pub fn new(settings: Settings) -> Self {
         let rng = StdRng::seed_from_u64(settings.seed);
-        let state = State { entries: BTreeMap::new(), rng, operations: 0 };
+        let state = State { entries: BTreeMap::new(), rng, operations: 0, deletions: 0 };
         KeyValue { settings, start: Instant::now(), state: Mutex::new(state) }
     }
 
@@ -104,8 +109,18 @@ impl KeyValue {
         };
         tokio::time::sleep(latency / 2).await;
         let now = self.start.elapsed();
-        let fails = self.settings.outages.iter().any(|(from, until)| (*from..*until).contains(&now));
-        let result = if fails { Err(Error::Other("timed out".into())) } else { Ok(operation(&mut self.state())) };
+        let mut result = Err(Error::Other("timed out".into()));
+        if !self.settings.outages.iter().any(|(from, until)| (*from..*until).contains(&now)) {
+            let mut state = self.state();
+            let deletions = self.settings.deletions.iter().filter(|at| **at <= now).count();
+            if std::mem::replace(&mut state.deletions, deletions) < deletions {
+                state.entries.clear();
+            }
+            let value = operation(&mut state);
+            if !state.rng.random_bool(self.settings.lost_responses) {
+                result = Ok(value);
+            }
+        }
         tokio::time::sleep(latency / 2).await;
         result
     }

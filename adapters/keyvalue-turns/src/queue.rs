@@ -13,8 +13,9 @@
 //! lost, an increment and at most two reads more. An increment may fail because another comes first, and is tried four
 //! times.
 //!
-//! Some stores create a counter without checking whether another instance has just created it: when a queue is used for
-//! the very first time, two instances may then get the same turn.
+//! Some stores create a counter without checking whether another instance has just created it: instances that begin a queue
+//! together set it back, and some get the same ticket. Therefore the first tickets of a queue are not used: their owners
+//! take another one as soon as the counter has settled.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
 use entra_risk_engine::turns::Turn;
@@ -40,8 +41,7 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
     let is_new = ticket.is_none();
     let mut ticket = ticket.map_or_else(|| increment(store, name), Ok)?;
     let mut base = read(store, name)?;
-    if is_new && ticket == FIRST_TICKET {
-        // Where the first increment creates the counter, several instances may do so at the same time.
+    if is_new && (ticket == FIRST_TICKET || ticket <= NEW_TICKETS && base.is_none()) {
         return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
     }
     // A place that was kept is asked for before its turn; a new one must not have passed while the store was asked. A turn
@@ -161,6 +161,9 @@ fn write(store: &impl Store, name: &str, base: Base) -> Result<(), String> {
 
 /// The ticket of the increment that creates the counter.
 const FIRST_TICKET: u64 = 1;
+
+/// The tickets of a new queue that another instance may get too.
+const NEW_TICKETS: u64 = 8;
 
 /// A ticket that is always lost.
 const NO_TICKET: u64 = 0;

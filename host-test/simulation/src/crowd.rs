@@ -98,6 +98,16 @@ impl CrowdPlan {
             plan.store.outages.push((from, from + Duration::from_millis(rng.random_range(1..=60_000))));
         }
         plan.store.compares_and_swaps = rng.random_ratio(1, 3);
+        if rng.random_ratio(1, 8) {
+            plan.store.latency = Duration::ZERO..=Duration::from_millis(rng.random_range(50..=5_000));
+        }
+        if rng.random_ratio(1, 8) {
+            plan.store.lost_responses = rng.random_range(0.0..0.5);
+        }
+        if rng.random_ratio(1, 8) {
+            plan.store.deletions = (0..3).map(|_| Duration::from_millis(rng.random_range(0..60_000))).collect();
+            plan.store.deletions.sort();
+        }
         let all: Vec<Uuid> = plan.ids().filter_map(|id| id.parse().ok()).collect();
         let absent: BTreeSet<Uuid> = all.into_iter().filter(|_| rng.random_ratio(1, 20)).collect();
         // Requests arrive as they were sent, so that what an instance does wrong cannot be the network's fault.
@@ -279,7 +289,15 @@ async fn call_in_turn(
 
 /// A store that does not fail.
 fn calm_store(seed: u64) -> StoreSettings {
-    StoreSettings { latency: STORE_LATENCY, conflicts: 0.1, compares_and_swaps: false, outages: Vec::new(), seed }
+    StoreSettings {
+        latency: STORE_LATENCY,
+        conflicts: 0.1,
+        compares_and_swaps: false,
+        outages: Vec::new(),
+        lost_responses: 0.0,
+        deletions: Vec::new(),
+        seed,
+    }
 }
 
 fn guid(rng: &mut StdRng) -> Uuid {

@@ -176,13 +176,15 @@ fn the_longest_spacing_applies_to_all() {
 }
 
 #[test]
-fn the_ticket_that_creates_the_counter_does_not_count() {
-    let store = Memory::at_noon();
-    store.counter.set(0);
-    let turns = [store.reserve(None), store.reserve(None)];
-    assert!(matches!(turns[0], Turn::Reserved { ticket: NO_TICKET, .. }));
-    let times = store.times(turns);
-    assert_eq!(times[0] - times[1], SPACING);
+fn the_first_tickets_of_a_new_queue_do_not_count() {
+    for (tickets, count) in [(0, false), (NEW_TICKETS - 2, false), (NEW_TICKETS, true)] {
+        let store = Memory::at_noon();
+        store.counter.set(tickets);
+        let turns = [store.reserve(None), store.reserve(None)];
+        assert_eq!(!matches!(turns[1], Turn::Reserved { ticket: NO_TICKET, .. }), count, "{tickets}");
+        let times = store.times(turns);
+        assert_eq!(times[0].abs_diff(times[1]), SPACING, "{tickets}");
+    }
 }
 
 #[test]

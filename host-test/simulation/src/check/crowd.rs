@@ -12,10 +12,11 @@ use crate::CrowdRun;
 pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     check_keys(run, violations);
     check_outage(run, violations);
-    // Without the store, each instance keeps the limit for itself.
     let store = &run.plan.store;
-    // And one whose increments compare and swap may fail, or give the first turn twice.
-    if !store.outages.is_empty() || store.compares_and_swaps {
+    // Without the store, each instance keeps the limit for itself, and so it does when a ticket was taken and not received.
+    let fails = !store.outages.is_empty() || store.lost_responses > 0.0 || *store.latency.end() > MAX_LATENCY;
+    // Where increments compare and swap, and after the counter was deleted, the first turn may be given twice.
+    if fails || store.compares_and_swaps || !store.deletions.is_empty() {
         return;
     }
     check_limit(run, violations);
@@ -88,6 +89,9 @@ fn check_keys(run: &CrowdRun, violations: &mut Violations) {
         violations.add("the store has two entries for each queue", || run.keys.join(", "));
     }
 }
+
+/// Turns are given in time by a store that takes no longer for an operation.
+const MAX_LATENCY: Duration = Duration::from_millis(50);
 
 const MAX_SKEW: Duration = Duration::from_millis(50);
 
