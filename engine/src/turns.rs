@@ -56,7 +56,7 @@ pub enum Turn {
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     state: State,
-    /// Errors and late answers in a row.
+    /// Errors and late turns in a row.
     failures: u32,
     /// The store is not asked before: meanwhile the instance keeps the limit by itself.
     retry_at: Nanos,
@@ -136,7 +136,7 @@ impl Turns {
 
     /// Takes in the answer to a question.
     pub(crate) fn answered(&mut self, result: Result<Turn, String>, spacing: Nanos, now: Nanos, random: &mut Random) {
-        // A late answer is not discarded at once: the place that it names would pass unused.
+        // A late answer counts as an error, but the first ones are used: the place that they name would pass unused.
         let result = result.ok().filter(|_| !self.is_late(now) || self.failures < MAX_CONFLICTS);
         match result {
             Some(Turn::Granted(wait)) => {
@@ -155,13 +155,15 @@ impl Turns {
 
     /// Records that the store took in the hold at `now`.
     pub(crate) fn announced(&mut self, now: Nanos) {
-        self.responded(now);
+        if !self.is_late(now) {
+            self.failures = 0;
+        }
         let again = now.saturating_add(ANNOUNCE_AGAIN_AFTER.max(self.elapsed(now).saturating_mul(3)));
-        // A late store is not asked more than it must.
+        // Not twice to a slow store: a call that has ended would wait for it.
         self.hold = self.hold.filter(|_| !self.is_late(now)).map(|(until, _)| (until, again));
     }
 
-    /// Records that the store responded at `now`.
+    /// Records that the store answered a question at `now`.
     fn responded(&mut self, now: Nanos) {
         self.failures = if self.is_late(now) { self.failures.saturating_add(1) } else { 0 };
     }
@@ -204,7 +206,7 @@ impl Turns {
     }
 
     /// How long the others are to wait, if that is to be announced now. It is announced twice, because another instance may
-    /// have changed the queue at the same moment.
+    /// have changed the queue at the same moment; to a slow store once.
     pub(crate) fn take_announcement(&mut self, now: Nanos) -> Option<Nanos> {
         self.announce_at().filter(|at| *at <= now)?;
         let (until, _) = self.hold?;
@@ -238,7 +240,8 @@ const MAX_GRANTED_WAIT: Nanos = SECOND;
 const MIN_WAIT: Nanos = SECOND / 100;
 const MAX_WAIT: Nanos = 600 * SECOND;
 
-/// The time after which an answer is late. A place is asked for at most half a second before its turn.
+/// The time after which a turn is late: two operations, of half a second each. A place is asked for at most that long before its
+/// turn, so with a slower store it would be lost, and another one taken.
 const MAX_STORE_TIME: Nanos = SECOND;
 
 /// Failures in a row that may be by chance.

@@ -46,7 +46,7 @@ pub struct Settings {
     pub outages: Vec<(Duration, Duration)>,
     /// The share of operations that take effect and are reported as failed, 0 to 1.
     pub lost_responses: f64,
-    /// Times at which all entries are deleted, since the start of the store. In order.
+    /// Times at which all entries are deleted, since the start of the store.
     pub deletions: Vec<Duration>,
     /// The seed of everything that is drawn.
     pub seed: u64,
@@ -111,13 +111,8 @@ impl KeyValue {
         let now = self.start.elapsed();
         let mut result = Err(Error::Other("timed out".into()));
         if !self.settings.outages.iter().any(|(from, until)| (*from..*until).contains(&now)) {
-            let mut state = self.state();
-            let deletions = self.settings.deletions.iter().filter(|at| **at <= now).count();
-            if std::mem::replace(&mut state.deletions, deletions) < deletions {
-                state.entries.clear();
-            }
-            let value = operation(&mut state);
-            if !state.rng.random_bool(self.settings.lost_responses) {
+            let value = operation(&mut self.state());
+            if !self.loses_response() {
                 result = Ok(value);
             }
         }
@@ -125,8 +120,18 @@ impl KeyValue {
         result
     }
 
+    fn loses_response(&self) -> bool {
+        self.state().rng.random_bool(self.settings.lost_responses)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        let mut state = lock(&self.state);
+        let now = self.start.elapsed();
+        let deletions = self.settings.deletions.iter().filter(|at| **at <= now).count();
+        if std::mem::replace(&mut state.deletions, deletions) < deletions {
+            state.entries.clear();
+        }
+        state
     }
 
     async fn increment(&self, key: String, delta: u64) -> Result<u64, Error> {
@@ -145,8 +150,9 @@ impl KeyValue {
             Ok(incremented) => return Ok(incremented),
             Err(value) => value,
         };
+        let is_lost = swaps && self.loses_response();
         let mut state = self.state();
-        match value {
+        let result = match value {
             _ if !swaps => Err(Error::Other("conflict".into())),
             // An entry that does not exist is written without a look at what others have written since.
             None => {
@@ -161,7 +167,8 @@ impl KeyValue {
                 state.entries.insert(key, (value + delta).to_be_bytes().into());
                 Ok(value + delta)
             }
-        }
+        };
+        result.and_then(|value| if is_lost { Err(Error::Other("timed out".into())) } else { Ok(value) })
     }
 }
 

@@ -13,9 +13,9 @@
 //! lost, an increment and at most two reads more. An increment may fail because another comes first, and is tried four
 //! times.
 //!
-//! Some stores create a counter without checking whether another instance has just created it: instances that begin a queue
-//! together set it back, and some get the same ticket. Therefore the first tickets of a queue are not used: their owners
-//! take another one as soon as the counter has settled.
+//! Some stores create a counter without checking whether another instance has just created it. An instance that does so late
+//! sets it back, and tickets are given twice. Therefore the first tickets are discarded, and their owners take others once
+//! the counter has settled: at most eight of each counter, with an increment and at most two reads more.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
 use entra_risk_engine::turns::Turn;
@@ -39,19 +39,29 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
     let asked = store.now();
     let spacing = spacing.min(MAX_SPACING);
     let is_new = ticket.is_none();
+    let has_settled = ticket == Some(NO_TICKET);
+    let settle = || {
+        let elapsed = store.now().saturating_sub(asked);
+        let ask_again_after = SETTLING.max(elapsed.saturating_mul(3));
+        Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after, held_for: 0 })
+    };
     let mut ticket = ticket.map_or_else(|| increment(store, name), Ok)?;
-    let mut base = read(store, name)?;
-    if is_new && (ticket == FIRST_TICKET || ticket <= NEW_TICKETS && base.is_none()) {
-        return Ok(Turn::Reserved { ticket: NO_TICKET, ask_again_after: SETTLING, held_for: 0 });
+    if is_new && ticket <= NEW_TICKETS {
+        return settle();
     }
-    // A place that was kept is asked for before its turn; a new one must not have passed while the store was asked. A turn
-    // hours away means that the counter was deleted, or that a clock was wrong.
+    let mut base = read(store, name)?;
+    // A place that was kept is asked for before its turn, and a slow store may take until after it; a new one must not have
+    // passed while the store was asked. A turn hours away means that the counter was deleted, or that a clock was wrong.
     let latest = asked.saturating_add(MAX_QUEUE);
     let time_from =
         |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| (from..=latest).contains(time));
-    let mut time = time_from(base, ticket, if is_new { store.now() } else { asked });
+    let earliest = if is_new { store.now() } else { asked.max(store.now().saturating_sub(MAX_DELAY)) };
+    let mut time = time_from(base, ticket, earliest);
     if time.is_none() && !is_new {
         ticket = increment(store, name)?;
+        if ticket <= NEW_TICKETS && !has_settled {
+            return settle();
+        }
         time = time_from(base, ticket, store.now());
         // Increments may take long, and a new base must follow soon after the old one was read.
         if time.is_none() {
@@ -159,10 +169,7 @@ fn write(store: &impl Store, name: &str, base: Base) -> Result<(), String> {
     store.set(&[name, ".base"].concat(), base.to_string().as_bytes())
 }
 
-/// The ticket of the increment that creates the counter.
-const FIRST_TICKET: u64 = 1;
-
-/// The tickets of a new queue that another instance may get too.
+/// The tickets of a new counter that are discarded: more than other instances take while one creates it.
 const NEW_TICKETS: u64 = 8;
 
 /// A ticket that is always lost.
@@ -176,6 +183,9 @@ const EARLY: Nanos = 100 * MILLISECOND;
 
 /// Tries of an increment: several instances may start at the same time.
 const MAX_INCREMENTS: u32 = 4;
+
+/// The longest time by which a turn may be granted late: timers are, and turns are further apart than the limit asks.
+const MAX_DELAY: Nanos = 20 * MILLISECOND;
 
 /// The longest time between turns. An instance whose limit is lower keeps it by itself.
 const MAX_SPACING: Nanos = 600 * SECOND;

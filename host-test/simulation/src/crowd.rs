@@ -106,7 +106,6 @@ impl CrowdPlan {
         }
         if rng.random_ratio(1, 8) {
             plan.store.deletions = (0..3).map(|_| Duration::from_millis(rng.random_range(0..60_000))).collect();
-            plan.store.deletions.sort();
         }
         let all: Vec<Uuid> = plan.ids().filter_map(|id| id.parse().ok()).collect();
         let absent: BTreeSet<Uuid> = all.into_iter().filter(|_| rng.random_ratio(1, 20)).collect();
@@ -304,8 +303,8 @@ fn guid(rng: &mut StdRng) -> Uuid {
     Builder::from_random_bytes(rng.random()).into_uuid()
 }
 
-/// The time of an operation on the store.
-const STORE_LATENCY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(50);
+/// The time of an operation on a store that is not slow.
+pub(crate) const STORE_LATENCY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(50);
 
 /// The time of day at the start.
 const NOON: Duration = Duration::from_secs(1_800_000_000);

@@ -108,7 +108,7 @@ fn a_store_that_creates_counters_without_a_check_gives_no_turn_twice() {
         plan.store.compares_and_swaps = true;
         plan.store.conflicts = 0.0;
         plan.store.latency = Duration::from_millis(1)..=Duration::from_millis(20);
-        // One after the other, while the first ones create the counter.
+        // They begin 4 ms apart, while the first ones create the counter.
         for (place, instance) in plan.instances.iter_mut().enumerate() {
             instance.plan.calls[0].pause = Duration::from_millis(4) * place as u32;
         }

@@ -8,14 +8,15 @@ use http::StatusCode;
 
 use super::Violations;
 use crate::CrowdRun;
+use crate::crowd::STORE_LATENCY;
 
 pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     check_keys(run, violations);
     check_outage(run, violations);
     let store = &run.plan.store;
-    // Without the store, each instance keeps the limit for itself, and so it does when a ticket was taken and not received.
-    let fails = !store.outages.is_empty() || store.lost_responses > 0.0 || *store.latency.end() > MAX_LATENCY;
-    // Where increments compare and swap, and after the counter was deleted, the first turn may be given twice.
+    // An instance whose store failed or was late three times in a row keeps the limit for itself.
+    let fails = !store.outages.is_empty() || store.lost_responses > 0.0 || store.latency.end() > STORE_LATENCY.end();
+    // So it does where increments compare and swap, because others come first; and a deleted counter gives tickets again.
     if fails || store.compares_and_swaps || !store.deletions.is_empty() {
         return;
     }
@@ -89,9 +90,6 @@ fn check_keys(run: &CrowdRun, violations: &mut Violations) {
         violations.add("the store has two entries for each queue", || run.keys.join(", "));
     }
 }
-
-/// Turns are given in time by a store that takes no longer for an operation.
-const MAX_LATENCY: Duration = Duration::from_millis(50);
 
 const MAX_SKEW: Duration = Duration::from_millis(50);
 
