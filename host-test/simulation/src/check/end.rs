@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use host_test::bindings::actions::Error;
+
 use super::history::{Event, History, What};
 use super::patience::{Bound, failing_since};
 use super::{Class, GRACE, MILLISECOND, Violations};
@@ -20,6 +22,11 @@ pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
 
 /// A hold is announced to the others twice.
 const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// The call ended when it asked for a turn.
+fn is_held_by_others(history: &History<'_>) -> bool {
+    matches!(history.call.cause(), Some(Error::Throttled(error)) if error.message == "another instance was asked to wait")
+}
 
 fn check_deadline(history: &History<'_>, violations: &mut Violations) {
     let Some(deadline) = history.call.deadline() else { return };
@@ -52,7 +59,8 @@ fn check_after(history: &History<'_>, end: Duration, violations: &mut Violations
     // The call may have ended before.
     let since = failing_since(history, end, Bound::Earliest);
     let may_have_ended = since.is_some_and(|since| since + history.call.call.patience() <= end)
-        || history.attempts.iter().any(|sent| sent.attempt.retry_after().is_some() && sent.attempt.ended <= end);
+        || history.attempts.iter().any(|sent| sent.attempt.retry_after().is_some() && sent.attempt.ended <= end)
+        || is_held_by_others(history);
     if may_have_ended {
         return;
     }
