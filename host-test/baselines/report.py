@@ -17,7 +17,7 @@ model as a server on loopback: it accepts one request per second, by a sliding w
 contender runs alone, with a new service, in chunks of 60 ids, written as its own documentation shows:
 `host-test/baselines/contenders`.
 
-## A calm day
+## Without faults
 
 The service responds after 0.2 to 1 s and without faults; every id is good. The limit alone requires 19 s.
 
@@ -34,7 +34,7 @@ CALM_NOTE = """
 - *Installed*: what `pip install` and `npm install` write to the disk. msgraph-sdk contains azure-identity. With the others it is
   optional: azure-identity takes {identity[0]:.1f} MiB more, @azure/identity {identity[1]:.1f} MiB.
 
-## A bad day
+## With faults and bad ids
 
 ![Good ids done over time](baselines.svg)
 
@@ -90,8 +90,8 @@ def write(folder, rough, calm, startup, loopback):
             [[row["name"], *(str(row["times"] * row["by_status"].get(status, 0)) for status in statuses)] for row in rough],
         ),
         "\n## What entra-risk is not first in\n\n",
-        *(f"- a calm day, {line}\n" for line in not_first(calm, CALM_MEASURES)),
-        *(f"- a bad day, {line}\n" for line in not_first(rough, ROUGH_MEASURES)),
+        *(f"- without faults, {line}\n" for line in not_first(calm, CALM_MEASURES)),
+        *(f"- with faults, {line}\n" for line in not_first(rough, ROUGH_MEASURES)),
         "\n## At the limit on a real connection\n\n",
         "2 400 users, 40 requests, from Python, with a service without faults that responds in 0.2 s. The floor is 39 s.\n\n",
         table(
