@@ -304,16 +304,24 @@ mod tests {
 
     #[test]
     fn a_store_that_is_late_three_times_in_a_row_is_asked_less_often() {
-        let reserved = Ok(Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND, held_for: 0 });
-        for (took, is_usable) in [(SECOND, true), (SECOND + 1, false)] {
+        let reserved = Turn::Reserved { ticket: 7, ask_again_after: 3 * SECOND, held_for: 0 };
+        for (turn, took, is_usable) in [
+            (reserved, SECOND, true),
+            (reserved, SECOND + 1, false),
+            (Turn::Granted(0), SECOND, true),
+            (Turn::Granted(0), SECOND + 1, false),
+        ] {
             let mut turns = Turns::default();
             for number in 1..=3 {
-                assert!(turns.is_usable(10 * number * SECOND));
-                turns.ask(10 * number * SECOND);
-                turns.answered(reserved.clone(), SECOND, 10 * number * SECOND + took, &mut Random::new(1));
+                let asked = 10 * number * SECOND;
+                assert!(turns.is_usable(asked));
+                turns.ask(asked);
+                turns.answered(Ok(turn), SECOND, asked + took, &mut Random::new(1));
+                // The first answers are used.
+                let is_used = turns.is_queued() || turns.is_granted(asked + took);
+                assert_eq!(is_used, is_usable || number < 3, "{turn:?}, {number}");
             }
-            assert_eq!(turns.is_usable(32 * SECOND), is_usable);
-            assert_eq!(turns.is_queued(), is_usable);
+            assert_eq!(turns.is_usable(32 * SECOND), is_usable, "{turn:?}");
         }
     }
 
@@ -329,6 +337,17 @@ mod tests {
         turns.hold(5 * SECOND);
         assert_eq!(turns.take_announcement(6 * SECOND), None);
         assert_eq!(turns.announce_at(), None);
+    }
+
+    #[test]
+    fn a_hold_is_announced_once_to_a_store_that_is_late() {
+        for (took, again_at) in [(SECOND, Some(5 * SECOND)), (SECOND + 1, None)] {
+            let mut turns = Turns::default();
+            turns.hold(60 * SECOND);
+            assert!(turns.take_announcement(SECOND).is_some());
+            turns.announced(SECOND + took);
+            assert_eq!(turns.announce_at(), again_at);
+        }
     }
 
     #[test]

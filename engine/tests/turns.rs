@@ -1,5 +1,5 @@
 //! Drives calls that take turns through random answers of the store and of the service: each turn is used once and in time,
-//! a hold is told, and a store that fails ends nothing.
+//! a hold is announced, and a store that fails or is slow ends nothing.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -26,7 +26,7 @@ const SEQUENCES: u64 = 2_000;
 fn random_answers_of_the_store_violate_no_invariant() {
     let totals = (0..SEQUENCES).map(|seed| World::new(seed).run());
     let totals: Vec<usize> = totals.reduce(|all, one| all.iter().zip(&one).map(|(a, b)| a + b).collect()).unwrap();
-    println!("turns used, lost, sends without the store, holds: {totals:?}");
+    println!("turns used, lost, sends without the store, holds, answers discarded: {totals:?}");
     assert!(totals.iter().all(|count| *count > 100), "{totals:?}");
 }
 
@@ -35,17 +35,20 @@ struct World {
     seed: u64,
     random: u64,
     now: Nanos,
+    /// Questions that the store answers with an error, and questions that may take it up to 3 s.
+    percent_failing: u64,
+    percent_late: u64,
     /// The turn that was granted and not used.
     granted: Option<Nanos>,
     /// The place in the queue.
     ticket: Option<u64>,
-    /// Errors of the store in a row, and when the last one was returned.
+    /// Errors and late answers of the store in a row, and when the last one was returned.
     failures: u32,
     failed_at: Nanos,
-    /// How often the others may still be told of a 429.
-    to_tell: u32,
+    /// How often a hold may still be announced.
+    to_announce: u32,
     in_flight: Vec<(AttemptId, Nanos)>,
-    counts: [usize; 4],
+    counts: [usize; 5],
 }
 
 impl World {
@@ -54,13 +57,15 @@ impl World {
             seed,
             random: seed,
             now: 0,
+            percent_failing: 0,
+            percent_late: 0,
             granted: None,
             ticket: None,
             failures: 0,
             failed_at: 0,
-            to_tell: 0,
+            to_announce: 0,
             in_flight: Vec::new(),
-            counts: [0; 4],
+            counts: [0; 5],
         }
     }
 
@@ -70,7 +75,8 @@ impl World {
         let options = Options { ids_per_request: Some(1), max_attempts: Some(10), ..Options::default() };
         let mut instance = InstanceState::new();
         let mut call: Call<'_, true> = Call::new(&ACTIONS[3], ids, options, &mut instance, 0, self.seed).unwrap();
-        let percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
+        self.percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
+        self.percent_late = [0, 0, 10, 60, 100][self.below(5) as usize];
         for _ in 0..100_000 {
             match call.next(self.now, None) {
                 Step::GetToken(_) => {
@@ -80,16 +86,14 @@ impl World {
                 Step::Reserve(request) => {
                     assert!(request.ticket.is_none() || request.ticket == self.ticket, "{}", self.seed);
                     assert!(request.spacing > SECOND, "{}: {}", self.seed, request.spacing);
-                    let result = self.answer(percent_failing);
+                    let result = self.answer();
                     call.turn(result, self.now);
                 }
                 Step::Hold(_, wait) => {
-                    assert!(self.to_tell > 0 && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
-                    self.to_tell -= 1;
+                    assert!(self.to_announce > 0 && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
                     self.counts[3] += 1;
-                    let fails = self.below(100) < percent_failing;
-                    self.fail(fails);
-                    call.held(if fails { Err(String::new()) } else { Ok(()) }, self.now);
+                    let result = self.hold();
+                    call.held(result, self.now);
                 }
                 Step::Send(id, _) => self.send(id),
                 Step::Abandon(id) => {
@@ -110,27 +114,56 @@ impl World {
         panic!("{}: the call does not end", self.seed);
     }
 
-    fn answer(&mut self, percent_failing: u64) -> Result<Turn, String> {
-        let fails = self.below(100) < percent_failing;
-        self.fail(fails);
+    fn answer(&mut self) -> Result<Turn, String> {
+        let (fails, is_late) = self.ask_store();
         self.counts[1] += usize::from(self.granted.take().is_some());
+        if fails || is_late {
+            self.failed()
+        } else {
+            self.failures = 0
+        }
         if fails {
             return Err("the store does not respond".to_owned());
         }
+        // The first late answers are used.
+        let is_used = self.failures <= 2;
+        self.counts[4] += usize::from(!is_used);
         let wait = self.below(400) * MILLISECOND;
         if self.below(3) == 0 {
-            self.granted = Some(self.now + wait);
+            self.granted = is_used.then_some(self.now + wait);
             self.ticket = None;
             return Ok(Turn::Granted(wait));
         }
-        self.ticket = Some(self.below(1_000));
-        Ok(Turn::Reserved { ticket: self.ticket.unwrap(), ask_again_after: wait * self.below(30), held_for: 0 })
+        let ticket = self.below(1_000);
+        self.ticket = is_used.then_some(ticket);
+        Ok(Turn::Reserved { ticket, ask_again_after: wait * self.below(30), held_for: 0 })
     }
 
-    /// Time passes while the store is asked.
-    fn fail(&mut self, fails: bool) {
-        self.now += self.below(50) * MILLISECOND;
-        self.failures = if fails { self.failures + 1 } else { 0 };
+    fn hold(&mut self) -> Result<(), String> {
+        let (fails, is_late) = self.ask_store();
+        self.to_announce -= 1;
+        if fails {
+            self.failed();
+            return Err("the store does not respond".to_owned());
+        }
+        // A late hold is no failure, but it is not announced again.
+        if is_late {
+            self.to_announce = 0
+        } else {
+            self.failures = 0
+        }
+        Ok(())
+    }
+
+    /// Time passes while the store is asked: whether it fails, and whether it is late.
+    fn ask_store(&mut self) -> (bool, bool) {
+        let elapsed = if self.below(100) < self.percent_late { self.below(3_000) } else { self.below(50) };
+        self.now += elapsed * MILLISECOND;
+        (self.below(100) < self.percent_failing, elapsed > 1_000)
+    }
+
+    fn failed(&mut self) {
+        self.failures += 1;
         self.failed_at = self.now;
     }
 
@@ -163,7 +196,7 @@ impl World {
         self.now = self.now.max(at);
         let status = [204, 204, 204, 204, 429, 503, 404][self.below(7) as usize];
         if status == 429 {
-            self.to_tell = 2;
+            self.to_announce = 2;
         }
         call.response(id, Response { status, request_is_complete: true, ..Response::default() }, self.now);
     }

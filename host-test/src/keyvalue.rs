@@ -124,6 +124,7 @@ impl KeyValue {
         self.state().rng.random_bool(self.settings.lost_responses)
     }
 
+    /// The state, after the deletions that are due.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = lock(&self.state);
         let now = self.start.elapsed();

@@ -105,7 +105,7 @@ pub(crate) fn hold(store: &impl Store, name: &str, wait: Nanos) -> Result<(), St
     // The next new ticket comes first in a queue that has none.
     let before_first_ticket = Base { ticket: u64::MAX, time: now, spacing: 0, held_until: now };
     let next = base.map_or(before_first_ticket, |base| base.advanced_to(now));
-    // Told again, it is the same hold.
+    // Announced again, it is the same hold.
     if next.time.min(next.held_until).saturating_add(MAX_SKEW) >= until {
         return Ok(());
     }

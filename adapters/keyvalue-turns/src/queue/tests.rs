@@ -7,7 +7,7 @@ use super::*;
 
 const SPACING: Nanos = SECOND;
 
-/// A store without latency, and its clock.
+/// A store and its clock.
 #[derive(Default)]
 struct Memory {
     entries: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -15,23 +15,25 @@ struct Memory {
     /// Increments that fail next.
     conflicts: Cell<u32>,
     operations: Cell<u32>,
+    /// The time that an operation takes.
+    latency: Cell<Nanos>,
     now: Cell<Nanos>,
 }
 
 impl Store for Memory {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
-        self.operations.set(self.operations.get() + 1);
+        self.operate();
         Ok(self.entries.borrow().get(key).cloned())
     }
 
     fn set(&self, key: &str, value: &[u8]) -> Result<(), String> {
-        self.operations.set(self.operations.get() + 1);
+        self.operate();
         self.entries.borrow_mut().insert(key.to_owned(), value.to_owned());
         Ok(())
     }
 
     fn increment(&self, _: &str) -> Result<u64, String> {
-        self.operations.set(self.operations.get() + 1);
+        self.operate();
         if let Some(rest) = self.conflicts.get().checked_sub(1) {
             self.conflicts.set(rest);
             return Err("wrong last sequence".to_owned());
@@ -46,6 +48,11 @@ impl Store for Memory {
 }
 
 impl Memory {
+    fn operate(&self) {
+        self.operations.set(self.operations.get() + 1);
+        self.now.set(self.now() + self.latency.get());
+    }
+
     /// A store in which the queue was used before.
     fn at_noon() -> Memory {
         let store = Memory::default();
@@ -63,7 +70,7 @@ impl Memory {
         self.times([self.reserve(None)])[0]
     }
 
-    /// The times of turns: each asks when it is told to, until it is granted.
+    /// The times of turns: each asks at its time, until it is granted.
     fn times<const N: usize>(&self, turns: [Turn; N]) -> [Nanos; N] {
         let asked = self.now();
         let mut waiting: Vec<(Nanos, usize, Turn)> =
@@ -123,6 +130,24 @@ fn a_turn_that_was_missed_is_lost_and_another_is_taken() {
     assert_eq!(ticket, missed + 5);
     let times = store.times([store.reserve(Some(last)), store.reserve(Some(ticket))]);
     assert_eq!(times[1], times[0] + SPACING);
+}
+
+#[test]
+fn a_turn_that_a_slow_store_grants_too_late_is_lost() {
+    for (late, is_lost) in [(0, false), (MAX_DELAY, false), (MAX_DELAY + 1, true)] {
+        let store = Memory::at_noon();
+        let time = store.turn() + SPACING;
+        let Turn::Reserved { ticket, .. } = store.reserve(None) else { panic!("granted at once") };
+        store.now.set(time - 50 * MILLISECOND);
+        store.latency.set(50 * MILLISECOND + late);
+        let turn = store.reserve(Some(ticket));
+        assert_eq!(turn != Turn::Granted(0), is_lost, "{late}: {turn:?}");
+        assert_eq!(
+            matches!(turn, Turn::Reserved { ticket: other, .. } if other == ticket + 1),
+            is_lost,
+            "{late}: {turn:?}"
+        );
+    }
 }
 
 #[test]
@@ -226,7 +251,10 @@ fn a_place_of_a_counter_that_was_deleted_is_lost() {
     store.entries.borrow_mut().clear();
     store.counter.set(0);
     let now = store.now();
-    let times = store.times([store.reserve(None), store.reserve(Some(ticket))]);
+    let turns = [store.reserve(None), store.reserve(Some(ticket))];
+    // Others may have taken the same tickets of the new counter.
+    assert!(turns.iter().all(|turn| matches!(turn, Turn::Reserved { ticket: NO_TICKET, .. })), "{turns:?}");
+    let times = store.times(turns);
     assert!(times.iter().all(|time| *time <= now + 4 * SPACING), "{times:?}");
 }
 

@@ -71,9 +71,12 @@ fn check_holds(run: &CrowdRun, violations: &mut Violations) {
                 continue;
             };
             // Not while the plugin is asked for something else.
-            let told = call.tokens.iter().map(|busy| busy.answered - busy.asked).max().unwrap_or_default() * 2 + SLACK;
-            let late =
-                run.arrivals().into_iter().find(|other| settled + told < other.sent && other.sent < settled + asked);
+            let heard_after =
+                call.tokens.iter().map(|busy| busy.answered - busy.asked).max().unwrap_or_default() * 2 + SLACK;
+            let late = run
+                .arrivals()
+                .into_iter()
+                .find(|other| settled + heard_after < other.sent && other.sent < settled + asked);
             if let Some(late) = late {
                 violations.add("a hold reaches every instance", || format!("{late}, held by {arrival}"));
                 return;
