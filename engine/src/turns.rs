@@ -225,8 +225,8 @@ pub(crate) fn spacing(own: Nanos, limit: RateLimit) -> Nanos {
     own.saturating_add(more)
 }
 
-/// One part in so many of the window is added to it. With clocks 50 ms apart and 20 ms of jitter, and with half of it, 200
-/// instances meet four or five 429s.
+/// One part in so many of the window is added to it. With half of this, clocks 50 ms apart and 20 ms of jitter, 200 instances
+/// meet four or five 429s.
 const MARGIN: u64 = 16;
 
 /// A turn is lost after one part in so many of the time between turns, but not before timers can fire.

@@ -1,5 +1,5 @@
 //! Drives calls that take turns through random answers of the store and of the service: each turn is used once and in time,
-//! a hold is announced, and a store that fails or is slow ends nothing.
+//! a hold is announced, and a store that fails or is slow does not end a call.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -47,6 +47,9 @@ struct World {
     failed_at: Nanos,
     /// How often a hold may still be announced.
     to_announce: u32,
+    /// The call met its first 429 while it used the store: the next step is a hold.
+    must_announce: bool,
+    has_met_429: bool,
     in_flight: Vec<(AttemptId, Nanos)>,
     counts: [usize; 5],
 }
@@ -64,6 +67,8 @@ impl World {
             failures: 0,
             failed_at: 0,
             to_announce: 0,
+            must_announce: false,
+            has_met_429: false,
             in_flight: Vec::new(),
             counts: [0; 5],
         }
@@ -78,13 +83,17 @@ impl World {
         self.percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
         self.percent_late = [0, 0, 10, 60, 100][self.below(5) as usize];
         for _ in 0..100_000 {
-            match call.next(self.now, None) {
+            let step = call.next(self.now, None);
+            let is_announced = matches!(step, Step::Hold(..) | Step::Done(_));
+            assert!(is_announced || !self.must_announce, "{}: another step in place of a hold", self.seed);
+            self.must_announce = false;
+            match step {
                 Step::GetToken(_) => {
                     self.now += self.below(3) * self.below(500) * MILLISECOND;
                     call.token(Ok(Credential::AttachedByHost), self.now);
                 }
                 Step::Reserve(request) => {
-                    assert!(request.ticket.is_none() || request.ticket == self.ticket, "{}", self.seed);
+                    assert_eq!(request.ticket, self.ticket, "{}", self.seed);
                     assert!(request.spacing > SECOND, "{}: {}", self.seed, request.spacing);
                     let result = self.answer();
                     call.turn(result, self.now);
@@ -104,7 +113,10 @@ impl World {
                 Step::Done(result) => {
                     let batches = match &result {
                         Ok(batches) => batches,
-                        Err(failure) => &failure.batches,
+                        Err(failure) => {
+                            assert!(failure.cause.response().is_some(), "{}: {:?}", self.seed, failure.cause);
+                            &failure.batches
+                        }
                     };
                     assert_eq!(batches.iter().map(|batch| batch.ids.len()).sum::<usize>() as u64, count);
                     return self.counts.to_vec();
@@ -165,6 +177,10 @@ impl World {
     fn failed(&mut self) {
         self.failures += 1;
         self.failed_at = self.now;
+        // The place would pass unused.
+        if self.failures > 2 {
+            self.ticket = None;
+        }
     }
 
     fn send(&mut self, id: AttemptId) {
@@ -197,6 +213,8 @@ impl World {
         let status = [204, 204, 204, 204, 429, 503, 404][self.below(7) as usize];
         if status == 429 {
             self.to_announce = 2;
+            self.must_announce = !self.has_met_429 && self.failures < 3;
+            self.has_met_429 = true;
         }
         call.response(id, Response { status, request_is_complete: true, ..Response::default() }, self.now);
     }

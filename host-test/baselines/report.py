@@ -14,8 +14,8 @@ NOTE = """\
 
 The packages of this project, and what people use today, dismiss the risk of {users} users in real time. Microsoft Graph is its
 model as a server on loopback: it accepts one request per second, by a sliding window in which refused requests count. Each
-contender runs alone, with a new service, in chunks of 60 ids, written as its own documentation shows:
-`host-test/baselines/contenders`.
+contender runs alone, with a new service, in chunks of 60 ids, written after its own documentation. The files in
+`host-test/baselines/contenders` state where they depart from it.
 
 ## Without faults
 
@@ -40,15 +40,16 @@ CALM_NOTE = """
 
 In addition, the service answers 2 % of the requests with 503 (half of them after it applied the action), revokes the token in
 use 10 s after the first request (401 with a claims challenge), and refuses a request with a bad id with 404; {bad} of the ids
-are bad. The contenders written by hand drop their token after a 401, so that only one request is lost to it.
+are bad. The programs with microsoft-graph-client and requests drop their token after a 401, so that only one request is
+lost to it.
 
 """
 
 ROUGH_NOTE = """
 - *Time*: from the start of the process to its end.
 - *Unknown*: ids whose last error leaves open whether they were applied, as the caller sees it.
-- One id per request: measured with the first {first} users, of which {first_bad} are bad ids. Time, ids and requests are
-  10 times the measured ones.
+- One id per request: measured with the first {first} users, {first_bad} of which are bad ids. Time, ids and requests are 10 times
+  the measured ones, so that it has {first_good} good ids.
 
 The result as the caller sees it, ids by the status with which their last request ended:
 
@@ -84,7 +85,7 @@ def write(folder, rough, calm, startup, loopback):
                 for row in rough
             ],
         ),
-        ROUGH_NOTE.format(first=part["ids"], first_bad=part["ids"] - part["good"]),
+        ROUGH_NOTE.format(first=part["ids"], first_bad=part["ids"] - part["good"], first_good=part["times"] * part["good"]),
         table(
             ["", *statuses],
             [[row["name"], *(str(row["times"] * row["by_status"].get(status, 0)) for status in statuses)] for row in rough],

@@ -13,8 +13,8 @@
 //! lost, an increment and at most two reads more. An increment may fail because another comes first, and is tried four
 //! times.
 //!
-//! Some stores create a counter without checking whether another instance has just created it. An instance that does so late
-//! sets it back, and tickets are given twice. Therefore the first tickets are discarded, and their owners take others once
+//! Some stores create a counter without checking whether another instance has just created it. An instance that creates it
+//! late resets it, and tickets are given twice. Therefore the first tickets are discarded, and their owners take others once
 //! the counter has settled: at most eight of each counter, with an increment and at most two reads more.
 
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
@@ -50,8 +50,8 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
         return settle();
     }
     let mut base = read(store, name)?;
-    // A place that was kept is asked for before its turn, and a slow store may take until after it; a new one must not have
-    // passed while the store was asked. A turn hours away means that the counter was deleted, or that a clock was wrong.
+    // A kept place may be granted up to MAX_DELAY late, because a slow store may answer after its turn began. A new place must
+    // still lie ahead. A turn hours away means that the counter was deleted, or that a clock was wrong.
     let latest = asked.saturating_add(MAX_QUEUE);
     let time_from =
         |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| (from..=latest).contains(time));
@@ -128,7 +128,7 @@ pub(crate) fn name(limit: &str, audience: &str, tenant: Option<&str>) -> String 
     name
 }
 
-/// Writes a base in which the ticket of `own` comes first. The store is asked since the time of `own`.
+/// Writes a base in which the ticket of `own` comes first. The time of `own` is when the first operation began.
 fn start(store: &impl Store, name: &str, base: Option<Base>, own: Base) -> Result<Turn, String> {
     let now = store.now();
     let elapsed = now.saturating_sub(own.time);
@@ -184,7 +184,7 @@ const EARLY: Nanos = 100 * MILLISECOND;
 /// Tries of an increment: several instances may start at the same time.
 const MAX_INCREMENTS: u32 = 4;
 
-/// The longest time by which a turn may be granted late: timers are, and turns are further apart than the limit asks.
+/// The longest time by which a turn may be granted late: timers fire late, and the time between turns includes a margin.
 const MAX_DELAY: Nanos = 20 * MILLISECOND;
 
 /// The longest time between turns. An instance whose limit is lower keeps it by itself.

@@ -1,4 +1,4 @@
-//! A queue in a store in memory: who comes when, and what it costs.
+//! The order of turns in a queue, and the store operations that they take.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ impl Memory {
     fn at_noon() -> Memory {
         let store = Memory::default();
         store.now.set(43_200 * SECOND);
-        store.counter.set(9);
+        store.counter.set(NEW_TICKETS + 1);
         store
     }
 

@@ -51,8 +51,8 @@ async fn calls_of_a_tenant_share_its_rate_limit() {
     let graph = graph();
     let server = Server::start(graph.clone(), 0).await.unwrap();
     let risk = risk(settings(server.endpoint()));
-    let window = Duration::from_millis(400);
-    let limit = Some(RateLimit { requests: 1, window_ms: 400 });
+    let window = Duration::from_secs(1);
+    let limit = Some(RateLimit { requests: 1, window_ms: 1_000 });
     let options = Options { tenant: Some("contoso".to_owned()), rate_limit: limit, ..Options::default() };
     let (first, second) = (ids(1, 1), ids(2, 1));
     let start = tokio::time::Instant::now();
@@ -60,7 +60,8 @@ async fn calls_of_a_tenant_share_its_rate_limit() {
         tokio::join!(risk.dismiss_risky_users(&first, &options), risk.dismiss_risky_users(&second, &options));
     assert!(one.is_ok() && two.is_ok());
     let arrivals = graph.arrivals(0);
-    assert!(arrivals[1].at - arrivals[0].at >= window, "{arrivals:?}");
+    // A busy machine delays the first request, but hardly by half of it.
+    assert!(arrivals[1].at - arrivals[0].at > window / 2, "{arrivals:?}");
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(risk.instances(), 1);
 }
