@@ -47,7 +47,7 @@ fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result
             ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
         Err(TokenError::Denied(why.concat()))
     } else {
-        Ok(Credential::Bearer(token.to_owned()))
+        Ok(Credential { bearer: Some(token.to_owned()) })
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn the_token_is_returned_without_surrounding_white_space() {
         let token = provide_from(&[(VARIABLE, "inherited"), ("PATH", "/bin"), (VARIABLE, " canary-3e9d\n")], false);
-        assert!(matches!(token, Ok(Credential::Bearer(token)) if token == TOKEN));
+        assert!(matches!(token, Ok(Credential { bearer: Some(token) }) if token == TOKEN));
     }
 
     #[test]
@@ -103,11 +103,11 @@ mod tests {
             "BEARER 'canary-3e9d'",
         ] {
             let token = provide_from(&[(VARIABLE, value)], false);
-            assert!(matches!(token, Ok(Credential::Bearer(token)) if token == TOKEN));
+            assert!(matches!(token, Ok(Credential { bearer: Some(token) }) if token == TOKEN));
         }
         for value in ["\"canary-3e9d", "bearercanary-3e9d", "\"", "é"] {
             let token = provide_from(&[(VARIABLE, value)], false);
-            assert!(matches!(token, Ok(Credential::Bearer(token)) if token == value));
+            assert!(matches!(token, Ok(Credential { bearer: Some(token) }) if token == value));
         }
     }
 

@@ -48,5 +48,6 @@ pub fn provide(
     let listed = environment.get(destination::VARIABLE).unwrap_or_default();
     destination::check(&request.endpoint, &request.audience, listed).map_err(TokenError::Denied)?;
     let fetch = || describe(&environment)?.run();
-    CACHE.with_borrow_mut(|cache| cache.token(request, monotonic_clock::now(), fetch)).map(Credential::Bearer)
+    let token = CACHE.with_borrow_mut(|cache| cache.token(request, monotonic_clock::now(), fetch))?;
+    Ok(Credential { bearer: Some(token) })
 }

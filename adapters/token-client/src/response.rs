@@ -180,7 +180,6 @@ mod tests {
             let (verdict, text) = match failure.error {
                 TokenError::Unavailable(text) => (if failure.is_transient { Again } else { Unavailable }, text),
                 TokenError::Denied(text) => (Denied, text),
-                TokenError::Cancelled => unreachable!("{status} {body}"),
             };
             assert_eq!((verdict, failure.retry_at), (expected, None), "{status} {body}");
             assert!(text.starts_with(message) && !text.contains("canary"), "{status} {body}: {text}");
