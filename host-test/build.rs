@@ -9,7 +9,7 @@ use artifact::{Component, PluginWorld};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [plugin, _] = artifact::build_script([
-        Component { package: "entra-risk", feature: None, inputs: &["abi", "engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: None, inputs: &["engine", "src", "wit"] },
         Component { package: "bare-request", feature: None, inputs: &["host-test/guests/bare-request/src"] },
     ])?;
     let published = PathBuf::from(std::env::var("OUT_DIR")?).join("entra-risk.wasm");

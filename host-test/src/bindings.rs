@@ -10,19 +10,63 @@ mod generated {
             world plugin {
                 import entra:risk/credentials@0.1.0;
                 export entra:risk/actions@0.1.0;
+                export entra:risk/calls@0.1.0;
             }
         ",
         imports: { default: async },
         exports: { default: async },
-        additional_derives: [PartialEq],
+        additional_derives: [PartialEq, Eq, Hash],
     });
 }
 
 pub use generated::entra::risk::credentials;
-pub use generated::exports::entra::risk::actions;
+pub use generated::exports::entra::risk::{actions, calls};
 pub use generated::{Plugin, PluginPre};
 
-use actions::{Error, GraphError, Options, Outcome};
+use actions::{Batch, Error, ErrorKind, Options, Outcome};
+use calls::Action;
+
+impl Action {
+    /// Every action, in the order of the contract.
+    pub const ALL: [Action; 11] = [
+        Action::DismissSignIns,
+        Action::ConfirmSignInsSafe,
+        Action::ConfirmSignInsCompromised,
+        Action::DismissRiskyUsers,
+        Action::ConfirmRiskyUsersSafe,
+        Action::ConfirmRiskyUsersCompromised,
+        Action::DismissRiskyServicePrincipals,
+        Action::ConfirmRiskyServicePrincipalsCompromised,
+        Action::DismissRiskyAgents,
+        Action::ConfirmRiskyAgentsSafe,
+        Action::ConfirmRiskyAgentsCompromised,
+    ];
+
+    /// The actions that are functions of `actions` too.
+    pub const FUNCTIONS: [Action; 4] = [
+        Action::DismissSignIns,
+        Action::ConfirmSignInsSafe,
+        Action::ConfirmSignInsCompromised,
+        Action::DismissRiskyUsers,
+    ];
+
+    /// The name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::DismissSignIns => "dismiss-sign-ins",
+            Action::ConfirmSignInsSafe => "confirm-sign-ins-safe",
+            Action::ConfirmSignInsCompromised => "confirm-sign-ins-compromised",
+            Action::DismissRiskyUsers => "dismiss-risky-users",
+            Action::ConfirmRiskyUsersSafe => "confirm-risky-users-safe",
+            Action::ConfirmRiskyUsersCompromised => "confirm-risky-users-compromised",
+            Action::DismissRiskyServicePrincipals => "dismiss-risky-service-principals",
+            Action::ConfirmRiskyServicePrincipalsCompromised => "confirm-risky-service-principals-compromised",
+            Action::DismissRiskyAgents => "dismiss-risky-agents",
+            Action::ConfirmRiskyAgentsSafe => "confirm-risky-agents-safe",
+            Action::ConfirmRiskyAgentsCompromised => "confirm-risky-agents-compromised",
+        }
+    }
+}
 
 impl Default for Options {
     /// No field set, so that each has the default that the contract documents.
@@ -45,50 +89,54 @@ impl Default for Options {
     }
 }
 
-impl Outcome {
-    /// The case and the error in it, such as `refused(throttled)`.
+impl Batch {
+    /// The outcome and the kind of its error, such as `refused(client-error)`.
     pub fn case(&self) -> String {
+        match &self.error {
+            None => self.outcome.name().into(),
+            Some(error) => format!("{}({})", self.outcome.name(), error.kind.name()),
+        }
+    }
+}
+
+impl Outcome {
+    /// The name in the contract.
+    pub fn name(self) -> &'static str {
         match self {
-            Outcome::Accepted(_) => "accepted".into(),
-            Outcome::Refused(error) => format!("refused({})", error.case()),
-            Outcome::NotApplied(error) => format!("not-applied({})", error.case()),
-            Outcome::Unknown(error) => format!("unknown({})", error.case()),
+            Outcome::Accepted => "accepted",
+            Outcome::Refused => "refused",
+            Outcome::NotApplied => "not-applied",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
+impl ErrorKind {
+    /// The name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidArgument => "invalid-argument",
+            ErrorKind::NoToken => "no-token",
+            ErrorKind::DeniedByHost => "denied-by-host",
+            ErrorKind::Unauthenticated => "unauthenticated",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::ClientError => "client-error",
+            ErrorKind::Throttled => "throttled",
+            ErrorKind::ServerError => "server-error",
+            ErrorKind::UnexpectedStatus => "unexpected-status",
+            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::NoResponse => "no-response",
+            ErrorKind::DeadlineExceeded => "deadline-exceeded",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::NotAttempted => "not-attempted",
+            ErrorKind::Other => "other",
         }
     }
 }
 
 impl Error {
-    /// The name of the case in the contract.
+    /// The name of its kind.
     pub fn case(&self) -> &'static str {
-        match self {
-            Error::InvalidArgument(_) => "invalid-argument",
-            Error::NoToken(_) => "no-token",
-            Error::DeniedByHost(_) => "denied-by-host",
-            Error::Unauthenticated(_) => "unauthenticated",
-            Error::Forbidden(_) => "forbidden",
-            Error::ClientError(_) => "client-error",
-            Error::Throttled(_) => "throttled",
-            Error::ServerError(_) => "server-error",
-            Error::UnexpectedStatus(_) => "unexpected-status",
-            Error::Unreachable(_) => "unreachable",
-            Error::NoResponse(_) => "no-response",
-            Error::DeadlineExceeded => "deadline-exceeded",
-            Error::Cancelled => "cancelled",
-            Error::NotAttempted => "not-attempted",
-            Error::Other(_) => "other",
-        }
-    }
-
-    /// The response of Microsoft Graph, if the error contains one.
-    pub fn graph_error(&self) -> Option<&GraphError> {
-        match self {
-            Error::Unauthenticated(error)
-            | Error::Forbidden(error)
-            | Error::ClientError(error)
-            | Error::Throttled(error)
-            | Error::ServerError(error)
-            | Error::UnexpectedStatus(error) => Some(error),
-            _ => None,
-        }
+        self.kind.name()
     }
 }

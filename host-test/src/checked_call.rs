@@ -9,11 +9,12 @@ use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::bindings::actions::{Batch, Error, Failure, Options, Outcome};
+use crate::bindings::actions::{Batch, Error, ErrorKind, Failure, Options, Outcome};
+use crate::bindings::calls::Event;
 use crate::bindings::credentials::TokenRequest;
 use crate::component::PluginComponent;
 use crate::host::{Exchange, Host, Outbound, TokenSource};
-use crate::plugin::{Action, CANARY, Plugin, canary};
+use crate::plugin::{Action, CANARY, Driven, Plugin, canary};
 use crate::script::Script;
 
 /// A call that was checked.
@@ -25,8 +26,12 @@ pub struct CheckedCall {
     pub exchanges: Vec<Exchange>,
     /// Every token request that it made.
     pub token_requests: Vec<TokenRequest>,
+    /// What `next` returned, if it was not a call of a function.
+    pub events: Vec<(Duration, Event)>,
     /// The time until it returned.
     pub elapsed: Duration,
+    /// The size of the instance's linear memory in bytes after it.
+    pub memory: usize,
 }
 
 impl CheckedCall {
@@ -64,36 +69,66 @@ impl CheckedCall {
         CheckedCall::of(plugin, action, ids, options).await
     }
 
-    /// Makes the first call of a plugin.
+    /// Makes the first call of a plugin: through the function of the action, if there is one.
     ///
     /// # Panics
     /// If the plugin traps, omits or repeats an id, reports a wrong number of attempts, or reveals its token.
-    pub async fn of<I: AsRef<str>>(plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
-        CheckedCall::measured(plugin, action, ids, options).await.0
+    pub async fn of<I: AsRef<str>>(mut plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
+        if !Action::FUNCTIONS.contains(&action) {
+            return CheckedCall::driven(plugin, action, ids, options, None).await;
+        }
+        let ids = texts(ids);
+        let start = Instant::now();
+        let result = plugin.call(action, &ids, Some(&options)).await.expect("the plugin trapped");
+        CheckedCall::checked(&plugin, &ids, result, Vec::new(), start.elapsed())
     }
 
-    /// Makes the first call of a plugin, and returns the size of its memory too.
+    /// Makes the first call of a plugin, with one `next` after the other, each as long as `wait_ms`.
     ///
     /// # Panics
-    /// As [`CheckedCall::of`].
-    pub async fn measured<I: AsRef<str>>(
+    /// As [`CheckedCall::of`], and if the events do not report each id once.
+    pub async fn driven<I: AsRef<str>>(
         mut plugin: Plugin,
         action: Action,
         ids: &[I],
         options: Options,
-    ) -> (CheckedCall, usize) {
-        let ids: Vec<String> = ids.iter().map(|id| id.as_ref().to_owned()).collect();
+        wait_ms: Option<u32>,
+    ) -> CheckedCall {
+        let ids = texts(ids);
         let start = Instant::now();
-        let result = plugin.call(action, &ids, Some(&options)).await.expect("the plugin trapped");
-        let elapsed = start.elapsed();
+        let driven = plugin.drive(action, &ids, Some(&options), wait_ms).await.expect("the plugin trapped");
+        let (result, events) = match driven {
+            Err(message) => {
+                let cause = Error { kind: ErrorKind::InvalidArgument, message, response: None };
+                (Err(Failure { cause, batches: Vec::new() }), Vec::new())
+            }
+            Ok(driven) => {
+                driven.check();
+                let Driven { events, report: batches } = driven;
+                match events.last() {
+                    Some((_, Event::Over(Some(cause)))) => (Err(Failure { cause: cause.clone(), batches }), events),
+                    _ => (Ok(batches), events),
+                }
+            }
+        };
+        CheckedCall::checked(&plugin, &ids, result, events, start.elapsed())
+    }
+
+    fn checked(
+        plugin: &Plugin,
+        ids: &[String],
+        result: Result<Vec<Batch>, Failure>,
+        events: Vec<(Duration, Event)>,
+        elapsed: Duration,
+    ) -> CheckedCall {
         let (exchanges, token_requests) = (plugin.exchanges(), plugin.token_requests().to_vec());
-        let call = CheckedCall { result, exchanges, token_requests, elapsed };
-        call.check(&ids);
-        (call, plugin.memory())
+        let call = CheckedCall { result, exchanges, token_requests, events, elapsed, memory: plugin.memory() };
+        call.check(ids);
+        call
     }
 
     fn check(&self, ids: &[String]) {
-        let output = format!("{:?} {:?}", self.result, self.token_requests);
+        let output = format!("{:?} {:?} {:?}", self.result, self.events, self.token_requests);
         let mut runs = CANARY.as_bytes().windows(MAX_RUN_BYTES).map(String::from_utf8_lossy);
         assert!(!runs.any(|run| output.contains(&*run)), "the output contains the token");
         for Exchange { request, .. } in &self.exchanges {
@@ -108,12 +143,15 @@ impl CheckedCall {
                 "the token is in {request:?}"
             );
         }
-        if let Err(Failure { cause: Error::InvalidArgument(_), batches }) = &self.result {
+        if let Err(failure) = &self.result {
+            failure.cause.check();
+        }
+        if let Err(Failure { cause: Error { kind: ErrorKind::InvalidArgument, .. }, batches }) = &self.result {
             assert!(batches.is_empty() && self.exchanges.is_empty() && self.token_requests.is_empty(), "{self:#?}");
             return;
         }
         let batches = self.batches();
-        let is_complete = batches.iter().all(|batch| matches!(batch.outcome, Outcome::Accepted(_)));
+        let is_complete = batches.iter().all(|batch| batch.outcome == Outcome::Accepted);
         assert_eq!(is_complete, self.result.is_ok(), "{self:#?}");
         let reported: Vec<&String> = batches.iter().flat_map(|batch| &batch.ids).collect();
         let mut seen = BTreeSet::new();
@@ -121,6 +159,7 @@ impl CheckedCall {
         assert_eq!(reported, distinct, "every id exactly once, in the order given");
         let carried = self.requests_by_id();
         for batch in batches {
+            batch.check();
             for id in &batch.ids {
                 let requests = carried.get(id).copied().unwrap_or_default();
                 assert_eq!(batch.attempts, requests, "the reported attempts are not the requests for {id}");
@@ -166,7 +205,7 @@ impl CheckedCall {
 
     /// The case of each batch's outcome, such as `refused(client-error)`.
     pub fn outcomes(&self) -> Vec<String> {
-        self.batches().iter().map(|batch| batch.outcome.case()).collect()
+        self.batches().iter().map(|batch| batch.case()).collect()
     }
 
     /// The only batch of a call that was not accepted.
@@ -178,6 +217,73 @@ impl CheckedCall {
         }
     }
 }
+
+impl Driven {
+    /// Checks that each id is in one `ended` event, with the outcome that the report has.
+    fn check(&self) {
+        let mut ended = HashMap::new();
+        for (_, event) in &self.events {
+            let Event::Ended(batches) = event else { continue };
+            assert!(!batches.is_empty(), "an empty event: {:#?}", self.events);
+            for batch in batches {
+                batch.check();
+                for id in &batch.ids {
+                    assert!(ended.insert(id, batch).is_none(), "{id} ended twice: {:#?}", self.events);
+                }
+            }
+        }
+        for batch in &self.report {
+            for id in &batch.ids {
+                let event = ended.remove(id).unwrap_or_else(|| panic!("{id} is only in the report"));
+                assert_eq!(&Batch { ids: batch.ids.clone(), ..event.clone() }, batch, "the report differs from the event");
+            }
+        }
+        assert!(ended.is_empty(), "the report lacks {:?}", ended.keys());
+    }
+}
+
+impl Batch {
+    /// Checks that it has a receipt if it was accepted, and an error otherwise, and the length of its texts.
+    fn check(&self) {
+        let is_accepted = self.outcome == Outcome::Accepted;
+        assert!(!self.ids.is_empty(), "a batch without ids: {self:?}");
+        assert_eq!((self.receipt.is_some(), self.error.is_some()), (is_accepted, !is_accepted), "{self:?}");
+        if let Some(error) = &self.error {
+            error.check();
+        }
+        if let Some(receipt) = &self.receipt {
+            let texts = [&receipt.request_id, &Some(receipt.client_request_id.clone()), &receipt.date];
+            assert!(texts.into_iter().flatten().all(|text| text.len() <= MAX_TEXT_BYTES), "{self:?}");
+        }
+    }
+}
+
+impl Error {
+    /// Checks the length of its texts.
+    fn check(&self) {
+        assert!((1..=MAX_MESSAGE_BYTES).contains(&self.message.len()), "{self:?}");
+        if let Some(response) = &self.response {
+            let texts = [
+                &Some(response.code.clone()),
+                &response.request_id,
+                &Some(response.client_request_id.clone()),
+                &response.date,
+            ];
+            assert!(texts.into_iter().flatten().all(|text| text.len() <= MAX_TEXT_BYTES), "{self:?}");
+            assert!(response.message.len() <= MAX_MESSAGE_BYTES, "{self:?}");
+        }
+    }
+}
+
+fn texts<I: AsRef<str>>(ids: &[I]) -> Vec<String> {
+    ids.iter().map(|id| id.as_ref().to_owned()).collect()
+}
+
+/// The maximum length of a message.
+const MAX_MESSAGE_BYTES: usize = 512;
+
+/// The maximum length of any other text from outside.
+const MAX_TEXT_BYTES: usize = 128;
 
 /// No run of so many characters of a token may appear in a text.
 const MAX_RUN_BYTES: usize = 24;

@@ -12,9 +12,9 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use crate::bindings::{PluginPre, credentials};
+use crate::bindings::PluginPre;
 use crate::host::Host;
-use crate::keyvalue;
+use crate::{keyvalue, reentry};
 
 /// The file of the plugin, the same bytes as `target/dist/entra-risk.wasm`.
 pub const FILE: &str = env!("PLUGIN_WASM");
@@ -88,7 +88,9 @@ impl HasData for HasIo {
 pub fn grant(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    credentials::add_to_linker::<Host, HasSelf<Host>>(l, |host| host)?;
+    l.instance("entra:risk/credentials@0.1.0")?.func_wrap_async("get-token", |store, (request,)| {
+        Box::new(async move { Ok((reentry::get_token(store, request).await?,)) })
+    })?;
     http::outgoing_handler::add_to_linker::<Host, WasiHttp>(l, Host::http)?;
     http::types::add_to_linker::<Host, WasiHttp>(l, &Default::default(), Host::http)?;
     io::error::add_to_linker::<Host, HasIo>(l, |host| host.ctx().table)?;

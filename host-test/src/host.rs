@@ -20,9 +20,10 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiVie
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-use crate::bindings::credentials::{self, Credential, TokenError, TokenRequest};
+use crate::bindings::credentials::{Credential, TokenError, TokenRequest};
 use crate::clock::Clock;
 use crate::keyvalue::StoreClient;
+use crate::reentry::PlannedReentry;
 
 /// The destination of the plugin's requests.
 #[derive(Clone)]
@@ -81,6 +82,8 @@ pub struct Host {
     pub(crate) clock_readings: Arc<AtomicU64>,
     /// Every token request, in order.
     pub(crate) token_requests: Vec<TokenRequest>,
+    /// The call into the plugin during a token request, if one is planned.
+    pub(crate) reentry: Option<PlannedReentry>,
     pub(crate) memory: Memory,
 }
 
@@ -128,6 +131,7 @@ impl Host {
             store: None,
             clock_readings,
             token_requests: Vec::new(),
+            reentry: None,
             memory: Memory { size: 0, max: usize::MAX },
         }
     }
@@ -167,6 +171,11 @@ impl Host {
         self
     }
 
+    /// The time since its start.
+    pub(crate) fn now(&self) -> Duration {
+        self.http_client.start.elapsed()
+    }
+
     /// Every request that the plugin sent so far, in order.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.http_client.log).clone()
@@ -191,8 +200,19 @@ impl WasiHttpView for Host {
     }
 }
 
-impl credentials::Host for Host {
-    async fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
+impl Host {
+    /// The call into the plugin that is planned for this token request.
+    pub(crate) fn due_reentry(&mut self) -> Option<PlannedReentry> {
+        match &mut self.reentry {
+            Some(planned) if planned.skipped > 0 => {
+                planned.skipped -= 1;
+                None
+            }
+            planned => planned.take(),
+        }
+    }
+
+    pub(crate) async fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
         let result = (self.token_source)(&request);
         self.token_requests.push(request);
         let latency = (self.token_latency)();

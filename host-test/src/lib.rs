@@ -8,4 +8,5 @@ pub mod examples;
 pub mod host;
 pub mod keyvalue;
 pub mod plugin;
+pub mod reentry;
 pub mod script;

@@ -1,6 +1,7 @@
 //! One instance of the plugin, which can be called repeatedly.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use graph_model::Service;
 use wasmtime::Store;
@@ -8,50 +9,20 @@ use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::bindings;
 use crate::bindings::actions::{Batch, Failure, Options};
+pub use crate::bindings::calls::Action;
+use crate::bindings::calls::{Call, Event};
 use crate::bindings::credentials::{Credential, TokenRequest};
 use crate::component::PluginComponent;
 use crate::host::{Exchange, Host, Outbound, TokenSource};
+use crate::reentry::{PlannedReentry, Reentry};
 
 /// The token that the plugin gets unless a test supplies another. No output of the plugin may contain it.
 pub const CANARY: &str = "eyJjanary.0token-that-must-never-show.0";
 
-/// The four actions, in their order everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// `dismiss-sign-ins`
-    DismissSignIns,
-    /// `confirm-sign-ins-safe`
-    ConfirmSignInsSafe,
-    /// `confirm-sign-ins-compromised`
-    ConfirmSignInsCompromised,
-    /// `dismiss-risky-users`
-    DismissRiskyUsers,
-}
-
-impl Action {
-    /// All four actions.
-    pub const ALL: [Action; 4] = [
-        Action::DismissSignIns,
-        Action::ConfirmSignInsSafe,
-        Action::ConfirmSignInsCompromised,
-        Action::DismissRiskyUsers,
-    ];
-
-    /// The name of the exported function.
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::DismissSignIns => "dismiss-sign-ins",
-            Action::ConfirmSignInsSafe => "confirm-sign-ins-safe",
-            Action::ConfirmSignInsCompromised => "confirm-sign-ins-compromised",
-            Action::DismissRiskyUsers => "dismiss-risky-users",
-        }
-    }
-}
-
 /// An instance of the plugin and its host.
 pub struct Plugin {
     store: Store<Host>,
-    exports: bindings::Plugin,
+    exports: Arc<bindings::Plugin>,
 }
 
 impl Plugin {
@@ -60,7 +31,7 @@ impl Plugin {
         let mut store = Store::new(component.pre.engine(), host);
         store.limiter(|host| &mut host.memory);
         let exports = component.pre.instantiate_async(&mut store).await?;
-        Ok(Plugin { store, exports })
+        Ok(Plugin { store, exports: Arc::new(exports) })
     }
 
     /// The plugin with a service in this process, and with [`CANARY`] as its token.
@@ -82,10 +53,13 @@ impl Plugin {
             .unwrap_or_else(|error| panic!("the plugin does not start: {error:?}"))
     }
 
-    /// Performs an action.
+    /// Performs one of the four actions of [`Action::FUNCTIONS`] through its function.
     ///
     /// # Errors
     /// The outer error is a trap, after which the instance is unusable; the inner one is the plugin's report.
+    ///
+    /// # Panics
+    /// If the action has no function.
     pub async fn call(
         &mut self,
         action: Action,
@@ -98,7 +72,93 @@ impl Plugin {
             Action::ConfirmSignInsSafe => actions.call_confirm_sign_ins_safe(store, ids, options).await,
             Action::ConfirmSignInsCompromised => actions.call_confirm_sign_ins_compromised(store, ids, options).await,
             Action::DismissRiskyUsers => actions.call_dismiss_risky_users(store, ids, options).await,
+            _ => panic!("{} is not a function", action.name()),
         }
+    }
+
+    /// Starts a call of any action.
+    ///
+    /// # Errors
+    /// The outer error is a trap; the inner one is the plugin's, about an argument.
+    pub async fn start(
+        &mut self,
+        action: Action,
+        ids: &[String],
+        options: Option<&Options>,
+    ) -> wasmtime::Result<Result<Call, String>> {
+        self.exports.entra_risk_calls().call().call_start(&mut self.store, action, ids, options).await
+    }
+
+    /// Works on a call until something ended, but no longer than this.
+    ///
+    /// # Errors
+    /// A trap.
+    pub async fn next(&mut self, call: Call, wait_ms: Option<u32>) -> wasmtime::Result<Event> {
+        self.exports.entra_risk_calls().call().call_next(&mut self.store, call, wait_ms).await
+    }
+
+    /// Ends a call.
+    ///
+    /// # Errors
+    /// A trap.
+    pub async fn stop(&mut self, call: Call, grace_ms: Option<u32>) -> wasmtime::Result<()> {
+        self.exports.entra_risk_calls().call().call_stop(&mut self.store, call, grace_ms).await
+    }
+
+    /// The outcomes of a call so far.
+    ///
+    /// # Errors
+    /// A trap.
+    pub async fn report(&mut self, call: Call) -> wasmtime::Result<Vec<Batch>> {
+        self.exports.entra_risk_calls().call().call_report(&mut self.store, call).await
+    }
+
+    /// Drops a call, which abandons its requests in flight.
+    ///
+    /// # Errors
+    /// A trap.
+    pub async fn drop_call(&mut self, call: Call) -> wasmtime::Result<()> {
+        call.resource_drop_async(&mut self.store).await
+    }
+
+    /// Does this with a call from within a token request, after so many others.
+    pub fn reenter(&mut self, call: Call, reentry: Reentry, skipped: usize) {
+        let exports = Arc::clone(&self.exports);
+        self.store.data_mut().reentry = Some(PlannedReentry { exports, call, reentry, skipped });
+    }
+
+    /// Performs any action as a call, with one `next` after the other, each as long as `wait_ms`, and drops the call.
+    ///
+    /// # Errors
+    /// The outer error is a trap; the inner one is the plugin's, about an argument.
+    pub async fn drive(
+        &mut self,
+        action: Action,
+        ids: &[String],
+        options: Option<&Options>,
+        wait_ms: Option<u32>,
+    ) -> wasmtime::Result<Result<Driven, String>> {
+        let call = match self.start(action, ids, options).await? {
+            Ok(call) => call,
+            Err(message) => return Ok(Err(message)),
+        };
+        let mut events = Vec::new();
+        loop {
+            let event = self.next(call, wait_ms).await?;
+            let is_over = matches!(event, Event::Over(_));
+            events.push((self.now(), event));
+            if is_over {
+                break;
+            }
+        }
+        let report = self.report(call).await?;
+        self.drop_call(call).await?;
+        Ok(Ok(Driven { events, report }))
+    }
+
+    /// The time since the host's start, on its monotonic clock.
+    pub fn now(&self) -> Duration {
+        self.store.data().now()
     }
 
     /// Has the host fail the next requests with these errors, one each.
@@ -122,7 +182,16 @@ impl Plugin {
     }
 }
 
+/// A call that was driven to its end.
+#[derive(Debug, Clone)]
+pub struct Driven {
+    /// What each `next` returned, and when. The last one is `over`.
+    pub events: Vec<(Duration, Event)>,
+    /// The report after that.
+    pub report: Vec<Batch>,
+}
+
 /// Returns [`CANARY`] for every token request.
 pub fn canary() -> TokenSource {
-    Box::new(|_| Ok(Credential::Bearer(CANARY.into())))
+    Box::new(|_| Ok(Credential { bearer: Some(CANARY.into()) }))
 }
