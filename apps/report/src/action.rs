@@ -1,29 +1,32 @@
-//! The four actions: the engine's description of each, and the plugin's function that performs it.
+//! The actions: the engine's description of each, and its name in the plugin's contract.
 
 use std::fmt;
 
 use entra_risk_engine::action;
 
-use crate::actions::{Batch, Failure, Options};
-use crate::call;
-
-/// The result of a function of the plugin.
-pub type CallResult = Result<Vec<Batch>, Failure>;
+use crate::calls;
 
 /// An action of the plugin.
 pub struct Action {
     /// Its name, request and limits.
     pub definition: &'static action::Action,
-    /// The plugin's function.
-    pub call: fn(&[String], Option<&Options>) -> CallResult,
+    /// The plugin's name for it.
+    pub id: calls::Action,
 }
 
-/// The four actions, in the order of the contract.
-pub static ACTIONS: [Action; 4] = [
-    Action { definition: &action::ACTIONS[0], call: call::dismiss_sign_ins },
-    Action { definition: &action::ACTIONS[1], call: call::confirm_sign_ins_safe },
-    Action { definition: &action::ACTIONS[2], call: call::confirm_sign_ins_compromised },
-    Action { definition: &action::ACTIONS[3], call: call::dismiss_risky_users },
+/// Every action, in the order of the contract.
+pub static ACTIONS: [Action; 11] = [
+    Action { definition: &action::ACTIONS[0], id: calls::Action::DismissSignIns },
+    Action { definition: &action::ACTIONS[1], id: calls::Action::ConfirmSignInsSafe },
+    Action { definition: &action::ACTIONS[2], id: calls::Action::ConfirmSignInsCompromised },
+    Action { definition: &action::ACTIONS[3], id: calls::Action::DismissRiskyUsers },
+    Action { definition: &action::ACTIONS[4], id: calls::Action::ConfirmRiskyUsersSafe },
+    Action { definition: &action::ACTIONS[5], id: calls::Action::ConfirmRiskyUsersCompromised },
+    Action { definition: &action::ACTIONS[6], id: calls::Action::DismissRiskyServicePrincipals },
+    Action { definition: &action::ACTIONS[7], id: calls::Action::ConfirmRiskyServicePrincipalsCompromised },
+    Action { definition: &action::ACTIONS[8], id: calls::Action::DismissRiskyAgents },
+    Action { definition: &action::ACTIONS[9], id: calls::Action::ConfirmRiskyAgentsSafe },
+    Action { definition: &action::ACTIONS[10], id: calls::Action::ConfirmRiskyAgentsCompromised },
 ];
 
 impl fmt::Debug for Action {
@@ -36,11 +39,20 @@ impl fmt::Debug for Action {
 mod tests {
     use super::*;
 
+    /// The generated enum prints its cases as `Action::DismissSignIns`.
+    fn name_in_the_contract(id: calls::Action) -> String {
+        let printed = format!("{id:?}");
+        let words = printed.strip_prefix("Action::").unwrap();
+        let kebab: String =
+            words.chars().flat_map(|c| ['-', c].into_iter().skip(usize::from(!c.is_uppercase()))).collect();
+        kebab.trim_start_matches('-').to_lowercase()
+    }
+
     #[test]
-    fn functions_and_definitions_are_in_the_same_order() {
-        let names = ACTIONS.each_ref().map(|action| action.definition.name);
-        let expected =
-            ["dismiss-sign-ins", "confirm-sign-ins-safe", "confirm-sign-ins-compromised", "dismiss-risky-users"];
-        assert_eq!(names, expected);
+    fn the_engine_and_the_contract_have_the_same_actions_in_the_same_order() {
+        for (position, action) in ACTIONS.iter().enumerate() {
+            assert_eq!(action.id as usize, position, "{action:?}");
+            assert_eq!(name_in_the_contract(action.id), action.definition.name);
+        }
     }
 }

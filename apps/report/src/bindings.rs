@@ -1,5 +1,5 @@
-//! The types of the actions. The bindings of each app refer to these, so that the types are the same in all of them. The
-//! functions are in the module `call`.
+//! The generated bindings of the plugin. The bindings of each app refer to these, so that all of them have the same types.
+
 #![expect(missing_docs, reason = "generated code")]
 #![allow(unsafe_code, dead_code, clippy::all, clippy::restriction, reason = "generated code")]
 
@@ -8,5 +8,4 @@ wit_bindgen::generate!({
     world: "entra:risk-report/caller",
     generate_all,
     generate_unused_types: true,
-    skip: ["dismiss-sign-ins", "confirm-sign-ins-safe", "confirm-sign-ins-compromised", "dismiss-risky-users"],
 });

@@ -1,13 +1,13 @@
 //! The batches of a report that were not accepted, grouped by what a reader has to know of them.
 
-use crate::actions::{Batch, Error};
-use crate::{OutcomeKind, Report};
+use crate::Report;
+use crate::actions::{Batch, Error, Outcome};
 
 /// Batches with the same outcome, for the same reason: at least one.
 #[derive(Debug)]
 pub struct Group<'a> {
     /// The outcome: any except accepted.
-    pub kind: OutcomeKind,
+    pub outcome: Outcome,
     /// The error of the first batch. For refused ids, the messages of the others may differ.
     pub error: &'a Error,
     /// Microsoft Graph refused several ids in one request: perhaps only one of them is at fault. The plugin reports such
@@ -22,13 +22,9 @@ impl Report {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for batch in &self.batches {
-            let Some(error) = batch.error() else { continue };
-            let group = Group {
-                kind: batch.kind(),
-                error,
-                refused_together: batch.is_refused_together(),
-                batches: vec![batch],
-            };
+            let Some(error) = &batch.error else { continue };
+            let refused_together = batch.is_refused_together();
+            let group = Group { outcome: batch.outcome, error, refused_together, batches: vec![batch] };
             match groups.iter_mut().find(|known| known.reason() == group.reason()) {
                 Some(known) => known.batches.push(batch),
                 None => groups.push(group),
@@ -40,7 +36,8 @@ impl Report {
     /// What ended the call, if no group contains it: a call can end before anything is sent, for example for lack of a token.
     pub fn cause_without_group(&self) -> Option<&Error> {
         let cause = self.cause.as_ref()?;
-        let is_known = self.batches.iter().filter_map(Batch::error).any(|error| error.kind() == cause.kind());
+        let is_known =
+            self.batches.iter().filter_map(|batch| batch.error.as_ref()).any(|error| error.kind == cause.kind);
         (!is_known).then_some(cause)
     }
 }
@@ -48,28 +45,28 @@ impl Report {
 impl<'a> Group<'a> {
     /// The ids with the error of each, in the order given.
     pub fn ids(&self) -> impl Iterator<Item = (&'a str, Option<&'a Error>)> {
-        self.batches.iter().flat_map(|batch| batch.ids.iter().map(move |id| (id.as_str(), batch.error())))
+        self.batches.iter().flat_map(|batch| batch.ids.iter().map(move |id| (id.as_str(), batch.error.as_ref())))
     }
 
     /// What the batches of a group have in common. Refused ids have their own messages.
     fn reason(&self) -> impl PartialEq + use<'a> {
-        let graph = self.error.graph().map(|graph| (graph.status, graph.code.as_str()));
-        let text = (self.kind != OutcomeKind::Refused).then(|| self.error.text());
-        (self.kind.name(), self.refused_together, self.error.kind(), graph, text)
+        let response = self.error.response.as_ref().map(|response| (response.status, response.code.as_str()));
+        let text = (self.outcome != Outcome::Refused).then(|| self.error.text());
+        (self.outcome, self.refused_together, self.error.kind, response, text)
     }
 }
 
 impl Batch {
     /// Whether to process the ids of this batch again.
     pub fn remains(&self) -> bool {
-        match self.kind() {
-            OutcomeKind::Accepted => false,
-            OutcomeKind::Refused => self.is_refused_together(),
-            OutcomeKind::NotApplied | OutcomeKind::Unknown => true,
+        match self.outcome {
+            Outcome::Accepted => false,
+            Outcome::Refused => self.is_refused_together(),
+            Outcome::NotApplied | Outcome::Unknown => true,
         }
     }
 
     fn is_refused_together(&self) -> bool {
-        self.kind() == OutcomeKind::Refused && self.ids.len() > 1
+        self.outcome == Outcome::Refused && self.ids.len() > 1
     }
 }

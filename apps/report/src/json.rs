@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::actions::{self, GraphError, Outcome};
-use crate::{Action, OutcomeKind, Report};
+use crate::actions::{self, Outcome};
+use crate::{Action, Report};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,20 +42,21 @@ struct JsonBatch<'a> {
     date: Option<&'a str>,
 }
 
-/// An error: its name for programs, its text for people, and the response that it contains.
+/// An error: its name for programs, its text for people, and the response that it is about.
 #[derive(Debug, Clone, Serialize)]
 pub struct JsonError<'a> {
     kind: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    graph: Option<JsonGraphError<'a>>,
+    response: Option<JsonResponse<'a>>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct JsonGraphError<'a> {
+struct JsonResponse<'a> {
     status: u16,
     code: &'a str,
+    message: &'a str,
     client_request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
@@ -68,15 +69,16 @@ struct JsonGraphError<'a> {
 impl Report {
     /// The report of this action as JSON: the number of ids with each outcome, the cause, and the batches.
     pub fn json(&self, action: &Action) -> String {
-        let batches = |kind| self.batches.iter().filter(|batch| batch.kind() == kind).map(JsonBatch::from).collect();
+        let batches =
+            |outcome| self.batches.iter().filter(|batch| batch.outcome == outcome).map(JsonBatch::from).collect();
         let report = JsonReport {
             action: action.definition.name,
             ids: Counts::from(self),
             cause: self.cause.as_ref().map(JsonError::from),
-            accepted: batches(OutcomeKind::Accepted),
-            refused: batches(OutcomeKind::Refused),
-            not_applied: batches(OutcomeKind::NotApplied),
-            unknown: batches(OutcomeKind::Unknown),
+            accepted: batches(Outcome::Accepted),
+            refused: batches(Outcome::Refused),
+            not_applied: batches(Outcome::NotApplied),
+            unknown: batches(Outcome::Unknown),
         };
         // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
         serde_json::to_string(&report).unwrap_or_default()
@@ -86,24 +88,21 @@ impl Report {
 impl From<&Report> for Counts {
     fn from(report: &Report) -> Self {
         Counts {
-            accepted: report.ids(OutcomeKind::Accepted).count(),
-            refused: report.ids(OutcomeKind::Refused).count(),
-            not_applied: report.ids(OutcomeKind::NotApplied).count(),
-            unknown: report.ids(OutcomeKind::Unknown).count(),
+            accepted: report.count(Outcome::Accepted),
+            refused: report.count(Outcome::Refused),
+            not_applied: report.count(Outcome::NotApplied),
+            unknown: report.count(Outcome::Unknown),
         }
     }
 }
 
 impl<'a> From<&'a actions::Batch> for JsonBatch<'a> {
     fn from(batch: &'a actions::Batch) -> Self {
-        let receipt = match &batch.outcome {
-            Outcome::Accepted(receipt) => Some(receipt),
-            _ => None,
-        };
+        let receipt = batch.receipt.as_ref();
         JsonBatch {
             ids: &batch.ids,
             attempts: batch.attempts,
-            error: batch.error().map(JsonError::from),
+            error: batch.error.as_ref().map(JsonError::from),
             request_id: receipt.and_then(|receipt| receipt.request_id.as_deref()),
             client_request_id: receipt.map(|receipt| receipt.client_request_id.as_str()),
             date: receipt.and_then(|receipt| receipt.date.as_deref()),
@@ -113,19 +112,24 @@ impl<'a> From<&'a actions::Batch> for JsonBatch<'a> {
 
 impl<'a> From<&'a actions::Error> for JsonError<'a> {
     fn from(error: &'a actions::Error) -> Self {
-        JsonError { kind: error.kind(), message: error.text(), graph: error.graph().map(JsonGraphError::from) }
+        JsonError {
+            kind: error.kind.name(),
+            message: &error.message,
+            response: error.response.as_ref().map(JsonResponse::from),
+        }
     }
 }
 
-impl<'a> From<&'a GraphError> for JsonGraphError<'a> {
-    fn from(graph: &'a GraphError) -> Self {
-        JsonGraphError {
-            status: graph.status,
-            code: &graph.code,
-            client_request_id: &graph.client_request_id,
-            request_id: graph.request_id.as_deref(),
-            date: graph.date.as_deref(),
-            retry_after_ms: graph.retry_after_ms,
+impl<'a> From<&'a actions::Response> for JsonResponse<'a> {
+    fn from(response: &'a actions::Response) -> Self {
+        JsonResponse {
+            status: response.status,
+            code: &response.code,
+            message: &response.message,
+            client_request_id: &response.client_request_id,
+            request_id: response.request_id.as_deref(),
+            date: response.date.as_deref(),
+            retry_after_ms: response.retry_after_ms,
         }
     }
 }
@@ -134,26 +138,43 @@ impl<'a> From<&'a GraphError> for JsonGraphError<'a> {
 mod tests {
     use super::*;
     use crate::ACTIONS;
-    use crate::actions::{Batch, Error, Failure, Receipt};
+    use crate::actions::{Batch, Error, ErrorKind, Receipt, Response};
 
     #[test]
     fn every_outcome_has_a_count_and_a_list() {
         let receipt = Receipt { request_id: Some("r".to_owned()), client_request_id: "c".to_owned(), date: None };
-        let batch = |id: &str, outcome| Batch { ids: vec![id.to_owned()], attempts: 1, outcome };
-        let report = Report::from(Err(Failure {
-            cause: Error::NoResponse("timeout".to_owned()),
+        let error = |kind, message: &str, response| Error { kind, message: message.to_owned(), response };
+        let timeout = || error(ErrorKind::NoResponse, "timeout", None);
+        let response = Response {
+            status: 404,
+            code: "NotFound".to_owned(),
+            message: "No such user".to_owned(),
+            request_id: None,
+            client_request_id: "c2".to_owned(),
+            date: None,
+            retry_after_ms: None,
+        };
+        let refusal = error(ErrorKind::ClientError, "refused", Some(response));
+        let batch = |id: &str, outcome, error: Option<Error>| {
+            let receipt = error.is_none().then(|| receipt.clone());
+            Batch { ids: vec![id.to_owned()], attempts: 1, outcome, receipt, error }
+        };
+        let report = Report {
+            cause: Some(timeout()),
             batches: vec![
-                batch("a", Outcome::Accepted(receipt)),
-                batch("b", Outcome::Unknown(Error::NoResponse("timeout".to_owned()))),
-                batch("c", Outcome::NotApplied(Error::NotAttempted)),
+                batch("a", Outcome::Accepted, None),
+                batch("b", Outcome::Unknown, Some(timeout())),
+                batch("c", Outcome::NotApplied, Some(error(ErrorKind::NotAttempted, "never sent", None))),
+                batch("d", Outcome::Refused, Some(refusal)),
             ],
-        }));
+        };
         let expected = concat!(
-            r#"{"action":"dismiss-sign-ins","ids":{"accepted":1,"refused":0,"notApplied":1,"unknown":1},"#,
+            r#"{"action":"dismiss-sign-ins","ids":{"accepted":1,"refused":1,"notApplied":1,"unknown":1},"#,
             r#""cause":{"kind":"no-response","message":"timeout"},"#,
-            r#""accepted":[{"ids":["a"],"attempts":1,"requestId":"r","clientRequestId":"c"}],"refused":[],"#,
-            r#""notApplied":[{"ids":["c"],"attempts":1,"error":{"kind":"not-attempted","#,
-            r#""message":"never sent, because an earlier error ended the call"}}],"#,
+            r#""accepted":[{"ids":["a"],"attempts":1,"requestId":"r","clientRequestId":"c"}],"#,
+            r#""refused":[{"ids":["d"],"attempts":1,"error":{"kind":"client-error","message":"refused","#,
+            r#""response":{"status":404,"code":"NotFound","message":"No such user","clientRequestId":"c2"}}}],"#,
+            r#""notApplied":[{"ids":["c"],"attempts":1,"error":{"kind":"not-attempted","message":"never sent"}}],"#,
             r#""unknown":[{"ids":["b"],"attempts":1,"error":{"kind":"no-response","message":"timeout"}}]}"#,
         );
         assert_eq!(report.json(&ACTIONS[0]), expected);

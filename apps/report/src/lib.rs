@@ -1,5 +1,5 @@
-//! What the apps of entra-risk share: the four actions as imports, the names and defaults of the contract, the options in
-//! the environment, the report of a call with its JSON form, and the form of a time in a log.
+//! What the apps of entra-risk share: the calls of the plugin as imports, the names and defaults of the contract, the
+//! options in the environment, the report of a call with its JSON form, and the form of a time in a log.
 
 mod action;
 pub mod bindings;
@@ -12,11 +12,12 @@ mod report;
 mod settings;
 mod timestamp;
 
-pub use action::{ACTIONS, Action, CallResult};
-pub use bindings::entra::risk::actions;
+pub use action::{ACTIONS, Action};
+pub use bindings::entra::risk::{actions, calls};
+pub use call::perform;
 pub use error::printable;
 pub use group::Group;
 pub use options::parse_cloud;
-pub use report::{OutcomeKind, Report, RequestIds};
+pub use report::{Report, RequestIds};
 pub use settings::{parse_options, value};
 pub use timestamp::timestamp;

@@ -1,8 +1,6 @@
 //! The options of a call: their defaults, and their values as the engine knows them.
 
-use entra_risk_engine::action::{
-    self, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_PATIENCE_MS,
-};
+use entra_risk_engine::action::{self, DEFAULT_IDS_PER_REQUEST};
 
 use crate::Action;
 use crate::actions::{ApiVersion, Cloud, Options, RateLimit};
@@ -47,21 +45,6 @@ impl Options {
     /// Maximum ids in a request: at least 1.
     pub fn effective_ids_per_request(&self) -> usize {
         self.ids_per_request.unwrap_or(DEFAULT_IDS_PER_REQUEST).max(1) as usize
-    }
-
-    /// Maximum concurrent requests.
-    pub fn effective_max_in_flight(&self) -> u32 {
-        self.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT)
-    }
-
-    /// Maximum attempts for the same ids.
-    pub fn effective_max_attempts(&self) -> u32 {
-        self.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS)
-    }
-
-    /// Longest time in milliseconds from a failure to the next acceptance.
-    pub fn effective_patience_ms(&self) -> u32 {
-        self.patience_ms.unwrap_or(DEFAULT_PATIENCE_MS)
     }
 
     /// The rate limit.
