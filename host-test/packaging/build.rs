@@ -6,8 +6,8 @@ use artifact::Component;
 
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
-        Component { package: "entra-risk", feature: None, inputs: &["abi", "engine", "src", "wit"] },
-        Component { package: "entra-risk", feature: Some("shared"), inputs: &["abi", "engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: None, inputs: &["engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: Some("shared"), inputs: &["engine", "src", "wit"] },
         Component {
             package: "entra-risk-keyvalue-turns",
             feature: None,
@@ -32,18 +32,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         Component {
             package: "entra-risk-cli",
             feature: None,
-            inputs: &["abi", "apps/cli", "apps/progress/wit", "apps/report", "engine", "wit"],
+            inputs: &["apps/cli", "apps/report", "engine", "wit"],
         },
-        Component { package: "entra-risk-progress", feature: None, inputs: &["apps/progress", "wit"] },
         Component {
             package: "entra-risk-gateway",
             feature: None,
-            inputs: &["abi", "apps/gateway", "apps/report", "engine", "wit"],
+            inputs: &["apps/gateway", "apps/report", "engine", "wit"],
         },
         Component {
             package: "entra-risk-tools",
             feature: None,
-            inputs: &["abi", "apps/tools", "apps/report", "engine", "wit"],
+            inputs: &["apps/tools", "apps/report", "engine", "wit"],
         },
     ])?;
     Ok(())

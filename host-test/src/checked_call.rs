@@ -235,7 +235,11 @@ impl Driven {
         for batch in &self.report {
             for id in &batch.ids {
                 let event = ended.remove(id).unwrap_or_else(|| panic!("{id} is only in the report"));
-                assert_eq!(&Batch { ids: batch.ids.clone(), ..event.clone() }, batch, "the report differs from the event");
+                assert_eq!(
+                    &Batch { ids: batch.ids.clone(), ..event.clone() },
+                    batch,
+                    "the report differs from the event"
+                );
             }
         }
         assert!(ended.is_empty(), "the report lacks {:?}", ended.keys());

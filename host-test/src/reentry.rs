@@ -60,7 +60,9 @@ impl PlannedReentry {
             Reentry::Report => calls.call_report(store, call).await.map(drop),
             Reentry::Drop => call.resource_drop_async(store).await,
             Reentry::Start => calls.call_start(store, Action::DismissRiskyUsers, &[], None).await.map(drop),
-            Reentry::Function => exports.entra_risk_actions().call_dismiss_risky_users(store, &[], None).await.map(drop),
+            Reentry::Function => {
+                exports.entra_risk_actions().call_dismiss_risky_users(store, &[], None).await.map(drop)
+            }
         }
     }
 }

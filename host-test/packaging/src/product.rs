@@ -60,8 +60,6 @@ struct Token {
 const PLUGIN: &str = env!("ENTRA_RISK_WASM");
 const SHARED_PLUGIN: &str = env!("ENTRA_RISK_SHARED_WASM");
 const KEYVALUE_TURNS: &str = env!("ENTRA_RISK_KEYVALUE_TURNS_WASM");
-/// A part of the command only.
-const PROGRESS: &str = env!("ENTRA_RISK_PROGRESS_WASM");
 const CLI: App =
     App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md"), functions: None };
 const GATEWAY: App = App {
@@ -253,10 +251,11 @@ impl Product {
     }
 }
 
-/// Composes a playbook, which is a component that imports `entra:risk/actions`, with the plugin and `env-token`.
+/// Composes a playbook, which is a component that imports `entra:risk/actions` or `entra:risk/calls`, with the plugin and
+/// `env-token`.
 ///
 /// # Errors
-/// If the file cannot be read, is not a component, or does not import `entra:risk/actions`.
+/// If the file cannot be read, is not a component, or imports neither of the two.
 pub fn compose_playbook(file: &Path) -> Result<Vec<u8>> {
     compose_app("playbook", file, ENV_TOKEN)
 }
@@ -275,7 +274,6 @@ fn compose_app(wac: &str, file: &Path, token: Token) -> Result<Vec<u8>> {
     let parts = [
         (format!("entra:risk-{wac}"), file.to_owned()),
         ("entra:risk".into(), PLUGIN.into()),
-        ("entra:risk-progress".into(), PROGRESS.into()),
         ("entra:risk-token".into(), token.file.into()),
     ];
     compose(&workspace().join("compose").join(wac).with_extension("wac"), parts.into())
