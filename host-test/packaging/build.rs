@@ -29,11 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             feature: None,
             inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
-        Component {
-            package: "entra-risk-cli",
-            feature: None,
-            inputs: &["apps/cli", "apps/report", "engine", "wit"],
-        },
+        Component { package: "entra-risk-cli", feature: None, inputs: &["apps/cli", "apps/report", "engine", "wit"] },
         Component {
             package: "entra-risk-gateway",
             feature: None,

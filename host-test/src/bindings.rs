@@ -4,7 +4,8 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
-        // The plugin's world without WASI, because the bindings of WASI are in the crates of wasmtime.
+        // The plugin's world without WASI, because the bindings of WASI are in the crates of
+        // wasmtime.
         inline: "
             package entra:host-test;
             world plugin {

@@ -56,7 +56,8 @@ impl CheckedCall {
         CheckedCall::of(Plugin::with(Outbound::InProcess(service), token_source).await, action, ids, options).await
     }
 
-    /// Calls an action with a host that fails the first requests with these errors, and then follows this script.
+    /// Calls an action with a host that fails the first requests with these errors, and then
+    /// follows this script.
     pub async fn failing_first<I: AsRef<str>>(
         errors: impl IntoIterator<Item = ErrorCode>,
         behaviors: impl IntoIterator<Item = Behavior>,
@@ -72,7 +73,8 @@ impl CheckedCall {
     /// Makes the first call of a plugin: through the function of the action, if there is one.
     ///
     /// # Panics
-    /// If the plugin traps, omits or repeats an id, reports a wrong number of attempts, or reveals its token.
+    /// If the plugin traps, omits or repeats an id, reports a wrong number of attempts, or reveals
+    /// its token.
     pub async fn of<I: AsRef<str>>(mut plugin: Plugin, action: Action, ids: &[I], options: Options) -> CheckedCall {
         if !Action::FUNCTIONS.contains(&action) {
             return CheckedCall::driven(plugin, action, ids, options, None).await;
@@ -83,7 +85,8 @@ impl CheckedCall {
         CheckedCall::checked(&plugin, &ids, result, Vec::new(), start.elapsed())
     }
 
-    /// Makes the first call of a plugin, with one `next` after the other, each as long as `wait_ms`.
+    /// Makes the first call of a plugin, with one `next` after the other, each as long as
+    /// `wait_ms`.
     ///
     /// # Panics
     /// As [`CheckedCall::of`], and if the events do not report each id once.
@@ -247,7 +250,8 @@ impl Driven {
 }
 
 impl Batch {
-    /// Checks that it has a receipt if it was accepted, and an error otherwise, and the length of its texts.
+    /// Checks that it has a receipt if it was accepted, and an error otherwise, and the length of
+    /// its texts.
     fn check(&self) {
         let is_accepted = self.outcome == Outcome::Accepted;
         assert!(!self.ids.is_empty(), "a batch without ids: {self:?}");

@@ -1,5 +1,5 @@
-//! Virtual time: clocks on tokio's time, and a runtime whose time jumps to the next timer whenever there is
-//! nothing else to do, so that hours of waiting pass in milliseconds.
+//! Virtual time: clocks on tokio's time, and a runtime whose time jumps to the next timer whenever
+//! there is nothing else to do, so that hours of waiting pass in milliseconds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! The plugin as a compiled component, and the linker that grants the imports of its world and nothing else.
+//! The plugin as a compiled component, and the linker that grants the imports of its world and
+//! nothing else.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -47,14 +48,16 @@ impl PluginComponent {
         Self::load(Path::new(FILE), &config)
     }
 
-    /// Compiles the plugin in a file. Fails if it imports more than is granted, or if it is not a plugin.
+    /// Compiles the plugin in a file. Fails if it imports more than is granted, or if it is not a
+    /// plugin.
     pub fn load(file: &Path, config: &Config) -> wasmtime::Result<PluginComponent> {
         let engine = wasmtime::Engine::new(config)?;
         let component = Component::from_file(&engine, file)?;
         Ok(PluginComponent { pre: PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)? })
     }
 
-    /// Compiles the plugin with `keyvalue-turns`, which imports a key-value store and the time of day too.
+    /// Compiles the plugin with `keyvalue-turns`, which imports a key-value store and the time of
+    /// day too.
     pub fn from_binary_with_store(bytes: &[u8], config: &Config) -> wasmtime::Result<PluginComponent> {
         let engine = wasmtime::Engine::new(config)?;
         let mut linker = grant(&engine)?;

@@ -1,4 +1,5 @@
-//! The examples of the Microsoft Graph documentation: the request that each action must send, byte for byte.
+//! The examples of the Microsoft Graph documentation: the request that each action must send, byte
+//! for byte.
 
 use crate::plugin::Action;
 
@@ -17,8 +18,8 @@ pub struct Example {
 
 /// One for each action.
 ///
-/// Sources: <https://learn.microsoft.com/graph/api/signin-dismiss>, `signin-confirmsafe`, `signin-confirmcompromised`
-/// and `riskyuser-dismiss` beside it.
+/// Sources: <https://learn.microsoft.com/graph/api/signin-dismiss>, `signin-confirmsafe`,
+/// `signin-confirmcompromised` and `riskyuser-dismiss` beside it.
 pub const EXAMPLES: [Example; 4] = [
     Example {
         action: Action::DismissSignIns,

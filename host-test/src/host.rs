@@ -1,5 +1,5 @@
-//! The host of one plugin instance: credentials, a clock, random numbers, and a destination for its requests, which are
-//! all recorded.
+//! The host of one plugin instance: credentials, a clock, random numbers, and a destination for its
+//! requests, which are all recorded.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -64,7 +64,8 @@ pub struct Exchange {
     pub sent: Duration,
     /// The request. Its `authorization` header is marked sensitive, so that it does not print.
     pub request: Request,
-    /// The reply of the service in this process; `None` over real connections, and if the host failed the request.
+    /// The reply of the service in this process; `None` over real connections, and if the host
+    /// failed the request.
     pub reply: Option<Reply>,
 }
 
@@ -78,7 +79,8 @@ pub struct Host {
     token_latency: Box<dyn FnMut() -> Duration + Send>,
     /// The key-value store, if there is one.
     pub(crate) store: Option<StoreClient>,
-    /// How often the guest read the monotonic clock, as the plugin does after each use of an import that takes time.
+    /// How often the guest read the monotonic clock, as the plugin does after each use of an import
+    /// that takes time.
     pub(crate) clock_readings: Arc<AtomicU64>,
     /// Every token request, in order.
     pub(crate) token_requests: Vec<TokenRequest>,
@@ -109,7 +111,8 @@ impl Host {
         Host::with(&mut WasiCtx::builder(), outbound, token_source, seed)
     }
 
-    /// A host for components that import more, such as apps. Arguments, environment, files and streams are in `wasi`.
+    /// A host for components that import more, such as apps. Arguments, environment, files and
+    /// streams are in `wasi`.
     pub fn with(wasi: &mut WasiCtxBuilder, outbound: Outbound, token_source: TokenSource, seed: u64) -> Self {
         let start = Instant::now();
         let clock = Clock::since(start);
@@ -241,7 +244,8 @@ impl ResourceLimiter for Memory {
 type Received = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 impl WasiHttpHooks for HttpClient {
-    /// In process, requests are recorded exactly as the plugin wrote them. On a connection, HTTP requires the header.
+    /// In process, requests are recorded exactly as the plugin wrote them. On a connection, HTTP
+    /// requires the header.
     fn set_host_header(&mut self) -> bool {
         matches!(self.outbound, Outbound::Network)
     }
@@ -264,7 +268,8 @@ impl WasiHttpHooks for HttpClient {
                 && let Some(rest) = service.responds_early(&parts)
             {
                 let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-                // The plugin may have written two more chunks: one that waits, and one that wasmtime has taken out.
+                // The plugin may have written two more chunks: one that waits, and one that
+                // wasmtime has taken out.
                 let unread = upload.chunk_bytes.saturating_mul(2) + 1;
                 upload = Upload { seen_after: length.unwrap_or(0_usize).saturating_sub(unread), rest, ..upload };
             }
@@ -297,7 +302,8 @@ impl WasiHttpHooks for HttpClient {
     }
 }
 
-/// Brings a request to the service. One that is on its way arrives even if the plugin no longer waits for it.
+/// Brings a request to the service. One that is on its way arrives even if the plugin no longer
+/// waits for it.
 async fn arrive(service: Arc<dyn Service>, start: Instant, request: Request) -> Reply {
     let delay = service.delay(start.elapsed(), &request);
     if delay.is_zero() {

@@ -1,5 +1,5 @@
-//! A key-value store that several hosts share, `wasi:keyvalue@0.2.0-draft`, with latency, conflicts and failures that are
-//! drawn from a seed.
+//! A key-value store that several hosts share, `wasi:keyvalue@0.2.0-draft`, with latency, conflicts
+//! and failures that are drawn from a seed.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -40,7 +40,8 @@ pub struct Settings {
     pub latency: RangeInclusive<Duration>,
     /// The share of increments that fail, 0 to 1.
     pub conflicts: f64,
-    /// An increment is a read and a conditional write, as in wasmCloud on NATS JetStream: it fails if another comes between.
+    /// An increment is a read and a conditional write, as in wasmCloud on NATS JetStream: it fails
+    /// if another comes between.
     pub compares_and_swaps: bool,
     /// Times in which every operation fails, since the start of the store.
     pub outages: Vec<(Duration, Duration)>,
@@ -155,7 +156,8 @@ impl KeyValue {
         let mut state = self.state();
         let result = match value {
             _ if !swaps => Err(Error::Other("conflict".into())),
-            // An entry that does not exist is written without a look at what others have written since.
+            // An entry that does not exist is written without a look at what others have written
+            // since.
             None => {
                 state.entries.insert(key, delta.to_be_bytes().into());
                 Ok(delta)
@@ -179,8 +181,8 @@ impl StoreClient {
         StoreClient { store, times: Arc::default(), readings: 0, latest: Arc::default() }
     }
 
-    /// The beginning and the end of each use so far, since the start of the store. Operations between two readings of the
-    /// clock are one use.
+    /// The beginning and the end of each use so far, since the start of the store. Operations
+    /// between two readings of the clock are one use.
     pub fn times(&self) -> Vec<(Duration, Duration)> {
         lock(&self.times).clone()
     }

@@ -1,4 +1,5 @@
-//! A wasmtime host for entra-risk, in which the tests run the plugin before services in this process or on loopback.
+//! A wasmtime host for entra-risk, in which the tests run the plugin before services in this
+//! process or on loopback.
 
 pub mod bindings;
 pub mod checked_call;

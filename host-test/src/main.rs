@@ -1,5 +1,6 @@
-//! A demonstration: loads the plugin, performs the four actions with the ids of the Microsoft Graph documentation, and
-//! prints every request and response. Fails if anything differs from the documentation.
+//! A demonstration: loads the plugin, performs the four actions with the ids of the Microsoft Graph
+//! documentation, and prints every request and response. Fails if anything differs from the
+//! documentation.
 
 use anyhow::{Context, Result, ensure};
 use graph_model::{Behavior, Response};
@@ -61,7 +62,8 @@ fn imports(plugin: &PluginComponent) -> Vec<String> {
     component.component_type().imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Performs an action with the ids of a documented example, and prints every exchange and the result.
+/// Performs an action with the ids of a documented example, and prints every exchange and the
+/// result.
 async fn perform(example: &Example, options: Options, behaviors: Vec<Behavior>) -> Result<CheckedCall> {
     println!("\n{}({:?})", example.action.name(), example.ids);
     let call = CheckedCall::scripted(example.action, &example.ids, options, behaviors).await;

@@ -16,7 +16,8 @@ use crate::component::PluginComponent;
 use crate::host::{Exchange, Host, Outbound, TokenSource};
 use crate::reentry::{PlannedReentry, Reentry};
 
-/// The token that the plugin gets unless a test supplies another. No output of the plugin may contain it.
+/// The token that the plugin gets unless a test supplies another. No output of the plugin may
+/// contain it.
 pub const CANARY: &str = "eyJjanary.0token-that-must-never-show.0";
 
 /// An instance of the plugin and its host.
@@ -56,7 +57,8 @@ impl Plugin {
     /// Performs one of the four actions of [`Action::FUNCTIONS`] through its function.
     ///
     /// # Errors
-    /// The outer error is a trap, after which the instance is unusable; the inner one is the plugin's report.
+    /// The outer error is a trap, after which the instance is unusable; the inner one is the
+    /// plugin's report.
     ///
     /// # Panics
     /// If the action has no function.
@@ -127,7 +129,8 @@ impl Plugin {
         self.store.data_mut().reentry = Some(PlannedReentry { exports, call, reentry, skipped });
     }
 
-    /// Performs any action as a call, with one `next` after the other, each as long as `wait_ms`, and drops the call.
+    /// Performs any action as a call, with one `next` after the other, each as long as `wait_ms`,
+    /// and drops the call.
     ///
     /// # Errors
     /// The outer error is a trap; the inner one is the plugin's, about an argument.

@@ -1,5 +1,5 @@
-//! Calls into the plugin from within its own `get-token`. This embedding of wasmtime lets them in, as wasmtime-py and jco do;
-//! the contract permits `stop` there, and has everything else trap.
+//! Calls into the plugin from within its own `get-token`. This embedding of wasmtime lets them in,
+//! as wasmtime-py and jco do; the contract permits `stop` there, and has everything else trap.
 
 use std::sync::Arc;
 

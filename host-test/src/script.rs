@@ -9,8 +9,8 @@ use bytes::Bytes;
 use graph_model::{Behavior, Reply, Request, Response, Service, TransportError};
 use serde_json::json;
 
-/// Replies in the order of the expected requests. Dropping it panics if there were requests beyond the script, or if
-/// replies are left.
+/// Replies in the order of the expected requests. Dropping it panics if there were requests beyond
+/// the script, or if replies are left.
 #[derive(Debug)]
 pub struct Script {
     state: Mutex<State>,

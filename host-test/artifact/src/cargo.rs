@@ -1,5 +1,5 @@
-//! Builds components with a cargo of their own: it has its own target folder, and none of the environment variables by
-//! which the outer cargo configures builds for the host.
+//! Builds components with a cargo of their own: it has its own target folder, and none of the
+//! environment variables by which the outer cargo configures builds for the host.
 
 use std::env;
 use std::fs;
@@ -36,10 +36,11 @@ const OUTER_PREFIXES: &[&str] = &["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PROFILE
 pub struct Component {
     /// The name of the package.
     pub package: &'static str,
-    /// The feature that it is built with, if it is not built without features. It is part of the names of the file and of
-    /// the variable.
+    /// The feature that it is built with, if it is not built without features. It is part of the
+    /// names of the file and of the variable.
     pub feature: Option<&'static str>,
-    /// The files and folders it is built from, relative to the workspace. Those that do not exist are ignored.
+    /// The files and folders it is built from, relative to the workspace. Those that do not exist
+    /// are ignored.
     pub inputs: &'static [&'static str],
 }
 
@@ -55,17 +56,19 @@ pub struct Cargo {
 }
 
 impl Cargo {
-    /// Builds a component and returns its file. Each component is built by itself, because features of a dependency
-    /// that only one of them needs would become part of all that are built together.
+    /// Builds a component and returns its file. Each component is built by itself, because features
+    /// of a dependency that only one of them needs would become part of all that are built
+    /// together.
     ///
     /// # Errors
-    /// If the component does not build, or if the compiler lacks the WebAssembly target and it cannot be installed.
+    /// If the component does not build, or if the compiler lacks the WebAssembly target and it
+    /// cannot be installed.
     pub fn build(&self, package: &str, feature: Option<&str>) -> Result<PathBuf> {
         self.build_with(package, feature, &[])
     }
 
-    /// Does the same as [`Cargo::build`] without optimizing across crates: the component behaves the same, and builds
-    /// several times as fast.
+    /// Does the same as [`Cargo::build`] without optimizing across crates: the component behaves
+    /// the same, and builds several times as fast.
     ///
     /// # Errors
     /// As [`Cargo::build`].
@@ -99,15 +102,17 @@ impl Cargo {
     }
 }
 
-/// The body of a build script: builds components of this workspace, sets `ENTRA_RISK_WASM` to the file of the package
-/// `entra-risk`, `ENTRA_RISK_SHARED_WASM` to that of its feature `shared` and so on, makes the script run again whenever an input changes, and returns the files.
+/// The body of a build script: builds components of this workspace, sets `ENTRA_RISK_WASM` to the
+/// file of the package `entra-risk`, `ENTRA_RISK_SHARED_WASM` to that of its feature `shared` and
+/// so on, makes the script run again whenever an input changes, and returns the files.
 ///
 /// # Errors
 /// As [`Cargo::build`].
 pub fn build_script<const N: usize>(components: [Component; N]) -> Result<[PathBuf; N]> {
     let workspace = workspace();
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
-    // Outside `debug` and `release`, because the outer cargo holds their locks while a build script runs.
+    // Outside `debug` and `release`, because the outer cargo holds their locks while a build script
+    // runs.
     let target_dir = target_dir(&out_dir).context("OUT_DIR is not in a target folder")?.join("component");
     let cargo = Cargo { folder: workspace.clone(), manifest: workspace.join("Cargo.toml"), target_dir };
 
@@ -133,8 +138,8 @@ pub fn target_dir(out_dir: &Path) -> Option<&Path> {
     out_dir.ancestors().nth(4)
 }
 
-/// A configuration that keeps the folder of cargo's registry, which differs between machines, out of the components.
-/// Cargo adds these flags to those of `.cargo/config.toml`.
+/// A configuration that keeps the folder of cargo's registry, which differs between machines, out
+/// of the components. Cargo adds these flags to those of `.cargo/config.toml`.
 pub fn remap_path_prefix() -> String {
     let home = env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", env::var("HOME").unwrap_or_default()));
     format!("target.{TARGET}.rustflags=['--remap-path-prefix={home}=cargo']")

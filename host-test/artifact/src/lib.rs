@@ -1,5 +1,5 @@
-//! Builds the WebAssembly components of this workspace and turns them into what is published. Build scripts use it, so
-//! that a test loads the very bytes that users get.
+//! Builds the WebAssembly components of this workspace and turns them into what is published. Build
+//! scripts use it, so that a test loads the very bytes that users get.
 
 mod cargo;
 mod names;

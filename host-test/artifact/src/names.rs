@@ -1,4 +1,5 @@
-//! Removes the names of a component's inner items. Only disassemblers show them, and they are 5 kB of the plugin.
+//! Removes the names of a component's inner items. Only disassemblers show them, and they are 5 kB
+//! of the plugin.
 
 use anyhow::Result;
 use wasmparser::{Parser, Payload};

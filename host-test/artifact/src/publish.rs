@@ -1,4 +1,5 @@
-//! Adds to a component what its users look for inside: name, version, description, licence and documentation.
+//! Adds to a component what its users look for inside: name, version, description, licence and
+//! documentation.
 
 use std::borrow::Cow;
 
@@ -17,10 +18,11 @@ pub struct About<'a> {
     pub name: &'static str,
     /// What it does, in a few words.
     pub description: &'static str,
-    /// Its documentation. `None` for components that are plugged into others, because tools refuse a component in which
-    /// more than one part contains documentation.
+    /// Its documentation. `None` for components that are plugged into others, because tools refuse
+    /// a component in which more than one part contains documentation.
     pub docs: Option<&'a str>,
-    /// Names and documentation of the functions that its world exports, as `function_docs` returns them.
+    /// Names and documentation of the functions that its world exports, as `function_docs` returns
+    /// them.
     pub functions: &'a [(String, String)],
 }
 
@@ -73,8 +75,8 @@ pub fn publish_plugin(component: &[u8], world: PluginWorld) -> Result<Vec<u8>> {
     publish(component, About { name, description, docs: Some(&plugin_docs(world)?), functions: &[] })
 }
 
-/// The functions that the world of an app exports, with their documentation. `folder` is the folder of its WIT, relative to
-/// the workspace.
+/// The functions that the world of an app exports, with their documentation. `folder` is the folder
+/// of its WIT, relative to the workspace.
 ///
 /// # Errors
 /// If the WIT does not parse.
@@ -90,8 +92,8 @@ pub fn function_docs(folder: &str) -> Result<Vec<(String, String)>> {
     Ok(functions.collect())
 }
 
-/// The documentation in `wit/`: of the package, of a world, and of the interfaces that it exports, with their functions and
-/// with the actions that are cases of an enum.
+/// The documentation in `wit/`: of the package, of a world, and of the interfaces that it exports,
+/// with their functions and with the actions that are cases of an enum.
 fn plugin_docs(name: &str) -> Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_path(workspace().join("wit"))?.0;
@@ -122,8 +124,8 @@ fn named(name: &str, docs: &Docs) -> Option<String> {
     docs.contents.as_ref().map(|docs| format!("{name}: {docs}"))
 }
 
-/// Adds documentation in the section that tools read. They call the world of a component `root`, and refuse a section
-/// about anything that the component does not contain.
+/// Adds documentation in the section that tools read. They call the world of a component `root`,
+/// and refuse a section about anything that the component does not contain.
 fn append_docs(bytes: &mut Vec<u8>, docs: &str, functions: &[(String, String)]) -> Result<()> {
     /// The version of the section's format.
     const FORMAT: u8 = 1;

@@ -1,5 +1,5 @@
-//! Makes `target/dist`: the plugin, its adapters, and the command and the gateway composed with them, each with
-//! its name, version, description, licence and documentation inside.
+//! Makes `target/dist`: the plugin, its adapters, and the command and the gateway composed with
+//! them, each with its name, version, description, licence and documentation inside.
 
 mod compose;
 mod product;
@@ -16,8 +16,8 @@ pub fn folder() -> PathBuf {
     artifact::workspace().join("target/dist")
 }
 
-/// Writes all products, and returns their names and sizes in bytes. Each file is replaced in one step, so that another
-/// process never reads a part of it.
+/// Writes all products, and returns their names and sizes in bytes. Each file is replaced in one
+/// step, so that another process never reads a part of it.
 ///
 /// # Errors
 /// If a component cannot be composed or written.

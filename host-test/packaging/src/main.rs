@@ -1,4 +1,5 @@
-//! Writes everything that users get to `target/dist`. With arguments, composes a component of the user instead.
+//! Writes everything that users get to `target/dist`. With arguments, composes a component of the
+//! user instead.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -26,7 +26,8 @@ enum Kind {
         description: &'static str,
         turns: &'static str,
     },
-    /// A component to be composed or linked with others: an adapter, or an app without plugin and token adapter.
+    /// A component to be composed or linked with others: an adapter, or an app without plugin and
+    /// token adapter.
     Part {
         description: &'static str,
         file: &'static str,
@@ -251,8 +252,8 @@ impl Product {
     }
 }
 
-/// Composes a playbook, which is a component that imports `entra:risk/actions` or `entra:risk/calls`, with the plugin and
-/// `env-token`.
+/// Composes a playbook, which is a component that imports `entra:risk/actions` or
+/// `entra:risk/calls`, with the plugin and `env-token`.
 ///
 /// # Errors
 /// If the file cannot be read, is not a component, or imports neither of the two.
@@ -269,7 +270,8 @@ pub fn compose_shared(plugin: &Path, turns: &Path) -> Result<Vec<u8>> {
     compose(&workspace().join("compose/shared.wac"), parts.into())
 }
 
-/// Composes the component in `file` with the plugin and a token adapter, as `compose/{wac}.wac` describes.
+/// Composes the component in `file` with the plugin and a token adapter, as `compose/{wac}.wac`
+/// describes.
 fn compose_app(wac: &str, file: &Path, token: Token) -> Result<Vec<u8>> {
     let parts = [
         (format!("entra:risk-{wac}"), file.to_owned()),
