@@ -14,7 +14,7 @@ pub struct Arrival {
     pub sent: Duration,
     /// When it arrived, or would have.
     pub at: Duration,
-    /// The action it requests, by its index among the four.
+    /// The action it requests, by its index in their order.
     pub action: Option<usize>,
     /// Its `client-request-id`.
     pub client_request_id: String,

@@ -1,5 +1,5 @@
-//! One HTTP request and the reply to it, as plain data. Services, scripted or modelled, are written in these types; the
-//! loopback server and a host without connections both play them.
+//! One HTTP request and the reply to it, as plain data. Services, scripted or modelled, are written
+//! in these types; the loopback server and a host without connections both play them.
 
 use std::fmt;
 use std::time::Duration;
@@ -78,14 +78,15 @@ pub enum Rest {
     Closed,
 }
 
-/// A Microsoft Graph as the four actions see it.
+/// A Microsoft Graph as the actions see it.
 pub trait Service: Send + Sync + 'static {
     /// How long a request that is sent at `now` takes to arrive.
     fn delay(&self, _now: Duration, _request: &Request) -> Duration {
         Duration::ZERO
     }
 
-    /// Whether the response to a request comes before the end of its body, and what happens to the rest of the body.
+    /// Whether the response to a request comes before the end of its body, and what happens to the
+    /// rest of the body.
     fn responds_early(&self, _request: &http::request::Parts) -> Option<Rest> {
         None
     }

@@ -33,7 +33,8 @@ pub enum FaultKind {
     Throttled,
     /// Another 4xx, with an empty body.
     Refused,
-    /// `400` with a message that repeats the `authorization` header or a part of it, as a misconfigured gateway may do.
+    /// `400` with a message that repeats the `authorization` header or a part of it, as a
+    /// misconfigured gateway may do.
     Echo,
     /// `401`: the token expired and stays invalid for all later requests.
     Expired,
@@ -43,7 +44,8 @@ pub enum FaultKind {
     Forbidden,
     /// `407` of a proxy.
     ProxyAuthentication,
-    /// Another status that leaves open what happened, or that a repetition may change: `408` or `499`.
+    /// Another status that leaves open what happened, or that a repetition may change: `408` or
+    /// `499`.
     RequestTimeout,
     /// A proxy's sign-in page, `200`.
     ProxyPage,
@@ -103,7 +105,8 @@ impl RetryAfter {
     }
 }
 
-/// How often each kind is drawn. Kinds that end a call are rare, because they hide all that would follow.
+/// How often each kind is drawn. Kinds that end a call are rare, because they hide all that would
+/// follow.
 const WEIGHTS: [(FaultKind, u32); 23] = [
     (FaultKind::ServerError, 16),
     (FaultKind::GatewayPage, 6),
@@ -210,7 +213,8 @@ impl Fault {
         }
     }
 
-    /// The error of the host's HTTP client, for faults in which the request never reaches the service.
+    /// The error of the host's HTTP client, for faults in which the request never reaches the
+    /// service.
     pub(crate) fn before_arrival(&self) -> Option<TransportError> {
         Some(match self.kind {
             FaultKind::NoConnection => TransportError::ConnectionRefused,

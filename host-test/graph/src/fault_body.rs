@@ -1,5 +1,5 @@
-//! Plays a reply to a client, including the faults of its body. Shared by the loopback server and hosts that call a
-//! service without a connection.
+//! Plays a reply to a client, including the faults of its body. Shared by the loopback server and
+//! hosts that call a service without a connection.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -27,8 +27,9 @@ enum Rest {
     Nothing,
 }
 
-/// Waits for the time of the reply, then returns what the client sees: a response, or an error if there is none. A
-/// connection that is closed without a response is an HTTP protocol error, as in wasmtime.
+/// Waits for the time of the reply, then returns what the client sees: a response, or an error if
+/// there is none. A connection that is closed without a response is an HTTP protocol error, as in
+/// wasmtime.
 pub async fn play(reply: Reply) -> Result<http::Response<FaultBody>, TransportError> {
     tokio::time::sleep(reply.after).await;
     let (response, rest) = match reply.behavior {

@@ -19,7 +19,8 @@ use crate::{
     Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, Rest, RetryAfter, Service, Settings, TransportError,
 };
 
-/// A tenant of Microsoft Graph and one application in it. It has no `Debug` because it holds tokens.
+/// A tenant of Microsoft Graph and one application in it. It has no `Debug` because it holds
+/// tokens.
 pub struct Graph {
     settings: Settings,
     state: Mutex<State>,
@@ -39,8 +40,8 @@ struct State {
     tokens: Vec<Bytes>,
     /// The actions that were applied, by their index, and the ids.
     applied: BTreeSet<(usize, Uuid)>,
-    /// Tokens that are no longer valid, and the status of the claims challenge with which Microsoft Graph reports
-    /// that, if it does.
+    /// Tokens that are no longer valid, and the status of the claims challenge with which Microsoft
+    /// Graph reports that, if it does.
     revoked: BTreeMap<Bytes, Option<StatusCode>>,
     arrivals: Vec<Arrival>,
 }
@@ -64,7 +65,8 @@ impl Graph {
         Graph { settings, state: Mutex::new(state) }
     }
 
-    /// Plans the faults of the next requests, in this order, `None` for no fault. Later faults are drawn.
+    /// Plans the faults of the next requests, in this order, `None` for no fault. Later faults are
+    /// drawn.
     pub fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.state().planned.extend(faults);
     }
@@ -79,7 +81,7 @@ impl Graph {
         self.state().arrivals.iter().filter(|arrival| arrival.status == Some(status)).count()
     }
 
-    /// How many times each action, by its index among the four, was really applied to each id.
+    /// How many times each action, by its index in their order, was really applied to each id.
     pub fn applied(&self) -> BTreeMap<(usize, Uuid), usize> {
         let mut applied = BTreeMap::new();
         for arrival in self.state().arrivals.iter().filter(|arrival| arrival.applied) {
@@ -99,7 +101,8 @@ impl Graph {
             None if state.rng.random_bool(self.settings.faults) => Some(Fault::draw(&mut state.rng)),
             planned => planned.flatten(),
         };
-        // Timers fire on whole milliseconds, and the record must contain when the client really saw the response.
+        // Timers fire on whole milliseconds, and the record must contain when the client really saw
+        // the response.
         let (fastest, slowest) = (self.settings.latency.start().as_millis(), self.settings.latency.end().as_millis());
         let after = Duration::from_millis(state.rng.random_range(fastest as u64..=slowest as u64));
         let request_id = uuid::Builder::from_random_bytes(state.rng.random()).into_uuid();

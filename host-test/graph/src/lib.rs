@@ -1,5 +1,6 @@
-//! A model of Microsoft Graph as the four actions on risk see it: its routes, its checks in their order, its service
-//! limits and its failures. Unlike the real service, it records what really happened to each request.
+//! A model of Microsoft Graph as the actions on risk see it: its routes, its checks in their order,
+//! its service limits and its failures. Unlike the real service, it records what really happened to
+//! each request.
 
 mod arrival;
 mod exchange;

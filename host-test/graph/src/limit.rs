@@ -42,7 +42,8 @@ pub struct OtherClients {
 }
 
 impl Limit {
-    /// Risky users: <https://learn.microsoft.com/graph/throttling-limits#identity-protection-and-conditional-access-service-limits>.
+    /// Risky users:
+    /// <https://learn.microsoft.com/graph/throttling-limits#identity-protection-and-conditional-access-service-limits>.
     pub const USERS: Limit = Limit {
         requests: 1,
         window: Duration::from_secs(1),
@@ -50,7 +51,8 @@ impl Limit {
         algorithm: Algorithm::SlidingWindow,
         counts_refused: true,
     };
-    /// Sign-ins: <https://learn.microsoft.com/graph/throttling-limits#identity-and-access-reports-service-limits>.
+    /// Sign-ins:
+    /// <https://learn.microsoft.com/graph/throttling-limits#identity-and-access-reports-service-limits>.
     pub const SIGN_INS: Limit =
         Limit { requests: 5, window: Duration::from_secs(10), sends_retry_after: true, ..Limit::USERS };
 }
@@ -82,15 +84,16 @@ impl Counter {
         }
     }
 
-    /// Counts an arrival, after those of other clients before it. Returns `Some` if it exceeds the limit: the time until
-    /// a request would be accepted if none arrived before.
+    /// Counts an arrival, after those of other clients before it. Returns `Some` if it exceeds the
+    /// limit: the time until a request would be accepted if none arrived before.
     pub(crate) fn arrive(&mut self, now: Duration, rng: &mut StdRng) -> Option<Duration> {
         if self.others.requests_per_window > 0.0 {
             let mean = self.limit.window.div_f64(self.others.requests_per_window);
             let mut next = self.next_other.unwrap_or(now);
             while next <= now {
                 self.count(next);
-                // The time between arrivals that do not depend on each other is exponentially distributed.
+                // The time between arrivals that do not depend on each other is exponentially
+                // distributed.
                 next += mean.mul_f64(-(1.0 - rng.random::<f64>()).ln()).max(Duration::from_millis(1));
             }
             self.next_other = Some(next);

@@ -16,8 +16,9 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Serves a model of Microsoft Graph on the loopback interface: the four actions on risk with their service limits, and
-/// faults on demand. Prints its address and a line for each request. Runs until a signal stops it.
+/// Serves a model of Microsoft Graph on the loopback interface: the actions on risk with their
+/// service limits, and faults on demand. Prints its address and a line for each request. Runs until
+/// a signal stops it.
 #[derive(Parser)]
 struct Arguments {
     /// The port; 0 selects a free one.
@@ -47,7 +48,8 @@ struct Arguments {
     /// Write every request to this file: a line of JSON each, with what really happened to it.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Requests per second for users, and per 10 seconds for sign-ins, instead of the documented limits.
+    /// Requests per second for users, service principals and agents, and per 10 seconds for
+    /// sign-ins, instead of the documented limits.
     #[arg(long)]
     limit: Option<usize>,
     /// Stop after this many seconds.
@@ -56,8 +58,8 @@ struct Arguments {
     /// An id that the tenant does not have: a request with it is refused. May be repeated.
     #[arg(long, value_name = "ID")]
     absent: Vec<Uuid>,
-    /// A command to run with the service's address in GRAPH_ENDPOINT; the server stops and exits with the command's
-    /// exit code.
+    /// A command to run with the service's address in GRAPH_ENDPOINT; the server stops and exits
+    /// with the command's exit code.
     #[arg(trailing_var_arg = true, conflicts_with = "time")]
     command: Vec<OsString>,
 }

@@ -10,8 +10,8 @@ use rand::rngs::StdRng;
 pub struct Network {
     /// The delay of each request.
     pub delay: Delay,
-    /// Added to the delay of a request that needs a new connection: the first one, and every one after a minute
-    /// without requests.
+    /// Added to the delay of a request that needs a new connection: the first one, and every one
+    /// after a minute without requests.
     pub connection: Duration,
 }
 
@@ -21,7 +21,8 @@ pub enum Delay {
     /// Requests arrive in the instant in which they are sent.
     #[default]
     None,
-    /// Each duration from zero to twice this one is equally likely: a delay of this one with a jitter of ± the same.
+    /// Each duration from zero to twice this one is equally likely: a delay of this one with a
+    /// jitter of ± the same.
     Uniform(Duration),
     /// The logarithm is normally distributed.
     LogNormal {

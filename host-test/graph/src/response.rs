@@ -63,7 +63,8 @@ impl ResponseContext {
         response
     }
 
-    /// `401` or `403` of continuous access evaluation: the token was revoked, a new one must satisfy [`CLAIMS`].
+    /// `401` or `403` of continuous access evaluation: the token was revoked, a new one must
+    /// satisfy [`CLAIMS`].
     pub(crate) fn challenge(&self, status: StatusCode) -> Response {
         let message = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: \
                        TokenIssuedBeforeRevocationTimestamp";

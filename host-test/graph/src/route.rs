@@ -1,13 +1,17 @@
-//! The documented routes of the four actions.
+//! The documented routes of the actions.
 
 /// The route of one action.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// Paths below the version. The first is valid in each version, the others in beta only.
-    paths: &'static [&'static str],
+    /// The path below the version.
+    path: &'static str,
+    /// The versions that have it.
+    versions: &'static [&'static str],
+    /// Another path, in beta only.
+    beta_alias: Option<&'static str>,
     /// The one field of the body.
     pub(crate) field: &'static str,
-    /// The documented maximum of ids in a request.
+    /// The maximum of ids in a request.
     pub(crate) max_ids: Option<usize>,
     /// The limit that its requests count against.
     pub(crate) bucket: Bucket,
@@ -18,46 +22,76 @@ pub(crate) struct Route {
 pub(crate) enum Bucket {
     /// Sign-ins: by app and tenant.
     SignIns,
-    /// Risky users: by tenant, over all apps.
+    /// Risky users: by tenant, over all apps. No limit is documented for service principals and
+    /// agents, which count here too.
     Users,
 }
 
 /// The routes, in the order of the actions.
-pub(crate) static ROUTES: [Route; 4] = [
-    Route { paths: &["auditLogs/signIns/dismiss"], field: "requestIds", max_ids: None, bucket: Bucket::SignIns },
-    Route { paths: &["auditLogs/signIns/confirmSafe"], field: "requestIds", max_ids: None, bucket: Bucket::SignIns },
-    Route {
-        paths: &["auditLogs/signIns/confirmCompromised"],
-        field: "requestIds",
-        max_ids: None,
-        bucket: Bucket::SignIns,
-    },
-    Route {
-        paths: &["identityProtection/riskyUsers/dismiss", "riskyUsers/dismiss"],
-        field: "userIds",
-        max_ids: Some(60),
-        bucket: Bucket::Users,
-    },
+pub(crate) static ROUTES: [Route; 11] = [
+    sign_ins("auditLogs/signIns/dismiss"),
+    sign_ins("auditLogs/signIns/confirmSafe"),
+    sign_ins("auditLogs/signIns/confirmCompromised"),
+    users("identityProtection/riskyUsers/dismiss", "riskyUsers/dismiss"),
+    users("identityProtection/riskyUsers/confirmSafe", "riskyUsers/confirmSafe"),
+    users("identityProtection/riskyUsers/confirmCompromised", "riskyUsers/confirmCompromised"),
+    service_principals("identityProtection/riskyServicePrincipals/dismiss"),
+    service_principals("identityProtection/riskyServicePrincipals/confirmCompromised"),
+    agents("identityProtection/riskyAgents/dismiss"),
+    agents("identityProtection/riskyAgents/confirmSafe"),
+    agents("identityProtection/riskyAgents/confirmCompromised"),
 ];
+
+const VERSIONS: &[&str] = &["v1.0", BETA];
+const BETA: &str = "beta";
+
+const fn sign_ins(path: &'static str) -> Route {
+    let bucket = Bucket::SignIns;
+    Route { path, versions: VERSIONS, beta_alias: None, field: "requestIds", max_ids: None, bucket }
+}
+
+/// The alias is the path without `identityProtection`.
+const fn users(path: &'static str, alias: &'static str) -> Route {
+    Route { beta_alias: Some(alias), ..identity_protection(path, "userIds") }
+}
+
+const fn service_principals(path: &'static str) -> Route {
+    identity_protection(path, "servicePrincipalIds")
+}
+
+const fn agents(path: &'static str) -> Route {
+    Route { versions: &[BETA], ..identity_protection(path, "agentIds") }
+}
+
+const fn identity_protection(path: &'static str, field: &'static str) -> Route {
+    Route { path, versions: VERSIONS, beta_alias: None, field, max_ids: Some(60), bucket: Bucket::Users }
+}
 
 /// Why a path has no route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RouteError {
     /// The first segment is not a version of Microsoft Graph.
     Version(String),
-    /// The version has no such resource; contains the last segment.
+    /// The version has no such resource; contains the first segment that it does not have.
     Segment(String),
 }
 
 /// Finds the index in [`ROUTES`] for a path such as `/v1.0/auditLogs/signIns/dismiss`.
 pub(crate) fn find(path: &str) -> Result<usize, RouteError> {
     let (version, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
-    if !["v1.0", "beta"].contains(&version) {
+    if !VERSIONS.contains(&version) {
         return Err(RouteError::Version(version.into()));
     }
-    // `riskyUsers` without `identityProtection` exists in beta only.
-    let known = |route: &Route| {
-        route.paths.iter().enumerate().any(|(nth, known)| *known == rest && (nth == 0 || version == "beta"))
-    };
-    ROUTES.iter().position(known).ok_or_else(|| RouteError::Segment(rest.rsplit('/').next().unwrap_or_default().into()))
+    let mut longest = 0;
+    for (index, route) in ROUTES.iter().enumerate().filter(|(_, route)| route.versions.contains(&version)) {
+        let alias = route.beta_alias.filter(|_| version == BETA);
+        for known in [Some(route.path), alias].into_iter().flatten() {
+            if known == rest {
+                return Ok(index);
+            }
+            let common = known.split('/').zip(rest.split('/')).take_while(|(known, own)| known == own);
+            longest = longest.max(common.count());
+        }
+    }
+    Err(RouteError::Segment(rest.split('/').nth(longest).unwrap_or_default().into()))
 }

@@ -24,7 +24,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on a port of the loopback interface, 0 for any free one, on the current tokio runtime.
+    /// Serves on a port of the loopback interface, 0 for any free one, on the current tokio
+    /// runtime.
     pub async fn start(service: Arc<dyn Service>, port: u16) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;

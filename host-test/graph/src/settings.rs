@@ -11,9 +11,10 @@ use crate::{Limit, Network, OtherClients, Outage};
 /// How a [`Graph`](crate::Graph) behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Tokens that begin with this are valid. `None` if something before the service attaches the token.
+    /// Tokens that begin with this are valid. `None` if something before the service attaches the
+    /// token.
     pub token: Option<String>,
-    /// The limit of the risky users.
+    /// The limit of the risky users, which service principals and agents share.
     pub users: Limit,
     /// The limit of the sign-ins.
     pub sign_ins: Limit,
@@ -23,15 +24,18 @@ pub struct Settings {
     pub network: Network,
     /// Faults of every request for some time.
     pub outages: Vec<Outage>,
-    /// Time from the arrival of a request to its response, in whole milliseconds, drawn from this range.
+    /// Time from the arrival of a request to its response, in whole milliseconds, drawn from this
+    /// range.
     pub latency: RangeInclusive<Duration>,
     /// The share of requests that suffer a fault, 0 to 1.
     pub faults: f64,
-    /// The share of requests that are answered 204 before the end of their body, and not applied, 0 to 1.
+    /// The share of requests that are answered 204 before the end of their body, and not applied, 0
+    /// to 1.
     pub early: f64,
     /// Ids that the tenant does not have: a request with one of them is refused.
     pub absent: BTreeSet<Uuid>,
-    /// Whether an action that was applied to an id is refused from then on: the id is no longer at risk.
+    /// Whether an action that was applied to an id is refused from then on: the id is no longer at
+    /// risk.
     pub refuses_applied: bool,
     /// The seed of everything that is drawn.
     pub seed: u64,

@@ -1,4 +1,5 @@
-//! The model of Microsoft Graph: which requests it accepts, how it refuses others, and what it counts.
+//! The model of Microsoft Graph: which requests it accepts, how it refuses others, and what it
+//! counts.
 
 use std::time::Duration;
 
@@ -50,20 +51,69 @@ fn code(response: &Response) -> String {
     body["error"]["code"].as_str().unwrap().into()
 }
 
+/// The path and the field of every action, in their order.
+const ACTIONS: [(&str, &str); 11] = [
+    ("auditLogs/signIns/dismiss", "requestIds"),
+    ("auditLogs/signIns/confirmSafe", "requestIds"),
+    ("auditLogs/signIns/confirmCompromised", "requestIds"),
+    ("identityProtection/riskyUsers/dismiss", "userIds"),
+    ("identityProtection/riskyUsers/confirmSafe", "userIds"),
+    ("identityProtection/riskyUsers/confirmCompromised", "userIds"),
+    ("identityProtection/riskyServicePrincipals/dismiss", "servicePrincipalIds"),
+    ("identityProtection/riskyServicePrincipals/confirmCompromised", "servicePrincipalIds"),
+    ("identityProtection/riskyAgents/dismiss", "agentIds"),
+    ("identityProtection/riskyAgents/confirmSafe", "agentIds"),
+    ("identityProtection/riskyAgents/confirmCompromised", "agentIds"),
+];
+
 #[test]
-fn both_versions_have_every_action() {
+fn both_versions_have_every_action_but_agents_are_in_beta_only() {
     let graph = graph();
-    let rest = ["auditLogs/signIns/dismiss", "auditLogs/signIns/confirmSafe", "auditLogs/signIns/confirmCompromised"];
-    for (nth, version) in ["v1.0", "beta"].iter().enumerate() {
-        for (action, rest) in rest.iter().enumerate() {
-            let at = 60_000 * (nth + 2 * action) as u64;
-            let body = format!(r#"{{"requestIds":["{ID}"]}}"#);
-            assert_eq!(respond(&graph, at, request(&format!("/{version}/{rest}"), &body)).status(), 204);
-            assert_eq!(graph.applied()[&(action, ID.parse().unwrap())], nth + 1);
+    for (action, (path, field)) in ACTIONS.into_iter().enumerate() {
+        let body = format!(r#"{{"{field}":["{ID}"]}}"#);
+        let [v1, beta] = ["v1.0", "beta"].map(|version| {
+            let at = 60_000 * (2 * action as u64 + u64::from(version == "beta"));
+            respond(&graph, at, request(&format!("/{version}/{path}"), &body))
+        });
+        let is_agent = field == "agentIds";
+        assert_eq!((v1.status().as_u16(), beta.status().as_u16()), (if is_agent { 400 } else { 204 }, 204), "{path}");
+        assert_eq!(graph.applied()[&(action, ID.parse().unwrap())], if is_agent { 1 } else { 2 });
+        if is_agent {
+            let body = String::from_utf8_lossy(v1.body()).into_owned();
+            assert!(body.contains("Resource not found for the segment 'riskyAgents'."), "{body}");
         }
-        let path = format!("/{version}/identityProtection/riskyUsers/dismiss");
-        assert_eq!(respond(&graph, 400_000 + 1_000 * nth as u64, request(&path, &users(60))).status(), 204);
     }
+}
+
+#[test]
+fn the_alias_of_users_exists_in_beta_only() {
+    let status = |path| respond(&graph(), 0, request(path, &users(1))).status().as_u16();
+    assert_eq!(["/beta/riskyUsers/confirmSafe", "/v1.0/riskyUsers/confirmSafe"].map(status), [204, 400]);
+}
+
+#[test]
+fn sixty_ids_are_the_most_of_every_action_but_those_on_sign_ins() {
+    for (path, field) in ACTIONS {
+        let status = |count| {
+            let body = users(count).replace("userIds", field);
+            respond(&graph(), 0, request(&format!("/beta/{path}"), &body)).status().as_u16()
+        };
+        assert_eq!([60, 61].map(status), [204, if field == "requestIds" { 204 } else { 400 }], "{path}");
+    }
+}
+
+#[test]
+fn service_principals_and_agents_share_the_limit_of_users() {
+    let graph = graph();
+    let statuses: Vec<u16> = ACTIONS[3..]
+        .iter()
+        .enumerate()
+        .map(|(nth, (path, field))| {
+            let body = format!(r#"{{"{field}":["{ID}"]}}"#);
+            respond(&graph, 10 * nth as u64, request(&format!("/beta/{path}"), &body)).status().as_u16()
+        })
+        .collect();
+    assert_eq!(statuses, [204, 429, 429, 429, 429, 429, 429, 429]);
 }
 
 #[test]
