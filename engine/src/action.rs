@@ -1,15 +1,15 @@
-//! The four actions, the clouds and the service limits as data.
+//! The actions, the clouds and the service limits as data.
 
 /// An action of Microsoft Graph on a list of ids.
 #[derive(Debug)]
 pub struct Action {
-    /// Name of the plugin's function.
+    /// Its name in the contract, such as `dismiss-risky-users`.
     pub name: &'static str,
     /// Path of the request, after the version.
     pub path: &'static str,
     /// The only member of the request's body: an array of ids.
     pub id_field: &'static str,
-    /// Name of the function's parameter that contains the ids.
+    /// The parameter for the ids of its function in `actions`, if it has one there; `start` of `calls` names it `ids`.
     pub ids_parameter: &'static str,
     /// Version of Microsoft Graph unless the caller names one.
     pub api_version: ApiVersion,
@@ -21,9 +21,50 @@ pub struct Action {
     pub application_permission: &'static str,
 }
 
-/// The four actions, in the order of the contract.
-pub static ACTIONS: [Action; 4] =
-    [DISMISS_SIGN_INS, CONFIRM_SIGN_INS_SAFE, CONFIRM_SIGN_INS_COMPROMISED, DISMISS_RISKY_USERS];
+/// Every action, in the order of the contract: the four functions of `actions` first.
+pub static ACTIONS: [Action; 11] = [
+    DISMISS_SIGN_INS,
+    Action {
+        name: "confirm-sign-ins-safe",
+        path: "/auditLogs/signIns/confirmSafe",
+        api_version: ApiVersion::Beta,
+        ..DISMISS_SIGN_INS
+    },
+    Action {
+        name: "confirm-sign-ins-compromised",
+        path: "/auditLogs/signIns/confirmCompromised",
+        api_version: ApiVersion::Beta,
+        ..DISMISS_SIGN_INS
+    },
+    DISMISS_RISKY_USERS,
+    Action {
+        name: "confirm-risky-users-safe",
+        path: "/identityProtection/riskyUsers/confirmSafe",
+        ..DISMISS_RISKY_USERS
+    },
+    Action {
+        name: "confirm-risky-users-compromised",
+        path: "/identityProtection/riskyUsers/confirmCompromised",
+        ..DISMISS_RISKY_USERS
+    },
+    DISMISS_RISKY_SERVICE_PRINCIPALS,
+    Action {
+        name: "confirm-risky-service-principals-compromised",
+        path: "/identityProtection/riskyServicePrincipals/confirmCompromised",
+        ..DISMISS_RISKY_SERVICE_PRINCIPALS
+    },
+    DISMISS_RISKY_AGENTS,
+    Action {
+        name: "confirm-risky-agents-safe",
+        path: "/identityProtection/riskyAgents/confirmSafe",
+        ..DISMISS_RISKY_AGENTS
+    },
+    Action {
+        name: "confirm-risky-agents-compromised",
+        path: "/identityProtection/riskyAgents/confirmCompromised",
+        ..DISMISS_RISKY_AGENTS
+    },
+];
 
 const DISMISS_SIGN_INS: Action = Action {
     name: "dismiss-sign-ins",
@@ -36,20 +77,6 @@ const DISMISS_SIGN_INS: Action = Action {
     application_permission: "IdentityRiskEvent.ReadWrite.All",
 };
 
-const CONFIRM_SIGN_INS_SAFE: Action = Action {
-    name: "confirm-sign-ins-safe",
-    path: "/auditLogs/signIns/confirmSafe",
-    api_version: ApiVersion::Beta,
-    ..DISMISS_SIGN_INS
-};
-
-const CONFIRM_SIGN_INS_COMPROMISED: Action = Action {
-    name: "confirm-sign-ins-compromised",
-    path: "/auditLogs/signIns/confirmCompromised",
-    api_version: ApiVersion::Beta,
-    ..DISMISS_SIGN_INS
-};
-
 const DISMISS_RISKY_USERS: Action = Action {
     name: "dismiss-risky-users",
     path: "/identityProtection/riskyUsers/dismiss",
@@ -60,6 +87,33 @@ const DISMISS_RISKY_USERS: Action = Action {
     limit: ServiceLimit::RiskyUsers,
     application_permission: "IdentityRiskyUser.ReadWrite.All",
 };
+
+const DISMISS_RISKY_SERVICE_PRINCIPALS: Action = Action {
+    name: "dismiss-risky-service-principals",
+    path: "/identityProtection/riskyServicePrincipals/dismiss",
+    id_field: "servicePrincipalIds",
+    ids_parameter: "ids",
+    application_permission: "IdentityRiskyServicePrincipal.ReadWrite.All",
+    ..DISMISS_RISKY_USERS
+};
+
+/// No maximum and no limit are documented for agents: they have those of users.
+const DISMISS_RISKY_AGENTS: Action = Action {
+    name: "dismiss-risky-agents",
+    path: "/identityProtection/riskyAgents/dismiss",
+    id_field: "agentIds",
+    ids_parameter: "ids",
+    api_version: ApiVersion::Beta,
+    application_permission: "IdentityRiskyAgent.ReadWrite.All",
+    ..DISMISS_RISKY_USERS
+};
+
+impl Action {
+    /// The action with this name, such as `dismiss-risky-users`.
+    pub fn named(name: &str) -> Option<&'static Action> {
+        ACTIONS.iter().find(|action| action.name == name)
+    }
+}
 
 /// No maximum is documented for sign-ins; this many ids make a body of 390 kB, well below the 4 MB of a request.
 const SIGN_INS_PER_REQUEST: u32 = 10_000;
@@ -75,6 +129,10 @@ pub const DEFAULT_MAX_IN_FLIGHT: u32 = 4;
 
 /// Maximum attempts for the same ids unless the caller chooses.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 4;
+
+/// Milliseconds from sending a request to the end of its response unless the caller chooses: two attempts fit into the
+/// patience.
+pub const DEFAULT_ATTEMPT_TIMEOUT_MS: u32 = 30_000;
 
 /// Longest time in milliseconds from a failure to the next acceptance unless the caller chooses.
 pub const DEFAULT_PATIENCE_MS: u32 = 180_000;
@@ -105,7 +163,8 @@ impl ApiVersion {
 pub enum ServiceLimit {
     /// Identity and access reports: 5 requests in 10 seconds, per app and tenant.
     SignIns,
-    /// Identity protection: 1 request per second, per tenant over all apps.
+    /// Identity protection: 1 request per second, per tenant over all apps. No limit is documented for service principals
+    /// and agents: they share this one.
     RiskyUsers,
 }
 

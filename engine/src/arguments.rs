@@ -3,11 +3,11 @@
 use std::collections::BinaryHeap;
 
 use crate::action::{
-    Action, ApiVersion, Cloud, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
+    Action, ApiVersion, Cloud, DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
     DEFAULT_PATIENCE_MS, RateLimit,
 };
 use crate::endpoint::Endpoint;
-use crate::guid;
+use crate::id::Id;
 use crate::time::{Nanos, from_ms};
 
 /// The options of a call as the caller gives them. An absent field has the default that the contract states.
@@ -76,7 +76,7 @@ impl Settings {
         let root = options.cloud.unwrap_or(Cloud::Global).graph_root();
         let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| action.limit.rate_limit());
         let rate_limit = RateLimit {
-            requests: within("rate-limit.requests", Some(requests), 1, u32::MAX)?,
+            requests: within("rate-limit.requests", Some(requests), 1, MAX_REQUESTS)?,
             window_ms: within("rate-limit.window-ms", Some(window_ms), 1, u32::MAX)?,
         };
         let deadline_ms = options.deadline_ms.map(|ms| within("deadline-ms", Some(ms), 1, u32::MAX)).transpose()?;
@@ -95,7 +95,7 @@ impl Settings {
             ids_per_request: ids_per_request as usize,
             max_in_flight: within("max-in-flight", options.max_in_flight, DEFAULT_MAX_IN_FLIGHT, 32)? as usize,
             max_attempts: within("max-attempts", options.max_attempts, DEFAULT_MAX_ATTEMPTS, 10)?,
-            attempt_timeout: from_ms(within("attempt-timeout-ms", options.attempt_timeout_ms, 100_000, 600_000)?),
+            attempt_timeout: from_ms(within("attempt-timeout-ms", options.attempt_timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS, 600_000)?),
             deadline: deadline_ms.map(from_ms),
             // Two windows: after one 429, the next request may be answered only a window later.
             patience: from_ms(patience_ms).max(from_ms(rate_limit.window_ms).saturating_mul(2)),
@@ -105,27 +105,23 @@ impl Settings {
     }
 }
 
-/// Parses the ids of a call of `action`: at least one, each a GUID in hyphenated form. Returns them without
-/// repetitions, as spelled first, in the order given. The case of letters does not matter.
-pub fn distinct_ids(action: &Action, mut ids: Vec<String>) -> Result<Vec<String>, String> {
-    let parameter = action.ids_parameter;
-    if ids.is_empty() {
-        return Err(format!("{parameter}: empty; at least one id is required"));
-    }
-    let mut guids = Vec::with_capacity(ids.len());
+/// Parses the ids that the caller gave as `parameter`. Returns them without repetitions, as spelled first, in the order given:
+/// the case of letters does not distinguish ids. The error names the first id that is none.
+pub fn distinct_ids(parameter: &str, ids: &[String]) -> Result<Vec<Id>, String> {
+    let mut parsed = Vec::with_capacity(ids.len());
     for (position, id) in ids.iter().enumerate() {
-        let Some(guid) = guid::parse(id) else {
+        let Some(id) = Id::parse(id) else {
             return Err(format!(
-                "{parameter}[{position}]: {}: not a GUID in hyphenated form (00000000-0000-0000-0000-000000000000)",
+                "{parameter}[{position}]: {}: must be a GUID in hyphenated form, and not all zeros",
                 quoted(id)
             ));
         };
-        guids.push((guid, position));
+        parsed.push(id);
     }
-    // Sorting brings the same ids together, the first one first. (A heap takes a tenth of the code of a set.)
-    let guids = BinaryHeap::from(guids).into_sorted_vec();
+    // Sorting brings equal ids together, the first one first. (A heap takes a tenth of the code of a set.)
+    let sorted: BinaryHeap<_> = parsed.iter().map(Id::number).zip(0_usize..).collect();
     let mut is_repeated = vec![false; ids.len()];
-    for pair in guids.windows(2) {
+    for pair in sorted.into_sorted_vec().windows(2) {
         if let [(first, _), (next, position)] = pair
             && let Some(flag) = is_repeated.get_mut(*position)
         {
@@ -133,8 +129,8 @@ pub fn distinct_ids(action: &Action, mut ids: Vec<String>) -> Result<Vec<String>
         }
     }
     let mut is_repeated = is_repeated.into_iter();
-    ids.retain(|_| is_repeated.next() == Some(false));
-    Ok(ids)
+    parsed.retain(|_| is_repeated.next() == Some(false));
+    Ok(parsed)
 }
 
 /// Whether the text can name a tenant: 1 to 256 visible ASCII characters.
@@ -162,6 +158,9 @@ fn within(option: &str, given: Option<u32>, default: u32, max: u32) -> Result<u3
     }
 }
 
+/// The most requests in a window that can be remembered.
+const MAX_REQUESTS: u32 = 100_000;
+
 /// A value for a message: quoted, on one line, cut to a readable length.
 fn quoted(value: &str) -> String {
     const MAX_CHARS: usize = 64;
@@ -182,11 +181,19 @@ mod tests {
             "0000000A-0000-0000-0000-000000000000",
             "0000000b-0000-0000-0000-000000000000",
             "0000000a-0000-0000-0000-000000000000",
-            "00000000-0000-0000-0000-000000000000",
+            "00000001-0000-0000-0000-000000000000",
             "0000000B-0000-0000-0000-000000000000",
         ];
         let given = ids.map(str::to_owned).to_vec();
-        assert_eq!(distinct_ids(&ACTIONS[3], given).unwrap(), [ids[0], ids[1], ids[3]]);
+        let distinct = distinct_ids("ids", &given).unwrap();
+        assert_eq!(distinct.iter().map(Id::as_str).collect::<Vec<_>>(), [ids[0], ids[1], ids[3]]);
+    }
+
+    #[test]
+    fn the_guid_of_zeros_is_no_id() {
+        let ids = ["00000001-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000"];
+        let error = distinct_ids("ids", &ids.map(str::to_owned)).unwrap_err();
+        assert!(error.starts_with(r#"ids[1]: "00000000-0000-0000-0000-000000000000""#), "{error}");
     }
 
     #[test]

@@ -2,17 +2,18 @@
 //! reports what came of it.
 //!
 //! ```text
-//!   next ─ GetToken ──▶ the token provider ──▶ token ─┐
-//!     ▲  ─ Reserve ───▶ the other instances ──▶ turn ─┤
-//!     │  ─ Hold ──────▶ the other instances ──▶ held ─┤
-//!     │  ─ Send ──────▶ the network ──▶ response │ failed
-//!     │  ─ Abandon ───▶ the network ──▶ abandoned ────┤
+//!   next ─ GetToken ──▶ the token provider ──▶ token ─────┐
+//!     ▲  ─ Turn ──────▶ the other instances ──▶ turn, held┤
+//!     │  ─ Send ──────▶ the network ──▶ response │ failed │
+//!     │  ─ Abandon ───▶ the network ──▶ abandoned ────────┤
 //!     │  ─ Wait ──────▶ until then, or until an attempt makes progress
-//!     │  ─ Done                                       │
-//!     └───────────────────────────────────────────────┘
+//!     │  ─ Ended ─────▶ the caller of the action          │
+//!     │  ─ Over ──────▶ the caller of the action          │
+//!     └───────────────────────────────────────────────────┘
 //! ```
 
-use std::mem;
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::action::Action;
@@ -20,38 +21,39 @@ use crate::arguments::{Options, Settings, distinct_ids};
 use crate::circuit::Circuit;
 use crate::endpoint::Endpoint;
 use crate::error::{Class, Error, TransportError, TransportErrorKind};
-use crate::guid;
+use crate::id;
+use crate::invariant;
 use crate::patience::Patience;
 use crate::random::Random;
-use crate::rate_limit::{InstanceState, RateLimitState};
-use crate::report::{Batch, Failure};
+use crate::rate_limit::{HoldNumber, InstanceState, SharedLimit};
+use crate::report::{Batch, Progress};
 use crate::request::Request;
 use crate::response::{MAX_TEXT_BYTES, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::token::{Authorization, Credential, TokenError, TokenRequest};
 use crate::tokens::{TokenVerdict, Tokens};
-use crate::turns::{Queue, TurnRequest, Turns};
+use crate::turns::{NoTurns, Turning, Turns};
 use crate::work::{Group, Work};
 
 mod attempt_end;
 mod turn;
 
-/// What to do next.
-pub enum Step {
+/// What to do next. `T` is what a call asks of other instances.
+pub enum Step<T> {
     /// Ask the token provider, then report its answer to [`Call::token`].
     GetToken(TokenRequest),
-    /// Ask for a turn, then report the answer to [`Call::turn`]. Only if the instance takes turns with others.
-    Reserve(TurnRequest),
-    /// Have the other instances of this queue wait so long, then report the result to [`Call::held`].
-    Hold(Queue, Nanos),
+    /// Ask the other instances.
+    Turn(T),
     /// Send a request. Report its response to [`Call::response`], or the lack of one to [`Call::failed`].
     Send(AttemptId, Request),
     /// Stop waiting for an attempt, then call [`Call::abandoned`].
     Abandon(AttemptId),
     /// Wait until this time, or until an attempt makes progress.
     Wait(Nanos),
-    /// The call is over.
-    Done(Result<Vec<Batch>, Failure>),
+    /// These ids have their outcome: it is final. Never empty.
+    Ended(Vec<Batch>),
+    /// Every id has been reported. None: every id was accepted. Otherwise what ended the call, or else the first error.
+    Over(Option<Rc<Error>>),
 }
 
 /// Identifies an attempt of a call. Later attempts are greater.
@@ -60,14 +62,17 @@ pub struct AttemptId(u32);
 
 /// A call of an action. Times are since any fixed start, the same for all calls of an instance.
 ///
-/// `TAKES_TURNS`: the instance takes turns with others. It is a parameter, so that a plugin without them has none of their
-/// code.
-pub struct Call<'a, const TAKES_TURNS: bool = false> {
+/// The calls of an instance share its state. Each is driven from [`Call::resume`] to [`Call::pause`], whenever its caller has
+/// time for it.
+pub struct Call<T: Turning = NoTurns> {
     action: &'static Action,
     settings: Settings,
-    /// The instance's state, and the part of it that this call changes.
-    instance: &'a mut InstanceState,
-    limit: RateLimitState,
+    /// The instance has seen an acceptance.
+    instance_has_accepted: Rc<Cell<bool>>,
+    limit: SharedLimit,
+    /// The latest hold of the limit that this call asked for, or has seen.
+    own_hold: HoldNumber,
+    seen_hold: HoldNumber,
     random: Random,
     work: Work,
     in_flight: Vec<Attempt>,
@@ -77,11 +82,19 @@ pub struct Call<'a, const TAKES_TURNS: bool = false> {
     turns: Turns,
     circuit: Circuit,
     patience: Patience,
-    /// The first error that a group ended with.
-    first_error: Option<Rc<Error>>,
-    /// What ended the call, and when requests in flight are abandoned: nothing is sent any more.
-    end: Option<(Rc<Error>, Nanos)>,
+    /// What ended the call: nothing is sent any more.
+    end: Option<End>,
     deadline: Option<Nanos>,
+    /// When the call was last paused.
+    paused: Nanos,
+    turning: PhantomData<T>,
+}
+
+/// The end of a call.
+struct End {
+    cause: Rc<Error>,
+    /// When the requests in flight are abandoned.
+    grace: Nanos,
 }
 
 /// A request in flight.
@@ -97,44 +110,42 @@ struct Attempt {
     timeout: Nanos,
 }
 
-impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
-    /// A call that begins at `now`. The error names an invalid argument. `seed` is a random number.
+impl<T: Turning> Call<T> {
+    /// A call that begins at `now`. The error names an invalid argument; `parameter` is the name of the one that contains the
+    /// ids. `seed` is a random number.
     pub fn new(
         action: &'static Action,
-        ids: Vec<String>,
+        parameter: &str,
+        ids: &[String],
         options: Options,
-        instance: &'a mut InstanceState,
+        instance: &mut InstanceState,
         now: Nanos,
         seed: u64,
     ) -> Result<Self, String> {
         let settings = Settings::parse(action, options)?;
-        let ids = distinct_ids(action, ids)?;
-        let mut limit = instance.take(settings.tenant.as_deref(), &settings.audience, action.limit);
-        // A hold from an earlier call is a failure of this one: a call does not wait longer than its patience.
-        let mut patience = Patience::new(settings.patience);
-        let deadline = settings.deadline.map(|time| now.saturating_add(time));
-        let mut end = None;
-        if let Some((until, error)) = limit.held(now) {
-            patience.failed(&error, now);
-            end = deadline.is_some_and(|deadline| deadline <= until).then_some((error, now));
-        }
-        Ok(Call {
-            limit,
-            turns: Turns::default(),
-            instance,
-            deadline,
-            action,
-            work: Work::new(ids, settings.ids_per_request, settings.isolate_refused),
-            settings,
+        let ids = distinct_ids(parameter, ids)?;
+        let mut call = Call {
+            instance_has_accepted: instance.has_accepted(),
+            limit: instance.limit(settings.tenant.as_deref(), &settings.audience, action.limit),
+            own_hold: HoldNumber::default(),
+            seen_hold: HoldNumber::default(),
             random: Random::new(seed),
+            work: Work::new(ids, settings.ids_per_request, settings.isolate_refused),
             in_flight: Vec::new(),
             attempts: 0,
             tokens: Tokens::default(),
+            turns: Turns::default(),
             circuit: Circuit::default(),
-            patience,
-            first_error: None,
-            end,
-        })
+            patience: Patience::new(settings.patience),
+            end: None,
+            deadline: settings.deadline.map(|time| now.saturating_add(time)),
+            paused: now,
+            turning: PhantomData,
+            settings,
+            action,
+        };
+        call.notice_hold(now);
+        Ok(call)
     }
 
     /// The scheme and authority that requests are sent to.
@@ -142,19 +153,48 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         &self.settings.endpoint
     }
 
+    /// Goes on at `now`. Of the time since [`Call::pause`], at most a second counts for timeouts, patience and grace.
+    pub fn resume(&mut self, now: Nanos) {
+        let excess = now.saturating_sub(self.paused).saturating_sub(MAX_COUNTED_PAUSE);
+        self.extend_timeouts(excess);
+        self.patience.extend(excess);
+        if let Some(end) = &mut self.end {
+            end.grace = end.grace.saturating_add(excess);
+        }
+    }
+
+    /// Records that nobody drives the call from `now` on.
+    pub fn pause(&mut self, now: Nanos) {
+        self.paused = now;
+    }
+
+    /// Ends the call, as its caller asked at `asked`: of the time since then, at most a second counts. Requests in flight have
+    /// `grace` to end.
+    pub fn stop(&mut self, asked: Nanos, grace: Nanos, now: Nanos) {
+        if self.work.left() == 0 {
+            return;
+        }
+        let from = asked.max(now.saturating_sub(MAX_COUNTED_PAUSE));
+        self.end_within(Rc::new(Error::cancelled()), from, grace);
+        if let Some(end) = &mut self.end {
+            end.grace = end.grace.min(from.saturating_add(grace));
+        }
+    }
+
     /// What to do at `now`. `uploading`: the latest attempt whose request has not been written completely.
-    pub fn next(&mut self, now: Nanos, uploading: Option<AttemptId>) -> Step {
+    pub fn next(&mut self, now: Nanos, uploading: Option<AttemptId>) -> Step<T> {
         if let Some(late) = self.in_flight.iter().find(|attempt| self.abandon_at(attempt) <= now) {
             return Step::Abandon(late.id);
         }
-        if !self.is_past_deadline(now)
-            && let Some(wait) = self.turns().and_then(|turns| turns.take_announcement(now))
-        {
-            return Step::Hold(self.queue(), wait);
+        if let Some(step) = self.ended().or_else(|| self.announce(now)) {
+            return step;
         }
         if self.end.is_none()
             && let Some(step) = self.proceed(now, uploading)
         {
+            return step;
+        }
+        if let Some(step) = self.ended() {
             return step;
         }
         // A call that has ended does not wait for a store that fails.
@@ -162,8 +202,25 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             self.announce_at().filter(|at| self.turns.is_usable(now) && !self.is_past_deadline(now.max(*at)));
         match self.next_timeout().into_iter().chain(announce_at).min() {
             Some(until) => Step::Wait(until),
-            None => Step::Done(self.finish()),
+            None => Step::Over(self.cause()),
         }
+    }
+
+    /// What the call is doing at `now`.
+    pub fn progress(&self, now: Nanos) -> Progress {
+        let next_send = self.next_send(now).filter(|_| self.end.is_none() && !self.is_full());
+        Progress {
+            left: self.work.left(),
+            requests: self.attempts,
+            in_flight: self.in_flight.len(),
+            next_send: next_send.map(|at| at.saturating_sub(now)),
+            error: self.patience.waits_out(),
+        }
+    }
+
+    /// The outcomes so far: each id once, in the order given.
+    pub fn report(&self) -> Vec<Batch> {
+        self.work.report()
     }
 
     /// Reports the answer of the token provider.
@@ -193,8 +250,8 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     /// Reports that an attempt has no response.
     pub fn failed(&mut self, id: AttemptId, error: TransportError, now: Nanos) {
         let Some(attempt) = self.remove_attempt(id) else { return };
-        let class = error.kind.class(self.instance.has_accepted);
-        let error = error.kind.error(self.tokens.secrets().sanitize(&error.cause, MAX_TEXT_BYTES));
+        let class = error.kind.class(self.instance_has_accepted.get());
+        let error = error.kind.error(&self.tokens.secrets().sanitize(&error.cause, MAX_TEXT_BYTES));
         self.rejected(attempt, Rejection { error: Rc::new(error), class, retry_after: None, claims: None }, now);
     }
 
@@ -204,9 +261,9 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             return self.response(id, response, now);
         }
         if self.is_past_deadline(now) {
-            self.end(Rc::new(Error::DeadlineExceeded), now);
+            let error = Rc::new(Error::deadline_exceeded());
+            self.end(error.clone(), now);
             let Some(attempt) = self.remove_attempt(id) else { return };
-            let error = Rc::new(Error::DeadlineExceeded);
             let rejection = Rejection { error, class: Class::Permanent, retry_after: None, claims: None };
             return self.rejected(attempt, rejection, now);
         }
@@ -218,31 +275,37 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         self.failed(id, TransportError { kind: TransportErrorKind::NoResponse, cause }, now);
     }
 
+    /// What has ended and has not been reported yet.
+    fn ended(&mut self) -> Option<Step<T>> {
+        let ended = self.work.take_ended();
+        (!ended.is_empty()).then_some(Step::Ended(ended))
+    }
+
     /// Sends what may be sent, or returns until when to wait. `None`: nothing is left to send, or the call has ended.
-    fn proceed(&mut self, now: Nanos, uploading: Option<AttemptId>) -> Option<Step> {
+    fn proceed(&mut self, now: Nanos, uploading: Option<AttemptId>) -> Option<Step<T>> {
+        self.notice_hold(now);
         let patience_ends = self.patience.ends();
         if patience_ends.is_some_and(|end| end <= now) {
             self.end_with_last_error(now);
+        }
+        if self.end.is_some() {
             return None;
         }
         let others =
             [self.next_timeout(), patience_ends, self.deadline, self.announce_at()].into_iter().flatten().min();
         let wait = |until: Nanos| Some(Step::Wait(others.map_or(until, |other| other.min(until))));
-        let Some(due) = self.work.next_due(now, self.circuit.is_open()) else {
+        let Some(at) = self.next_send(now) else {
             return if self.in_flight.is_empty() { None } else { wait(Nanos::MAX) };
         };
-        let at = due.max(self.limit_earliest(now)).max(self.circuit.earliest());
-        let at = if self.tokens.is_ready() { at } else { at.max(self.tokens.retry_at()) };
         if self.is_past_deadline(now) || (self.in_flight.is_empty() && self.is_past_deadline(at)) {
-            self.end(Rc::new(Error::DeadlineExceeded), now);
+            self.end(Rc::new(Error::deadline_exceeded()), now);
             return None;
         }
         if self.in_flight.is_empty() && patience_ends.is_some_and(|end| end <= at) {
             self.end_with_last_error(now);
             return None;
         }
-        let max_in_flight = if self.circuit.is_open() { 1 } else { self.settings.max_in_flight };
-        let is_full = self.in_flight.len() >= max_in_flight;
+        let is_full = self.is_full();
         // The place in the queue comes before the token, which would age in the queue.
         if self.needs_turn(now) && !self.turns.is_queued() {
             return if is_full {
@@ -250,12 +313,12 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
             } else if at > now {
                 wait(at)
             } else {
-                Some(self.reserve(now))
+                self.reserve(now)
             };
         }
         if !self.tokens.is_ready() {
             // A spacing early, so that waiting for the token does not lower the rate.
-            let early = at.saturating_sub(self.limit.spacing(self.settings.rate_limit));
+            let early = at.saturating_sub(self.limit.borrow().spacing(self.settings.rate_limit));
             // While the token provider is asked, no request is written: those in flight are written first.
             let uploading = self.in_flight.iter().find(|attempt| Some(attempt.id) == uploading);
             let written = uploading.map_or(0, |attempt| attempt.sent.saturating_add(MAX_UPLOAD_WAIT));
@@ -267,23 +330,50 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
         }
         match (at > now, self.needs_turn(now)) {
             (true, _) => wait(at),
-            (false, true) => Some(self.reserve(now)),
+            (false, true) => self.reserve(now),
             (false, false) => self.send(now),
         }
     }
 
-    fn get_token(&mut self, now: Nanos) -> Step {
+    /// When the next request may be sent, apart from how many are in flight: a time that may have passed. `None`: no id waits.
+    fn next_send(&self, now: Nanos) -> Option<Nanos> {
+        let due = self.work.next_due(now, self.circuit.is_open())?;
+        let at = due.max(self.limit_earliest(now)).max(self.circuit.earliest());
+        Some(if self.tokens.is_ready() { at } else { at.max(self.tokens.retry_at()) })
+    }
+
+    /// As many requests are in flight as may be.
+    fn is_full(&self) -> bool {
+        self.in_flight.len() >= if self.circuit.is_open() { 1 } else { self.settings.max_in_flight }
+    }
+
+    /// A hold that another call asked for is a failure of this one: it does not wait longer than its patience.
+    fn notice_hold(&mut self, now: Nanos) {
+        let (hold, number) = {
+            let limit = self.limit.borrow();
+            (limit.held_by_others(self.seen_hold, now), limit.hold_number())
+        };
+        self.seen_hold = number;
+        if let Some((until, error)) = hold {
+            self.patience.failed(&error, now);
+            if self.is_past_deadline(until) {
+                self.end(error, now);
+            }
+        }
+    }
+
+    fn get_token(&mut self, now: Nanos) -> Step<T> {
         Step::GetToken(self.tokens.request(&self.settings, now))
     }
 
-    fn send(&mut self, now: Nanos) -> Option<Step> {
+    fn send(&mut self, now: Nanos) -> Option<Step<T>> {
         let (authorization, refreshes) = self.tokens.take()?;
         let mut group = self.work.take(now, self.circuit.is_open())?;
-        self.limit.sent(self.settings.rate_limit, now);
+        self.limit.borrow_mut().sent(self.settings.rate_limit, self.action.limit.rate_limit(), now);
         if let Some(turns) = self.turns() {
             turns.sent();
         }
-        let client_request_id = guid::random(self.random.next(), self.random.next());
+        let client_request_id = id::random_guid(self.random.next(), self.random.next());
         let ids = self.work.send(&mut group);
         let request = Request::new(self.action, self.settings.api_version, &ids, &authorization, &client_request_id);
         self.attempts = self.attempts.wrapping_add(1);
@@ -320,7 +410,7 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
 
     /// When an attempt is abandoned.
     fn abandon_at(&self, attempt: &Attempt) -> Nanos {
-        let end = self.end.as_ref().map(|(_, grace)| *grace);
+        let end = self.end.as_ref().map(|end| end.grace);
         [Some(attempt.timeout), self.deadline, end].into_iter().flatten().min().unwrap_or(attempt.timeout)
     }
 
@@ -330,40 +420,39 @@ impl<'a, const TAKES_TURNS: bool> Call<'a, TAKES_TURNS> {
     }
 
     fn end_with_last_error(&mut self, now: Nanos) {
-        let error = self.patience.last_error().unwrap_or_else(not_attempted);
+        let error = self.patience.last_error().unwrap_or_else(|| invariant::broken("patience ends after a failure"));
         self.end(error, now);
     }
 
-    /// Ends the call, unless it has ended already: nothing more is sent.
-    fn end(&mut self, error: Rc<Error>, now: Nanos) {
-        self.end.get_or_insert((error, now.saturating_add(GRACE)));
+    /// Ends the call, unless it has ended already.
+    fn end(&mut self, cause: Rc<Error>, now: Nanos) {
+        self.end_within(cause, now, GRACE);
     }
 
-    fn finish(&mut self) -> Result<Vec<Batch>, Failure> {
-        let (batches, is_complete) = mem::take(&mut self.work).finish();
-        if is_complete {
-            return Ok(batches);
+    /// Ends the call, unless it has ended already: nothing more is sent, and requests in flight have `grace` to end.
+    fn end_within(&mut self, cause: Rc<Error>, now: Nanos, grace: Nanos) {
+        if self.end.is_none() {
+            self.end = Some(End { cause, grace: now.saturating_add(grace) });
+            self.work.close(self.in_flight.iter_mut().map(|attempt| &mut attempt.group));
         }
-        let ended_by = self.end.take().map(|(error, _)| error);
-        let cause = ended_by.or_else(|| self.first_error.take()).unwrap_or_else(not_attempted);
-        Err(Failure { cause, batches })
     }
-}
 
-/// The state of the limit outlives the call, whichever way the call ends.
-impl<const TAKES_TURNS: bool> Drop for Call<'_, TAKES_TURNS> {
-    fn drop(&mut self) {
-        let limit = mem::replace(&mut self.limit, RateLimitState::new());
-        self.instance.put(self.settings.tenant.as_deref(), &self.settings.audience, self.action.limit, limit);
+    /// What a call that is over carries: none if every id was accepted.
+    fn cause(&self) -> Option<Rc<Error>> {
+        if self.work.left() > 0 {
+            invariant::broken("every id has its outcome when a call is over");
+        }
+        let first_error = self.work.first_error()?;
+        Some(self.end.as_ref().map_or(first_error, |end| &end.cause).clone())
     }
-}
-
-fn not_attempted() -> Rc<Error> {
-    Rc::new(Error::NotAttempted)
 }
 
 /// A request that is not written after this time does not keep others waiting any longer.
 const MAX_UPLOAD_WAIT: Nanos = 10 * SECOND;
 
 /// When a call ends other than by its deadline, requests in flight have this long.
-const GRACE: Nanos = 10 * SECOND;
+pub const GRACE: Nanos = 10 * SECOND;
+
+/// Of the time in which nobody drives a call, this much counts for timeouts, patience and grace: neither a host that polls nor
+/// one that pauses distorts them.
+const MAX_COUNTED_PAUSE: Nanos = SECOND;

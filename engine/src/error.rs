@@ -2,44 +2,55 @@
 
 use crate::time::{MILLISECOND, Nanos};
 
-/// What went wrong with a call or with one attempt: the cases of the contract.
+/// What went wrong with a call or with an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
+pub struct Error {
+    /// What went wrong, for programs.
+    pub kind: ErrorKind,
+    /// What happened and what to do, for people: 1 to 512 bytes.
+    pub message: String,
+    /// The response that the error is about, if there was one.
+    pub response: Option<Response>,
+}
+
+/// What went wrong: the cases of the contract, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
     /// An argument is not as documented.
-    InvalidArgument(String),
+    InvalidArgument,
     /// No usable token.
-    NoToken(String),
+    NoToken,
     /// The host's policy refused the request.
-    DeniedByHost(String),
+    DeniedByHost,
     /// 401.
-    Unauthenticated(GraphError),
+    Unauthenticated,
     /// 403.
-    Forbidden(GraphError),
+    Forbidden,
     /// Any other 4xx.
-    ClientError(GraphError),
+    ClientError,
     /// 429.
-    Throttled(GraphError),
+    Throttled,
     /// 5xx.
-    ServerError(GraphError),
+    ServerError,
     /// A status that Microsoft Graph does not give here.
-    UnexpectedStatus(GraphError),
+    UnexpectedStatus,
     /// Never sent: no connection was established.
-    Unreachable(String),
+    Unreachable,
     /// Perhaps sent: no complete response arrived.
-    NoResponse(String),
+    NoResponse,
     /// In flight at the deadline; as the cause: the deadline ended the call.
     DeadlineExceeded,
-    /// The token provider asked to stop.
+    /// The caller stopped the call.
     Cancelled,
     /// Never sent, because an earlier error ended the call.
     NotAttempted,
     /// Anything else; the request may have been sent.
-    Other(String),
+    Other,
 }
 
 /// A response other than success.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GraphError {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// `error.code`, or empty.
@@ -98,7 +109,7 @@ pub struct TransportError {
 /// What an error of the host proves about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
-    /// Never sent; may pass.
+    /// The request was never sent. Retrying may succeed.
     Unreachable,
     /// Never sent: the TLS handshake failed. Some hosts report a bad certificate in this way.
     Tls,
@@ -108,75 +119,140 @@ pub enum TransportErrorKind {
     RejectedByHost,
     /// Never sent: the host's policy refused the request.
     Denied,
-    /// Perhaps sent; may pass.
+    /// The request was perhaps sent. Retrying may succeed.
     NoResponse,
-    /// Perhaps sent; the response cannot be read and will not be readable the next time.
+    /// The request was perhaps sent. The response cannot be read, and would not be readable the next time.
     Unreadable,
     /// Anything else; the request may have been sent.
     Other,
 }
 
 impl Error {
-    /// The error of a response other than success.
-    pub fn from_response(error: GraphError) -> Error {
-        let case = match error.status {
-            401 => Error::Unauthenticated,
-            403 => Error::Forbidden,
-            429 => Error::Throttled,
-            400..=499 => Error::ClientError,
-            500..=599 => Error::ServerError,
-            _ => Error::UnexpectedStatus,
+    /// An error without a response. The message is cut to its maximum length.
+    fn new(kind: ErrorKind, mut message: String) -> Error {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        Error { kind, message, response: None }
+    }
+
+    /// An argument is not as documented: `message` names it, its position and value, and the rule.
+    pub fn invalid_argument(message: String) -> Error {
+        Error::new(ErrorKind::InvalidArgument, message)
+    }
+
+    /// There is no token, because of `what`; `text` is the reason.
+    pub(crate) fn no_token(what: &str, text: &str) -> Error {
+        let colon = if text.is_empty() { "" } else { ": " };
+        Error::new(ErrorKind::NoToken, [what, colon, text].concat())
+    }
+
+    /// The deadline passed.
+    pub(crate) fn deadline_exceeded() -> Error {
+        Error::new(ErrorKind::DeadlineExceeded, "the deadline passed".to_owned())
+    }
+
+    /// The caller stopped the call.
+    pub(crate) fn cancelled() -> Error {
+        Error::new(ErrorKind::Cancelled, "the call was stopped".to_owned())
+    }
+
+    /// The ids were never sent.
+    pub(crate) fn not_attempted() -> Error {
+        Error::new(ErrorKind::NotAttempted, "never sent, because the call ended before".to_owned())
+    }
+
+    /// The error of a response other than success. Its message says what to do, and then quotes the response.
+    pub fn from_response(response: Response) -> Error {
+        let status = response.status;
+        let (kind, what) = match status {
+            401 => (ErrorKind::Unauthenticated, "the token was rejected: check its audience and its tenant"),
+            403 => (ErrorKind::Forbidden, "a permission, a role or a license is missing"),
+            407 => (ErrorKind::ClientError, "a proxy requires authentication: check the proxy settings of the host"),
+            408 => (ErrorKind::ClientError, "the service did not receive the request in time: send the ids again"),
+            429 => (ErrorKind::Throttled, "too many requests: send the ids again later"),
+            499 => (ErrorKind::ClientError, "the connection was closed: send the ids again"),
+            400..=499 => (ErrorKind::ClientError, "refused: an id may be absent from the tenant or not at risk"),
+            500..=599 => (ErrorKind::ServerError, "the service failed: send the ids again later"),
+            _ => (
+                ErrorKind::UnexpectedStatus,
+                "something else than Microsoft Graph responded: check the endpoint and the proxy settings of the host",
+            ),
         };
-        case(error)
+        let mut message = format!("{status}: {what}");
+        for part in [&response.code, &response.message].into_iter().filter(|part| !part.is_empty()) {
+            message.push_str("; ");
+            message.push_str(part);
+        }
+        Error { response: Some(response), ..Error::new(kind, message) }
     }
 
-    /// The response, if there is one.
-    pub fn response(&self) -> Option<&GraphError> {
-        match self {
-            Error::Unauthenticated(error)
-            | Error::Forbidden(error)
-            | Error::ClientError(error)
-            | Error::Throttled(error)
-            | Error::ServerError(error)
-            | Error::UnexpectedStatus(error) => Some(error),
-            _ => None,
-        }
+    /// The status code of the response, if there is one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.response.as_ref().map(|response| response.status)
     }
 
-    /// Lowers a `Retry-After` to the time that remains.
-    pub(crate) fn shorten_retry_after(&mut self, remaining: Nanos) {
-        if let Error::Throttled(error) | Error::ServerError(error) = self {
-            let remaining = remaining.div_ceil(MILLISECOND).try_into().unwrap_or(u32::MAX);
-            error.retry_after_ms = error.retry_after_ms.map(|asked| asked.min(remaining));
+    /// The same error, with a `Retry-After` of at most the time that remains.
+    pub(crate) fn with_remaining(mut self, remaining: Nanos) -> Error {
+        if let Some(Response { retry_after_ms: Some(asked), .. }) = &mut self.response {
+            *asked = (*asked).min(remaining.div_ceil(MILLISECOND).try_into().unwrap_or(u32::MAX));
         }
+        self
     }
 
     /// What the error means for the ids of the attempt.
     pub fn outcome_kind(&self) -> OutcomeKind {
-        match self {
-            Error::Unauthenticated(_) | Error::Forbidden(_) | Error::Throttled(_) => OutcomeKind::NotApplied,
-            Error::ClientError(error) => match error.status {
-                407 | 408 => OutcomeKind::NotApplied,
-                499 => OutcomeKind::Unknown,
-                _ => OutcomeKind::Refused,
-            },
-            Error::UnexpectedStatus(GraphError { status: 300..=399, .. }) => OutcomeKind::NotApplied,
-            Error::ServerError(_)
-            | Error::UnexpectedStatus(_)
-            | Error::NoResponse(_)
-            | Error::DeadlineExceeded
-            | Error::Other(_) => OutcomeKind::Unknown,
-            Error::InvalidArgument(_)
-            | Error::NoToken(_)
-            | Error::DeniedByHost(_)
-            | Error::Unreachable(_)
-            | Error::Cancelled
-            | Error::NotAttempted => OutcomeKind::NotApplied,
+        match (self.kind, self.status()) {
+            (ErrorKind::ClientError, Some(407 | 408)) => OutcomeKind::NotApplied,
+            (ErrorKind::ClientError, Some(499)) => OutcomeKind::Unknown,
+            (ErrorKind::ClientError, _) => OutcomeKind::Refused,
+            (ErrorKind::UnexpectedStatus, Some(300..=399)) => OutcomeKind::NotApplied,
+            (
+                ErrorKind::ServerError
+                | ErrorKind::UnexpectedStatus
+                | ErrorKind::NoResponse
+                | ErrorKind::DeadlineExceeded
+                | ErrorKind::Other,
+                _,
+            ) => OutcomeKind::Unknown,
+            (
+                ErrorKind::InvalidArgument
+                | ErrorKind::NoToken
+                | ErrorKind::DeniedByHost
+                | ErrorKind::Unauthenticated
+                | ErrorKind::Forbidden
+                | ErrorKind::Throttled
+                | ErrorKind::Unreachable
+                | ErrorKind::Cancelled
+                | ErrorKind::NotAttempted,
+                _,
+            ) => OutcomeKind::NotApplied,
         }
     }
 }
 
-impl GraphError {
+impl ErrorKind {
+    /// Its name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidArgument => "invalid-argument",
+            ErrorKind::NoToken => "no-token",
+            ErrorKind::DeniedByHost => "denied-by-host",
+            ErrorKind::Unauthenticated => "unauthenticated",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::ClientError => "client-error",
+            ErrorKind::Throttled => "throttled",
+            ErrorKind::ServerError => "server-error",
+            ErrorKind::UnexpectedStatus => "unexpected-status",
+            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::NoResponse => "no-response",
+            ErrorKind::DeadlineExceeded => "deadline-exceeded",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::NotAttempted => "not-attempted",
+            ErrorKind::Other => "other",
+        }
+    }
+}
+
+impl Response {
     /// What the response means for the next attempts.
     pub fn class(&self, has_claims_challenge: bool) -> Class {
         match self.status {
@@ -206,26 +282,31 @@ impl TransportErrorKind {
         }
     }
 
-    /// The error of the contract, with `cause` as its text.
-    pub fn error(self, cause: String) -> Error {
-        match self {
-            TransportErrorKind::Unreachable
-            | TransportErrorKind::Tls
-            | TransportErrorKind::Certificate
-            | TransportErrorKind::RejectedByHost => Error::Unreachable(cause),
-            TransportErrorKind::Denied => Error::DeniedByHost(cause),
-            TransportErrorKind::NoResponse | TransportErrorKind::Unreadable => Error::NoResponse(cause),
-            TransportErrorKind::Other => Error::Other(cause),
-        }
+    /// The error of the contract. `cause` names what happened.
+    pub fn error(self, cause: &str) -> Error {
+        let (kind, what) = match self {
+            TransportErrorKind::Unreachable | TransportErrorKind::Tls | TransportErrorKind::RejectedByHost => {
+                (ErrorKind::Unreachable, "no connection was established: ")
+            }
+            TransportErrorKind::Certificate => (ErrorKind::Unreachable, "the certificate is not trusted: "),
+            TransportErrorKind::Denied => (ErrorKind::DeniedByHost, "allow the address in the host: "),
+            TransportErrorKind::NoResponse => (ErrorKind::NoResponse, "no complete response arrived: "),
+            TransportErrorKind::Unreadable => (ErrorKind::NoResponse, "the response cannot be read: "),
+            TransportErrorKind::Other => (ErrorKind::Other, "the host reported an error: "),
+        };
+        Error::new(kind, [what, cause].concat())
     }
 }
+
+/// Maximum bytes of the message of an error.
+const MAX_MESSAGE_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn response(status: u16) -> GraphError {
-        GraphError { status, ..GraphError::default() }
+    fn response(status: u16) -> Response {
+        Response { status, ..Response::default() }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! A call of an action is a [`Call`](call::Call): a state machine that returns what to do next. The modules in the order
 //! in which a call uses them:
 //!
-//! - [`action`], [`endpoint`], [`guid`], [`arguments`]: what the caller asks for, parsed once.
+//! - [`action`], [`endpoint`], [`id`], [`arguments`]: what the caller asks for, parsed once.
 //! - [`call`]: which request is sent when, and what its response means for the others.
 //! - `work`, `isolation`: which ids are sent together.
 //! - [`rate_limit`], `circuit`, `patience`, `tokens`: when the next request may be sent; [`turns`]: when it may be sent
@@ -26,7 +26,8 @@ pub mod destination;
 pub mod directory;
 pub mod endpoint;
 pub mod error;
-pub mod guid;
+pub mod id;
+mod invariant;
 mod isolation;
 pub mod json;
 mod patience;

@@ -14,6 +14,8 @@ pub(crate) struct Patience {
     failing_since: Option<Nanos>,
     /// The latest failure.
     last_error: Option<Rc<Error>>,
+    /// The latest failure since the last acceptance that is no refusal.
+    waits_out: Option<Rc<Error>>,
     /// Until when the wait for a turn lasts, if it does.
     queued_until: Nanos,
     /// The wait for a turn since the first failure was added.
@@ -27,6 +29,7 @@ impl Patience {
             limit,
             failing_since: None,
             last_error: None,
+            waits_out: None,
             queued_until: 0,
             has_queued: false,
             has_accepted: false,
@@ -42,13 +45,30 @@ impl Patience {
         self.last_error.clone()
     }
 
+    /// The failure that the call waits out: the latest one since the last acceptance, never a refusal.
+    pub(crate) fn waits_out(&self) -> Option<Rc<Error>> {
+        self.waits_out.clone()
+    }
+
+    /// Adds time that does not count.
+    pub(crate) fn extend(&mut self, time: Nanos) {
+        self.failing_since = self.failing_since.map(|since| since.saturating_add(time));
+    }
+
     pub(crate) fn accepted(&mut self) {
+        self.waits_out = None;
         self.has_accepted = true;
         self.has_queued = false;
         self.failing_since = None;
     }
 
+    /// Records a failure other than a refusal.
     pub(crate) fn failed(&mut self, error: &Rc<Error>, now: Nanos) {
+        self.waits_out = Some(error.clone());
+        self.not_accepted(error, now);
+    }
+
+    fn not_accepted(&mut self, error: &Rc<Error>, now: Nanos) {
         self.failing_since.get_or_insert(now.max(self.queued_until));
         self.last_error = Some(error.clone());
     }
@@ -73,7 +93,7 @@ impl Patience {
     /// Refusals are failures until the call has accepted something. After that, an id refused alone is progress.
     pub(crate) fn refused(&mut self, is_alone: bool, error: &Rc<Error>, now: Nanos) {
         if !self.has_accepted {
-            self.failed(error, now);
+            self.not_accepted(error, now);
         } else if is_alone {
             self.failing_since = None;
         }

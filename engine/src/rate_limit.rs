@@ -4,6 +4,7 @@
 //! exactly one window apart can arrive closer together and be answered 429. So a margin is added to the window. A 429
 //! widens it, acceptances narrow it.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -13,14 +14,16 @@ use crate::error::Error;
 use crate::random::Random;
 use crate::time::{Nanos, SECOND, from_ms};
 
-/// What an instance remembers between calls.
+/// What the calls of an instance share, and what it remembers between them.
 #[derive(Debug, Default)]
 pub struct InstanceState {
-    /// The instance has seen an acceptance.
-    pub(crate) has_accepted: bool,
-    /// The rate-limit states, the latest one used last.
-    states: Vec<(Key, RateLimitState)>,
+    has_accepted: Rc<Cell<bool>>,
+    /// The state of each limit, the latest one used last.
+    limits: Vec<(Key, SharedLimit)>,
 }
+
+/// The state of a limit, shared by the calls that it applies to.
+pub(crate) type SharedLimit = Rc<RefCell<RateLimitState>>;
 
 /// What requests must share to count against the same limit.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ struct Key {
 pub(crate) struct RateLimitState {
     /// The latest sends, oldest first.
     sent: VecDeque<Nanos>,
+    /// How long a send is remembered: twice the longest window, because the margin is at most one.
+    memory: Nanos,
     /// Added to the window, in millionths of it.
     margin_ppm: u64,
     /// When the margin was last narrowed.
@@ -43,42 +48,61 @@ pub(crate) struct RateLimitState {
     throttles: u32,
     /// When the latest of these arrived.
     throttled_at: Nanos,
-    /// Nothing is sent before.
-    held_until: Nanos,
-    /// Since when.
-    held_since: Nanos,
-    /// The error that asked for it.
-    held_by: Option<Rc<Error>>,
+    /// The hold that lasts longest.
+    hold: Option<Hold>,
     /// A request was accepted.
     has_accepted: bool,
 }
 
+/// A time during which no request is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    /// Which hold this is: each later one has a greater number.
+    pub(crate) number: HoldNumber,
+    /// When it began.
+    since: Nanos,
+    /// When it ends for the call whose response asked for it.
+    until: Nanos,
+    /// The error that asked for it.
+    by: Rc<Error>,
+}
+
+/// Identifies a hold of a limit. The default is before the first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HoldNumber(u64);
+
 impl InstanceState {
-    /// The state of an instance that has sent nothing.
-    pub const fn new() -> InstanceState {
-        InstanceState { has_accepted: false, states: Vec::new() }
+    /// Whether the instance has seen an acceptance.
+    pub(crate) fn has_accepted(&self) -> Rc<Cell<bool>> {
+        self.has_accepted.clone()
     }
 
-    /// Takes out the state of a limit, for a new call.
-    pub(crate) fn take(&mut self, tenant: Option<&str>, audience: &str, limit: ServiceLimit) -> RateLimitState {
+    /// The state of a limit, for a new call. Of too many states, the one that was not used for longest is forgotten, unless a
+    /// call uses it.
+    pub(crate) fn limit(&mut self, tenant: Option<&str>, audience: &str, limit: ServiceLimit) -> SharedLimit {
         let is_same = |key: &Key| key.limit == limit && key.audience == audience && key.tenant.as_deref() == tenant;
-        match self.states.iter().position(|(key, _)| is_same(key)) {
-            Some(position) => {
-                let mut state = self.states.remove(position).1;
-                state.held_until = state.held_until.min(state.held_since.saturating_add(MAX_HOLD));
-                state
+        let entry = match self.limits.iter().position(|(key, _)| is_same(key)) {
+            Some(position) => self.limits.remove(position),
+            None => {
+                if self.limits.len() >= MAX_STATES
+                    && let Some(unused) = self.limits.iter().position(|(_, state)| Rc::strong_count(state) == 1)
+                {
+                    self.limits.remove(unused);
+                }
+                let key = Key { tenant: tenant.map(str::to_owned), audience: audience.to_owned(), limit };
+                (key, Rc::new(RefCell::new(RateLimitState::new())))
             }
-            None => RateLimitState::new(),
-        }
+        };
+        let state = entry.1.clone();
+        self.limits.push(entry);
+        state
     }
+}
 
-    /// Puts the state of a limit back. The state that was not used for longest is dropped if there are too many.
-    pub(crate) fn put(&mut self, tenant: Option<&str>, audience: &str, limit: ServiceLimit, state: RateLimitState) {
-        if self.states.len() >= MAX_STATES {
-            self.states.remove(0);
-        }
-        let key = Key { tenant: tenant.map(str::to_owned), audience: audience.to_owned(), limit };
-        self.states.push((key, state));
+impl Hold {
+    /// When it ends: for other calls than the one whose response asked for it, after an hour at most.
+    fn until(&self, own: HoldNumber) -> Nanos {
+        if self.number == own { self.until } else { self.until.min(self.since.saturating_add(MAX_HOLD)) }
     }
 }
 
@@ -86,28 +110,41 @@ impl RateLimitState {
     pub(crate) fn new() -> RateLimitState {
         RateLimitState {
             sent: VecDeque::new(),
+            memory: 0,
             margin_ppm: FIRST_MARGIN_PPM,
             narrowed_at: 0,
             throttles: 0,
             throttled_at: 0,
-            held_until: 0,
-            held_since: 0,
-            held_by: None,
+            hold: None,
             has_accepted: false,
         }
     }
 
-    /// Until when every request is held: a time that may have passed.
-    pub(crate) fn held_until(&self) -> Nanos {
-        self.held_until
-    }
-
-    /// When the next request may be sent: a time that may have passed.
-    pub(crate) fn earliest(&self, limit: RateLimit) -> Nanos {
+    /// When the next request may be sent: a time that may have passed. `own`: the hold that the call itself asked for.
+    pub(crate) fn earliest(&self, limit: RateLimit, own: HoldNumber) -> Nanos {
         // The send that must have left the window is the one `requests` sends ago.
         let leaving = self.sent.len().checked_sub(limit.requests as usize).and_then(|index| self.sent.get(index));
         let free = leaving.map_or(0, |sent| sent.saturating_add(self.spaced_window(limit)));
-        free.max(self.held_until)
+        free.max(self.held_until(own))
+    }
+
+    /// When the current hold ends: a time that may have passed.
+    pub(crate) fn held_until(&self, own: HoldNumber) -> Nanos {
+        self.hold.as_ref().map_or(0, |hold| hold.until(own))
+    }
+
+    /// The number of the latest hold.
+    pub(crate) fn hold_number(&self) -> HoldNumber {
+        self.hold.as_ref().map(|hold| hold.number).unwrap_or_default()
+    }
+
+    /// The hold after the one with the number `known`, if it lasts beyond `now`: its end, and the error that asked for it, with
+    /// the time that remains.
+    pub(crate) fn held_by_others(&self, known: HoldNumber, now: Nanos) -> Option<(Nanos, Rc<Error>)> {
+        let hold = self.hold.as_ref().filter(|hold| hold.number > known)?;
+        let until = hold.until(known);
+        let remaining = until.checked_sub(now).filter(|remaining| *remaining > 0)?;
+        Some((until, Rc::new(Error::clone(&hold.by).with_remaining(remaining))))
     }
 
     /// The average time between requests at the limit.
@@ -115,13 +152,14 @@ impl RateLimitState {
         self.spaced_window(limit).checked_div(limit.requests.into()).unwrap_or_default()
     }
 
-    /// Records a request sent at `now`.
-    pub(crate) fn sent(&mut self, limit: RateLimit, now: Nanos) {
-        self.sent.push_back(now);
-        // Some more, for a later call with another rate limit.
-        while self.sent.len() > MAX_SENDS.max(limit.requests as usize) {
+    /// Records a request sent at `now` by a call whose action has the `documented` limit.
+    pub(crate) fn sent(&mut self, limit: RateLimit, documented: RateLimit, now: Nanos) {
+        let longest = from_ms(limit.window_ms.max(documented.window_ms));
+        self.memory = self.memory.max(longest.saturating_mul(2));
+        while self.sent.front().is_some_and(|sent| sent.saturating_add(self.memory) < now) {
             self.sent.pop_front();
         }
+        self.sent.push_back(now);
     }
 
     /// Records an acceptance.
@@ -135,16 +173,15 @@ impl RateLimitState {
         }
     }
 
-    /// Records a 429 to a request sent at `sent`, and holds every request for a while.
+    /// Records a 429 to a request sent at `sent`. Returns how long to hold every request.
     pub(crate) fn throttled(
         &mut self,
         settings: &Settings,
         sent: Nanos,
         now: Nanos,
         retry_after: Option<Nanos>,
-        error: &Rc<Error>,
         random: &mut Random,
-    ) {
+    ) -> Nanos {
         // A request that was in flight when the last 429 arrived is not counted again.
         if self.throttles == 0 || sent >= self.throttled_at {
             self.throttles = self.throttles.saturating_add(1);
@@ -159,32 +196,21 @@ impl RateLimitState {
         let doublings = 2_u64.saturating_pow(self.throttles.saturating_sub(1));
         let first = window.saturating_add(window / 5);
         let longest = first.saturating_mul(doublings).min(cap.max(first));
-        let wait = match retry_after {
+        match retry_after {
             Some(asked) => asked.max(MIN_RETRY_AFTER).saturating_add(random.up_to(window / 5)),
             None => window.saturating_add(random.up_to(longest.saturating_sub(window))),
-        };
-        self.hold(wait, now, error);
+        }
     }
 
-    /// Holds every request for so long, because of `error`.
-    pub(crate) fn hold(&mut self, wait: Nanos, now: Nanos, error: &Rc<Error>) {
+    /// Holds every request for `wait`, because of `error`, unless a hold lasts longer. `own`: the hold that the call itself
+    /// asked for before. Returns the number of the hold that applies.
+    pub(crate) fn hold(&mut self, wait: Nanos, now: Nanos, error: &Rc<Error>, own: HoldNumber) -> HoldNumber {
         let until = now.saturating_add(wait);
-        if until > self.held_until {
-            self.held_until = until;
-            self.held_since = now;
-            self.held_by = Some(error.clone());
+        if until > self.held_until(own) {
+            let number = HoldNumber(self.hold_number().0.saturating_add(1));
+            self.hold = Some(Hold { number, since: now, until, by: error.clone() });
         }
-    }
-
-    /// Until when nothing is sent, if that is after `now`, and the error because of which, with the time that remains.
-    pub(crate) fn held(&mut self, now: Nanos) -> Option<(Nanos, Rc<Error>)> {
-        let remaining = self.held_until.checked_sub(now).filter(|remaining| *remaining > 0)?;
-        let error = self.held_by.as_mut()?;
-        // The report of the call that it was for is gone.
-        if let Some(error) = Rc::get_mut(error) {
-            error.shorten_retry_after(remaining);
-        }
-        Some((self.held_until, error.clone()))
+        self.hold_number()
     }
 
     fn spaced_window(&self, limit: RateLimit) -> Nanos {
@@ -219,9 +245,6 @@ const MAX_HOLD: Nanos = 3_600 * SECOND;
 /// `Retry-After` counts whole seconds: 0 is anything below one.
 pub(crate) const MIN_RETRY_AFTER: Nanos = SECOND;
 
-/// Sends to remember for a later call with another rate limit.
-const MAX_SENDS: usize = 1_024;
-
 /// States to remember: far more than the tenants that an instance serves at a time.
 const MAX_STATES: usize = 1_024;
 
@@ -230,7 +253,7 @@ mod tests {
     use super::*;
     use crate::action::ACTIONS;
     use crate::arguments::Options;
-    use crate::error::GraphError;
+    use crate::error::Response;
     use crate::time::MILLISECOND;
 
     const USERS: RateLimit = RateLimit { requests: 1, window_ms: 1_000 };
@@ -241,7 +264,24 @@ mod tests {
     }
 
     fn error() -> Rc<Error> {
-        Rc::new(Error::Throttled(Default::default()))
+        Rc::new(Error::from_response(Response { status: 429, ..Response::default() }))
+    }
+
+    /// A 429 to a request of the call that asked for all holds so far.
+    fn throttle(
+        state: &mut RateLimitState,
+        limit: RateLimit,
+        sent: Nanos,
+        now: Nanos,
+        retry_after: Option<Nanos>,
+        random: &mut Random,
+    ) {
+        let wait = state.throttled(&settings(limit), sent, now, retry_after, random);
+        state.hold(wait, now, &error(), state.hold_number());
+    }
+
+    fn held(state: &RateLimitState) -> Nanos {
+        state.held_until(state.hold_number())
     }
 
     #[test]
@@ -249,8 +289,8 @@ mod tests {
         let mut state = RateLimitState::new();
         let random = &mut Random::new(1);
         assert_eq!(state.spacing(USERS), 1_020 * MILLISECOND);
-        state.throttled(&settings(USERS), 0, SECOND, None, &error(), random);
-        state.throttled(&settings(USERS), 0, SECOND + 1, None, &error(), random);
+        throttle(&mut state, USERS, 0, SECOND, None, random);
+        throttle(&mut state, USERS, 0, SECOND + 1, None, random);
         assert_eq!(state.spacing(USERS), 1_060 * MILLISECOND);
         for window in 2..400 {
             state.accepted(USERS, window * SECOND);
@@ -265,18 +305,18 @@ mod tests {
         let mut now = 0;
         let mut longest = 0;
         for _ in 0..200 {
-            state.throttled(&settings(USERS), now, now, None, &error(), random);
-            let wait = state.held_until - now;
+            throttle(&mut state, USERS, now, now, None, random);
+            let wait = held(&state) - now;
             assert!((SECOND..=32 * SECOND).contains(&wait), "{wait}");
             longest = longest.max(wait);
-            now = state.held_until;
+            now = held(&state);
         }
         assert!(longest > 28 * SECOND, "{longest}");
         state.accepted(USERS, now);
         for _ in 0..200 {
-            state.throttled(&settings(USERS), now, now, None, &error(), random);
-            assert!((SECOND..=3 * SECOND).contains(&(state.held_until - now)));
-            now = state.held_until;
+            throttle(&mut state, USERS, now, now, None, random);
+            assert!((SECOND..=3 * SECOND).contains(&(held(&state) - now)));
+            now = held(&state);
         }
     }
 
@@ -288,8 +328,8 @@ mod tests {
             let mut wait = || {
                 let mut state = RateLimitState::new();
                 state.accepted(sign_ins, 0);
-                state.throttled(&settings(sign_ins), 0, 0, retry_after, &error(), random);
-                state.held_until
+                throttle(&mut state, sign_ins, 0, 0, retry_after, random);
+                held(&state)
             };
             let waits: Vec<Nanos> = (0..9).map(|_| wait()).collect();
             assert!(waits.iter().all(|wait| (10 * SECOND..=12 * SECOND).contains(wait)), "{waits:?}");
@@ -301,8 +341,8 @@ mod tests {
     fn retry_after_is_waited_out() {
         for (asked, least) in [(0, 1), (1, 1), (17, 17), (300, 300)] {
             let mut state = RateLimitState::new();
-            state.throttled(&settings(USERS), 0, 0, Some(asked * SECOND), &error(), &mut Random::new(3));
-            assert!((least * SECOND..=least * SECOND + SECOND / 5).contains(&state.held_until));
+            throttle(&mut state, USERS, 0, 0, Some(asked * SECOND), &mut Random::new(3));
+            assert!((least * SECOND..=least * SECOND + SECOND / 5).contains(&held(&state)));
         }
     }
 
@@ -312,38 +352,49 @@ mod tests {
         let mut state = RateLimitState::new();
         let random = &mut Random::new(3);
         for _ in 0..100 {
-            let now = state.held_until;
-            state.throttled(&settings(sign_ins), now, now, None, &error(), random);
-            assert!(state.held_until - now <= 180 * SECOND / 4, "a quarter of the patience");
+            let now = held(&state);
+            throttle(&mut state, sign_ins, now, now, None, random);
+            assert!(held(&state) - now <= 180 * SECOND / 4, "a quarter of the patience");
         }
     }
 
     #[test]
-    fn a_hold_ends_after_an_hour_for_later_calls() {
-        let mut instance = InstanceState::new();
-        let mut state = instance.take(None, "https://x", ServiceLimit::RiskyUsers);
-        state.throttled(&settings(USERS), 0, 0, Some(Nanos::MAX), &error(), &mut Random::new(3));
-        assert_eq!(state.held_until, Nanos::MAX);
-        instance.put(None, "https://x", ServiceLimit::RiskyUsers, state);
-        let mut state = instance.take(None, "https://x", ServiceLimit::RiskyUsers);
-        assert!(state.held(3_599 * SECOND).is_some() && state.held(3_600 * SECOND).is_none());
+    fn a_hold_ends_after_an_hour_for_other_calls() {
+        let mut state = RateLimitState::new();
+        throttle(&mut state, USERS, 0, 0, Some(Nanos::MAX), &mut Random::new(3));
+        assert_eq!(state.held_until(state.hold_number()), Nanos::MAX);
+        let others = HoldNumber::default();
+        assert_eq!(state.held_until(others), 3_600 * SECOND);
+        assert!(state.held_by_others(others, 3_599 * SECOND).is_some());
+        assert!(state.held_by_others(others, 3_600 * SECOND).is_none());
+        assert!(state.held_by_others(state.hold_number(), SECOND).is_none(), "known");
     }
 
     #[test]
-    fn a_later_call_reports_the_wait_that_remains() {
+    fn another_call_reports_the_wait_that_remains() {
         let mut state = RateLimitState::new();
-        let graph = GraphError { status: 429, retry_after_ms: Some(600_000), ..GraphError::default() };
-        state.hold(600 * SECOND, 0, &Rc::new(Error::Throttled(graph)));
-        let (_, error) = state.held(400 * SECOND).unwrap();
-        assert_eq!(error.response().unwrap().retry_after_ms, Some(200_000));
+        let response = Response { status: 429, retry_after_ms: Some(600_000), ..Response::default() };
+        state.hold(600 * SECOND, 0, &Rc::new(Error::from_response(response)), HoldNumber::default());
+        let (_, error) = state.held_by_others(HoldNumber::default(), 400 * SECOND).unwrap();
+        assert_eq!(error.response.as_ref().unwrap().retry_after_ms, Some(200_000));
+    }
+
+    #[test]
+    fn sends_are_forgotten_after_two_windows() {
+        let mut state = RateLimitState::new();
+        let most = RateLimit { requests: 100_000, window_ms: 10 };
+        for now in 0..100_000 {
+            state.sent(most, USERS, now * MILLISECOND);
+        }
+        assert!(state.sent.len() <= 2_001, "{}", state.sent.len());
+        let long = RateLimit { requests: 1, window_ms: 60_000 };
+        assert_eq!(state.earliest(long, HoldNumber::default()), 99_999 * MILLISECOND + 61_200 * MILLISECOND);
     }
 
     #[test]
     fn each_tenant_audience_and_limit_has_its_state() {
-        let mut instance = InstanceState::new();
-        let mut state = instance.take(Some("a"), "https://x", ServiceLimit::RiskyUsers);
-        state.hold(9, 0, &error());
-        instance.put(Some("a"), "https://x", ServiceLimit::RiskyUsers, state);
+        let mut instance = InstanceState::default();
+        instance.limit(Some("a"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(9, 0, &error(), HoldNumber::default());
         for (tenant, audience, limit, held_until) in [
             (None, "https://x", ServiceLimit::RiskyUsers, 0),
             (Some("b"), "https://x", ServiceLimit::RiskyUsers, 0),
@@ -351,11 +402,20 @@ mod tests {
             (Some("a"), "https://x", ServiceLimit::SignIns, 0),
             (Some("a"), "https://x", ServiceLimit::RiskyUsers, 9),
         ] {
-            assert_eq!(
-                instance.take(tenant, audience, limit).held_until,
-                held_until,
-                "{tenant:?} {audience} {limit:?}"
-            );
+            let state = instance.limit(tenant, audience, limit);
+            assert_eq!(held(&state.borrow()), held_until, "{tenant:?} {audience} {limit:?}");
         }
+    }
+
+    #[test]
+    fn a_limit_that_a_call_uses_is_not_forgotten() {
+        let mut instance = InstanceState::default();
+        let used = instance.limit(Some("used"), "https://x", ServiceLimit::RiskyUsers);
+        instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(9, 0, &error(), HoldNumber::default());
+        for number in 0..2_000 {
+            instance.limit(Some(&number.to_string()), "https://x", ServiceLimit::RiskyUsers);
+        }
+        assert!(Rc::ptr_eq(&used, &instance.limit(Some("used"), "https://x", ServiceLimit::RiskyUsers)));
+        assert_eq!(held(&instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow()), 0);
     }
 }

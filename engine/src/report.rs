@@ -1,15 +1,17 @@
-//! The result of a call: every id exactly once, with what became of it.
+//! What a call reports: the outcome of every id, exactly once.
 
 use std::rc::Rc;
 
 use crate::error::{Error, OutcomeKind};
+use crate::id::Id;
 use crate::response::Receipt;
+use crate::time::Nanos;
 
-/// Neighbouring ids that ended in the same request with the same outcome.
-#[derive(Debug, PartialEq, Eq)]
+/// Ids that ended in the same request with the same outcome after as many attempts, or that were never sent.
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The ids, in the order given.
-    pub ids: Vec<String>,
+    pub ids: Vec<Id>,
     /// Requests that carried them.
     pub attempts: u32,
     /// What became of them.
@@ -17,9 +19,9 @@ pub struct Batch {
 }
 
 /// What became of a batch.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done.
+    /// Microsoft Graph took the request.
     Accepted(Rc<Receipt>),
     /// Microsoft Graph refuses these ids.
     Refused(Rc<Error>),
@@ -29,16 +31,15 @@ pub enum Outcome {
     Unknown(Rc<Error>),
 }
 
-/// The result of a call in which not every id was accepted.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What ended the call, or else the first error.
-    pub cause: Rc<Error>,
-    /// Every id exactly once, in the order given.
-    pub batches: Vec<Batch>,
-}
-
 impl Outcome {
+    /// Why the ids were not accepted; none if they were.
+    pub fn error(&self) -> Option<&Rc<Error>> {
+        match self {
+            Outcome::Accepted(_) => None,
+            Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => Some(error),
+        }
+    }
+
     /// The outcome of ids whose last attempt ended with `error`. `maybe_applied`: an attempt may have been applied.
     /// `is_undecided`: the ids were refused together, and those at fault were not found.
     pub(crate) fn of(error: Rc<Error>, maybe_applied: bool, is_undecided: bool) -> Outcome {
@@ -49,4 +50,19 @@ impl Outcome {
             OutcomeKind::Unknown => Outcome::Unknown(error),
         }
     }
+}
+
+/// What a call is doing while no id gets its outcome.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Ids without an outcome.
+    pub left: usize,
+    /// Requests sent so far.
+    pub requests: u32,
+    /// The requests among these that have no outcome yet.
+    pub in_flight: usize,
+    /// The time until a request may be sent again; none while that is not known, or if nothing is to be sent.
+    pub next_send: Option<Nanos>,
+    /// The failure that the call waits out: the latest one since the last acceptance, never a refusal.
+    pub error: Option<Rc<Error>>,
 }

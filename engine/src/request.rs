@@ -1,6 +1,12 @@
 //! The documented request: ids and a credential become a path, headers and a body.
 
+use std::iter;
+
+use serde::{Serialize, Serializer};
+
 use crate::action::{Action, ApiVersion};
+use crate::id::Id;
+use crate::invariant;
 use crate::token::Authorization;
 
 /// A `POST` request. It has no `Debug`, because it may contain a token.
@@ -18,11 +24,12 @@ impl Request {
     pub fn new(
         action: &Action,
         api_version: ApiVersion,
-        ids: &[&str],
+        ids: &[Id],
         authorization: &Authorization,
         client_request_id: &str,
     ) -> Request {
-        let body = body(action.id_field, ids);
+        let body = Body { field: action.id_field, ids };
+        let body = serde_json::to_vec(&body).unwrap_or_else(|_| invariant::broken("ids are JSON"));
         let mut headers = vec![
             ("content-type".to_owned(), b"application/json".to_vec()),
             // Without it the body would be sent in chunks.
@@ -37,21 +44,16 @@ impl Request {
     }
 }
 
-/// `{"<field>":["<id>",…]}`. Ids are hexadecimal digits and hyphens, so nothing in them needs escaping.
-fn body(field: &str, ids: &[&str]) -> Vec<u8> {
-    // An id takes 36 bytes, two quotes and a comma.
-    let mut body = String::with_capacity(ids.len().saturating_mul(39).saturating_add(32));
-    body.push_str("{\"");
-    body.push_str(field);
-    body.push_str("\":[");
-    let mut separator = "\"";
-    for id in ids {
-        body.push_str(separator);
-        body.push_str(id);
-        separator = "\",\"";
+/// `{"<field>":["<id>",…]}`.
+struct Body<'a> {
+    field: &'static str,
+    ids: &'a [Id],
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(iter::once((self.field, self.ids)))
     }
-    body.push_str("\"]}");
-    body.into_bytes()
 }
 
 const USER_AGENT: &str = concat!("entra-risk/", env!("CARGO_PKG_VERSION"));

@@ -18,12 +18,11 @@ pub struct Token(Rc<str>);
 #[derive(Default)]
 pub struct Secrets(Vec<Token>);
 
-/// What the token provider returns.
-pub enum Credential {
-    /// A token, not checked yet.
-    Bearer(String),
-    /// The host adds the `authorization` header.
-    AttachedByHost,
+/// What the token provider returns: a token, not checked yet, or none if the host adds the `authorization` header. It has no
+/// `Debug`, so that nothing prints it.
+pub struct Credential {
+    /// The token.
+    pub bearer: Option<String>,
 }
 
 /// What a token is needed for: the request to the token provider.
@@ -44,20 +43,18 @@ pub struct TokenRequest {
 /// Why the token provider returns no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// None now.
+    /// No token right now; retrying may help.
     Unavailable(String),
-    /// None until something changes.
+    /// No token until someone changes something.
     Denied(String),
-    /// The caller has asked to stop.
-    Cancelled,
 }
 
 impl Authorization {
     /// Checks what the token provider returned. The error contains nothing of the token.
     pub fn parse(credential: Credential) -> Result<Authorization, String> {
-        match credential {
-            Credential::Bearer(token) => Token::parse(token).map(Authorization::Bearer),
-            Credential::AttachedByHost => Ok(Authorization::AttachedByHost),
+        match credential.bearer {
+            Some(token) => Token::parse(token).map(Authorization::Bearer),
+            None => Ok(Authorization::AttachedByHost),
         }
     }
 }

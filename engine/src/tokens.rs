@@ -79,15 +79,14 @@ impl Tokens {
                     self.ready = Some(self.secrets.add(authorization));
                     TokenVerdict::Ready
                 }
-                Err(rule) => TokenVerdict::End(Error::NoToken(format!("not usable: {rule}"))),
+                Err(rule) => TokenVerdict::End(Error::no_token("the token provider's token is not usable", &rule)),
             },
             Err(TokenError::Unavailable(text)) => {
                 self.failures = self.failures.saturating_add(1);
                 self.retry_at = now.saturating_add(backoff(self.failures, MAX_PROBE_WAIT, random));
-                TokenVerdict::Later(self.error("unavailable", &text))
+                TokenVerdict::Later(self.error("the token provider has no token right now", &text))
             }
-            Err(TokenError::Denied(text)) => TokenVerdict::End(self.error("denied", &text)),
-            Err(TokenError::Cancelled) => TokenVerdict::End(Error::Cancelled),
+            Err(TokenError::Denied(text)) => TokenVerdict::End(self.error("the token provider denied a token", &text)),
         };
         (verdict, now.saturating_sub(self.asked_at))
     }
@@ -111,8 +110,7 @@ impl Tokens {
         }
     }
 
-    fn error(&self, case: &str, text: &str) -> Error {
-        let text = self.secrets.sanitize(text, MAX_TEXT_BYTES);
-        Error::NoToken(format!("{case}: {text}"))
+    fn error(&self, what: &str, text: &str) -> Error {
+        Error::no_token(what, &self.secrets.sanitize(text, MAX_TEXT_BYTES))
     }
 }

@@ -52,6 +52,45 @@ pub enum Turn {
     },
 }
 
+/// What a call asks of the other instances.
+#[derive(Debug)]
+pub enum TurnStep {
+    /// Ask for a turn, then report the answer to [`Call::turn`](crate::call::Call::turn).
+    Reserve(TurnRequest),
+    /// Ask the other instances of this queue to wait so long, then report the result to
+    /// [`Call::held`](crate::call::Call::held).
+    Hold(Queue, Nanos),
+}
+
+/// What a call asks of other instances if it takes no turns with any: nothing.
+#[derive(Debug)]
+pub enum NoTurns {}
+
+/// Whether a call takes turns with other instances, as the type of what it asks of them.
+pub trait Turning: Sized {
+    /// Whether it does. A plugin without turns has none of their code.
+    const TAKES_TURNS: bool;
+
+    /// The step as this type; none if the call takes no turns.
+    fn new(step: TurnStep) -> Option<Self>;
+}
+
+impl Turning for TurnStep {
+    const TAKES_TURNS: bool = true;
+
+    fn new(step: TurnStep) -> Option<TurnStep> {
+        Some(step)
+    }
+}
+
+impl Turning for NoTurns {
+    const TAKES_TURNS: bool = false;
+
+    fn new(_: TurnStep) -> Option<NoTurns> {
+        None
+    }
+}
+
 /// The turns of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
@@ -194,7 +233,7 @@ impl Turns {
         }
     }
 
-    /// Has the others wait until `until`.
+    /// Asks the other instances to wait until `until`.
     pub(crate) fn hold(&mut self, until: Nanos) {
         self.hold = Some((until, 0));
         self.is_announced = false;

@@ -1,20 +1,28 @@
 //! The ids of a call: which of them to send next, and how each ended.
 
 use std::iter;
+use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
 use crate::error::{Error, OutcomeKind};
+use crate::id::Id;
+use crate::invariant;
 use crate::isolation::Share;
 use crate::report::{Batch, Outcome};
 use crate::response::Receipt;
 use crate::time::Nanos;
 
 /// The ids of a call. Positions are those in the list of ids.
-#[derive(Default)]
 pub(crate) struct Work {
-    ids: Vec<String>,
+    ids: Vec<Id>,
     states: Vec<IdState>,
+    /// Ids without an outcome.
+    left: usize,
+    /// What ended and has not been reported yet: each batch with the position of its first id.
+    ended: Vec<(usize, Batch)>,
+    /// The error of the first batch reported that was not accepted.
+    first_error: Option<Rc<Error>>,
     /// How attempts ended, by number.
     endings: Vec<Ending>,
     /// Ids that are in no group and have not ended, in order.
@@ -28,6 +36,8 @@ pub(crate) struct Work {
     share: Share,
     /// Refusals since the last acceptance.
     refusals: u32,
+    /// Nothing is sent any more: what is not in flight has ended.
+    is_closed: bool,
 }
 
 /// Ids that are sent in one request.
@@ -54,6 +64,8 @@ struct IdState {
     maybe_applied: bool,
     /// The number of its ending so far.
     ending: Option<usize>,
+    /// That ending is final.
+    has_ended: bool,
 }
 
 /// How an attempt ended.
@@ -64,18 +76,53 @@ struct Ending {
 }
 
 impl Work {
-    pub(crate) fn new(ids: Vec<String>, max_group: usize, isolates: bool) -> Work {
+    pub(crate) fn new(ids: Vec<Id>, max_group: usize, isolates: bool) -> Work {
         Work {
             states: vec![IdState::default(); ids.len()],
+            left: ids.len(),
+            ended: Vec::new(),
+            first_error: None,
             endings: Vec::new(),
-            pool: iter::once(0..ids.len()).collect(),
+            pool: iter::once(0..ids.len()).filter(|all| !all.is_empty()).collect(),
             ids,
             waiting: Vec::new(),
             max_group,
             isolates,
             share: Share::default(),
             refusals: 0,
+            is_closed: false,
         }
+    }
+
+    /// Ids without an outcome.
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Takes what has ended since it was last asked for, in the order of the first ids.
+    pub(crate) fn take_ended(&mut self) -> Vec<Batch> {
+        let mut ended = mem::take(&mut self.ended);
+        ended.sort_unstable_by_key(|(first, _)| *first);
+        let first_error = ended.iter().find_map(|(_, batch)| batch.outcome.error());
+        self.first_error = self.first_error.take().or(first_error.cloned());
+        ended.into_iter().map(|(_, batch)| batch).collect()
+    }
+
+    /// The error of the first batch taken that was not accepted.
+    pub(crate) fn first_error(&self) -> Option<&Rc<Error>> {
+        self.first_error.as_ref()
+    }
+
+    /// Every id that has ended, in the order given: neighbors that ended alike are together.
+    pub(crate) fn report(&self) -> Vec<Batch> {
+        let mut next = 0_usize;
+        let runs = self.states.chunk_by(|one, next| one == next).map(|run| {
+            let first = next;
+            next = first.saturating_add(run.len());
+            first..next
+        });
+        let ended = runs.filter(|run| self.state(run.start).has_ended);
+        ended.map(|run| self.batch(run.start, run)).collect()
     }
 
     /// When the next group may be sent, a time that may have passed. `None`: no id waits.
@@ -95,15 +142,15 @@ impl Work {
     }
 
     /// The ids of a group, for a request that is sent now.
-    pub(crate) fn send(&mut self, group: &mut Group) -> Vec<&str> {
+    pub(crate) fn send(&mut self, group: &mut Group) -> Vec<Id> {
         group.counted_attempts = group.counted_attempts.saturating_add(1);
         self.update(group, |state| state.attempts = state.attempts.saturating_add(1));
-        let ids = group.ids.iter().flat_map(|range| self.ids.get(range.clone()).unwrap_or_default());
-        ids.map(String::as_str).collect()
+        group.ids.iter().flat_map(|range| self.ids.get(range.clone()).unwrap_or_default()).copied().collect()
     }
 
     pub(crate) fn accept(&mut self, mut group: Group, receipt: Receipt) {
-        self.end(&mut group, Ok(Rc::new(receipt)), false);
+        self.record(&mut group, Ok(Rc::new(receipt)), false);
+        self.end(&group.ids);
         self.refusals = 0;
         self.learn(&group, false);
         if !group.rest.is_empty() {
@@ -111,13 +158,16 @@ impl Work {
         }
     }
 
-    /// Takes in a refusal. Returns whether it was the refusal of all ids of the group: they are at fault.
-    pub(crate) fn refuse(&mut self, mut group: Group, error: Rc<Error>, is_too_large: bool) -> bool {
+    /// Records a refusal. The ids of a group of several are searched for those at fault.
+    pub(crate) fn refuse(&mut self, mut group: Group, error: Rc<Error>, is_too_large: bool) {
         let size = group.len();
         let is_final = size == 1 || !self.isolates;
-        self.end(&mut group, Err(error), !is_final);
-        if !self.isolates {
-            return true;
+        self.record(&mut group, Err(error), !is_final);
+        if is_final || self.is_closed {
+            self.end(&group.ids);
+        }
+        if !self.isolates || self.is_closed {
+            return;
         }
         self.refusals = self.refusals.saturating_add(1);
         if is_too_large {
@@ -132,39 +182,36 @@ impl Work {
             (false, true) => self.give_back(group.ids),
             (false, false) => self.search(group.ids),
         }
-        is_final
     }
 
     /// Puts a group aside, to be sent again.
     pub(crate) fn retry(&mut self, mut group: Group, due: Nanos, error: Rc<Error>) {
-        self.end(&mut group, Err(error), false);
-        self.waiting.push((due, group));
+        self.record(&mut group, Err(error), false);
+        if self.is_closed {
+            self.end(&group.ids);
+        } else {
+            self.waiting.push((due, group));
+        }
     }
 
     /// Ends a group with an error.
     pub(crate) fn fail(&mut self, mut group: Group, error: Rc<Error>) {
-        self.end(&mut group, Err(error), false);
+        self.record(&mut group, Err(error), false);
+        self.end(&group.ids);
         self.give_back(group.rest);
     }
 
-    /// Every id, in neighbours that ended alike, and whether all were accepted.
-    pub(crate) fn finish(self) -> (Vec<Batch>, bool) {
-        let mut ids = self.ids.into_iter();
-        let mut is_complete = true;
-        let runs = self.states.chunk_by(|one, next| one == next);
-        let batches = runs.map(|run| {
-            let state = run.first().copied().unwrap_or_default();
-            let outcome = match state.ending.and_then(|number| self.endings.get(number)) {
-                Some(Ending { result: Ok(receipt), .. }) => Outcome::Accepted(receipt.clone()),
-                Some(Ending { result: Err(error), is_undecided }) => {
-                    Outcome::of(error.clone(), state.maybe_applied, *is_undecided)
-                }
-                None => Outcome::NotApplied(Rc::new(Error::NotAttempted)),
-            };
-            is_complete &= matches!(outcome, Outcome::Accepted(_));
-            Batch { ids: ids.by_ref().take(run.len()).collect(), attempts: state.attempts, outcome }
-        });
-        (batches.collect(), is_complete)
+    /// Ends what is not in flight: nothing more is sent.
+    pub(crate) fn close<'a>(&mut self, in_flight: impl Iterator<Item = &'a mut Group>) {
+        self.is_closed = true;
+        let mut idle = mem::take(&mut self.pool);
+        for (_, group) in mem::take(&mut self.waiting) {
+            idle.extend(group.ids.into_iter().chain(group.rest));
+        }
+        for group in in_flight {
+            idle.append(&mut group.rest);
+        }
+        self.end(&idle);
     }
 
     /// The waiting group to send next; none where the next one comes from the pool.
@@ -239,8 +286,43 @@ impl Work {
         }
     }
 
+    /// Makes the outcome of these ids final. Those that ended alike are in one batch.
+    fn end(&mut self, ids: &[Range<usize>]) {
+        let mut positions: Vec<usize> = ids.iter().cloned().flatten().collect();
+        for position in &positions {
+            match self.states.get_mut(*position) {
+                Some(state) if !state.has_ended => state.has_ended = true,
+                _ => invariant::broken("an id ends once"),
+            }
+        }
+        self.left = self.left.checked_sub(positions.len()).unwrap_or_else(|| invariant::broken("an id ends once"));
+        positions.sort_unstable_by_key(|position| (self.state(*position).key(), *position));
+        let alike = positions.chunk_by(|one, next| self.state(*one) == self.state(*next));
+        let batches = alike.filter_map(|alike| Some((alike.first()?, alike.iter().copied())));
+        let batches: Vec<_> = batches.map(|(first, alike)| (*first, self.batch(*first, alike))).collect();
+        self.ended.extend(batches);
+    }
+
+    fn state(&self, position: usize) -> IdState {
+        self.states.get(position).copied().unwrap_or_else(|| invariant::broken("every id has a state"))
+    }
+
+    /// The batch of the ids at these positions, which ended as the `first` one did.
+    fn batch(&self, first: usize, positions: impl Iterator<Item = usize>) -> Batch {
+        let state = self.state(first);
+        let outcome = match state.ending.and_then(|number| self.endings.get(number)) {
+            Some(Ending { result: Ok(receipt), .. }) => Outcome::Accepted(receipt.clone()),
+            Some(Ending { result: Err(error), is_undecided }) => {
+                Outcome::of(error.clone(), state.maybe_applied, *is_undecided)
+            }
+            None => Outcome::NotApplied(Rc::new(Error::not_attempted())),
+        };
+        let ids = positions.filter_map(|position| self.ids.get(position)).copied().collect();
+        Batch { ids, attempts: state.attempts, outcome }
+    }
+
     /// Records how the latest attempt of a group ended.
-    fn end(&mut self, group: &mut Group, result: Result<Rc<Receipt>, Rc<Error>>, is_undecided: bool) {
+    fn record(&mut self, group: &mut Group, result: Result<Rc<Receipt>, Rc<Error>>, is_undecided: bool) {
         let maybe_applied = matches!(&result, Err(error) if error.outcome_kind() == OutcomeKind::Unknown);
         let ending = Ending { result, is_undecided };
         match group.ending.and_then(|number| self.endings.get_mut(number)) {
@@ -261,6 +343,13 @@ impl Work {
         for range in &group.ids {
             self.states.get_mut(range.clone()).unwrap_or_default().iter_mut().for_each(&change);
         }
+    }
+}
+
+impl IdState {
+    /// An order in which equal states are together.
+    fn key(self) -> (Option<usize>, u32, bool) {
+        (self.ending, self.attempts, self.maybe_applied)
     }
 }
 

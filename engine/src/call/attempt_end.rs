@@ -7,18 +7,19 @@ use crate::random::Random;
 use crate::rate_limit::MIN_RETRY_AFTER;
 use crate::response::{Receipt, Rejection};
 use crate::time::Nanos;
+use crate::turns::Turning;
 use crate::work::Group;
 
-impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
+impl<T: Turning> Call<T> {
     pub(super) fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {
-        self.instance.has_accepted = true;
-        self.limit.accepted(self.settings.rate_limit, now);
+        self.instance_has_accepted.set(true);
+        self.limit.borrow_mut().accepted(self.settings.rate_limit, now);
         self.circuit.close();
         self.patience.accepted();
         self.work.accept(group, receipt);
     }
 
-    /// Takes in an attempt that was not accepted: what it means for its ids and for the call.
+    /// Records an attempt that was not accepted: what that means for its ids and for the call.
     pub(super) fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Nanos) {
         let too_many_unexpected = self.learn(&attempt, &rejection, now);
         let Rejection { error, class, retry_after, .. } = rejection;
@@ -39,25 +40,22 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
             Class::Unexpected => too_many_unexpected,
             Class::Refusal | Class::Permanent => false,
         };
-        if ends_call {
-            self.end(error.clone(), now);
-        }
         match class {
             Class::Refusal => {
-                let is_too_large = error.response().is_some_and(|error| error.status == CONTENT_TOO_LARGE);
-                if self.work.refuse(group, error.clone(), is_too_large) {
-                    self.first_error.get_or_insert(error);
-                }
+                let is_too_large = error.status() == Some(CONTENT_TOO_LARGE);
+                self.work.refuse(group, error.clone(), is_too_large);
             }
-            Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error),
+            Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error.clone()),
             Class::Transient if group.counted_attempts < self.settings.max_attempts => {
                 let due = self.retry_due(group.counted_attempts, retry_after, now);
-                self.work.retry(group, due, error);
+                self.work.retry(group, due, error.clone());
             }
             Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
                 self.work.fail(group, error.clone());
-                self.first_error.get_or_insert(error);
             }
+        }
+        if ends_call {
+            self.end(error, now);
         }
     }
 
@@ -65,9 +63,11 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
     /// whether there were too many unexpected statuses in a row.
     fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
         let Call { limit, settings, random, circuit, patience, tokens, turns, .. } = self;
-        let held_until = limit.held_until();
+        let own = &mut self.own_hold;
+        let limit = &mut *limit.borrow_mut();
+        let known = limit.hold_number();
         let Rejection { error, class, retry_after, claims } = rejection;
-        if error.response().is_some() && *class != Class::Unexpected {
+        if error.response.is_some() && *class != Class::Unexpected {
             circuit.expected();
         }
         match class {
@@ -75,23 +75,27 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
             _ => patience.failed(error, now),
         }
         match class {
-            Class::Throttling => limit.throttled(settings, attempt.sent, now, *retry_after, error, random),
+            Class::Throttling => {
+                let wait = limit.throttled(settings, attempt.sent, now, *retry_after, random);
+                *own = limit.hold(wait, now, error, *own);
+            }
             Class::TokenRejection => tokens.rejected(attempt.refreshes, claims.clone()),
             Class::Transient => {
                 circuit.failed(attempt.sent, now, random);
                 // Whether or not these ids are sent again: it holds the others and later calls too.
-                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) =
-                    (error.response().map(|error| error.status), *retry_after)
-                {
-                    limit.hold(retry_after_with_jitter(asked, random), now, error);
+                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) = (error.status(), *retry_after) {
+                    *own = limit.hold(retry_after_with_jitter(asked, random), now, error, *own);
                 }
             }
             Class::Refusal => circuit.close(),
             Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
             Class::Permanent | Class::Fatal => {}
         }
-        if TAKES_TURNS && limit.held_until() > held_until {
-            turns.hold(limit.held_until());
+        if limit.hold_number() > known {
+            self.seen_hold = limit.hold_number();
+            if T::TAKES_TURNS {
+                turns.hold(limit.held_until(*own));
+            }
         }
         false
     }

@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use super::{Call, Step};
 use crate::arguments::Settings;
-use crate::error::{Error, GraphError};
+use crate::error::{Error, Response};
 use crate::time::{MILLISECOND, Nanos};
-use crate::turns::{self, Queue, Turn, TurnRequest, Turns};
+use crate::turns::{self, Queue, Turn, TurnRequest, TurnStep, Turning, Turns};
 
-impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
-    /// Reports the answer to [`Step::Reserve`].
+impl<T: Turning> Call<T> {
+    /// Reports the answer to [`TurnStep::Reserve`].
     pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
         self.extend_timeouts(self.turns.elapsed(now));
         if let Ok(Turn::Reserved { held_for, .. }) = result
@@ -27,7 +27,7 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
         }
     }
 
-    /// Reports the result of [`Step::Hold`].
+    /// Reports the result of [`TurnStep::Hold`].
     pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
         self.extend_timeouts(self.turns.elapsed(now));
         match result {
@@ -38,13 +38,13 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
 
     /// When to announce a hold to the others.
     pub(super) fn announce_at(&self) -> Option<Nanos> {
-        if TAKES_TURNS { self.turns.announce_at() } else { None }
+        if T::TAKES_TURNS { self.turns.announce_at() } else { None }
     }
 
     /// When the limit permits the next request: a time that may have passed.
     pub(super) fn limit_earliest(&self, now: Nanos) -> Nanos {
-        let own = self.limit.earliest(self.settings.rate_limit);
-        if TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
+        let own = self.limit.borrow().earliest(self.settings.rate_limit, self.own_hold);
+        if T::TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
     }
 
     /// The turn for the next request is not granted yet.
@@ -53,19 +53,28 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
     }
 
     pub(super) fn turns(&mut self) -> Option<&mut Turns> {
-        TAKES_TURNS.then_some(&mut self.turns)
+        T::TAKES_TURNS.then_some(&mut self.turns)
     }
 
-    pub(super) fn reserve(&mut self, now: Nanos) -> Step {
+    pub(super) fn reserve(&mut self, now: Nanos) -> Option<Step<T>> {
         let (ticket, spacing) = (self.turns.ask(now), self.turn_spacing());
-        Step::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })
+        T::new(TurnStep::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })).map(Step::Turn)
+    }
+
+    /// Asks the others to wait, if that is to be announced now.
+    pub(super) fn announce(&mut self, now: Nanos) -> Option<Step<T>> {
+        if self.is_past_deadline(now) {
+            return None;
+        }
+        let wait = self.turns()?.take_announcement(now)?;
+        T::new(TurnStep::Hold(self.queue(), wait)).map(Step::Turn)
     }
 
     fn turn_spacing(&self) -> Nanos {
-        turns::spacing(self.limit.spacing(self.settings.rate_limit), self.settings.rate_limit)
+        turns::spacing(self.limit.borrow().spacing(self.settings.rate_limit), self.settings.rate_limit)
     }
 
-    pub(super) fn queue(&self) -> Queue {
+    fn queue(&self) -> Queue {
         let Settings { tenant, audience, .. } = &self.settings;
         Queue { tenant: tenant.clone(), audience: audience.clone(), limit: self.action.limit }
     }
@@ -75,7 +84,7 @@ impl<const TAKES_TURNS: bool> Call<'_, TAKES_TURNS> {
 fn held_by_others(held_for: Nanos) -> Error {
     let message = "another instance was asked to wait".to_owned();
     let retry_after_ms = Some(u32::try_from(held_for / MILLISECOND).unwrap_or(u32::MAX));
-    Error::Throttled(GraphError { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..GraphError::default() })
+    Error::from_response(Response { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..Response::default() })
 }
 
 /// 429: too many requests.

@@ -1,11 +1,52 @@
-//! GUIDs (RFC 9562) in hyphenated form: what ids are, and what names a request.
+//! GUIDs (RFC 9562) in hyphenated form: the ids of a call, and what names a request.
+
+use std::{fmt, str};
+
+use serde::{Serialize, Serializer};
+
+use crate::invariant;
+
+/// The id of a sign-in, user, service principal or agent: a GUID in hyphenated form, other than the one of zeros, as the
+/// caller spelled it.
+#[derive(Clone, Copy)]
+pub struct Id([u8; LENGTH]);
+
+impl Id {
+    /// Parses an id. None: the text is not a GUID in hyphenated form, or it is the GUID of zeros.
+    pub fn parse(text: &str) -> Option<Id> {
+        number(text).filter(|number| *number != 0)?;
+        text.as_bytes().try_into().ok().map(Id)
+    }
+
+    /// The id as it was spelled.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_else(|_| invariant::broken("an id is ASCII"))
+    }
+
+    /// The number that the id stands for, whatever the case of its letters: equal ids have equal numbers.
+    pub fn number(&self) -> u128 {
+        number(self.as_str()).unwrap_or_else(|| invariant::broken("an id is a GUID"))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
 
 /// The number that a GUID in hyphenated form stands for, whatever the case of its letters.
-pub fn parse(text: &str) -> Option<u128> {
+fn number(text: &str) -> Option<u128> {
     // In halves of 64 bits, which is what WebAssembly computes with.
     let (high, low) = text.as_bytes().split_at_checked(HIGH_BYTES)?;
     let (&hyphen, low) = low.split_first()?;
-    if text.len() != 36 || hyphen != b'-' {
+    if text.len() != LENGTH || hyphen != b'-' {
         return None;
     }
     Some(u128::from(half(high, HIGH_HYPHENS)?) << 64 | u128::from(half(low, LOW_HYPHENS)?))
@@ -29,6 +70,9 @@ fn half(text: &[u8], hyphens: u32) -> Option<u64> {
     Some(number)
 }
 
+/// The bytes of a GUID in hyphenated form: 32 digits and 4 hyphens.
+const LENGTH: usize = 36;
+
 /// The first half and the hyphens in it: `00000000-0000-0000`.
 const HIGH_BYTES: usize = 18;
 const HIGH_HYPHENS: u32 = 1 << 8 | 1 << 13;
@@ -37,10 +81,10 @@ const HIGH_HYPHENS: u32 = 1 << 8 | 1 << 13;
 const LOW_HYPHENS: u32 = 1 << 4;
 
 /// A random GUID, version 4, of 128 random bits.
-pub fn random(high: u64, low: u64) -> String {
+pub fn random_guid(high: u64, low: u64) -> String {
     let high = high & !0xf000 | 0x4000;
     let low = low & !(0b11 << 62) | 0b10 << 62;
-    let mut text = String::with_capacity(36);
+    let mut text = String::with_capacity(LENGTH);
     for (number, hyphens) in [(high, 1 << 8 | 1 << 12), (low, 1 | 1 << 4)] {
         for position in 0..16_u32 {
             if hyphens >> position & 1 == 1 {
