@@ -100,7 +100,7 @@ impl Entry {
             }
             Err(failure) => failure,
         };
-        let (TokenError::Unavailable(message) | TokenError::Denied(message)) = &error else { return Err(error) };
+        let (TokenError::Unavailable(message) | TokenError::Denied(message)) = &error;
         let pause = |until| Some(Pause { until, message: message.clone() });
         let retry_at = retry_at.unwrap_or_default();
         let next = now.saturating_add(RETRY_PAUSE);

@@ -1,5 +1,6 @@
-//! The audit record of a request: a line of JSON for each batch, then one for the request. It contains no key and no
-//! token: nothing of the request's headers except its id, nothing of its path except the action.
+//! The audit record of a request: a line of JSON for each batch as soon as it has ended, then one
+//! for the request. It contains no key and no token: nothing of the request's headers except its
+//! id, nothing of its path except the action.
 
 use entra_risk_report::actions::Batch;
 use entra_risk_report::json::{Counts, JsonError};
@@ -8,18 +9,19 @@ use serde::Serialize;
 
 use crate::response::Response;
 
-/// Maximum ids in a line. A batch that was never sent can have more, and takes several lines: hosts may write a long
-/// line in parts, between the lines of other requests.
+/// Maximum ids in a line. A batch that was never sent can have more, and takes several lines: hosts
+/// may write a long line in parts, between the lines of other requests.
 const MAX_IDS_PER_LINE: usize = 60;
 
 /// What is known of a request so far.
-#[derive(Default)]
 pub(crate) struct Audit<'a> {
+    /// The id of the request.
+    pub(crate) x_request_id: &'a str,
     /// The name of the caller's key, if it is valid.
     pub(crate) key: Option<&'a str>,
     /// The action that the path names.
     pub(crate) action: Option<&'static Action>,
-    /// The report of the plugin, if it was called.
+    /// The report of the plugin, once its call is over.
     pub(crate) report: Option<Report>,
 }
 
@@ -73,16 +75,25 @@ struct SettingsLine<'a> {
     problems: &'a [String],
 }
 
-impl Audit<'_> {
-    /// The lines of a request that ended at `time`, after `duration_ms` milliseconds, with this response.
-    pub(crate) fn lines(&self, time: &str, x_request_id: &str, response: &Response, duration_ms: u64) -> Vec<String> {
-        let batches = self.report.as_ref().map(|report| report.batches.as_slice()).unwrap_or_default();
+impl<'a> Audit<'a> {
+    /// A request of which nothing is known yet.
+    pub(crate) fn new(x_request_id: &'a str) -> Self {
+        Audit { x_request_id, key: None, action: None, report: None }
+    }
+
+    /// The lines of batches that ended at `time`.
+    pub(crate) fn batches(&self, time: &str, batches: &[Batch]) -> Vec<String> {
         let parts = batches.iter().flat_map(|batch| batch.ids.chunks(MAX_IDS_PER_LINE).map(move |ids| (batch, ids)));
-        let mut lines: Vec<_> = parts.map(|(batch, ids)| line(&self.batch(time, x_request_id, batch, ids))).collect();
-        lines.push(line(&RequestLine {
+        parts.map(|(batch, ids)| self.batch(time, batch, ids)).collect()
+    }
+
+    /// The line of a request that ended at `time`, after `duration_ms` milliseconds, with this
+    /// response.
+    pub(crate) fn request(&self, time: &str, response: &Response, duration_ms: u64) -> String {
+        line(&RequestLine {
             time,
             event: "request",
-            x_request_id,
+            x_request_id: self.x_request_id,
             key: self.key,
             action: self.action_name(),
             status: response.status,
@@ -90,25 +101,24 @@ impl Audit<'_> {
             ids: self.report.as_ref().map(Counts::from),
             cause: self.report.as_ref().and_then(|report| report.cause.as_ref()).map(JsonError::from),
             duration_ms,
-        }));
-        lines
+        })
     }
 
-    fn batch<'a>(&'a self, time: &'a str, x_request_id: &'a str, batch: &'a Batch, ids: &'a [String]) -> BatchLine<'a> {
+    fn batch(&self, time: &str, batch: &Batch, ids: &[String]) -> String {
         let request = batch.request_ids();
-        BatchLine {
+        line(&BatchLine {
             time,
             event: "batch",
-            x_request_id,
+            x_request_id: self.x_request_id,
             key: self.key,
             action: self.action_name(),
-            outcome: batch.kind().name(),
+            outcome: batch.outcome.name(),
             ids,
             attempts: batch.attempts,
             request_id: request.and_then(|request| request.request_id),
             client_request_id: request.map(|request| request.client_request_id),
-            error: batch.error().map(JsonError::from),
-        }
+            error: batch.error.as_ref().map(JsonError::from),
+        })
     }
 
     fn action_name(&self) -> Option<&'static str> {
@@ -127,7 +137,8 @@ pub(crate) fn restored_line(time: &str) -> String {
 }
 
 fn line(value: &impl Serialize) -> String {
-    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
+    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no
+    // map.
     let mut line = serde_json::to_string(value).unwrap_or_default();
     line.push('\n');
     line
@@ -136,49 +147,70 @@ fn line(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Error, Failure, GraphError, Outcome, Receipt};
+    use entra_risk_report::actions::{self, Error, ErrorKind, Outcome, Receipt};
     use serde_json::{Value, json};
 
     use super::*;
 
+    const TIME: &str = "2026-11-21T09:00:00.000Z";
+
     #[track_caller]
-    fn lines(audit: &Audit<'_>, response: &Response) -> Vec<Value> {
-        let lines = audit.lines("2026-11-21T09:00:00.000Z", "caller-1", response, 1_234);
+    fn parse(lines: &[String]) -> Vec<Value> {
         assert!(lines.iter().all(|line| line.ends_with('\n') && line.matches('\n').count() == 1), "{lines:?}");
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn request(audit: &Audit<'_>, response: &Response) -> Value {
+        parse(&[audit.request(TIME, response, 1_234)]).remove(0)
+    }
+
+    fn error(kind: ErrorKind, response: Option<actions::Response>) -> Error {
+        Error { kind, message: "line one\nline two".to_owned(), response }
     }
 
     #[test]
     fn each_batch_and_the_request_have_a_line() {
         let receipt = Receipt { request_id: Some("g".to_owned()), client_request_id: "c".to_owned(), date: None };
-        let graph = GraphError {
+        let not_found = actions::Response {
             status: 404,
             code: "Request_ResourceNotFound".to_owned(),
-            message: "line one\nline two".to_owned(),
+            message: "no\nsuch user".to_owned(),
             request_id: Some("g2".to_owned()),
             client_request_id: "c2".to_owned(),
             date: None,
             retry_after_ms: None,
         };
-        let report = Report::from(Err(Failure {
-            cause: Error::ClientError(graph.clone()),
+        let refusal = error(ErrorKind::ClientError, Some(not_found));
+        let batch = |id: &str, attempts, outcome, receipt, error| Batch {
+            ids: vec![id.to_owned()],
+            attempts,
+            outcome,
+            receipt,
+            error,
+        };
+        let report = Report {
+            cause: Some(refusal.clone()),
             batches: vec![
-                Batch { ids: vec!["a".to_owned()], attempts: 1, outcome: Outcome::Accepted(receipt) },
-                Batch { ids: vec!["b".to_owned()], attempts: 2, outcome: Outcome::Refused(Error::ClientError(graph)) },
+                batch("a", 1, Outcome::Accepted, Some(receipt), None),
+                batch("b", 2, Outcome::Refused, None, Some(refusal)),
             ],
-        }));
+        };
         let response = Response::report(&ACTIONS[3], &report);
-        let audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), report: Some(report) };
+        let mut audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), ..Audit::new("caller-1") };
+        let mut lines = parse(&audit.batches(TIME, &report.batches));
+        audit.report = Some(report);
+        lines.push(request(&audit, &response));
         let common = |event: &str| {
             json!({
-                "time": "2026-11-21T09:00:00.000Z", "event": event, "xRequestId": "caller-1", "key": "soc",
-                "action": "dismiss-risky-users",
+                "time": TIME, "event": event, "xRequestId": "caller-1", "key": "soc", "action": "dismiss-risky-users",
             })
         };
         let error = json!({
             "kind": "client-error", "message": "line one\nline two",
-            "graph": {
-                "status": 404, "code": "Request_ResourceNotFound", "clientRequestId": "c2", "requestId": "g2",
+            "response": {
+                "status": 404, "code": "Request_ResourceNotFound", "message": "no\nsuch user",
+                "clientRequestId": "c2", "requestId": "g2",
             },
         });
         let expected = [
@@ -207,30 +239,26 @@ mod tests {
             line.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
             line
         });
-        assert_eq!(lines(&audit, &response), expected);
+        assert_eq!(lines, expected);
     }
 
     #[test]
     fn a_rejected_request_has_one_line_with_the_code() {
         let response = Response::error(401, "unauthorized", "The gateway's key is missing or wrong.");
         let expected = json!({
-            "time": "2026-11-21T09:00:00.000Z", "event": "request", "xRequestId": "caller-1", "key": null,
+            "time": TIME, "event": "request", "xRequestId": "caller-1", "key": null,
             "action": null, "status": 401, "code": "unauthorized", "durationMs": 1234,
         });
-        assert_eq!(lines(&Audit::default(), &response), [expected]);
+        assert_eq!(request(&Audit::new("caller-1"), &response), expected);
     }
 
     #[test]
     fn a_batch_with_many_ids_takes_several_lines() {
         let ids: Vec<String> = (0..130).map(|number| number.to_string()).collect();
-        let outcome = Outcome::NotApplied(Error::NotAttempted);
-        let report = Report::from(Err(Failure {
-            cause: Error::DeadlineExceeded,
-            batches: vec![Batch { ids: ids.clone(), attempts: 0, outcome }],
-        }));
-        let response = Response::report(&ACTIONS[3], &report);
-        let lines = lines(&Audit { report: Some(report), ..Audit::default() }, &response);
-        assert_eq!(lines.len(), 4);
+        let error = Some(error(ErrorKind::NotAttempted, None));
+        let batch = Batch { ids: ids.clone(), attempts: 0, outcome: Outcome::NotApplied, receipt: None, error };
+        let lines = parse(&Audit::new("caller-1").batches(TIME, &[batch]));
+        assert_eq!(lines.len(), 3);
         let logged = lines.iter().filter_map(|line| line["ids"].as_array()).flatten();
         assert_eq!(logged.map(|id| id.as_str().unwrap()).collect::<Vec<_>>(), ids);
     }

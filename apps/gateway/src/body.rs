@@ -1,9 +1,9 @@
 //! The body of a request, in the form of Microsoft Graph, parsed once into ids.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use entra_risk_engine::arguments::distinct_ids;
-use entra_risk_engine::guid;
+use entra_risk_engine::id::Id;
 use entra_risk_report::Action;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -53,16 +53,26 @@ pub(crate) fn too_large() -> Response {
 pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Vec<String>, Response> {
     let field = action.definition.id_field;
     match serde_json::from_slice(body) {
-        Ok(OnlyMember(name, ids)) if name == field => {
-            if let Some(index) = ids.iter().position(|id| guid::parse(id).is_none()) {
-                return Err(bad_request(&format!("{field}[{index}] is not a hyphenated GUID.")));
-            }
-            distinct_ids(action.definition, ids).map_err(|_| bad_request(&format!("{field} is empty.")))
-        }
+        Ok(OnlyMember(name, ids)) if name == field => distinct(field, ids),
         _ => Err(bad_request(&format!(
             "The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}, without other or repeated members."
         ))),
     }
+}
+
+/// The ids without repetitions, whatever their case. Each must be one.
+fn distinct(field: &str, ids: Vec<String>) -> Result<Vec<String>, Response> {
+    let (mut seen, mut distinct) = (BTreeSet::new(), Vec::new());
+    for (index, text) in ids.into_iter().enumerate() {
+        let Some(id) = Id::parse(&text) else {
+            let message = format!("{field}[{index}] is not a hyphenated GUID, or all of its digits are zero.");
+            return Err(bad_request(&message));
+        };
+        if seen.insert(id.number()) {
+            distinct.push(text);
+        }
+    }
+    Ok(distinct)
 }
 
 /// Whether this is `application/json`, with no charset other than UTF-8.
@@ -84,7 +94,8 @@ fn bad_request(message: &str) -> Response {
     Response::error(400, "badRequest", message)
 }
 
-/// A JSON object with one member, a list of texts. A repeated member is an error: parsers disagree which one counts.
+/// A JSON object with one member, a list of texts. A repeated member is an error: parsers disagree
+/// which one counts.
 struct OnlyMember(String, Vec<String>);
 
 impl<'de> Deserialize<'de> for OnlyMember {
@@ -121,6 +132,7 @@ mod tests {
     #[test]
     fn accepts_the_bodies_of_microsoft_graph() {
         assert_eq!(parse(&ACTIONS[0], format!(r#"{{"requestIds":["{ID}"]}}"#).as_bytes()).unwrap(), [ID]);
+        assert_eq!(parse(&ACTIONS[10], format!(r#"{{"agentIds":["{ID}"]}}"#).as_bytes()).unwrap(), [ID]);
         assert_eq!(parse(&ACTIONS[3], format!("{{\r\n \"userIds\" : [ \"{ID}\" ] }}\n").as_bytes()).unwrap(), [ID]);
     }
 
@@ -131,7 +143,13 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_list_is_valid() {
+        assert!(parse(&ACTIONS[3], br#"{"userIds":[]}"#).unwrap().is_empty());
+    }
+
+    #[test]
     fn rejects_other_bodies_with_the_reason() {
+        let no_id = "userIds[0] is not a hyphenated GUID, or all of its digits are zero.";
         let wrong_form =
             r#"The body must be JSON of the form {"userIds":["<GUID>"]}, without other or repeated members."#;
         let twice = format!(r#"{{"userIds":["{ID}"],"userIds":["{ID}"]}}"#);
@@ -152,8 +170,8 @@ mod tests {
             (r#"{"userIds":[],"a":[]}"#, wrong_form),
             (&twice, wrong_form),
             (&escaped, wrong_form),
-            (r#"{"userIds":[]}"#, "userIds is empty."),
-            (r#"{"userIds":["a"]}"#, "userIds[0] is not a hyphenated GUID."),
+            (r#"{"userIds":["a"]}"#, no_id),
+            (r#"{"userIds":["00000000-0000-0000-0000-000000000000"]}"#, no_id),
         ];
         for (body, expected) in cases {
             let error = parse(&ACTIONS[3], body.as_bytes()).unwrap_err();

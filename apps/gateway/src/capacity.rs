@@ -1,5 +1,5 @@
-//! How many ids a call can finish before its deadline: a request with more is rejected at once, because its caller would
-//! wait for the deadline to learn that some of the ids were never sent.
+//! How many ids a call can finish before its deadline: a request with more is rejected at once,
+//! because its caller would wait for the deadline to learn that some of the ids were never sent.
 
 use entra_risk_engine::rate_limit::FIRST_MARGIN_PPM;
 use entra_risk_engine::time::{Nanos, SECOND, from_ms};
@@ -11,8 +11,8 @@ use crate::response::Response;
 /// Time for the last response: Microsoft Graph usually takes less.
 const LAST_RESPONSE: Nanos = SECOND;
 
-/// Rejects more ids than can be finished before the deadline at the documented rate, if nothing else was sent recently
-/// and Microsoft Graph accepts every request.
+/// Rejects more ids than can be finished before the deadline at the documented rate, if nothing
+/// else was sent recently and Microsoft Graph accepts every request.
 pub(crate) fn check(action: &Action, options: &Options, ids: &[String]) -> Result<(), Response> {
     let max_ids = max_ids(action, options);
     if ids.len() as u64 <= max_ids {
@@ -51,6 +51,7 @@ mod tests {
         };
         // 49 requests in 50 s, one for each window of 1.02 s; five in each window of 10.2 s.
         assert_eq!((max(3, 50_000), max(0, 50_000)), (2_940, 1_500));
+        assert_eq!((max(7, 50_000), max(10, 50_000)), (2_940, 2_940));
         assert_eq!((max(3, 2_020), max(3, 2_019)), (120, 60));
         assert_eq!((max(3, 1), max(0, 1)), (60, 300));
         assert_eq!(max(3, u32::MAX), 252_645_120);

@@ -1,4 +1,5 @@
-//! Requests and responses of wasi:http: reads a body within limits, sends a response. The only file that uses them.
+//! Requests and responses of wasi:http: reads a body within limits, sends a response. The only file
+//! that uses them.
 
 use crate::bindings::wasi::clocks::monotonic_clock::subscribe_duration;
 use crate::bindings::wasi::http::types::{
@@ -12,7 +13,8 @@ use crate::response::Response;
 /// Time limit for receiving a whole body in nanoseconds: 10 s.
 const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// Time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read must not hold the instance.
+/// Time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read must
+/// not hold the instance.
 const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
 
 /// The headers of a request that the gateway reads.
@@ -76,7 +78,8 @@ pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
     }
 }
 
-/// Sends the response. It ignores errors, because a caller that has closed the connection cannot receive them.
+/// Sends the response. It ignores errors, because a caller that has closed the connection cannot
+/// receive them.
 pub(crate) fn send(out: ResponseOutparam, response: Response) {
     let common = [
         ("content-type", "application/json".to_owned()),

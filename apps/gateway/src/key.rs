@@ -1,4 +1,5 @@
-//! The keys of the callers: the name of each, the SHA-256 hash that it is recognized by, and the actions that it permits.
+//! The keys of the callers: the name of each, the SHA-256 hash that it is recognized by, and the
+//! actions that it permits.
 
 use entra_risk_report::{ACTIONS, Action};
 use sha2::{Digest, Sha256};
@@ -12,6 +13,11 @@ pub(crate) const MIN_KEY_BYTES: usize = 16;
 /// Name of the key in `GATEWAY_KEY`.
 const ONLY_KEY: &str = "default";
 
+/// How many actions, from the first, a key permits whose entry names none: the three on sign-ins,
+/// and `dismiss-risky-users`. The others reach further, and must be named. There is no wildcard: it
+/// would permit actions that did not exist when the operator wrote it.
+const PERMITTED_WITHOUT_A_LIST: usize = 4;
+
 /// A key. It cannot be printed.
 pub(crate) struct Key {
     /// Its name in the log.
@@ -23,16 +29,17 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The key with this text. It permits every action. The error is the rule that it violates.
+    /// The key with this text. It permits the actions of a key without a list. The error is the
+    /// rule that it violates.
     pub(crate) fn parse(text: &str) -> Result<Key, &'static str> {
         if text.len() < MIN_KEY_BYTES {
             return Err("a key has at least 16 bytes");
         }
-        Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: action_names().collect() })
+        Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: without_a_list() })
     }
 
-    /// Parses an entry of `GATEWAY_KEYS`: `name:hash` or `name:hash:action+action`. The error is the rule that it
-    /// violates.
+    /// Parses an entry of `GATEWAY_KEYS`: `name:hash` or `name:hash:action+action`. The error is
+    /// the rule that it violates.
     pub(crate) fn parse_entry(entry: &str) -> Result<Key, &'static str> {
         let mut fields = entry.splitn(3, ':');
         let (name, hash, actions) = (fields.next().unwrap_or_default(), fields.next(), fields.next());
@@ -42,11 +49,11 @@ impl Key {
         }
         let hash = hash.and_then(parse_hash).ok_or("the hash after the name is SHA-256, 64 hexadecimal digits")?;
         let actions = match actions {
-            None | Some("*") => action_names().collect(),
+            None => without_a_list(),
             Some(actions) => {
                 let known = |name: &str| action_names().find(|known| *known == name);
                 let actions: Option<Vec<_>> = actions.split('+').map(known).collect();
-                actions.ok_or("the actions after the hash are names of actions separated by '+', or '*'")?
+                actions.ok_or("the actions after the hash are names of actions separated by '+'")?
             }
         };
         Ok(Key { name: name.to_owned(), hash, actions })
@@ -58,8 +65,8 @@ impl Key {
     }
 }
 
-/// The key in `authorization: Bearer <key>` or `x-api-key: <key>`, given the values of the two headers. How long the
-/// comparison takes does not depend on the contents of the keys.
+/// The key in `authorization: Bearer <key>` or `x-api-key: <key>`, given the values of the two
+/// headers. How long the comparison takes does not depend on the contents of the keys.
 pub(crate) fn find<'a>(keys: &'a [Key], authorization: &[Vec<u8>], api_key: &[Vec<u8>]) -> Result<&'a Key, Response> {
     if keys.is_empty() {
         return Err(not_configured());
@@ -88,7 +95,8 @@ pub(crate) fn candidates<'a>(authorization: &'a [Vec<u8>], api_key: &'a [Vec<u8>
     bearer.chain(api_key.iter().map(Vec::as_slice))
 }
 
-/// The last word of a header: the key, if the header consists of a scheme and a key or of a key alone.
+/// The last word of a header: the key, if the header consists of a scheme and a key or of a key
+/// alone.
 pub(crate) fn last_word(value: &[u8]) -> &[u8] {
     value.trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
 }
@@ -97,6 +105,10 @@ pub(crate) fn last_word(value: &[u8]) -> &[u8] {
 pub(crate) fn not_configured() -> Response {
     let message = "The gateway has no key: its operator must set GATEWAY_KEY or GATEWAY_KEYS.";
     Response::error(503, "keyNotConfigured", message)
+}
+
+fn without_a_list() -> Vec<&'static str> {
+    action_names().take(PERMITTED_WITHOUT_A_LIST).collect()
 }
 
 fn action_names() -> impl Iterator<Item = &'static str> {
@@ -161,7 +173,11 @@ mod tests {
     #[test]
     fn a_key_is_found_by_its_hash_among_others() {
         let other = "0".repeat(64);
-        let entries = [format!("a:{other}"), format!("soc.team-1:{}", HASH.to_uppercase()), format!("b:{other}:*")];
+        let entries = [
+            format!("a:{other}"),
+            format!("soc.team-1:{}", HASH.to_uppercase()),
+            format!("b:{other}:dismiss-risky-agents"),
+        ];
         let keys = entries.map(|entry| Key::parse_entry(&entry).ok().unwrap());
         assert_eq!(find_name(&keys, &[], &[KEY]), Ok("soc.team-1".to_owned()));
         assert_eq!(find_name(&keys, &[], &[&other]), Err(401));
@@ -181,10 +197,23 @@ mod tests {
             let key = Key::parse_entry(&format!("a:{HASH}{actions}")).ok().unwrap();
             ACTIONS.each_ref().map(|action| key.permits(action))
         };
-        assert_eq!(permitted(""), [true; 4]);
-        assert_eq!(permitted(":*"), [true; 4]);
-        assert_eq!(permitted(":dismiss-risky-users"), [false, false, false, true]);
-        assert_eq!(permitted(":confirm-sign-ins-safe+dismiss-sign-ins"), [true, true, false, false]);
+        let first = |count| std::array::from_fn(|action| action < count);
+        assert_eq!(permitted(""), first(4));
+        assert_eq!(permitted(&format!(":{}", action_names().collect::<Vec<_>>().join("+"))), first(11));
+        assert_eq!(permitted(":confirm-sign-ins-safe+dismiss-sign-ins"), first(2));
+        for (position, name) in action_names().enumerate() {
+            assert_eq!(permitted(&format!(":{name}")), std::array::from_fn(|action| action == position));
+        }
+    }
+
+    #[test]
+    fn the_single_key_permits_what_a_key_without_a_list_permits() {
+        let key = Key::parse(KEY).ok().unwrap();
+        let permitted = ACTIONS.iter().filter(|action| key.permits(action));
+        let names: Vec<_> = permitted.map(|action| action.definition.name).collect();
+        let expected =
+            ["dismiss-sign-ins", "confirm-sign-ins-safe", "confirm-sign-ins-compromised", "dismiss-risky-users"];
+        assert_eq!(names, expected);
     }
 
     #[test]
@@ -203,6 +232,7 @@ mod tests {
             format!("a:{HASH}0"),
             format!("a:{HASH}:"),
             format!("a:{HASH}:dismiss"),
+            format!("a:{HASH}:*"),
             format!("a:{HASH}:*+dismiss-sign-ins"),
             format!("a:{HASH}:dismiss-sign-ins+"),
             format!("a:{HASH}:dismiss-sign-ins:"),

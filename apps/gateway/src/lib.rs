@@ -1,10 +1,12 @@
-//! The gateway of entra-risk: a `wasi:http/incoming-handler` that accepts the requests of the four actions as Microsoft
-//! Graph does, from callers with a key instead of a token, and reports the outcome of every id.
+//! The gateway of entra-risk: a `wasi:http/incoming-handler` that accepts the requests of the
+//! actions as Microsoft Graph does, from callers with a key instead of a token, and reports the
+//! outcome of every id.
 //!
-//! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`, `capacity`, the plugin,
-//! `response`. The first step that fails determines the response. Callers without a key learn only what the probes
-//! report, and nothing is sent to Microsoft Graph for a request that is not valid. The `audit` record is in the log before
-//! the response is sent: a caller that closes the connection loses the response, not the record.
+//! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`,
+//! `capacity`, the plugin, `response`. The first step that fails determines the response. Callers
+//! without a key learn only what the probes report, and nothing is sent to Microsoft Graph for a
+//! request that is not valid. The `audit` record of an id is in the log as soon as the id has its
+//! outcome: a caller that closes the connection loses the response, not the record.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 
@@ -24,11 +26,16 @@ mod settings;
 use audit::Audit;
 use bindings::wasi::cli::environment::get_environment;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-use entra_risk_report::Report;
 use entra_risk_report::actions::Options;
+use entra_risk_report::calls::{Call, Event};
+use entra_risk_report::perform;
 use http::RequestHeaders;
 use response::Response;
 use settings::Settings;
+
+/// Longest time in milliseconds that the gateway waits for the plugin at once. Hosts that link the
+/// two at run time end a function of the plugin that takes long: wasmCloud after 30 s.
+const WAIT_MS: u32 = 1_000;
 
 /// The component's export.
 struct Gateway;
@@ -48,9 +55,9 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
         }
         let probe = probe::find(&path, http::is_get_or_head(&request), &settings, log::is_writable);
         let response = probe.unwrap_or_else(|| {
-            let mut audit = Audit::default();
+            let mut audit = Audit::new(&request_id);
             let response = respond(&request, &headers, &path, &settings, &mut audit).unwrap_or_else(|error| error);
-            log::write(&audit.lines(&log::time(), &request_id, &response, start.elapsed_ms()));
+            log::write(&[audit.request(&log::time(), &response, start.elapsed_ms())]);
             response
         });
         http::send(out, response.with_header("x-request-id", request_id));
@@ -75,7 +82,10 @@ fn respond<'a>(
         return Err(Response::error(405, "methodNotAllowed", "The method must be POST.").with_header("allow", "POST"));
     }
     if !key.permits(action) {
-        let message = format!("The key '{}' does not permit {}.", key.name, action.definition.name);
+        let message = format!(
+            "The key '{}' does not permit {}: its entry in GATEWAY_KEYS must name the action.",
+            key.name, action.definition.name
+        );
         return Err(Response::error(403, "forbidden", &message));
     }
     headers.body.check()?;
@@ -85,8 +95,17 @@ fn respond<'a>(
     if !log::is_writable() {
         return Err(Response::log_not_writable());
     }
-    let report = Report::from((action.call)(&ids, Some(&options)));
+    let report = perform(action, &ids, &options, Some(WAIT_MS), |call, event| record(audit, call, event));
     let response = Response::report(action, &report);
     audit.report = Some(report);
     Ok(response)
+}
+
+/// Logs the batches that have ended. Nothing more is sent once that is not possible.
+fn record(audit: &Audit<'_>, call: &Call, event: &Event) {
+    if let Event::Ended(batches) = event
+        && !log::write(&audit.batches(&log::time(), batches))
+    {
+        call.stop(None);
+    }
 }

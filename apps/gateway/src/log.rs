@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use entra_risk_engine::guid;
+use entra_risk_engine::id::random_guid;
 use entra_risk_report::timestamp;
 
 use crate::audit::{restored_line, settings_line};
@@ -34,29 +34,28 @@ pub(crate) fn time() -> String {
 
 /// A random GUID.
 pub(crate) fn random_id() -> String {
-    guid::random(get_random_u64(), get_random_u64())
+    random_guid(get_random_u64(), get_random_u64())
 }
 
 /// The latest lines could not be written: standard error is closed, or its disk is full.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Writes lines. If that fails, the actions have been performed, so the caller still gets its response; the next request
-/// is rejected.
-pub(crate) fn write(lines: &[String]) {
+/// Writes lines, and returns whether that was possible. If it was not, what the lines report has
+/// been done nevertheless, so the caller still gets its response; the next request is rejected.
+pub(crate) fn write(lines: &[String]) -> bool {
     let stream = get_stderr();
     let result = lines.iter().try_for_each(|line| write_line(&stream, line.as_bytes()));
     FAILED.store(result.is_err(), Ordering::Relaxed);
+    result.is_ok()
 }
 
 /// Whether lines can be written. After a failure, a line tries it.
 pub(crate) fn is_writable() -> bool {
-    if FAILED.load(Ordering::Relaxed) {
-        write(&[restored_line(&time())]);
-    }
-    !FAILED.load(Ordering::Relaxed)
+    !FAILED.load(Ordering::Relaxed) || write(&[restored_line(&time())])
 }
 
-/// Writes a line to the log at the first request of the instance that finds settings that are not valid.
+/// Writes a line to the log at the first request of the instance that finds settings that are not
+/// valid.
 pub(crate) fn write_problems_once(problems: &[String]) {
     static WRITTEN: AtomicBool = AtomicBool::new(false);
     if !WRITTEN.swap(true, Ordering::Relaxed) {
@@ -64,7 +63,8 @@ pub(crate) fn write_problems_once(problems: &[String]) {
     }
 }
 
-/// Writes a line in one piece if the host takes it, so that hosts with several instances do not mix lines.
+/// Writes a line in one piece if the host takes it, so that hosts with several instances do not mix
+/// lines.
 fn write_line(stream: &OutputStream, mut line: &[u8]) -> Result<(), StreamError> {
     let writable = stream.subscribe();
     while !line.is_empty() {

@@ -1,11 +1,13 @@
-//! The probes of an orchestrator, which need no key: `/healthz` and `/readyz`. Neither sends anything to Microsoft Graph.
+//! The probes of an orchestrator, which need no key: `/healthz` and `/readyz`. Neither sends
+//! anything to Microsoft Graph.
 
 use crate::key;
 use crate::response::Response;
 use crate::route::path;
 use crate::settings::Settings;
 
-/// The response if this is the path of a probe: whether the gateway runs, and whether its settings let it serve callers.
+/// The response if this is the path of a probe: whether the gateway runs, and whether its settings
+/// let it serve callers.
 pub(crate) fn find(
     path_with_query: &str,
     is_get_or_head: bool,

@@ -1,11 +1,11 @@
-//! The id of a request: the caller's `x-request-id` if it is usable, or else a random GUID. It is in the log and in the
-//! response.
+//! The id of a request: the caller's `x-request-id` if it is usable, or else a random GUID. It is
+//! in the log and in the response.
 
 /// Maximum length in bytes: what is longer is cut.
 const MAX_BYTES: usize = 128;
 
-/// The id in the first value of the header, or else `random`. Only visible ASCII is usable, without what the caller sent
-/// as its key: keys must not be in the log.
+/// The id in the first value of the header, or else `random`. Only visible ASCII is usable, without
+/// what the caller sent as its key: keys must not be in the log.
 pub(crate) fn choose<'a>(
     header: &[Vec<u8>],
     mut keys: impl Iterator<Item = &'a [u8]>,

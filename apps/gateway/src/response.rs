@@ -1,7 +1,7 @@
 //! The response: a status, headers, and JSON. `openapi.yaml` describes every response.
 
-use entra_risk_report::actions::Error;
-use entra_risk_report::{Action, OutcomeKind, Report};
+use entra_risk_report::actions::{ErrorKind, Outcome};
+use entra_risk_report::{Action, Report};
 use serde::Serialize;
 
 /// A response.
@@ -67,17 +67,17 @@ impl Response {
 
     /// The response that reports the outcome of every id.
     pub(crate) fn report(action: &Action, report: &Report) -> Response {
-        // Ids and settings have been checked by the rules of the plugin. The text of the error contains the value.
-        if let Some(Error::InvalidArgument(_)) = report.cause {
+        // Ids and settings have been checked by the rules of the plugin. The text of the error
+        // contains the value.
+        if report.cause.as_ref().is_some_and(|cause| cause.kind == ErrorKind::InvalidArgument) {
             return Response::misconfigured(&["The plugin rejects one of them".to_owned()]);
         }
         let response = Response { status: status(report), code: None, headers: Vec::new(), body: report.json(action) };
-        match &report.cause {
-            Some(Error::Throttled(graph)) if response.status == 503 => match graph.retry_after_ms {
-                Some(wait) => response.with_header("retry-after", wait.div_ceil(1_000).to_string()),
-                None => response,
-            },
-            _ => response,
+        let throttled = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::Throttled);
+        let retry_after_ms = throttled.and_then(|cause| cause.response.as_ref()?.retry_after_ms);
+        match retry_after_ms.filter(|_| response.status == 503) {
+            Some(wait) => response.with_header("retry-after", wait.div_ceil(1_000).to_string()),
+            None => response,
         }
     }
 
@@ -89,7 +89,8 @@ impl Response {
     }
 
     fn json(status: u16, body: &impl Serialize) -> Response {
-        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
+        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is
+        // no map.
         Response { status, code: None, headers: Vec::new(), body: serde_json::to_string(body).unwrap_or_default() }
     }
 }
@@ -98,16 +99,16 @@ fn error_body<'a>(code: &'a str, message: &'a str, max_ids: Option<u64>) -> Erro
     ErrorBody { error: ErrorDescription { code, message, max_ids } }
 }
 
-/// 200 if every id was accepted, 422 if every id was refused, 207 if only some were accepted or refused. Otherwise the
-/// cause determines the status.
+/// 200 if every id was accepted, 422 if every id was refused, 207 if only some were accepted or
+/// refused. Otherwise the cause determines the status.
 fn status(report: &Report) -> u16 {
     let Some(cause) = &report.cause else { return 200 };
-    let [accepted, refused, not_applied, unknown] = OutcomeKind::ALL.map(|kind| report.ids(kind).next().is_some());
-    match cause {
+    let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| report.ids(outcome).next().is_some());
+    match cause.kind {
         _ if refused && !accepted && !not_applied && !unknown => 422,
         _ if accepted || refused => 207,
-        Error::NoToken(_) | Error::Throttled(_) | Error::Cancelled => 503,
-        Error::NoResponse(_) | Error::DeadlineExceeded => 504,
+        ErrorKind::NoToken | ErrorKind::Throttled | ErrorKind::Cancelled => 503,
+        ErrorKind::NoResponse | ErrorKind::DeadlineExceeded => 504,
         _ => 502,
     }
 }
@@ -115,79 +116,78 @@ fn status(report: &Report) -> u16 {
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Batch, Failure, GraphError, Outcome, Receipt};
+    use entra_risk_report::actions::{self, Batch, Error};
 
     use super::*;
 
-    fn graph(retry_after_ms: Option<u32>) -> GraphError {
-        GraphError {
+    fn error(kind: ErrorKind, retry_after_ms: Option<u32>) -> Error {
+        let response = retry_after_ms.map(|wait| actions::Response {
             status: 400,
             code: String::new(),
             message: String::new(),
             request_id: None,
             client_request_id: String::new(),
             date: None,
-            retry_after_ms,
-        }
-    }
-
-    fn batch(outcome: Outcome) -> Batch {
-        Batch { ids: vec!["a".to_owned()], attempts: 1, outcome }
-    }
-
-    fn accepted() -> Outcome {
-        Outcome::Accepted(Receipt { request_id: None, client_request_id: String::new(), date: None })
+            retry_after_ms: Some(wait),
+        });
+        Error { kind, message: "canary".to_owned(), response }
     }
 
     #[track_caller]
-    fn response(cause: Error, outcomes: Vec<Outcome>) -> Response {
-        let batches = outcomes.into_iter().map(batch).collect();
-        Response::report(&ACTIONS[0], &Report::from(Err(Failure { cause, batches })))
+    fn response(cause: Option<Error>, outcomes: &[Outcome]) -> Response {
+        let batch = |outcome: &Outcome| Batch {
+            ids: vec!["a".to_owned()],
+            attempts: 1,
+            outcome: *outcome,
+            receipt: None,
+            error: None,
+        };
+        Response::report(&ACTIONS[0], &Report { cause, batches: outcomes.iter().map(batch).collect() })
     }
 
     #[test]
     fn the_status_summarizes_the_outcomes() {
-        assert_eq!(Response::report(&ACTIONS[0], &Report::from(Ok(vec![batch(accepted())]))).status, 200);
-        let client_error = || Error::ClientError(graph(None));
-        let refused = || Outcome::Refused(client_error());
-        let no_response = || Error::NoResponse(String::new());
-        let forbidden = || Error::Forbidden(graph(None));
-        let unattempted = || Outcome::NotApplied(Error::NotAttempted);
-        let cases = [
-            (client_error(), vec![refused(), accepted()], 207),
-            (Error::DeadlineExceeded, vec![accepted(), unattempted()], 207),
-            (client_error(), vec![refused(), Outcome::Unknown(no_response())], 207),
-            (no_response(), vec![Outcome::Unknown(no_response()), refused()], 207),
-            (Error::Throttled(graph(Some(1))), vec![refused(), unattempted()], 207),
-            (client_error(), vec![refused(), refused()], 422),
-            (no_response(), vec![Outcome::Unknown(no_response()), unattempted()], 504),
-            (Error::DeadlineExceeded, vec![unattempted()], 504),
-            (Error::NoToken(String::new()), vec![unattempted()], 503),
-            (Error::Cancelled, vec![unattempted()], 503),
-            (Error::Throttled(graph(None)), vec![Outcome::NotApplied(Error::Throttled(graph(None)))], 503),
-            (Error::Unauthenticated(graph(None)), vec![Outcome::NotApplied(Error::Unauthenticated(graph(None)))], 502),
-            (forbidden(), vec![Outcome::NotApplied(forbidden()), unattempted()], 502),
-            (client_error(), vec![Outcome::NotApplied(client_error())], 502),
-            (Error::ServerError(graph(None)), vec![Outcome::Unknown(Error::ServerError(graph(None)))], 502),
-            (Error::Unreachable(String::new()), vec![unattempted()], 502),
+        use ErrorKind as Kind;
+        use Outcome::{Accepted, NotApplied, Refused, Unknown};
+        let cases: [(Option<Kind>, &[Outcome], u16); 19] = [
+            (None, &[], 200),
+            (None, &[Accepted], 200),
+            (Some(Kind::ClientError), &[Refused, Accepted], 207),
+            (Some(Kind::DeadlineExceeded), &[Accepted, NotApplied], 207),
+            (Some(Kind::ClientError), &[Refused, Unknown], 207),
+            (Some(Kind::NoResponse), &[Unknown, Refused], 207),
+            (Some(Kind::Throttled), &[Refused, NotApplied], 207),
+            (Some(Kind::Cancelled), &[Accepted, NotApplied], 207),
+            (Some(Kind::ClientError), &[Refused, Refused], 422),
+            (Some(Kind::NoResponse), &[Unknown, NotApplied], 504),
+            (Some(Kind::DeadlineExceeded), &[NotApplied], 504),
+            (Some(Kind::NoToken), &[NotApplied], 503),
+            (Some(Kind::Cancelled), &[NotApplied], 503),
+            (Some(Kind::Throttled), &[NotApplied], 503),
+            (Some(Kind::Unauthenticated), &[NotApplied], 502),
+            (Some(Kind::Forbidden), &[NotApplied, NotApplied], 502),
+            (Some(Kind::ClientError), &[NotApplied], 502),
+            (Some(Kind::ServerError), &[Unknown], 502),
+            (Some(Kind::Unreachable), &[NotApplied], 502),
         ];
-        for (cause, outcomes, expected) in cases {
-            let case = format!("{cause:?} {outcomes:?}");
-            assert_eq!(response(cause, outcomes).status, expected, "{case}");
+        for (kind, outcomes, expected) in cases {
+            let cause = kind.map(|kind| error(kind, None));
+            assert_eq!(response(cause, outcomes).status, expected, "{kind:?} {outcomes:?}");
         }
     }
 
     #[test]
     fn throttling_is_reported_with_its_retry_after() {
-        let throttled = |wait| Error::Throttled(graph(wait));
-        let unavailable = response(throttled(Some(301_001)), vec![Outcome::NotApplied(throttled(None))]);
+        let throttled = |wait| Some(error(ErrorKind::Throttled, wait));
+        let unavailable = response(throttled(Some(301_001)), &[Outcome::NotApplied]);
         assert_eq!((unavailable.status, unavailable.headers), (503, vec![("retry-after", "302".to_owned())]));
-        assert!(response(throttled(None), vec![]).headers.is_empty());
+        assert!(response(throttled(None), &[Outcome::NotApplied]).headers.is_empty());
+        assert!(response(throttled(Some(1)), &[Outcome::NotApplied, Outcome::Accepted]).headers.is_empty());
     }
 
     #[test]
     fn an_invalid_option_is_reported_without_its_value() {
-        let response = response(Error::InvalidArgument("tenant canary".to_owned()), vec![]);
+        let response = response(Some(error(ErrorKind::InvalidArgument, None)), &[]);
         assert_eq!((response.status, response.code), (500, Some("misconfigured")));
         assert!(!response.body.contains("canary"), "{}", response.body);
     }

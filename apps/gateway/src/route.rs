@@ -6,7 +6,8 @@ use entra_risk_report::{ACTIONS, Action};
 
 use crate::response::Response;
 
-/// The action with this path, and the version of Microsoft Graph if the path begins with one. The query is ignored.
+/// The action with this path, and the version of Microsoft Graph if the path begins with one. The
+/// query is ignored.
 pub(crate) fn find(path_with_query: &str) -> Result<(&'static Action, Option<ApiVersion>), Response> {
     let path = path(path_with_query);
     let without = |version: action::ApiVersion| path.strip_prefix(version.segment());

@@ -1,4 +1,5 @@
-//! The settings in the environment: the keys of the callers, and the options for every call of the plugin.
+//! The settings in the environment: the keys of the callers, and the options for every call of the
+//! plugin.
 
 use entra_risk_report::actions::Options;
 use entra_risk_report::{parse_options, value};
@@ -14,8 +15,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Parses the environment. Empty variables count as not set. The error contains a message for each variable that is
-    /// not valid: its name and the rule, but not the value, which may be a secret.
+    /// Parses the environment. Empty variables count as not set. The error contains a message for
+    /// each variable that is not valid: its name and the rule, but not the value, which may be a
+    /// secret.
     pub(crate) fn parse(environment: &[(String, String)]) -> Result<Self, Vec<String>> {
         let mut keys = Vec::new();
         let mut problems = Vec::new();

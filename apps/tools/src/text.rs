@@ -1,10 +1,11 @@
-//! The result of a tool as a text: counts, and the ids that were not accepted, grouped by outcome and reason, with the next
-//! step. Its readers pay for every word, so accepted ids are only counted.
+//! The result of a tool as a text: counts, and the ids that were not accepted, grouped by outcome
+//! and reason, with the next step. Its readers pay for every word, so accepted ids are only
+//! counted.
 
 use std::fmt::Write;
 
-use entra_risk_report::actions::Error;
-use entra_risk_report::{Action, Group, OutcomeKind, Report, printable};
+use entra_risk_report::actions::{Error, ErrorKind, Outcome};
+use entra_risk_report::{Action, Group, Report, printable};
 
 /// The settings are not valid.
 pub(crate) fn misconfigured(problems: &[String]) -> String {
@@ -15,16 +16,18 @@ pub(crate) fn misconfigured(problems: &[String]) -> String {
 pub(crate) fn report(action: &Action, report: &Report) -> String {
     let all = report.batches.iter().map(|batch| batch.ids.len()).fold(0, usize::saturating_add);
     let ended_by = report.cause_without_group().map(|cause| (describe(cause), next_step(action, cause)));
-    if let (0, Some((cause, step))) = (all, &ended_by) {
-        return format!("Nothing was sent: {cause}.{step}");
+    match (all, &ended_by) {
+        (0, Some((cause, step))) => return format!("Nothing was sent: {cause}.{step}"),
+        (0, None) => return "Nothing was sent: the list is empty.".to_owned(),
+        _ => {}
     }
-    let mut text = format!("{} of {all} ids accepted.", report.ids(OutcomeKind::Accepted).count());
+    let mut text = format!("{} of {all} ids accepted.", report.count(Outcome::Accepted));
     if let Some((cause, step)) = &ended_by {
         let _ = write!(text, "\nThe call ended early: {cause}.{step}");
     }
     for group in &report.groups() {
         let ids: Vec<&str> = group.ids().map(|(id, _)| id).collect();
-        let (count, outcome) = (ids.len(), group.kind.name());
+        let (count, outcome) = (ids.len(), group.outcome.name());
         let _ = write!(text, "\n{count} {outcome}: {}.{}", describe_group(group), instruction(action, group));
         let _ = match ids.len() == all && all > 1 {
             true => write!(text, " all ids of this call"),
@@ -37,57 +40,60 @@ pub(crate) fn report(action: &Action, report: &Report) -> String {
 /// What to do with the ids of a group, which follow.
 fn instruction(action: &Action, group: &Group<'_>) -> String {
     let step = next_step(action, group.error);
-    match group.kind {
-        OutcomeKind::Refused if group.refused_together => " At least one id of each request is at fault:".to_owned(),
-        OutcomeKind::Refused => " Do not send again:".to_owned(),
-        OutcomeKind::Unknown => {
+    match group.outcome {
+        Outcome::Refused if group.refused_together => " At least one id of each request is at fault:".to_owned(),
+        Outcome::Refused => " Do not send again:".to_owned(),
+        Outcome::Unknown => {
             format!(" They may have been applied, and sending them again is safe.{step} Send again:")
         }
-        OutcomeKind::NotApplied | OutcomeKind::Accepted => format!("{step} Send again:"),
+        Outcome::NotApplied | Outcome::Accepted => format!("{step} Send again:"),
     }
 }
 
 /// The error of a group. Each refused id has its own message.
 fn describe_group(group: &Group<'_>) -> String {
-    match group.error {
-        Error::NotAttempted => "never sent".to_owned(),
-        error if group.ids().count() > 1 && group.kind == OutcomeKind::Refused => name(error),
-        error => describe(error),
+    match group.error.kind {
+        ErrorKind::NotAttempted => "never sent".to_owned(),
+        _ if group.ids().count() > 1 && group.outcome == Outcome::Refused => name(group.error),
+        _ => describe(group.error),
     }
 }
 
-/// An error: its name, and its text.
+/// An error: its name, and the text of the response if there was one, or else the plugin's.
 fn describe(error: &Error) -> String {
-    let text = printable(error.text());
+    let text = printable(error.response.as_ref().map_or(&error.message, |response| &response.message));
     let text = text.trim_end_matches(['.', ' ']);
     if text.is_empty() { name(error) } else { format!("{}: {text}", name(error)) }
 }
 
 /// The name of an error, with the status and the code of the response that it contains.
 fn name(error: &Error) -> String {
-    match error.graph() {
-        None => error.kind().to_owned(),
-        Some(graph) => format!("{}, HTTP {} {}", error.kind(), graph.status, printable(&graph.code)),
+    let kind = error.kind.name();
+    match &error.response {
+        None => kind.to_owned(),
+        Some(response) => format!("{kind}, HTTP {} {}", response.status, printable(&response.code)),
     }
 }
 
 /// What to do about an error, after a space; empty if there is nothing to do.
 fn next_step(action: &Action, error: &Error) -> String {
-    match error {
-        Error::InvalidArgument(_) => " Correct the argument.".to_owned(),
-        Error::NoToken(_) => " The operator must correct the credential.".to_owned(),
-        Error::DeniedByHost(_) => " The operator must allow the address in the host.".to_owned(),
-        Error::Unauthenticated(_) => " The operator must check tenant, cloud and audience of the token.".to_owned(),
-        Error::Forbidden(_) => format!(" The operator must grant {}.", action.definition.application_permission),
-        Error::Throttled(graph) => {
-            let seconds = graph.retry_after_ms.map_or(THROTTLED_S, |wait| wait.div_ceil(1_000));
-            format!(" Wait {seconds} s.")
+    match error.kind {
+        ErrorKind::InvalidArgument => " Correct the argument.".to_owned(),
+        ErrorKind::NoToken => " The operator must correct the credential.".to_owned(),
+        ErrorKind::DeniedByHost => " The operator must allow the address in the host.".to_owned(),
+        ErrorKind::Unauthenticated => " The operator must check tenant, cloud and audience of the token.".to_owned(),
+        ErrorKind::Forbidden => format!(" The operator must grant {}.", action.definition.application_permission),
+        ErrorKind::Throttled => {
+            let wait = error.response.as_ref().and_then(|response| response.retry_after_ms);
+            format!(" Wait {} s.", wait.map_or(THROTTLED_S, |wait| wait.div_ceil(1_000)))
         }
-        Error::ServerError(_) | Error::NoResponse(_) | Error::Unreachable(_) => " Wait some minutes.".to_owned(),
-        Error::UnexpectedStatus(_) => " The operator must look for a proxy on the way to Microsoft Graph.".to_owned(),
-        Error::ClientError(_) | Error::DeadlineExceeded | Error::Cancelled | Error::NotAttempted | Error::Other(_) => {
-            String::new()
-        }
+        ErrorKind::ServerError | ErrorKind::NoResponse | ErrorKind::Unreachable => " Wait some minutes.".to_owned(),
+        ErrorKind::UnexpectedStatus => " The operator must look for a proxy on the way to Microsoft Graph.".to_owned(),
+        ErrorKind::ClientError
+        | ErrorKind::DeadlineExceeded
+        | ErrorKind::Cancelled
+        | ErrorKind::NotAttempted
+        | ErrorKind::Other => String::new(),
     }
 }
 
@@ -97,19 +103,22 @@ const THROTTLED_S: u32 = 60;
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Batch, GraphError, Outcome, Receipt};
+    use entra_risk_report::actions::{Batch, Response};
 
     use super::*;
 
-    const ACCEPTED: fn() -> Outcome =
-        || Outcome::Accepted(Receipt { request_id: None, client_request_id: String::new(), date: None });
-
-    fn batch(ids: std::ops::Range<usize>, outcome: Outcome) -> Batch {
-        Batch { ids: ids.map(|id| format!("id-{id}")).collect(), attempts: 1, outcome }
+    /// A batch with one attempt; without an error it was accepted.
+    fn batch(ids: std::ops::Range<usize>, outcome: Outcome, error: Option<Error>) -> Batch {
+        let ids = ids.map(|id| format!("id-{id}")).collect();
+        Batch { ids, attempts: 1, outcome, receipt: None, error }
     }
 
-    fn graph(status: u16, code: &str, message: &str, retry_after_ms: Option<u32>) -> GraphError {
-        GraphError {
+    fn error(kind: ErrorKind, message: &str) -> Error {
+        Error { kind, message: message.to_owned(), response: None }
+    }
+
+    fn answered(kind: ErrorKind, status: u16, code: &str, message: &str, retry_after_ms: Option<u32>) -> Error {
+        let response = Response {
             status,
             code: code.to_owned(),
             message: message.to_owned(),
@@ -117,39 +126,49 @@ mod tests {
             client_request_id: String::new(),
             date: None,
             retry_after_ms,
-        }
+        };
+        Error { response: Some(response), ..error(kind, "In the plugin's words.") }
     }
 
-    fn not_found(message: &str) -> Error {
-        Error::ClientError(graph(404, "NotFound", message, None))
+    fn refused(ids: std::ops::Range<usize>, status: u16, code: &str, message: &str) -> Batch {
+        batch(ids, Outcome::Refused, Some(answered(ErrorKind::ClientError, status, code, message, None)))
     }
 
-    fn text(batches: Vec<Batch>, cause: Error) -> String {
-        report(&ACTIONS[3], &Report { batches, cause: Some(cause) })
+    fn unattempted(ids: std::ops::Range<usize>) -> Batch {
+        batch(ids, Outcome::NotApplied, Some(error(ErrorKind::NotAttempted, "Never sent: see the cause.")))
+    }
+
+    fn text(batches: Vec<Batch>, cause: Option<Error>) -> String {
+        report(&ACTIONS[3], &Report { batches, cause })
     }
 
     #[test]
     fn accepted_ids_are_counted() {
-        let report_of_all = Report { batches: vec![batch(0..60, ACCEPTED()), batch(60..61, ACCEPTED())], cause: None };
-        assert_eq!(report(&ACTIONS[0], &report_of_all), "61 of 61 ids accepted.");
+        let accepted = [0..60, 60..61].map(|ids| batch(ids, Outcome::Accepted, None));
+        assert_eq!(text(accepted.into(), None), "61 of 61 ids accepted.");
+    }
+
+    #[test]
+    fn an_empty_list_is_named() {
+        assert_eq!(text(Vec::new(), None), "Nothing was sent: the list is empty.");
     }
 
     #[test]
     fn every_other_id_has_its_outcome_and_its_next_step() {
         let batches = vec![
-            batch(0..60, ACCEPTED()),
-            batch(60..61, Outcome::Refused(not_found("No \x1b[2Jsuch user."))),
-            batch(61..62, Outcome::Refused(not_found("Not at risk"))),
-            batch(62..63, Outcome::Unknown(Error::NoResponse("connection reset".to_owned()))),
-            batch(63..65, Outcome::NotApplied(Error::NotAttempted)),
-            batch(65..66, Outcome::Refused(Error::ClientError(graph(409, "Conflict", "Twice.", None)))),
-            batch(66..68, Outcome::Refused(not_found("Which?"))),
-            batch(68..70, Outcome::NotApplied(Error::NotAttempted)),
+            batch(0..60, Outcome::Accepted, None),
+            refused(60..61, 404, "NotFound", "No \x1b[2Jsuch user."),
+            refused(61..62, 404, "NotFound", "Not at risk"),
+            batch(62..63, Outcome::Unknown, Some(error(ErrorKind::NoResponse, "connection reset"))),
+            unattempted(63..65),
+            refused(65..66, 409, "Conflict", "Twice."),
+            refused(66..68, 404, "NotFound", "Which?"),
+            unattempted(68..70),
         ];
         assert_eq!(
-            text(batches, Error::DeadlineExceeded),
+            text(batches, Some(error(ErrorKind::DeadlineExceeded, "The deadline passed."))),
             "60 of 70 ids accepted.\n\
-             The call ended early: deadline-exceeded: the deadline passed.\n\
+             The call ended early: deadline-exceeded: The deadline passed.\n\
              2 refused: client-error, HTTP 404 NotFound. Do not send again: id-60 id-61\n\
              1 unknown: no-response: connection reset. They may have been applied, and sending them again is safe. \
              Wait some minutes. Send again: id-62\n\
@@ -161,16 +180,15 @@ mod tests {
 
     #[test]
     fn ids_are_not_repeated_if_all_have_the_same_outcome() {
-        let none_sent = vec![batch(0..130, Outcome::NotApplied(Error::NotAttempted))];
         assert_eq!(
-            text(none_sent, Error::NoToken("GRAPH_TOKEN is not\nset".to_owned())),
+            text(vec![unattempted(0..130)], Some(error(ErrorKind::NoToken, "GRAPH_TOKEN is not\nset"))),
             "0 of 130 ids accepted.\n\
              The call ended early: no-token: GRAPH_TOKEN is not set. The operator must correct the credential.\n\
              130 not-applied: never sent. Send again: all ids of this call"
         );
-        let throttled = || Error::Throttled(graph(429, "TooManyRequests", "", Some(90_001)));
+        let throttled = || Some(answered(ErrorKind::Throttled, 429, "TooManyRequests", "", Some(90_001)));
         assert_eq!(
-            text(vec![batch(0..2, Outcome::NotApplied(throttled()))], throttled()),
+            text(vec![batch(0..2, Outcome::NotApplied, throttled())], throttled()),
             "0 of 2 ids accepted.\n\
              2 not-applied: throttled, HTTP 429 TooManyRequests. Wait 91 s. Send again: all ids of this call"
         );
@@ -178,9 +196,17 @@ mod tests {
 
     #[test]
     fn an_invalid_argument_is_named() {
-        let cause = Error::InvalidArgument("user-ids[0]: \"x\": not a GUID".to_owned());
-        let expected = "Nothing was sent: invalid-argument: user-ids[0]: \"x\": not a GUID. Correct the argument.";
-        assert_eq!(text(Vec::new(), cause), expected);
+        let cause = error(ErrorKind::InvalidArgument, "ids[0]: \"x\": not a GUID");
+        let expected = "Nothing was sent: invalid-argument: ids[0]: \"x\": not a GUID. Correct the argument.";
+        assert_eq!(text(Vec::new(), Some(cause)), expected);
+    }
+
+    #[test]
+    fn a_missing_permission_is_that_of_the_action() {
+        let forbidden = || Some(answered(ErrorKind::Forbidden, 403, "Denied", "", None));
+        let batches = vec![batch(0..1, Outcome::NotApplied, forbidden())];
+        let text = report(&ACTIONS[8], &Report { batches, cause: forbidden() });
+        assert!(text.contains("The operator must grant IdentityRiskyAgent.ReadWrite.All."), "{text}");
     }
 
     #[test]

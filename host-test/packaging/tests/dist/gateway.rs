@@ -19,11 +19,19 @@ use crate::compositions::imports;
 use crate::gateway_call::{Body, Call, KEY, Rest, USERS, document, id, not_found, users};
 use crate::gateway_instance::HangUp;
 
-const PATHS: [(&str, &str, &str); 4] = [
+/// The path of each action, the member of its body, and its default version.
+const PATHS: [(&str, &str, &str); 11] = [
     ("/auditLogs/signIns/dismiss", "requestIds", "v1.0"),
     ("/auditLogs/signIns/confirmSafe", "requestIds", "beta"),
     ("/auditLogs/signIns/confirmCompromised", "requestIds", "beta"),
     (USERS, "userIds", "v1.0"),
+    ("/identityProtection/riskyUsers/confirmSafe", "userIds", "v1.0"),
+    ("/identityProtection/riskyUsers/confirmCompromised", "userIds", "v1.0"),
+    ("/identityProtection/riskyServicePrincipals/dismiss", "servicePrincipalIds", "v1.0"),
+    ("/identityProtection/riskyServicePrincipals/confirmCompromised", "servicePrincipalIds", "v1.0"),
+    ("/identityProtection/riskyAgents/dismiss", "agentIds", "beta"),
+    ("/identityProtection/riskyAgents/confirmSafe", "agentIds", "beta"),
+    ("/identityProtection/riskyAgents/confirmCompromised", "agentIds", "beta"),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -31,8 +39,9 @@ async fn each_action_is_forwarded_to_graph() {
     for (path, field, default) in PATHS {
         for (prefix, version) in [("", default), ("/v1.0", "v1.0"), ("/beta", "beta")] {
             let body = json!({ field: [id(1), id(2)] }).to_string();
-            let received = Call::new(&format!("{prefix}{path}"), body.clone()).send([accepted()]).await;
-            assert_eq!(received.status, 200);
+            let call = Call::new(&format!("{prefix}{path}"), body.clone()).permitted_every_action();
+            let received = call.send([accepted()]).await;
+            assert_eq!(received.status, 200, "{path}: {}", received.body);
             assert_eq!(received.body["ids"], json!({"accepted": 2, "refused": 0, "notApplied": 0, "unknown": 0}));
             assert_eq!(received.body["cause"], Value::Null);
             let [Exchange { request, .. }] = received.exchanges.as_slice() else { panic!("expected one request") };
@@ -41,6 +50,20 @@ async fn each_action_is_forwarded_to_graph() {
             assert!(!format!("{:?}", request.headers()).contains(KEY), "the request contains the key");
             assert_eq!(request.headers()[AUTHORIZATION], format!("Bearer {CANARY}"));
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_a_success_without_batches() {
+    for (path, field, _) in PATHS {
+        let call = Call { token: None, ..Call::new(path, json!({ field: [] }).to_string()) };
+        let received = call.permitted_every_action().send([]).await;
+        assert_eq!((received.status.as_u16(), &received.body["cause"]), (200, &Value::Null), "{path}");
+        for list in ["accepted", "refused", "notApplied", "unknown"] {
+            assert_eq!((&received.body["ids"][list], &received.body[list]), (&json!(0), &json!([])), "{path}");
+        }
+        let [request] = received.log.as_slice() else { panic!("expected one line: {:?}", received.log) };
+        assert_eq!((&request["status"], &request["ids"]), (&json!(200), &received.body["ids"]));
     }
 }
 
@@ -79,9 +102,8 @@ async fn other_bodies_are_rejected() {
         call.send([]).await.is_error(415, "unsupportedMediaType");
     }
     let long = "[".repeat(1_000_000);
-    for body in
-        ["", "{", "null", r#"{"userIds":[]}"#, r#"{"userIds":["x"]}"#, r#"{"requestIds":[]}"#, "\u{feff}{}", &long]
-    {
+    let zero = json!({ "userIds": [uuid::Uuid::nil()] }).to_string();
+    for body in ["", "{", "null", r#"{"userIds":["x"]}"#, r#"{"requestIds":[]}"#, "\u{feff}{}", &long, &zero] {
         Call::new(USERS, body.to_owned()).send([]).await.is_error(400, "badRequest");
     }
     let twice = format!(r#"{{"userIds":["{}"],"userIds":["{}"]}}"#, id(1), id(2));
@@ -110,10 +132,12 @@ async fn other_charsets_and_encodings_are_rejected() {
 /// In virtual time: the number that the response names is finished before the deadline, with responses after 200 ms.
 #[tokio::test(start_paused = true)]
 async fn more_ids_than_the_deadline_allows_are_rejected_with_the_number_that_fits() {
-    for (path, field, _) in PATHS {
+    // One action on sign-ins, users, service principals and agents each.
+    for (path, field, _) in [0, 3, 6, 8].map(|action| PATHS[action]) {
         for deadline_ms in [None, Some("1500"), Some("12000"), Some("120000")] {
             let call = |ids: usize| {
-                let call = Call::new(path, json!({ field: (0..ids).map(id).collect::<Vec<_>>() }).to_string());
+                let body = json!({ field: (0..ids).map(id).collect::<Vec<_>>() }).to_string();
+                let call = Call::new(path, body).permitted_every_action();
                 deadline_ms.iter().fold(call, |call, value| call.variable("GATEWAY_DEADLINE_MS", value))
             };
             let start = Instant::now();
@@ -245,8 +269,8 @@ fn the_openapi_document_describes_the_paths() {
         let schema = &document()["components"]["requestBodies"][name]["content"]["application/json"]["schema"];
         let root = json!({ "allOf": [schema], "components": document()["components"] });
         let validator = jsonschema::validator_for(&root).unwrap();
-        assert!(validator.is_valid(&json!({ field: [id(1)] })), "{path}");
-        for wrong in [json!({ field: [] }), json!({ field: [1] }), json!({}), json!({ field: [id(1)], "a": 1 })] {
+        assert!([json!([]), json!([id(1)])].iter().all(|ids| validator.is_valid(&json!({ field: ids }))), "{path}");
+        for wrong in [json!({ field: [1] }), json!({}), json!({ field: [id(1)], "a": 1 })] {
             assert!(!validator.is_valid(&wrong), "{path}: {wrong}");
         }
     }

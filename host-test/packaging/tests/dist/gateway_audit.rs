@@ -1,4 +1,5 @@
 //! The gateway's audit log against what really happened to each id in the model of Microsoft Graph.
+//! `gateway_audit_time` checks when each line is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use graph_model::{Behavior, Service};
 use host_test::host::Exchange;
-use host_test::plugin::CANARY;
+use host_test::plugin::{Action, CANARY};
 use host_test::script::{Script, graph_error};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
@@ -21,6 +21,7 @@ use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
 use crate::gateway_instance::{HangUp, Instance};
+use crate::gateway_keys::entry;
 
 /// The key in `GATEWAY_KEY`.
 pub(crate) const KEY: &str = "key-canary-that-must-never-show";
@@ -114,6 +115,12 @@ impl Call {
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.to_owned()));
         self
+    }
+
+    /// The same request to a gateway whose key names every action.
+    pub(crate) fn permitted_every_action(self) -> Self {
+        let names = Action::ALL.map(Action::name).join("+");
+        self.variable("GATEWAY_KEY", "").variable("GATEWAY_KEYS", &entry("all", KEY, &format!(":{names}")))
     }
 
     /// Sends the request to a gateway whose Microsoft Graph follows this script.

@@ -26,6 +26,9 @@ pub(crate) struct Instance {
     stderr: MemoryOutputPipe,
 }
 
+/// The log of an instance.
+pub(crate) struct Log(MemoryOutputPipe);
+
 /// When a caller closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum HangUp {
@@ -58,14 +61,25 @@ impl Instance {
         Instance { store, proxy, stderr }
     }
 
-    /// Sends a request from a caller that may close the connection. Returns the lines that the gateway logged for it,
-    /// which must all be written when the caller sees the response.
+    /// Sends a request from a caller that may close the connection. Returns the response, and the lines
+    /// that the gateway logged for it.
     pub(crate) async fn exchange(
         &mut self,
         request: http::Request<Body>,
         hang_up: HangUp,
     ) -> (Option<http::Response<Bytes>>, Vec<Value>) {
         let before = self.stderr.contents().len();
+        let response = self.respond(request, hang_up).await;
+        (response, lines(&self.stderr.contents().slice(before..)))
+    }
+
+    /// Sends a request from a caller that may close the connection. Everything must be logged when the
+    /// caller sees the response.
+    pub(crate) async fn respond(
+        &mut self,
+        request: http::Request<Body>,
+        hang_up: HangUp,
+    ) -> Option<http::Response<Bytes>> {
         let (sender, receiver) = oneshot::channel();
         let request = self.store.data_mut().http().new_incoming_request(Scheme::Http, request).unwrap();
         let out = self.store.data_mut().http().new_response_outparam(sender).unwrap();
@@ -95,14 +109,30 @@ impl Instance {
         let ((), response) = tokio::join!(handled, received);
         let log = self.stderr.contents();
         assert!(logged.is_none_or(|logged| logged == log), "a line was written after the response was sent");
-        let log = String::from_utf8(log.slice(before..).to_vec()).expect("a log in UTF-8");
-        assert!(!log.contains(CANARY) && !log.contains(KEY), "the log contains a secret: {log}");
-        let lines = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-        (response, lines)
+        response
+    }
+
+    /// What the gateway has logged so far, also while a request runs.
+    pub(crate) fn log(&self) -> Log {
+        Log(self.stderr.clone())
     }
 
     /// Every request to Microsoft Graph so far.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
         self.store.data().exchanges()
     }
+}
+
+impl Log {
+    /// The lines so far.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        lines(&self.0.contents())
+    }
+}
+
+/// The lines of a log, which must contain no secret.
+fn lines(log: &[u8]) -> Vec<Value> {
+    let log = str::from_utf8(log).expect("a log in UTF-8");
+    assert!(!log.contains(CANARY) && !log.contains(KEY), "the log contains a secret: {log}");
+    log.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }

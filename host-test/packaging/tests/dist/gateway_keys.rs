@@ -10,19 +10,21 @@ use crate::gateway_call::{Call, KEY, Received, USERS, id, users};
 use crate::gateway_instance::HangUp;
 
 const SIGN_INS: &str = "/auditLogs/signIns/dismiss";
+const COMPROMISED: &str = "/identityProtection/riskyUsers/confirmCompromised";
 const SOC: &str = "canary-key-of-the-soc";
 const PLAYBOOK: &str = "canary-key-of-the-playbook";
 
 /// An entry of `GATEWAY_KEYS`.
-fn entry(name: &str, key: &str, actions: &str) -> String {
+pub(crate) fn entry(name: &str, key: &str, actions: &str) -> String {
     let digits: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{name}:{digits}{actions}")
 }
 
 /// A request with this key to a gateway with two named keys.
 fn call(path: &str, key: &str) -> Call {
-    let field = if path == USERS { "userIds" } else { "requestIds" };
-    let keys = format!("{},\n{}", entry("soc", SOC, ""), entry("playbook", PLAYBOOK, ":dismiss-risky-users"));
+    let field = if path == SIGN_INS { "requestIds" } else { "userIds" };
+    let actions = ":dismiss-risky-users+confirm-risky-users-compromised";
+    let keys = format!("{},\n{}", entry("soc", SOC, ""), entry("playbook", PLAYBOOK, actions));
     let call = Call::new(path, json!({ field: [id(1)] }).to_string()).header("x-api-key", Some(key));
     call.variable("GATEWAY_KEY", "").variable("GATEWAY_KEYS", &keys)
 }
@@ -51,7 +53,13 @@ async fn the_key_is_trimmed() {
 
 #[tokio::test(start_paused = true)]
 async fn each_named_key_permits_its_actions() {
-    for (path, key, name) in [(USERS, SOC, "soc"), (SIGN_INS, SOC, "soc"), (USERS, PLAYBOOK, "playbook")] {
+    let cases = [
+        (USERS, SOC, "soc"),
+        (SIGN_INS, SOC, "soc"),
+        (USERS, PLAYBOOK, "playbook"),
+        (COMPROMISED, PLAYBOOK, "playbook"),
+    ];
+    for (path, key, name) in cases {
         let received = call(path, key).send([accepted()]).await;
         assert_eq!(received.status, 200, "{}", received.body);
         assert!(received.log.iter().all(|line| line["key"] == name), "{:?}", received.log);
@@ -65,6 +73,19 @@ async fn each_named_key_permits_its_actions() {
     for key in [KEY, "canary-key-of-the-so", "", &entry("soc", SOC, ""), entry("", SOC, "").trim_start_matches(':')] {
         call(USERS, key).send([]).await.is_error(401, "unauthorized");
     }
+}
+
+/// A key without a list permits the three actions on sign-ins, and dismissing users.
+#[tokio::test(start_paused = true)]
+async fn an_action_beyond_the_four_must_be_named() {
+    for (key, single) in [(SOC, ""), (KEY, KEY)] {
+        let forbidden = call(COMPROMISED, key).variable("GATEWAY_KEY", single).send([]).await;
+        forbidden.is_error(403, "forbidden");
+        let message = forbidden.body["error"]["message"].as_str().unwrap();
+        assert!(message.contains("confirm-risky-users-compromised") && message.contains("GATEWAY_KEYS"), "{message}");
+    }
+    let wildcard = call(USERS, SOC).variable("GATEWAY_KEYS", &entry("soc", SOC, ":*")).send([]).await;
+    wildcard.is_error(500, "misconfigured");
 }
 
 #[tokio::test(start_paused = true)]

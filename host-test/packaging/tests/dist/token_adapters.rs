@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use artifact::workspace;
 use graph_model::Reply;
-use host_test::bindings::actions::{Error, Failure};
+use host_test::bindings::actions::{Error, ErrorKind, Failure};
 use host_test::bindings::credentials::TokenRequest;
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
@@ -162,7 +162,9 @@ async fn the_plugin_reports_what_to_do() {
     let plugin = plugin.instantiate_async(&mut store).await.unwrap();
     let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
     let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
-    let Err(Failure { cause: Error::NoToken(why), .. }) = result else { panic!("{result:?}") };
+    let Err(Failure { cause: Error { kind: ErrorKind::NoToken, message: why, .. }, .. }) = result else {
+        panic!("{result:?}");
+    };
     let expected = "denied: AZURE_CLIENT_SECRET is wrong: set it to the secret's value, not its id (AADSTS7000215, ";
     assert!(why.starts_with(expected), "{why}");
 }

@@ -1,0 +1,69 @@
+//! The tools as their hosts call them, with a scripted Microsoft Graph.
+
+use std::sync::Arc;
+
+use host_test::host::{Exchange, Host, Outbound};
+use host_test::plugin::{Action, CANARY, canary};
+use host_test::script::{Script, accepted};
+use serde_json::json;
+use wasmtime::Store;
+use wasmtime_wasi::WasiCtx;
+
+use crate::compositions::{component, link};
+use crate::gateway_call::{id, not_found};
+
+/// The paths of the actions in the order of the contract and the member of their bodies.
+const REQUESTS: [(&str, &str); 11] = [
+    ("/v1.0/auditLogs/signIns/dismiss", "requestIds"),
+    ("/beta/auditLogs/signIns/confirmSafe", "requestIds"),
+    ("/beta/auditLogs/signIns/confirmCompromised", "requestIds"),
+    ("/v1.0/identityProtection/riskyUsers/dismiss", "userIds"),
+    ("/v1.0/identityProtection/riskyUsers/confirmSafe", "userIds"),
+    ("/v1.0/identityProtection/riskyUsers/confirmCompromised", "userIds"),
+    ("/v1.0/identityProtection/riskyServicePrincipals/dismiss", "servicePrincipalIds"),
+    ("/v1.0/identityProtection/riskyServicePrincipals/confirmCompromised", "servicePrincipalIds"),
+    ("/beta/identityProtection/riskyAgents/dismiss", "agentIds"),
+    ("/beta/identityProtection/riskyAgents/confirmSafe", "agentIds"),
+    ("/beta/identityProtection/riskyAgents/confirmCompromised", "agentIds"),
+];
+
+/// Calls a tool. Returns its text, which must contain no token, and what it sent.
+async fn call(tool: &str, ids: &[String], script: Arc<Script>) -> (Result<String, String>, Vec<Exchange>) {
+    let tools = link(component("entra-risk-tools")).unwrap();
+    let mut wasi = WasiCtx::builder();
+    let host = Host::with(wasi.env("GRAPH_TOKEN", CANARY), Outbound::InProcess(script), canary(), 1);
+    let mut store = Store::new(tools.engine(), host);
+    let instance = tools.instantiate_async(&mut store).await.unwrap();
+    let function = instance.get_typed_func::<(&[String],), (Result<String, String>,)>(&mut store, tool).expect(tool);
+    let (text,) = function.call_async(&mut store, (ids,)).await.expect("the tool trapped");
+    assert!(!format!("{text:?}").contains(CANARY), "the text contains the token: {text:?}");
+    (text, store.data().exchanges())
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_tool_sends_the_request_of_its_action() {
+    for (action, (path, field)) in Action::ALL.into_iter().zip(REQUESTS) {
+        let (text, exchanges) = call(action.name(), &[id(1), id(2)], Script::at_once([accepted()])).await;
+        assert_eq!(text, Ok("2 of 2 ids accepted.".to_owned()), "{}", action.name());
+        let [Exchange { request, .. }] = exchanges.as_slice() else { panic!("expected one request") };
+        assert_eq!(request.uri(), format!("https://graph.microsoft.com{path}").as_str());
+        assert_eq!(request.body(), json!({ field: [id(1), id(2)] }).to_string().as_bytes());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_is_not_accepted_is_listed_in_an_error() {
+    let (text, _) = call("dismiss-risky-agents", &[id(1)], Script::at_once([not_found()])).await;
+    let text = text.expect_err("an error");
+    assert!(text.starts_with("0 of 1 ids accepted.\n1 refused: client-error, HTTP 404"), "{text}");
+    assert!(text.ends_with(&format!("Do not send again: {}", id(1))), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_no_error_and_an_invalid_id_is_one() {
+    let (text, _) = call("dismiss-risky-users", &[], Script::at_once([])).await;
+    assert_eq!(text, Ok("Nothing was sent: the list is empty.".to_owned()));
+    let (text, _) = call("dismiss-risky-users", &["x".to_owned()], Script::at_once([])).await;
+    let text = text.expect_err("an error");
+    assert!(text.starts_with("Nothing was sent: invalid-argument: ids[0]"), "{text}");
+}
