@@ -25,3 +25,7 @@ macro_rules! generate {
 generate!("plugin");
 #[cfg(feature = "shared")]
 generate!("plugin-shared");
+
+use crate::export::Plugin;
+
+export!(Plugin);

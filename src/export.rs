@@ -1,65 +1,129 @@
-//! The exports of the component, in place of the generated ones: see [`entra_risk_abi`].
+//! The exports of the component: the four functions of `actions`, and the resource of `calls`.
 
-#![expect(unsafe_code, clippy::extra_unused_type_parameters, reason = "takes the place of generated code")]
-
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use entra_risk_engine::action::{ACTIONS, Action};
+use entra_risk_engine::call::GRACE;
+use entra_risk_engine::error::Error;
+use entra_risk_engine::time::from_ms;
 
-use crate::run;
-use entra_risk_abi::Arguments;
-use entra_risk_abi::engine::Returned;
+use crate::bindings::exports::entra::risk::{actions, calls};
+use crate::driver::{Driver, Event, Stop};
+use crate::http;
+
+/// The component's exports.
+pub(crate) struct Plugin;
+
+/// A call that its caller drives.
+pub(crate) struct OpenCall {
+    driver: RefCell<Driver>,
+    /// What `stop` asked for, until `next` performs it. It may come while `next` waits for an import, from hosts that let a
+    /// second function in.
+    stop: Cell<Option<Stop>>,
+}
 
 thread_local! {
-    /// The latest result, until the host has read it.
-    static RETURNED: RefCell<Option<Box<Returned>>> = const { RefCell::new(None) };
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Performs an action, and returns where its result is.
-unsafe fn perform(action: &'static Action, arguments: *mut u8) -> *mut u8 {
-    // SAFETY: the host calls an exported action.
-    let (ids, options) = unsafe { Arguments::take(arguments) };
-    let returned = Box::new(Returned::new(run::run(action, ids, options)));
-    let address = returned.address();
-    RETURNED.set(Some(returned));
-    address
-}
+/// While it exists, a function of the instance runs, and no other one may.
+struct Running;
 
-/// Where `export!` looks for the generated functions.
-mod types {
-    pub(super) mod exports {
-        pub(crate) mod entra {
-            pub(crate) mod risk {
-                pub(crate) mod actions {
-                    use super::super::super::super::super::{ACTIONS, RETURNED, perform};
-                    pub(crate) use crate::bindings::exports::entra::risk::actions::*;
-
-                    macro_rules! export {
-                        ($($position:literal: $export:ident $post_return:ident)*) => {
-                            $(
-                                pub(crate) unsafe fn $export<T>(arguments: *mut u8) -> *mut u8 {
-                                    // SAFETY: the host calls an exported action.
-                                    unsafe { perform(&ACTIONS[$position], arguments) }
-                                }
-
-                                pub(crate) unsafe fn $post_return<T>(_: *mut u8) {
-                                    RETURNED.take();
-                                }
-                            )*
-                        };
-                    }
-                    export! {
-                        0: _export_dismiss_sign_ins_cabi __post_return_dismiss_sign_ins
-                        1: _export_confirm_sign_ins_safe_cabi __post_return_confirm_sign_ins_safe
-                        2: _export_confirm_sign_ins_compromised_cabi __post_return_confirm_sign_ins_compromised
-                        3: _export_dismiss_risky_users_cabi __post_return_dismiss_risky_users
-                    }
-                }
-            }
-        }
+impl Running {
+    fn begin() -> Running {
+        assert!(!IS_RUNNING.replace(true), "a function is called while another one of the instance runs");
+        Running
     }
 }
 
-struct Plugin;
+impl Drop for Running {
+    fn drop(&mut self) {
+        IS_RUNNING.set(false);
+    }
+}
 
-crate::bindings::export!(Plugin with_types_in types);
+impl actions::Guest for Plugin {
+    fn dismiss_sign_ins(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
+        perform(&ACTIONS[0], &ids, options)
+    }
+
+    fn confirm_sign_ins_safe(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
+        perform(&ACTIONS[1], &ids, options)
+    }
+
+    fn confirm_sign_ins_compromised(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
+        perform(&ACTIONS[2], &ids, options)
+    }
+
+    fn dismiss_risky_users(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
+        perform(&ACTIONS[3], &ids, options)
+    }
+}
+
+type ActionResult = Result<Vec<actions::Batch>, actions::Failure>;
+
+/// Performs an action from its start to its end.
+fn perform(action: &'static Action, ids: &[String], options: Option<actions::Options>) -> ActionResult {
+    let _running = Running::begin();
+    let mut driver = Driver::start(action, action.ids_parameter, ids, options).map_err(|message| {
+        let cause = Rc::new(Error::invalid_argument(message)).into();
+        actions::Failure { cause, batches: Vec::new() }
+    })?;
+    let cause = loop {
+        if let Event::Over(cause) = driver.next(None, &Cell::default()) {
+            break cause;
+        }
+    };
+    let batches = batches(driver.report());
+    match cause {
+        None => Ok(batches),
+        Some(cause) => Err(actions::Failure { cause: cause.into(), batches }),
+    }
+}
+
+impl calls::Guest for Plugin {
+    type Call = OpenCall;
+}
+
+impl calls::GuestCall for OpenCall {
+    fn start(
+        action: calls::Action,
+        ids: Vec<String>,
+        options: Option<actions::Options>,
+    ) -> Result<calls::Call, String> {
+        let _running = Running::begin();
+        let driver = RefCell::new(Driver::start(action.into(), "ids", &ids, options)?);
+        Ok(calls::Call::new(OpenCall { driver, stop: Cell::default() }))
+    }
+
+    fn next(&self, wait_ms: Option<u32>) -> calls::Event {
+        let _running = Running::begin();
+        match self.driver.borrow_mut().next(wait_ms.map(from_ms), &self.stop) {
+            Event::Ended(ended) => calls::Event::Ended(batches(ended)),
+            Event::Waiting(progress) => calls::Event::Waiting(progress.into()),
+            Event::Over(cause) => calls::Event::Over(cause.map(Into::into)),
+        }
+    }
+
+    fn stop(&self, grace_ms: Option<u32>) {
+        let stop = Stop { asked: http::now(), grace: grace_ms.map_or(GRACE, from_ms) };
+        let earlier = self.stop.take();
+        self.stop.set(Some(earlier.map_or(stop, |earlier| earlier.shortened(stop))));
+    }
+
+    fn report(&self) -> Vec<actions::Batch> {
+        let _running = Running::begin();
+        batches(self.driver.borrow().report())
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        let _running = Running::begin();
+    }
+}
+
+fn batches(batches: Vec<entra_risk_engine::report::Batch>) -> Vec<actions::Batch> {
+    batches.into_iter().map(Into::into).collect()
+}

@@ -30,7 +30,7 @@ pub(crate) struct Exchange {
 }
 
 /// What came of an exchange so far.
-pub(crate) enum Progress {
+pub(crate) enum State {
     Pending,
     Response(Response),
     Failed(TransportError),
@@ -38,7 +38,7 @@ pub(crate) enum Progress {
 
 /// A request whose body is being written.
 struct Upload {
-    /// Present if the host did not take all of the body at once.
+    /// Present if the host did not take all of the body immediately.
     writable: Option<Pollable>,
     stream: OutputStream,
     body: OutgoingBody,
@@ -63,7 +63,7 @@ struct Body {
     _body: IncomingBody,
 }
 
-/// The time since a start of the clock's own.
+/// The host's monotonic clock, in nanoseconds from an arbitrary origin.
 pub(crate) fn now() -> Nanos {
     monotonic_clock::now()
 }
@@ -116,11 +116,11 @@ impl Exchange {
     }
 
     /// Writes and reads as much as the host allows.
-    pub(crate) fn advance(&mut self) -> Progress {
+    pub(crate) fn advance(&mut self) -> State {
         self.write();
         if self.download.is_none() {
             match self.future.get() {
-                None => return Progress::Pending,
+                None => return State::Pending,
                 Some(Ok(Ok(response))) => {
                     let download = Download::start(response);
                     // Only success needs the whole request.
@@ -129,20 +129,20 @@ impl Exchange {
                     }
                     self.download = Some(download);
                 }
-                Some(Ok(Err(code))) => return Progress::Failed(transport_error(&code)),
+                Some(Ok(Err(code))) => return State::Failed(transport_error(&code)),
                 Some(Err(())) => {
                     let cause = "the response was taken already".to_owned();
-                    return Progress::Failed(TransportError { kind: TransportErrorKind::Other, cause });
+                    return State::Failed(TransportError { kind: TransportErrorKind::Other, cause });
                 }
             }
         }
-        let Some(download) = &mut self.download else { return Progress::Pending };
+        let Some(download) = &mut self.download else { return State::Pending };
         if !download.is_complete() || self.upload.is_some() {
-            return Progress::Pending;
+            return State::Pending;
         }
         let mut response = mem::take(&mut download.response);
         response.request_is_complete = self.request_is_complete;
-        Progress::Response(response)
+        State::Response(response)
     }
 
     /// Stops waiting. A status that has arrived is a response, with as much of its body as has arrived.
