@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use artifact::{Cargo, workspace};
+use host_test::plugin::Action;
 use packaging::PRODUCTS;
 use wasm_metadata::Payload;
 use wit_parser::WorldItem;
@@ -16,10 +17,10 @@ const KIB: usize = 1024;
 /// The maximum size in bytes of a product, including metadata and documentation, and the prefixes of the interfaces that
 /// it may import. An app with a token adapter may import what both may.
 const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
-    ("entra-risk", 120 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
-    ("entra-risk-shared", 124 * KIB, SHARED_PLUGIN),
+    ("entra-risk", 160 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
+    ("entra-risk-shared", 164 * KIB, SHARED_PLUGIN),
     ("entra-risk-keyvalue-turns", 32 * KIB, &["clocks/wall-clock", "keyvalue/"]),
-    ("entra-risk-keyvalue", 156 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
+    ("entra-risk-keyvalue", 196 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
     ("entra-risk-env-token", 20 * KIB, &["cli/environment"]),
     ("entra-risk-client-credentials", 120 * KIB, TOKEN_CLIENT),
     ("entra-risk-workload-identity", 130 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
@@ -29,7 +30,16 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     (
         "entra-risk-gateway-uncomposed",
         140 * KIB,
-        &["cli/environment", "cli/stderr", "clocks/", "http/types", "io/", "random/random", "risk/actions"],
+        &[
+            "cli/environment",
+            "cli/stderr",
+            "clocks/",
+            "http/types",
+            "io/",
+            "random/random",
+            "risk/actions",
+            "risk/calls",
+        ],
     ),
     ("entra-risk-tools", 300 * KIB, &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
 ];
@@ -120,6 +130,8 @@ fn products_contain_their_documentation() {
     }
 }
 
+const APPROVAL: &str = "A person must have approved the list.";
+
 /// Hosts show these texts to a language model, with every request.
 #[test]
 fn every_tool_is_documented_in_few_words() {
@@ -132,15 +144,13 @@ fn every_tool_is_documented_in_few_words() {
         let docs = function.docs.contents.as_deref().unwrap_or_default();
         assert!((100..800).contains(&docs.len()), "{}: {docs}", function.name);
         assert_eq!(function.params.len(), 1, "{}", function.name);
-        functions.push((function.name.as_str(), docs.contains("locks people out")));
+        // What can lock people or software out needs a person's approval.
+        let warns =
+            docs.contains("Warning: ") && docs.split_whitespace().collect::<Vec<_>>().join(" ").contains(APPROVAL);
+        assert_eq!(warns, function.name.ends_with("-compromised"), "{}: {docs}", function.name);
+        functions.push(function.name.as_str());
     }
-    let expected = [
-        ("dismiss-sign-ins", false),
-        ("confirm-sign-ins-safe", false),
-        ("confirm-sign-ins-compromised", true),
-        ("dismiss-risky-users", false),
-    ];
-    assert_eq!(functions, expected);
+    assert_eq!(functions, Action::ALL.map(Action::name));
 }
 
 #[test]
@@ -192,7 +202,6 @@ fn two_folders_give_the_same_bytes() {
         ("entra-risk-workload-identity", env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM")),
         ("entra-risk-managed-identity", env!("ENTRA_RISK_MANAGED_IDENTITY_WASM")),
         ("entra-risk-cli", env!("ENTRA_RISK_CLI_WASM")),
-        ("entra-risk-progress", env!("ENTRA_RISK_PROGRESS_WASM")),
         ("entra-risk-gateway", env!("ENTRA_RISK_GATEWAY_WASM")),
         ("entra-risk-tools", env!("ENTRA_RISK_TOOLS_WASM")),
     ];
