@@ -159,6 +159,10 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use entra_risk_engine::action::{
+        DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
+        DEFAULT_PATIENCE_MS,
+    };
     use entra_risk_report::actions::{Cloud, RateLimit};
 
     use super::*;
@@ -219,8 +223,17 @@ mod tests {
     fn usage_errors_name_the_argument() {
         let cases = [
             ("", "expected an action"),
-            ("dismiss", "unknown action 'dismiss': did you mean dismiss-sign-ins or dismiss-risky-users?"),
-            ("confirm-safe", "unknown action 'confirm-safe': did you mean confirm-sign-ins-safe?"),
+            (
+                "dismiss",
+                "unknown action 'dismiss': did you mean dismiss-sign-ins, dismiss-risky-users, \
+                 dismiss-risky-service-principals or dismiss-risky-agents?",
+            ),
+            (
+                "confirm-safe",
+                "unknown action 'confirm-safe': did you mean confirm-sign-ins-safe, confirm-risky-users-safe or \
+                 confirm-risky-agents-safe?",
+            ),
+            ("dismiss-user", "unknown action 'dismiss-user': did you mean dismiss-risky-users?"),
             ("list", "unknown action 'list'"),
             ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),
             ("dismiss-sign-ins --force", "invalid option '--force'"),
@@ -254,6 +267,10 @@ mod tests {
             ("dismiss-sign-ins --deadline 0s", "--deadline: expected a time from 1ms to 1193h; got '0s'"),
             ("dismiss-sign-ins --patience 1194h", "--patience: expected a time from 1ms to 1193h; got '1194h'"),
             ("dismiss-sign-ins --attempt-timeout 11m", "--attempt-timeout: expected at most 10m; got '11m'"),
+            (
+                "dismiss-sign-ins --rate-limit 100001/1s",
+                "--rate-limit: expected a whole number from 1 to 100000; got '100001'",
+            ),
             ("dismiss-sign-ins --rate-limit 5", "--rate-limit: expected N/TIME, such as 5/10s; got '5'"),
         ];
         for (line, expected) in cases {
@@ -270,8 +287,23 @@ mod tests {
         let flags = source.split("Long(\"").skip(1).filter_map(|rest| rest.split_once("\")"));
         let flags = flags.map(|(flag, _)| flag).filter(|flag| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
         assert_eq!(option_names().collect::<BTreeSet<_>>(), flags.collect::<BTreeSet<_>>());
+        let first_words: Vec<&str> = HELP.lines().filter_map(|line| line.split_whitespace().next()).collect();
         for action in &ACTIONS {
-            assert!(HELP.contains(action.definition.name), "{action:?}");
+            assert!(first_words.contains(&action.definition.name), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_states_the_defaults_of_the_engine() {
+        for (flag, default) in [
+            ("--ids-per-request", DEFAULT_IDS_PER_REQUEST.to_string()),
+            ("--max-in-flight", DEFAULT_MAX_IN_FLIGHT.to_string()),
+            ("--max-attempts", DEFAULT_MAX_ATTEMPTS.to_string()),
+            ("--attempt-timeout", format!("{}s", DEFAULT_ATTEMPT_TIMEOUT_MS / 1_000)),
+            ("--patience", format!("{}m", DEFAULT_PATIENCE_MS / 60_000)),
+        ] {
+            let line = HELP.lines().find(|line| line.trim_start().starts_with(flag)).unwrap();
+            assert!(line.ends_with(&format!("(default {default})")), "{line}");
         }
     }
 }

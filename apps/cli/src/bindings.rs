@@ -1,11 +1,14 @@
-//! The generated bindings of the command's world. The actions are those of `entra-risk-report`.
+//! The generated bindings of the command's world. The plugin's are those of `entra-risk-report`.
 #![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
 wit_bindgen::generate!({
-    path: ["../../wit", "../progress/wit", "wit"],
+    path: ["../../wit", "wit"],
     world: "entra:risk-cli/command",
     features: ["cli-exit-with-code"],
-    with: { "entra:risk/actions@0.1.0": entra_risk_report::actions },
+    with: {
+        "entra:risk/actions@0.1.0": entra_risk_report::actions,
+        "entra:risk/calls@0.1.0": entra_risk_report::calls,
+    },
     generate_all,
     pub_export_macro: true,
 });

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use entra_risk_engine::guid;
+use entra_risk_engine::id::Id;
 
 use crate::encoding::decode;
 use crate::table::read_column;
@@ -69,15 +69,17 @@ impl Ids {
 
     fn add_from(&mut self, id: &str, place: impl Display, hint: &str) {
         let plain = id.strip_prefix('{').and_then(|id| id.strip_suffix('}')).unwrap_or(id);
-        match guid::parse(plain) {
-            Some(number) if self.seen.insert(number) => self.list.push(plain.to_owned()),
+        match Id::parse(plain) {
+            Some(id) if self.seen.insert(id.number()) => self.list.push(plain.to_owned()),
             Some(_) => self.repeated = self.repeated.saturating_add(1),
             None => {
                 self.invalid = self.invalid.saturating_add(1);
                 if self.errors.len() < MAX_LISTED {
                     // Bounded and escaped: it may be long, and a terminal executes control characters.
                     let shown: String = id.chars().take(60).collect();
-                    self.errors.push(format!("{place}: expected an id (a hyphenated GUID); got {shown:?}{hint}"));
+                    self.errors.push(format!(
+                        "{place}: expected an id (a hyphenated GUID, not all zeros); got {shown:?}{hint}"
+                    ));
                 }
             }
         }
@@ -86,11 +88,9 @@ impl Ids {
 
 /// Which of these ids are not among the others, whatever the case of their letters.
 pub(crate) fn without(ids: Vec<String>, others: &mut dyn Iterator<Item = &str>) -> Vec<String> {
-    let mut numbers = HashSet::new();
-    for id in others {
-        numbers.extend(guid::parse(id));
-    }
-    ids.into_iter().filter(|id| guid::parse(id).is_none_or(|number| !numbers.contains(&number))).collect()
+    let number = |id: &str| Id::parse(id).map(|id| id.number());
+    let others: HashSet<u128> = others.filter_map(number).collect();
+    ids.into_iter().filter(|id| number(id).is_none_or(|number| !others.contains(&number))).collect()
 }
 
 #[cfg(test)]
@@ -128,16 +128,23 @@ mod tests {
     #[test]
     fn invalid_ids_are_reported_with_their_places() {
         let message = lines(&format!("{A}\n\x1b[31mred\n{B}\nid,name")).unwrap_err();
-        let expected = "ids.txt:2: expected an id (a hyphenated GUID); got \"\\u{1b}[31mred\"\n\
-                        ids.txt:4: expected an id (a hyphenated GUID); got \"id,name\"; for CSV, add --column";
+        let expected = "ids.txt:2: expected an id (a hyphenated GUID, not all zeros); got \"\\u{1b}[31mred\"\n\
+                        ids.txt:4: expected an id (a hyphenated GUID, not all zeros); got \"id,name\"; for CSV, add --column";
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn the_id_of_zeros_is_invalid() {
+        assert!(lines("00000000-0000-0000-0000-000000000000").is_err());
     }
 
     #[test]
     fn at_most_20_invalid_ids_are_listed() {
         let message = lines(&"x\n".repeat(25)).unwrap_err();
         assert_eq!(message.lines().count(), 21);
-        assert!(message.ends_with("ids.txt:20: expected an id (a hyphenated GUID); got \"x\"\nand 5 more invalid ids"));
+        assert!(message.ends_with(
+            "ids.txt:20: expected an id (a hyphenated GUID, not all zeros); got \"x\"\nand 5 more invalid ids"
+        ));
     }
 
     #[test]
@@ -147,7 +154,10 @@ mod tests {
         assert_eq!(ids.finish(), Ok((vec![A.to_owned()], Vec::new())));
         let mut ids = Ids::default();
         assert_eq!(ids.add_csv(b"id\nfoo\n", "id", "ids.csv"), Ok(()));
-        assert_eq!(ids.finish(), Err(r#"ids.csv:2: expected an id (a hyphenated GUID); got "foo""#.to_owned()));
+        assert_eq!(
+            ids.finish(),
+            Err(r#"ids.csv:2: expected an id (a hyphenated GUID, not all zeros); got "foo""#.to_owned())
+        );
     }
 
     #[test]

@@ -1,16 +1,13 @@
 //! The command of entra-risk: a `wasi:cli/run` that uses the plugin. It reads ids, calls the plugin, prints the outcome
 //! of every id, and keeps files with the outcomes and with the ids still to process.
 
-use std::time::Duration;
-
-use entra_risk_report::actions::Error;
-use entra_risk_report::{ACTIONS, OutcomeKind, Report};
+use entra_risk_report::actions::{ErrorKind, Outcome};
+use entra_risk_report::{Report, perform};
 
 mod arguments;
 mod bindings;
 mod dry_run;
 mod encoding;
-mod ending;
 mod file;
 mod ids;
 mod list;
@@ -18,9 +15,9 @@ mod log;
 mod log_line;
 mod outputs;
 mod progress;
+mod question;
 mod refused;
-mod run;
-mod slices;
+mod remaining;
 mod stdio;
 mod suggestion;
 mod summary;
@@ -29,16 +26,16 @@ mod values;
 
 use arguments::{HELP, Job, parse};
 use bindings::wasi::cli::{environment, exit};
-use bindings::wasi::clocks::monotonic_clock;
 use ids::Ids;
 use outputs::Outputs;
 use progress::Progress;
-use run::Run;
-use slices::Slices;
 use stdio::{eprint, print};
 
 /// The component's export.
 struct Command;
+
+/// The longest time in milliseconds without an event: the progress line and the file of `--remaining` are updated at events.
+const WAIT_MS: u32 = 400;
 
 /// Why nothing was sent, or why the result is incomplete.
 enum Failure {
@@ -79,29 +76,29 @@ fn command() -> Result<u8, Failure> {
         arguments::Command::Version => {
             print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")).map_err(Failure::Output)?;
         }
-        arguments::Command::Perform(job) => return perform(&job),
+        arguments::Command::Perform(job) => return execute(&job),
     }
     Ok(0)
 }
 
-fn perform(job: &Job) -> Result<u8, Failure> {
+fn execute(job: &Job) -> Result<u8, Failure> {
     let (ids, notes) = read(job).map_err(Failure::Usage)?;
     for note in notes.iter().filter(|_| !job.quiet) {
         eprint(&format!("entra-risk: {note}\n"));
     }
-    let must_ask = must_ask(job, ids.len()).map_err(Failure::Usage)?;
+    let must_ask = question::must_ask(job, ids.len()).map_err(Failure::Usage)?;
     if job.dry_run {
         Outputs::check(job, &ids).map_err(Failure::Usage)?;
         return plan(job, &ids).map_err(Failure::Output).map(|()| 0);
     }
-    if must_ask {
-        ask(ids.len())?;
+    if must_ask && !question::ask(job.action, ids.len()).map_err(Failure::Usage)? {
+        return Err(Failure::NotConfirmed);
     }
     // Before anything is sent, so that a file that cannot be written is a usage error.
     let mut outputs = Outputs::begin(job, &ids).map_err(Failure::Usage)?;
-    let (report, written) = send(job, &ids, &mut outputs);
-    if let Some(Error::InvalidArgument(text)) = report.cause {
-        return Err(Failure::Usage(text));
+    let report = send(job, &ids, &mut outputs);
+    if let Some(cause) = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::InvalidArgument) {
+        return Err(Failure::Usage(cause.message.clone()));
     }
     // Before an error of a file: whatever it was, this shows what was done.
     let printed = match job.json {
@@ -109,8 +106,24 @@ fn perform(job: &Job) -> Result<u8, Failure> {
         false if job.quiet && report.cause.is_none() => Ok(()),
         false => print(&summary::summary(job.action, &report)),
     };
-    written.and(printed).map_err(Failure::Output)?;
+    outputs.error.map_or(Ok(()), Err).and(printed).map_err(Failure::Output)?;
     Ok(exit_code(&report))
+}
+
+/// Performs the action. Whatever the plugin reports is in the files before anything else is sent.
+fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> Report {
+    let mut progress = Progress::new(job, ids.len());
+    let report = perform(job.action, ids, &job.options, Some(WAIT_MS), |call, event| {
+        let could_write = outputs.error.is_none();
+        outputs.update(job.action, event);
+        if could_write && outputs.error.is_some() {
+            // The outcomes of the requests in flight belong into the summary.
+            call.stop(None);
+        }
+        progress.update(event);
+    });
+    progress.clear();
+    report
 }
 
 /// Reads the ids from the sources that the command line names, with notes for the user.
@@ -151,69 +164,19 @@ fn plan(job: &Job, ids: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether to ask first: in a terminal, before sign-ins are confirmed as compromised, because this can lock users out. The
-/// error is that the question cannot be answered.
-fn must_ask(job: &Job, ids: usize) -> Result<bool, String> {
-    let [_, _, compromised, _] = &ACTIONS;
-    let is_harmless = job.action.definition.name != compromised.definition.name || ids == 0;
-    if job.yes || is_harmless || !stdio::error_is_terminal() {
-        return Ok(false);
-    }
-    if !stdio::input_is_terminal() {
-        let message = "add --yes: the question whether to confirm sign-ins as compromised cannot be answered, because \
-                       standard input is not a terminal";
-        return Err(message.to_owned());
-    }
-    Ok(true)
-}
-
-/// Asks whether to confirm so many sign-ins as compromised.
-fn ask(ids: usize) -> Result<(), Failure> {
-    eprint(&format!(
-        "Confirm {ids} sign-ins as compromised? Microsoft Entra ID sets the risk of their users to high, which can lock \
-         these users out.\nType yes to continue: "
-    ));
-    let answer = stdio::read_answer().map_err(Failure::Usage)?;
-    if ["yes", "y"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)) { Ok(()) } else { Err(Failure::NotConfirmed) }
-}
-
-/// Calls the plugin, shows the progress on a terminal, and keeps the files up to date.
-fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> (Report, Result<(), String>) {
-    let start = monotonic_clock::now();
-    let elapsed = || Duration::from_nanos(monotonic_clock::now().saturating_sub(start));
-    let slices = Slices::new(job.action, &job.options, ids.len());
-    let progress = Progress { total: ids.len(), is_visible: stdio::error_is_terminal() && !job.quiet };
-    progress.show(0, 0, 0.0, &slices);
-    let slices = (progress.is_visible || outputs.are_watched()).then_some(slices);
-    let mut run = Run { call: job.action.call, options: &job.options, slices, elapsed };
-    let result = run.perform(ids, |report, rest, slices| {
-        if let Some(slices) = slices {
-            let done = ids.len().saturating_sub(rest.len());
-            let failed = done.saturating_sub(report.ids(OutcomeKind::Accepted).count());
-            progress.show(done, failed, elapsed().as_secs_f64(), slices);
-        }
-        outputs.update(job.action, report, rest)
-    });
-    progress.clear();
-    result
-}
-
 /// 0: every id was accepted. 3: nothing could be done for lack of token, permission or connection. 1: anything else.
 fn exit_code(report: &Report) -> u8 {
-    let is_barred = match &report.cause {
-        None => return 0,
-        Some(
-            Error::NoToken(_)
-            | Error::DeniedByHost(_)
-            | Error::Unauthenticated(_)
-            | Error::Forbidden(_)
-            | Error::Unreachable(_),
-        ) => true,
-        Some(Error::ClientError(graph)) => graph.status == 407,
-        Some(_) => false,
+    let Some(cause) = &report.cause else { return 0 };
+    let is_barred = match cause.kind {
+        ErrorKind::NoToken
+        | ErrorKind::DeniedByHost
+        | ErrorKind::Unauthenticated
+        | ErrorKind::Forbidden
+        | ErrorKind::Unreachable => true,
+        ErrorKind::ClientError => cause.status() == Some(407),
+        _ => false,
     };
-    let is_decided = |kind| report.ids(kind).next().is_some();
     let is_nothing_done =
-        ![OutcomeKind::Accepted, OutcomeKind::Refused, OutcomeKind::Unknown].into_iter().any(is_decided);
+        [Outcome::Accepted, Outcome::Refused, Outcome::Unknown].into_iter().all(|outcome| report.count(outcome) == 0);
     if is_barred && is_nothing_done { 3 } else { 1 }
 }

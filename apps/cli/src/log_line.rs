@@ -31,13 +31,13 @@ pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u6
     let line = LogLine {
         time: &timestamp(time.0, time.1),
         action: action.definition.name,
-        outcome: batch.kind().name(),
+        outcome: batch.outcome.name(),
         ids,
         attempts: batch.attempts,
         request_id: request.and_then(|request| request.request_id),
         client_request_id: request.map(|request| request.client_request_id),
         date: request.and_then(|request| request.date),
-        error: batch.error().map(JsonError::from),
+        error: batch.error.as_ref().map(JsonError::from),
     };
     // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
     serde_json::to_string(&line).unwrap_or_default()
@@ -46,22 +46,22 @@ pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u6
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Error, GraphError, Outcome, Receipt};
+    use entra_risk_report::actions::{Error, ErrorKind, Outcome, Receipt, Response};
 
     use super::*;
 
     #[test]
     fn a_line_names_the_request_whatever_the_outcome() {
         let ids = ["a".to_owned(), "b".to_owned()];
-        let line = |outcome| {
-            let batch = Batch { ids: ids.to_vec(), attempts: 2, outcome };
+        let line = |outcome, receipt, error| {
+            let batch = Batch { ids: ids.to_vec(), attempts: 2, outcome, receipt, error };
             log_line(&ACTIONS[3], &batch, &ids, (1_795_251_600, 0))
         };
         let begin = r#"{"time":"2026-11-21T09:00:00.000Z","action":"dismiss-risky-users","outcome":"#;
         let receipt = Receipt { request_id: None, client_request_id: "c".to_owned(), date: Some("d".to_owned()) };
         let expected = r#""accepted","ids":["a","b"],"attempts":2,"clientRequestId":"c","date":"d"}"#;
-        assert_eq!(line(Outcome::Accepted(receipt)), format!("{begin}{expected}"));
-        let graph = GraphError {
+        assert_eq!(line(Outcome::Accepted, Some(receipt), None), format!("{begin}{expected}"));
+        let response = Response {
             status: 404,
             code: "x".to_owned(),
             message: "line\nend".to_owned(),
@@ -70,15 +70,16 @@ mod tests {
             date: None,
             retry_after_ms: None,
         };
+        let error = Error { kind: ErrorKind::ClientError, message: "refused".to_owned(), response: Some(response) };
         let expected = concat!(
             r#""refused","ids":["a","b"],"attempts":2,"requestId":"r","clientRequestId":"c","error":{"kind":"client-error","#,
-            r#""message":"line\nend","graph":{"status":404,"code":"x","clientRequestId":"c","requestId":"r"}}}"#,
+            r#""message":"refused","response":{"status":404,"code":"x","message":"line\nend","clientRequestId":"c","#,
+            r#""requestId":"r"}}}"#,
         );
-        assert_eq!(line(Outcome::Refused(Error::ClientError(graph))), format!("{begin}{expected}"));
-        let expected = concat!(
-            r#""not-applied","ids":["a","b"],"attempts":2,"error":{"kind":"not-attempted","#,
-            r#""message":"never sent, because an earlier error ended the call"}}"#,
-        );
-        assert_eq!(line(Outcome::NotApplied(Error::NotAttempted)), format!("{begin}{expected}"));
+        assert_eq!(line(Outcome::Refused, None, Some(error)), format!("{begin}{expected}"));
+        let error = Error { kind: ErrorKind::NotAttempted, message: "never sent".to_owned(), response: None };
+        let expected =
+            r#""not-applied","ids":["a","b"],"attempts":2,"error":{"kind":"not-attempted","message":"never sent"}}"#;
+        assert_eq!(line(Outcome::NotApplied, None, Some(error)), format!("{begin}{expected}"));
     }
 }

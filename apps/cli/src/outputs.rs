@@ -1,8 +1,8 @@
 //! The files that a run writes while it goes on. They are written in an order in which an id may be in the log and among
 //! the remaining ids, but never in neither, whenever the process ends.
 
-use entra_risk_report::actions::Batch;
-use entra_risk_report::{Action, Report};
+use entra_risk_report::Action;
+use entra_risk_report::calls::Event;
 
 use crate::arguments::Job;
 use crate::file::is_same;
@@ -10,14 +10,16 @@ use crate::ids::without;
 use crate::list::List;
 use crate::log::Log;
 use crate::refused::Refused;
+use crate::remaining::Remaining;
 
 /// The files of `--log`, `--refused` and `--remaining`.
 pub(crate) struct Outputs {
     log: Option<Log>,
     refused: Option<Refused>,
-    remaining: Option<List>,
-    /// Batches of the report that are in the log.
-    logged: usize,
+    remaining: Option<Remaining>,
+    /// Why a file could not be written. From then on the lists stay as they are, so that no id leaves one without being
+    /// in the log.
+    pub(crate) error: Option<String>,
 }
 
 impl Outputs {
@@ -25,9 +27,9 @@ impl Outputs {
     pub(crate) fn begin(job: &Job, ids: &[String]) -> Result<Self, String> {
         let (refused, remaining) = lists(job, ids)?;
         let log = job.log.as_deref().map(Log::open).transpose()?;
-        let mut outputs = Outputs { log, refused, remaining, logged: 0 };
-        outputs.update(job.action, &Report::default(), ids)?;
-        Ok(outputs)
+        refused.as_ref().map(Refused::write).transpose()?;
+        let remaining = remaining.map(|list| Remaining::begin(list, ids)).transpose()?;
+        Ok(Outputs { log, refused, remaining, error: None })
     }
 
     /// Checks the files as `begin` does, without changing or creating any.
@@ -36,30 +38,32 @@ impl Outputs {
         job.log.as_deref().map(Log::check).transpose().map(drop)
     }
 
-    /// Whether a file is kept up to date during the run.
-    pub(crate) fn are_watched(&self) -> bool {
-        self.log.is_some() || self.remaining.is_some()
+    /// Writes what an event of the call reports.
+    pub(crate) fn update(&mut self, action: &Action, event: &Event) {
+        let logged = match (event, &self.log) {
+            (Event::Ended(batches), Some(log)) => log.write(action, batches),
+            _ => Ok(()),
+        };
+        if logged.is_err() {
+            // It may end in the middle of a line.
+            self.log = None;
+        }
+        if self.error.is_none() {
+            self.error = logged.and_then(|()| self.update_lists(event)).err();
+        }
     }
 
-    /// Writes what is known: the report so far, and the ids that follow.
-    pub(crate) fn update(&mut self, action: &Action, report: &Report, rest: &[String]) -> Result<(), String> {
-        if let Some(log) = &self.log {
-            log.write(action, report.batches.get(self.logged..).unwrap_or_default())?;
-            self.logged = report.batches.len();
+    fn update_lists(&mut self, event: &Event) -> Result<(), String> {
+        if let (Event::Ended(batches), Some(refused)) = (event, &mut self.refused) {
+            refused.ended(batches)?;
         }
-        if let Some(refused) = &mut self.refused {
-            refused.update(report)?;
+        match (event, &mut self.remaining) {
+            (Event::Ended(batches), Some(remaining)) => remaining.ended(batches),
+            (Event::Waiting(_), Some(remaining)) => remaining.update_when_due(),
+            (Event::Over(_), Some(remaining)) => remaining.update(),
+            (_, None) => Ok(()),
         }
-        if let Some(remaining) = &self.remaining {
-            remaining.write(remaining_ids(&report.batches).chain(rest.iter().map(String::as_str)))?;
-        }
-        Ok(())
     }
-}
-
-/// The ids to process again.
-fn remaining_ids(batches: &[Batch]) -> impl Iterator<Item = &str> {
-    batches.iter().filter(|batch| batch.remains()).flat_map(|batch| batch.ids.iter().map(String::as_str))
 }
 
 /// The files of `--refused` and `--remaining`, which are not changed yet.

@@ -1,160 +1,200 @@
-//! The progress line. A call of the plugin blocks the command, so the lines for the time of a slice are written before it, and
-//! the component `entra-risk-progress` shows them one after the other.
+//! The progress line: how many ids have their outcome, for how long the call runs, and what it waits for.
 
-use crate::bindings::entra::risk_progress::progress_line;
-use crate::slices::Slices;
+use std::iter::Cycle;
+use std::slice::Iter;
+use std::time::Duration;
 
-/// Replaces the line before.
-const START: &str = "\r\x1b[K";
+use entra_risk_report::actions::{Error, Outcome};
+use entra_risk_report::calls::{self, Event};
 
-/// Maximum length of the line: with one more character, a terminal of 30 columns wraps it.
-const MAX_CHARS: usize = 29;
+use crate::arguments::Job;
+use crate::dry_run::least_seconds;
+use crate::stdio::{eprint, error_is_terminal, now};
 
-/// Maximum lines for a slice. A slice takes about 60 s.
-const MAX_LINES: usize = 60;
+/// Replaces the line before. What does not fit in a narrow terminal is cut off there instead of wrapped.
+const START: &str = "\r\x1b[K\x1b[?7l";
+
+/// Lets the terminal wrap lines again.
+const END: &str = "\x1b[?7h";
+
+/// Maximum length of the line, for terminals that wrap nevertheless.
+const MAX_CHARS: usize = 79;
+
+/// Least time between two lines, unless the call waits.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Shown in turn, so that each line differs from the one before.
+static SPINNER: [char; 4] = ['|', '/', '-', '\\'];
 
 /// A line on a terminal that is written again and again.
-pub(crate) struct Progress {
-    pub(crate) total: usize,
-    pub(crate) is_visible: bool,
+pub(crate) struct Progress<'a> {
+    job: &'a Job,
+    is_visible: bool,
+    counts: Counts,
+    start: Duration,
+    /// When the line was written.
+    written: Duration,
+    spinner: Cycle<Iter<'static, char>>,
 }
 
-impl Progress {
-    /// Shows how many ids were done after `elapsed` seconds, how many of these were not accepted, and the estimated seconds for
-    /// the others; and estimates of these while the next slice is processed.
-    pub(crate) fn show(&self, done: usize, failed: usize, elapsed: f64, slices: &Slices) {
-        if self.is_visible {
-            let (lines, step) = self.lines(done, failed, elapsed, slices);
-            progress_line::show(&lines, step);
+/// The number of ids with each outcome.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    total: usize,
+    accepted: usize,
+    refused: usize,
+    not_applied: usize,
+    unknown: usize,
+}
+
+impl<'a> Progress<'a> {
+    /// The line of a call with so many ids, which is written unless there is no terminal, or nobody wants to see it.
+    pub(crate) fn new(job: &'a Job, total: usize) -> Self {
+        let counts = Counts { total, ..Counts::default() };
+        let is_visible = total > 0 && !job.quiet && error_is_terminal();
+        let now = now();
+        let mut progress =
+            Progress { job, is_visible, counts, start: now, written: now, spinner: SPINNER.iter().cycle() };
+        progress.show(now, None);
+        progress
+    }
+
+    /// Shows what an event of the call reports.
+    pub(crate) fn update(&mut self, event: &Event) {
+        let now = now();
+        match event {
+            Event::Ended(batches) => {
+                for batch in batches {
+                    self.counts.add(batch.outcome, batch.ids.len());
+                }
+                if now.saturating_sub(self.written) >= INTERVAL {
+                    self.show(now, None);
+                }
+            }
+            Event::Waiting(progress) => self.show(now, Some(progress)),
+            Event::Over(_) => {}
         }
     }
 
     /// Removes the line.
     pub(crate) fn clear(&self) {
         if self.is_visible {
-            progress_line::show(&[START.to_owned()], 1);
+            eprint("\r\x1b[K");
         }
     }
 
-    /// The lines before and during the next slice, and the number of requests from one to the next.
-    fn lines(&self, done: usize, failed: usize, elapsed: f64, slices: &Slices) -> (Vec<String>, u32) {
-        let rest = self.total.saturating_sub(done);
-        let requests = slices.requests(slices.next(rest).min(rest));
-        let step = slices.requests_per_second().max(requests.div_ceil(MAX_LINES));
-        let lines = (0..requests.max(1)).step_by(step).map(|started| {
-            // The latest one has just been sent.
-            let estimated = slices.ids(started.saturating_sub(1));
-            let rest = rest.saturating_sub(estimated);
-            let mark = if estimated > 0 { "~" } else { "" };
-            let remaining = estimate(done, rest, elapsed, slices.seconds_at_limit(rest));
-            [START, &line(mark, done.saturating_add(estimated), self.total, failed, remaining)].concat()
-        });
-        (lines.collect(), step as u32)
+    fn show(&mut self, now: Duration, waiting: Option<&calls::Progress>) {
+        if !self.is_visible {
+            return;
+        }
+        let spinner = self.spinner.next().copied().unwrap_or_default();
+        let elapsed = now.saturating_sub(self.start).as_secs();
+        let in_flight = waiting.map_or(0, |waiting| waiting.in_flight as usize);
+        let sent = in_flight.saturating_mul(self.job.options.effective_ids_per_request());
+        let unsent = self.counts.left().saturating_sub(sent);
+        let text = line(spinner, self.counts, elapsed, waiting, least_seconds(self.job, unsent));
+        let text: String = text.chars().take(MAX_CHARS).collect();
+        eprint(&format!("{START}{text}{END}"));
+        self.written = now;
     }
 }
 
-/// Estimates the seconds for the other ids. `at_limit` is the least time that they take.
-fn estimate(done: usize, rest: usize, elapsed: f64, at_limit: f64) -> f64 {
-    let each = if done == 0 { 0.0 } else { elapsed / done as f64 };
-    (each * rest as f64).max(at_limit)
-}
-
-/// The line: as much as fits, the most important part first. The mark is for the number of ids that are done.
-fn line(mark: &str, done: usize, total: usize, failed: usize, remaining: f64) -> String {
-    let counts = format!("{mark}{done}/{total}");
-    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-    let time = time(remaining);
-    let endings = match done < total {
-        true => [format!("{failed}, {time} left"), format!("{failed}, {time}"), failed],
-        false => [failed, String::new(), String::new()],
-    };
-    let fitting = endings.into_iter().find(|ending| counts.len().saturating_add(ending.len()) <= MAX_CHARS);
-    counts + &fitting.unwrap_or_default()
-}
-
-fn time(seconds: f64) -> String {
-    match seconds.ceil() as u64 {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7_200 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{} h", seconds.div_ceil(3_600)),
+impl Counts {
+    fn add(&mut self, outcome: Outcome, ids: usize) {
+        let count = match outcome {
+            Outcome::Accepted => &mut self.accepted,
+            Outcome::Refused => &mut self.refused,
+            Outcome::NotApplied => &mut self.not_applied,
+            Outcome::Unknown => &mut self.unknown,
+        };
+        *count = count.saturating_add(ids);
     }
+
+    fn done(self) -> usize {
+        [self.accepted, self.refused, self.not_applied, self.unknown].into_iter().fold(0, usize::saturating_add)
+    }
+
+    fn left(self) -> usize {
+        self.total.saturating_sub(self.done())
+    }
+}
+
+/// The line. `elapsed` and `least`, the time that the other ids take at least, are in seconds.
+fn line(spinner: char, counts: Counts, elapsed: u64, waiting: Option<&calls::Progress>, least: u64) -> String {
+    let mut text = format!("{spinner} {}/{}", counts.done(), counts.total);
+    let others = [(Outcome::Refused, counts.refused), (Outcome::NotApplied, counts.not_applied)];
+    for (outcome, count) in others.into_iter().chain([(Outcome::Unknown, counts.unknown)]) {
+        if count > 0 {
+            text.push_str(&format!(", {count} {}", outcome.name()));
+        }
+    }
+    text.push_str(&format!(", {}", time(elapsed)));
+    if let Some((waiting, error)) = waiting.and_then(|waiting| Some((waiting, waiting.error.as_ref()?))) {
+        match waiting.next_send_ms {
+            Some(wait @ 1..) => text.push_str(&format!(", waiting {} s: {}", wait.div_ceil(1_000), reason(error))),
+            _ => text.push_str(&format!(", trying again: {}", reason(error))),
+        }
+    } else if least > 0 {
+        text.push_str(&format!(", at least {} more", time(least)));
+    }
+    text
+}
+
+/// What an error is, in a few characters.
+fn reason(error: &Error) -> String {
+    let kind = error.kind.name();
+    error.status().map_or(kind.to_owned(), |status| format!("{kind} ({status})"))
+}
+
+/// A time in seconds as people read it: `0:07` or `1:00:07`.
+fn time(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Options, RateLimit};
+    use entra_risk_report::actions::{ErrorKind, Response};
 
     use super::*;
 
+    fn waiting(next_send_ms: Option<u32>, error: Option<(ErrorKind, Option<u16>)>) -> calls::Progress {
+        let error = error.map(|(kind, status)| {
+            let response = status.map(|status| Response {
+                status,
+                code: String::new(),
+                message: "\x1b[2J".to_owned(),
+                request_id: None,
+                client_request_id: String::new(),
+                date: None,
+                retry_after_ms: None,
+            });
+            Error { kind, message: "\x1b[2J".to_owned(), response }
+        });
+        calls::Progress { left: 0, requests: 0, in_flight: 0, next_send_ms, error }
+    }
+
     #[test]
-    fn the_line_shows_what_fits() {
+    fn the_line_says_what_the_call_waits_for() {
+        let counts = Counts { total: 10_000, accepted: 1_198, refused: 2, ..Counts::default() };
         let cases = [
-            ((0, 900, 0, 15), "0/900, 15 s left"),
-            ((300, 900, 60, 10), "300/900, 60 failed, 10 s left"),
-            ((3_000, 10_000, 60, 119), "3000/10000, 60 failed, 119 s"),
-            ((30_000, 100_000, 12, 1_201), "30000/100000, 12 failed"),
-            ((30_000, 100_000, 0, 1_201), "30000/100000, 21 min left"),
-            ((30_000, 1_000_000, 0, 16_201), "30000/1000000, 5 h left"),
-            ((900, 900, 1, 0), "900/900, 1 failed"),
+            (None, "at least 2:27 more"),
+            (Some(waiting(Some(300), None)), "at least 2:27 more"),
+            (Some(waiting(Some(11_001), Some((ErrorKind::Throttled, Some(429))))), "waiting 12 s: throttled (429)"),
+            (Some(waiting(Some(0), Some((ErrorKind::ServerError, Some(503))))), "trying again: server-error (503)"),
+            (Some(waiting(None, Some((ErrorKind::Unreachable, None)))), "trying again: unreachable"),
         ];
-        for ((done, total, failed, seconds), expected) in cases {
-            assert_eq!(line("", done, total, failed, f64::from(seconds)), expected);
+        for (waiting, expected) in cases {
+            let line = line('|', counts, 21, waiting.as_ref(), 147);
+            assert_eq!(line, format!("| 1200/10000, 2 refused, 0:21, {expected}"));
         }
     }
 
     #[test]
-    fn the_line_never_wraps_on_30_columns() {
-        for total in [1, 99, 10_000, 1_000_000] {
-            for done in [0, 1, total / 2, total] {
-                for failed in [0, 1, done / 2, done] {
-                    for seconds in [0, 1, 119, 7_199, 100_000, 10_000_000] {
-                        let line = line("", done, total, failed, f64::from(seconds));
-                        assert!(line.len() < 30, "{line}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn lines_of_a_slice_count_full_requests_before_its_end() {
-        let progress = Progress { total: 900, is_visible: true };
-        // Slices of 4 requests of 60 ids, 1.25 s each.
-        let lines = |done, failed, elapsed| {
-            let (lines, step) = progress.lines(done, failed, elapsed, &Slices::steady(4, 60));
-            (lines.join("").replace(START, "|"), step)
-        };
-        let expected = "|0/900, 19 s left|0/900, 19 s left|~60/900, 18 s left|~120/900, 17 s left";
-        assert_eq!(lines(0, 0, 0.0), (expected.to_owned(), 1));
-        let expected = "|720/900, 2 failed, 6 s left|720/900, 2 failed, 6 s left|~780/900, 2 failed, 4 s left";
-        assert_eq!(lines(720, 2, 24.0), (expected.to_owned(), 1));
-        assert_eq!(lines(900, 0, 30.0), ("|900/900".to_owned(), 1));
-    }
-
-    #[test]
-    fn a_slice_has_at_most_60_lines_and_about_one_a_second() {
-        for (requests, ids_per_request, expected) in [(5, 1, 1), (57, 60, 12), (5_000, 1, 1_000)] {
-            let progress = Progress { total: 1_000_000, is_visible: true };
-            let (lines, step) = progress.lines(0, 0, 0.0, &Slices::steady(requests, ids_per_request));
-            assert_eq!(step, expected);
-            assert_eq!(lines.len(), requests.div_ceil(step) as usize);
-            assert!(
-                lines.len() <= MAX_LINES && lines.iter().all(|line| line.len() <= START.len() + MAX_CHARS),
-                "{lines:?}"
-            );
-        }
-        // 76 requests that the rate limit allows at once, and then no more for an hour.
-        let rate_limit = Some(RateLimit { requests: 1_000, window_ms: 3_600_000 });
-        let slices = Slices::new(&ACTIONS[3], &Options { rate_limit, ..Options::default() }, 1 << 20);
-        let (lines, step) = Progress { total: 1 << 20, is_visible: true }.lines(0, 0, 0.0, &slices);
-        assert_eq!((lines.len(), step), (38, 2));
-    }
-
-    #[test]
-    fn the_estimate_is_not_below_the_rate_limit() {
-        assert_eq!(estimate(0, 100, 0.0, 1.0), 1.0);
-        assert_eq!(estimate(50, 100, 1.0, 1.0), 2.0);
-        assert_eq!(estimate(50, 100, 1.0, 5.0), 5.0);
+    fn counts_of_zero_are_left_out() {
+        let counts = Counts { total: 900, ..Counts::default() };
+        assert_eq!(line('/', counts, 3_607, None, 0), "/ 0/900, 1:00:07");
+        let counts = Counts { total: 900, accepted: 895, refused: 0, not_applied: 3, unknown: 2 };
+        assert_eq!(line('/', counts, 0, None, 0), "/ 900/900, 3 not-applied, 2 unknown, 0:00");
     }
 }

@@ -2,32 +2,42 @@
 
 use std::mem;
 
-use entra_risk_report::{OutcomeKind, Report};
+use entra_risk_report::actions::{Batch, Outcome};
 
 use crate::ids::without;
 use crate::list::List;
 
-/// The file, and what earlier runs left in it.
+/// The file, and what it contains.
 pub(crate) struct Refused {
     list: List,
-    /// The ids of earlier runs that this run has neither accepted nor refused.
-    earlier: Vec<String>,
+    ids: Vec<String>,
 }
 
 impl Refused {
     /// Reads the file, without changing it.
     pub(crate) fn open(path: &str) -> Result<Self, String> {
         let list = List::open(path)?;
-        let earlier = list.read("--refused")?;
-        Ok(Refused { list, earlier })
+        let ids = list.read("--refused")?;
+        Ok(Refused { list, ids })
     }
 
-    /// Replaces the content of the file by what is known after this part of the run.
-    pub(crate) fn update(&mut self, report: &Report) -> Result<(), String> {
-        if !self.earlier.is_empty() {
-            let mut decided = report.ids(OutcomeKind::Accepted).chain(report.ids(OutcomeKind::Refused));
-            self.earlier = without(mem::take(&mut self.earlier), &mut decided);
+    /// Replaces the content of the file by the ids in it, without comments.
+    pub(crate) fn write(&self) -> Result<(), String> {
+        self.list.write(self.ids.iter().map(String::as_str))
+    }
+
+    /// Adds the ids that were refused, and removes those that were accepted.
+    pub(crate) fn ended(&mut self, batches: &[Batch]) -> Result<(), String> {
+        let ids_with = |outcome| {
+            let batches = batches.iter().filter(move |batch| batch.outcome == outcome);
+            batches.flat_map(|batch| batch.ids.iter().map(String::as_str))
+        };
+        if self.ids.is_empty() && ids_with(Outcome::Refused).next().is_none() {
+            return Ok(());
         }
-        self.list.write(self.earlier.iter().map(String::as_str).chain(report.ids(OutcomeKind::Refused)))
+        let mut decided = ids_with(Outcome::Accepted).chain(ids_with(Outcome::Refused));
+        self.ids = without(mem::take(&mut self.ids), &mut decided);
+        self.ids.extend(ids_with(Outcome::Refused).map(str::to_owned));
+        self.write()
     }
 }

@@ -1,6 +1,9 @@
-//! Standard input and output.
+//! Standard input and output, and the clock.
+
+use std::time::Duration;
 
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
+use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::io::error::Error;
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 
@@ -37,6 +40,11 @@ pub(crate) fn input_is_terminal() -> bool {
 /// Whether standard error is a terminal.
 pub(crate) fn error_is_terminal() -> bool {
     terminal_stderr::get_terminal_stderr().is_some()
+}
+
+/// The host's monotonic clock: the time since an arbitrary origin.
+pub(crate) fn now() -> Duration {
+    Duration::from_nanos(monotonic_clock::now())
 }
 
 /// Reads a line of standard input, at most `MAX_ANSWER_BYTES` of it.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use entra_risk_report::actions::Error;
-use entra_risk_report::{Action, Group, OutcomeKind, Report, printable};
+use entra_risk_report::actions::{Error, ErrorKind, Outcome};
+use entra_risk_report::{Action, Group, Report, printable};
 
 /// Maximum ids listed in a paragraph: those of one request of the default size. `--json`, `--remaining` and `--refused`
 /// contain all of them.
@@ -11,15 +11,18 @@ const MAX_LISTED_IDS: usize = 60;
 
 /// The summary, in lines.
 pub(crate) fn summary(action: &Action, report: &Report) -> String {
-    let [accepted, refused, not_applied, unknown] = OutcomeKind::ALL.map(|kind| report.ids(kind).count());
+    let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| report.count(outcome));
     let all: usize = [accepted, refused, not_applied, unknown].iter().sum();
+    if all == 0 && report.cause.is_none() {
+        return format!("{}: nothing to do: no ids\n", action.definition.name);
+    }
     let mut text = format!("{}: {accepted} of {all} ids accepted", action.definition.name);
     if accepted < all {
         let _ = write!(text, ", {refused} refused, {not_applied} not-applied, {unknown} unknown");
     }
     text.push('\n');
     if let Some(cause) = report.cause_without_group() {
-        let _ = writeln!(text, "\nended by {}: {}", cause.kind(), printable(cause.text()));
+        let _ = writeln!(text, "\nended by {}: {}", cause.kind.name(), printable(cause.text()));
         let _ = writeln!(text, "  {}", next_step(action, cause));
     }
     for group in &report.groups() {
@@ -31,22 +34,22 @@ pub(crate) fn summary(action: &Action, report: &Report) -> String {
 fn paragraph(text: &mut String, action: &Action, group: &Group<'_>) {
     let error = group.error;
     let count = group.ids().count();
-    let _ = write!(text, "\n{count} {}: {}", group.kind.name(), error.kind());
-    if let Some(graph) = error.graph() {
-        let _ = write!(text, ", HTTP {}", graph.status);
-        if !graph.code.is_empty() {
-            let _ = write!(text, " {}", printable(&graph.code));
+    let _ = write!(text, "\n{count} {}: {}", group.outcome.name(), error.kind.name());
+    if let Some(response) = &error.response {
+        let _ = write!(text, ", HTTP {}", response.status);
+        if !response.code.is_empty() {
+            let _ = write!(text, " {}", printable(&response.code));
         }
     }
-    let is_refused = group.kind == OutcomeKind::Refused;
+    let is_refused = group.outcome == Outcome::Refused;
     if !is_refused && !error.text().is_empty() {
         let _ = write!(text, ": {}", printable(error.text()));
     }
     text.push('\n');
-    if let Some(graph) = error.graph().filter(|_| !is_refused) {
-        let request = graph.request_id.as_deref().unwrap_or("none");
-        let date = graph.date.as_deref().unwrap_or("no date");
-        let client = printable(&graph.client_request_id);
+    if let Some(response) = error.response.as_ref().filter(|_| !is_refused) {
+        let request = response.request_id.as_deref().unwrap_or("none");
+        let date = response.date.as_deref().unwrap_or("no date");
+        let client = printable(&response.client_request_id);
         let _ = writeln!(text, "  request-id {}, client-request-id {client}, {}", printable(request), printable(date));
     }
     let _ = writeln!(text, "  {}", advice(action, group));
@@ -63,7 +66,7 @@ fn paragraph(text: &mut String, action: &Action, group: &Group<'_>) {
 /// The reason for a refused id: the message and the request that Microsoft Graph refused.
 fn own_reason(error: &Error) -> String {
     let message = if error.text().is_empty() { String::new() } else { format!(": {}", printable(error.text())) };
-    let request = error.graph().and_then(|graph| graph.request_id.as_deref());
+    let request = error.response.as_ref().and_then(|response| response.request_id.as_deref());
     let request = request.map(|id| format!(" (request-id {})", printable(id))).unwrap_or_default();
     message + &request
 }
@@ -73,12 +76,12 @@ fn advice(action: &Action, group: &Group<'_>) -> String {
         "At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
          --no-isolate-refused to find it."
             .to_owned()
-    } else if group.kind == OutcomeKind::Refused {
+    } else if group.outcome == Outcome::Refused {
         "Probably unknown in the tenant or not at risk: do not run again unchanged.".to_owned()
     } else {
         next_step(action, group.error)
     };
-    if group.kind == OutcomeKind::Unknown {
+    if group.outcome == Outcome::Unknown {
         format!("{advice} The ids may already have been processed; sending them again is safe.")
     } else {
         advice
@@ -87,30 +90,30 @@ fn advice(action: &Action, group: &Group<'_>) -> String {
 
 /// What to do about an error.
 fn next_step(action: &Action, error: &Error) -> String {
-    let step = match error {
-        Error::InvalidArgument(_) => "Correct the argument and run again.",
-        Error::NoToken(_) => "Fix the credential and run again.",
-        Error::DeniedByHost(_) => "Allow the address in the runtime and run again.",
-        Error::Unauthenticated(_) => "Check the tenant, cloud and audience of the token, and run again.",
-        Error::Forbidden(_) => {
+    let step = match error.kind {
+        ErrorKind::InvalidArgument => "Correct the argument and run again.",
+        ErrorKind::NoToken => "Fix the credential and run again.",
+        ErrorKind::DeniedByHost => "Allow the address in the runtime and run again.",
+        ErrorKind::Unauthenticated => "Check the tenant, cloud and audience of the token, and run again.",
+        ErrorKind::Forbidden => {
             let permission = action.definition.application_permission;
-            return format!("Grant {permission} (and the role or licence, if one is missing) and run again.");
+            return format!("Grant {permission} (and the role or license, if one is missing) and run again.");
         }
-        Error::ClientError(graph) if graph.status == 407 => "Configure the proxy's credentials and run again.",
-        Error::Throttled(graph) => {
-            if let Some(wait) = graph.retry_after_ms {
+        ErrorKind::ClientError if error.status() == Some(407) => "Configure the proxy's credentials and run again.",
+        ErrorKind::Throttled => {
+            if let Some(wait) = error.response.as_ref().and_then(|response| response.retry_after_ms) {
                 return format!("Wait at least {} s, then run again.", wait.div_ceil(1_000));
             }
             "Run again later."
         }
-        Error::ServerError(_) => "Run again later.",
-        Error::UnexpectedStatus(_) => {
+        ErrorKind::ServerError => "Run again later.",
+        ErrorKind::UnexpectedStatus => {
             "Something other than Microsoft Graph responded: check --endpoint and proxies, and run again."
         }
-        Error::Unreachable(_) => "Check network, DNS and --endpoint, and run again.",
-        Error::NotAttempted => "Run again once the cause is gone.",
-        Error::DeadlineExceeded => "Run again, with a longer --deadline.",
-        Error::ClientError(_) | Error::NoResponse(_) | Error::Cancelled | Error::Other(_) => "Run again.",
+        ErrorKind::Unreachable => "Check network, DNS and --endpoint, and run again.",
+        ErrorKind::NotAttempted => "Run again once the cause is gone.",
+        ErrorKind::DeadlineExceeded => "Run again, with a longer --deadline.",
+        ErrorKind::ClientError | ErrorKind::NoResponse | ErrorKind::Cancelled | ErrorKind::Other => "Run again.",
     };
     step.to_owned()
 }
@@ -118,46 +121,56 @@ fn next_step(action: &Action, error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Batch, GraphError, Outcome, Receipt};
+    use entra_risk_report::actions::{Batch, Receipt, Response};
 
     use super::*;
 
-    fn batch(ids: std::ops::Range<usize>, outcome: Outcome) -> Batch {
-        Batch { ids: ids.map(|id| format!("id-{id}")).collect(), attempts: 1, outcome }
+    fn batch(ids: std::ops::Range<usize>, outcome: Outcome, error: Option<Error>) -> Batch {
+        let receipt = Receipt { request_id: None, client_request_id: String::new(), date: None };
+        let receipt = error.is_none().then_some(receipt);
+        Batch { ids: ids.map(|id| format!("id-{id}")).collect(), attempts: 1, outcome, receipt, error }
     }
 
-    fn not_found() -> Error {
-        Error::ClientError(GraphError {
+    fn error(kind: ErrorKind, message: &str) -> Option<Error> {
+        Some(Error { kind, message: message.to_owned(), response: None })
+    }
+
+    fn not_attempted() -> Option<Error> {
+        error(ErrorKind::NotAttempted, "never sent, because the call ended before")
+    }
+
+    fn refusal(message: &str, request_id: &str) -> Option<Error> {
+        let response = Response {
             status: 404,
             code: "Request_ResourceNotFound".to_owned(),
-            message: "No \x1b[2Jsuch user".to_owned(),
-            request_id: Some("r-1".to_owned()),
+            message: message.to_owned(),
+            request_id: Some(request_id.to_owned()),
             client_request_id: "c-1".to_owned(),
             date: None,
             retry_after_ms: None,
-        })
+        };
+        let message = "404: refused".to_owned();
+        Some(Error { kind: ErrorKind::ClientError, message, response: Some(response) })
     }
 
-    fn accepted() -> Outcome {
-        Outcome::Accepted(Receipt { request_id: None, client_request_id: String::new(), date: None })
+    fn not_found() -> Option<Error> {
+        refusal("No \x1b[2Jsuch user", "r-1")
     }
 
     #[test]
     fn failed_ids_are_listed_with_reason_and_advice() {
-        let Error::ClientError(graph) = not_found() else { unreachable!("a client error") };
-        let not_at_risk = GraphError { message: "Not at risk".to_owned(), request_id: Some("r-2".to_owned()), ..graph };
         let report = Report {
             batches: vec![
-                batch(0..60, accepted()),
-                batch(60..61, Outcome::Refused(not_found())),
-                batch(61..121, Outcome::NotApplied(Error::NotAttempted)),
-                batch(121..122, Outcome::Refused(Error::ClientError(not_at_risk))),
-                batch(122..123, Outcome::Unknown(Error::NoResponse("connection reset".to_owned()))),
-                batch(123..130, Outcome::NotApplied(Error::NotAttempted)),
-                batch(130..132, Outcome::Refused(not_found())),
-                batch(132..133, Outcome::NotApplied(not_found())),
+                batch(0..60, Outcome::Accepted, None),
+                batch(60..61, Outcome::Refused, not_found()),
+                batch(61..121, Outcome::NotApplied, not_attempted()),
+                batch(121..122, Outcome::Refused, refusal("Not at risk", "r-2")),
+                batch(122..123, Outcome::Unknown, error(ErrorKind::NoResponse, "connection reset")),
+                batch(123..130, Outcome::NotApplied, not_attempted()),
+                batch(130..132, Outcome::Refused, not_found()),
+                batch(132..133, Outcome::NotApplied, not_found()),
             ],
-            cause: Some(not_found()),
+            cause: not_found(),
         };
         let listed: String = (61..121).map(|id| format!("    id-{id}\n")).collect();
         let expected = format!(
@@ -166,7 +179,7 @@ mod tests {
              \x20 Probably unknown in the tenant or not at risk: do not run again unchanged.\n\
              \x20   id-60: No  [2Jsuch user (request-id r-1)\n\
              \x20   id-121: Not at risk (request-id r-2)\n\
-             \n67 not-applied: not-attempted: never sent, because an earlier error ended the call\n\
+             \n67 not-applied: not-attempted: never sent, because the call ended before\n\
              \x20 Run again once the cause is gone.\n{listed}\
              \x20   and 7 more: --json, --remaining and --refused list all\n\
              \n1 unknown: no-response: connection reset\n\
@@ -188,15 +201,15 @@ mod tests {
     #[test]
     fn a_cause_that_no_batch_contains_comes_first() {
         let report = Report {
-            batches: vec![batch(0..1, Outcome::NotApplied(Error::NotAttempted))],
-            cause: Some(Error::NoToken("GRAPH_TOKEN is not\nset".to_owned())),
+            batches: vec![batch(0..1, Outcome::NotApplied, not_attempted())],
+            cause: error(ErrorKind::NoToken, "GRAPH_TOKEN is not\nset"),
         };
         assert_eq!(
             summary(&ACTIONS[3], &report),
             "dismiss-risky-users: 0 of 1 ids accepted, 0 refused, 1 not-applied, 0 unknown\n\
              \nended by no-token: GRAPH_TOKEN is not set\n\
              \x20 Fix the credential and run again.\n\
-             \n1 not-applied: not-attempted: never sent, because an earlier error ended the call\n\
+             \n1 not-applied: not-attempted: never sent, because the call ended before\n\
              \x20 Run again once the cause is gone.\n\
              \x20   id-0\n"
         );
@@ -204,18 +217,23 @@ mod tests {
 
     #[test]
     fn success_is_one_line() {
-        let report = Report::from(Ok(Vec::new()));
-        assert_eq!(summary(&ACTIONS[0], &report), "dismiss-sign-ins: 0 of 0 ids accepted\n");
+        let report = Report { batches: vec![batch(0..2, Outcome::Accepted, None)], cause: None };
+        assert_eq!(summary(&ACTIONS[0], &report), "dismiss-sign-ins: 2 of 2 ids accepted\n");
+    }
+
+    #[test]
+    fn an_empty_list_says_so() {
+        assert_eq!(summary(&ACTIONS[0], &Report::default()), "dismiss-sign-ins: nothing to do: no ids\n");
     }
 
     #[test]
     fn ids_remain_if_and_only_if_the_advice_is_to_run_them_again() {
         let cases = [
-            (batch(0..2, accepted()), false),
-            (batch(0..1, Outcome::Refused(not_found())), false),
-            (batch(0..2, Outcome::Refused(not_found())), true),
-            (batch(0..1, Outcome::NotApplied(Error::Cancelled)), true),
-            (batch(0..1, Outcome::Unknown(not_found())), true),
+            (batch(0..2, Outcome::Accepted, None), false),
+            (batch(0..1, Outcome::Refused, not_found()), false),
+            (batch(0..2, Outcome::Refused, not_found()), true),
+            (batch(0..1, Outcome::NotApplied, error(ErrorKind::Cancelled, "stopped")), true),
+            (batch(0..1, Outcome::Unknown, not_found()), true),
         ];
         for (batch, expected) in cases {
             assert_eq!(batch.remains(), expected, "{batch:?}");

@@ -54,5 +54,5 @@ pub(crate) fn rate_limit(text: &str) -> Result<RateLimit, String> {
     const FLAG: &str = "--rate-limit";
     let (requests, window) =
         text.split_once('/').ok_or_else(|| format!("{FLAG}: expected N/TIME, such as 5/10s; got '{text}'"))?;
-    Ok(RateLimit { requests: number(FLAG, requests, 1..=u32::MAX)?, window_ms: milliseconds(FLAG, window)? })
+    Ok(RateLimit { requests: number(FLAG, requests, 1..=100_000)?, window_ms: milliseconds(FLAG, window)? })
 }

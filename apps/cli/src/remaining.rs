@@ -1,0 +1,58 @@
+//! The file of `--remaining`: the ids still to process.
+
+use std::mem;
+use std::time::Duration;
+
+use entra_risk_report::actions::Batch;
+
+use crate::ids::without;
+use crate::list::List;
+use crate::stdio::now;
+
+/// Maximum ids of a list that is replaced whenever some of them are done. A longer one would take seconds of each minute.
+const MAX_IDS_AT_ONCE: usize = 10_000;
+
+/// Longest time for which a longer list contains ids that are done.
+const MAX_DELAY: Duration = Duration::from_secs(10);
+
+/// The file, and what it contains.
+pub(crate) struct Remaining {
+    list: List,
+    /// The ids in the file.
+    ids: Vec<String>,
+    /// Those of them that are done.
+    done: Vec<String>,
+    /// When the file was replaced.
+    written: Duration,
+}
+
+impl Remaining {
+    /// Replaces the content of the file by these ids.
+    pub(crate) fn begin(list: List, ids: &[String]) -> Result<Self, String> {
+        list.write(ids.iter().map(String::as_str))?;
+        Ok(Remaining { list, ids: ids.to_vec(), done: Vec::new(), written: now() })
+    }
+
+    /// Removes the ids that are done: at once from a short list, and later from a long one.
+    pub(crate) fn ended(&mut self, batches: &[Batch]) -> Result<(), String> {
+        let done = batches.iter().filter(|batch| !batch.remains()).flat_map(|batch| &batch.ids);
+        self.done.extend(done.cloned());
+        if self.ids.len() <= MAX_IDS_AT_ONCE { self.update() } else { self.update_when_due() }
+    }
+
+    /// Replaces the file of a long list, if ids in it have been done for too long.
+    pub(crate) fn update_when_due(&mut self) -> Result<(), String> {
+        if now().saturating_sub(self.written) >= MAX_DELAY { self.update() } else { Ok(()) }
+    }
+
+    /// Replaces the file, if ids in it are done.
+    pub(crate) fn update(&mut self) -> Result<(), String> {
+        if self.done.is_empty() {
+            return Ok(());
+        }
+        let done = mem::take(&mut self.done);
+        self.ids = without(mem::take(&mut self.ids), &mut done.iter().map(String::as_str));
+        self.written = now();
+        self.list.write(self.ids.iter().map(String::as_str))
+    }
+}
