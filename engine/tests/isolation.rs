@@ -10,12 +10,14 @@
 )]
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use entra_risk_engine::action::{ACTIONS, Action};
 use entra_risk_engine::arguments::Options;
 use entra_risk_engine::call::{AttemptId, Call, Step};
+use entra_risk_engine::error::Error;
 use entra_risk_engine::rate_limit::InstanceState;
-use entra_risk_engine::report::{Batch, Failure, Outcome};
+use entra_risk_engine::report::{Batch, Outcome};
 use entra_risk_engine::request::Request;
 use entra_risk_engine::response::Response;
 use entra_risk_engine::token::Credential;
@@ -27,7 +29,9 @@ use rand::{RngExt, SeedableRng};
 
 /// What a service that refuses a request for one bad id makes of a call.
 struct Run {
-    result: Result<Vec<Batch>, Failure>,
+    batches: Vec<Batch>,
+    /// None: every id was accepted.
+    cause: Option<Rc<Error>>,
     requests: usize,
     seconds: f64,
     /// Ids that were refused alone.
@@ -35,7 +39,7 @@ struct Run {
 }
 
 fn id(number: usize) -> String {
-    format!("00000000-0000-0000-0000-{number:012x}")
+    format!("00000001-0000-0000-0000-{number:012x}")
 }
 
 fn ids_of(request: &Request) -> Vec<String> {
@@ -64,20 +68,19 @@ fn perform(
     latency_ms: u64,
     status: impl Fn(&[String]) -> u16,
 ) -> Run {
-    let mut state = InstanceState::new();
+    let mut state = InstanceState::default();
     let mut now = 0;
-    let mut call: Call = Call::new(action, ids, options, &mut state, now, 7).unwrap();
+    let mut call: Call = Call::new(action, "ids", &ids, options, &mut state, now, 7).unwrap();
     let mut in_flight: Vec<(u64, AttemptId, Vec<String>)> = Vec::new();
     let (mut requests, mut refused_alone) = (0, HashSet::new());
     loop {
         match call.next(now, None) {
-            Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
+            Step::GetToken(_) => call.token(Ok(Credential { bearer: None }), now),
             Step::Send(attempt, request) => {
                 requests += 1;
                 in_flight.push((now + latency_ms * 1_000_000, attempt, ids_of(&request)));
             }
             Step::Abandon(attempt) => panic!("{attempt:?} is abandoned"),
-            Step::Reserve(_) | Step::Hold(..) => panic!("no turns"),
             Step::Wait(until) => {
                 let next = in_flight.iter().map(|(at, ..)| *at).min().unwrap_or(until).min(until);
                 now = now.max(next);
@@ -90,18 +93,18 @@ fn perform(
                     call.response(attempt, Response { status, request_is_complete: true, ..Response::default() }, now);
                 }
             }
-            Step::Done(result) => return Run { result, requests, seconds: now as f64 / 1e9, refused_alone },
+            Step::Ended(_) => {}
+            Step::Over(cause) => {
+                return Run { batches: call.report(), cause, requests, seconds: now as f64 / 1e9, refused_alone };
+            }
         }
     }
 }
 
 /// The ids of the batches with an outcome.
-fn ids_with(result: &Result<Vec<Batch>, Failure>, is_met: fn(&Outcome) -> bool) -> Vec<String> {
-    let batches = match result {
-        Ok(batches) => batches,
-        Err(failure) => &failure.batches,
-    };
-    batches.iter().filter(|batch| is_met(&batch.outcome)).flat_map(|batch| batch.ids.clone()).collect()
+fn ids_with(batches: &[Batch], is_met: fn(&Outcome) -> bool) -> Vec<String> {
+    let ids = batches.iter().filter(|batch| is_met(&batch.outcome)).flat_map(|batch| &batch.ids);
+    ids.map(|id| id.as_str().to_owned()).collect()
 }
 
 /// Lower bounds on the requests that n ids with k bad ones need, with at most g ids in a request: the information in the
@@ -143,9 +146,9 @@ proptest! {
         let is_bad: HashSet<&String> = bad.iter().collect();
         let status = |ids: &[String]| if ids.iter().any(|id| is_bad.contains(id)) { 400 } else { 204 };
         let run = run(ids.clone(), options(g), latency_ms, status);
-        prop_assert_eq!(ids_with(&run.result, |_| true), ids);
-        prop_assert_eq!(&ids_with(&run.result, |outcome| matches!(outcome, Outcome::Refused(_))), &bad);
-        prop_assert_eq!(ids_with(&run.result, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), n - bad.len());
+        prop_assert_eq!(ids_with(&run.batches, |_| true), ids);
+        prop_assert_eq!(&ids_with(&run.batches, |outcome| matches!(outcome, Outcome::Refused(_))), &bad);
+        prop_assert_eq!(ids_with(&run.batches, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), n - bad.len());
         prop_assert!(bad.iter().all(|id| run.refused_alone.contains(id)));
         let most = 1.25 * small_group_bound(n, bad.len(), g) + 15.0;
         prop_assert!(run.requests as f64 <= most, "{} requests, {most:.1} allowed: n {n}, k {}, g {g}", run.requests, bad.len());
@@ -155,7 +158,7 @@ proptest! {
     fn a_request_that_is_too_large_is_halved(n in 1..=200_usize, limit in 1..=60_usize) {
         let ids: Vec<String> = (0..n).map(id).collect();
         let run = run(ids, options(60), 0, |ids| if ids.len() > limit { 413 } else { 204 });
-        prop_assert!(run.result.is_ok());
+        prop_assert!(run.cause.is_none());
     }
 }
 
@@ -165,7 +168,7 @@ fn without_isolation_the_whole_batch_is_refused() {
     let bad = id(61);
     let run = run((0..120).map(id).collect(), options, 0, |ids| if ids.contains(&bad) { 404 } else { 204 });
     assert_eq!(run.requests, 2);
-    assert_eq!(ids_with(&run.result, |outcome| matches!(outcome, Outcome::Refused(_))).len(), 60);
+    assert_eq!(ids_with(&run.batches, |outcome| matches!(outcome, Outcome::Refused(_))).len(), 60);
 }
 
 #[test]
@@ -180,11 +183,11 @@ fn a_search_that_is_cut_short_is_not_applied_with_its_last_error() {
             _ => 204,
         }
     });
-    let Err(Failure { batches, .. }) = &run.result else { panic!("accepted") };
+    let Run { batches, .. } = &run;
     assert!(batches.iter().all(|batch| !matches!(batch.outcome, Outcome::Refused(_))), "{batches:?}");
     assert!(
         batches.iter().any(|batch| matches!(&batch.outcome, Outcome::NotApplied(error)
-        if error.response().is_some_and(|error| error.status == 404))),
+        if error.response.as_ref().is_some_and(|error| error.status == 404))),
         "{batches:?}"
     );
 }
@@ -266,7 +269,7 @@ fn clusters_of_bad_ids_at_both_ends_do_not_keep_the_good_ones_waiting() {
     let run = run((0..1_500).map(id).collect(), Options { patience_ms: None, ..options(60) }, 0, |ids| {
         if ids.iter().all(is_good) { 204 } else { 400 }
     });
-    assert_eq!(ids_with(&run.result, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 1_000);
+    assert_eq!(ids_with(&run.batches, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 1_000);
 }
 
 #[test]
@@ -277,7 +280,7 @@ fn a_cluster_of_bad_ids_does_not_keep_the_good_ones_waiting() {
             if ids.iter().any(|id| bad.contains(id)) { 400 } else { 204 }
         });
         println!("1 000 bad ids from {start} on: {} requests", run.requests);
-        assert_eq!(ids_with(&run.result, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 9_000);
+        assert_eq!(ids_with(&run.batches, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 9_000);
         // 1 000 for the bad ids, 150 for the good ones, and some to find where the cluster begins and ends.
         assert!(run.requests <= 1_500, "{start}: {}", run.requests);
     }

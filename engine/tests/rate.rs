@@ -100,13 +100,13 @@ impl World {
     fn seconds(&self, seed: u64) -> f64 {
         let random = &mut Random(seed);
         let rate_limit = self.action.limit.rate_limit();
-        let mut states: Vec<InstanceState> = (0..self.instances).map(|_| InstanceState::new()).collect();
+        let mut states: Vec<InstanceState> = (0..self.instances).map(|_| InstanceState::default()).collect();
         let calls = states.iter_mut().zip(0..).map(|(state, instance)| {
-            let ids = (0..self.requests).map(|n| format!("{n:08x}-0000-0000-0000-000000000000")).collect();
+            let ids: Vec<String> = (0..self.requests).map(|n| format!("00000001-0000-0000-0000-{n:012x}")).collect();
             let options = Options { ids_per_request: Some(1), ..Options::default() };
-            Some(Call::new(self.action, ids, options, state, 0, seed ^ (instance << 32)).unwrap())
+            Some(Call::new(self.action, "ids", &ids, options, state, 0, seed ^ (instance << 32)).unwrap())
         });
-        let mut calls: Vec<Option<Call<'_>>> = calls.collect();
+        let mut calls: Vec<Option<Call>> = calls.collect();
         let mut wake = vec![0; calls.len()];
         let mut now = 0;
         let mut arrived: Vec<Nanos> = Vec::new();
@@ -117,15 +117,15 @@ impl World {
                     && let Some(call) = &mut calls[instance]
                 {
                     match call.next(now, None) {
-                        Step::GetToken(_) => call.token(Ok(Credential::AttachedByHost), now),
+                        Step::GetToken(_) => call.token(Ok(Credential { bearer: None }), now),
                         Step::Send(attempt, _) => {
                             events.push(Event { at: now + self.delay.draw(random), instance, attempt, status: None });
                         }
                         Step::Abandon(_) => panic!("every request is answered"),
-                        Step::Reserve(_) | Step::Hold(..) => panic!("no turns"),
                         Step::Wait(until) => wake[instance] = until,
-                        Step::Done(result) => {
-                            assert!(result.is_ok(), "{seed}: {:?}", result.err().map(|failure| failure.cause));
+                        Step::Ended(_) => {}
+                        Step::Over(cause) => {
+                            assert!(cause.is_none(), "{seed}: {cause:?}");
                             calls[instance] = None;
                         }
                     }

@@ -18,7 +18,7 @@ use entra_risk_engine::rate_limit::InstanceState;
 use entra_risk_engine::response::Response;
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
 use entra_risk_engine::token::Credential;
-use entra_risk_engine::turns::Turn;
+use entra_risk_engine::turns::{Turn, TurnStep};
 
 const SEQUENCES: u64 = 2_000;
 
@@ -76,29 +76,31 @@ impl World {
 
     fn run(mut self) -> Vec<usize> {
         let count = self.below(20) + 1;
-        let ids = (0..count).map(|n| format!("{n:08x}-0000-0000-0000-000000000000")).collect();
+        let ids: Vec<String> = (0..count).map(|n| format!("00000001-0000-0000-0000-{n:012x}")).collect();
         let options = Options { ids_per_request: Some(1), max_attempts: Some(10), ..Options::default() };
-        let mut instance = InstanceState::new();
-        let mut call: Call<'_, true> = Call::new(&ACTIONS[3], ids, options, &mut instance, 0, self.seed).unwrap();
+        let mut instance = InstanceState::default();
+        let mut call: Call<TurnStep> =
+            Call::new(&ACTIONS[3], "ids", &ids, options, &mut instance, 0, self.seed).unwrap();
         self.percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
         self.percent_late = [0, 0, 10, 60, 100][self.below(5) as usize];
+        let mut ended = 0;
         for _ in 0..100_000 {
             let step = call.next(self.now, None);
-            let is_announced = matches!(step, Step::Hold(..) | Step::Done(_));
+            let is_announced = matches!(step, Step::Turn(TurnStep::Hold(..)) | Step::Ended(_) | Step::Over(_));
             assert!(is_announced || !self.must_announce, "{}: another step in place of a hold", self.seed);
-            self.must_announce = false;
+            self.must_announce &= matches!(step, Step::Ended(_));
             match step {
                 Step::GetToken(_) => {
                     self.now += self.below(3) * self.below(500) * MILLISECOND;
-                    call.token(Ok(Credential::AttachedByHost), self.now);
+                    call.token(Ok(Credential { bearer: None }), self.now);
                 }
-                Step::Reserve(request) => {
+                Step::Turn(TurnStep::Reserve(request)) => {
                     assert_eq!(request.ticket, self.ticket, "{}", self.seed);
                     assert!(request.spacing > SECOND, "{}: {}", self.seed, request.spacing);
                     let result = self.answer();
                     call.turn(result, self.now);
                 }
-                Step::Hold(_, wait) => {
+                Step::Turn(TurnStep::Hold(_, wait)) => {
                     assert!(self.to_announce > 0 && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
                     self.counts[3] += 1;
                     let result = self.hold();
@@ -110,15 +112,11 @@ impl World {
                     call.abandoned(id, None, self.now);
                 }
                 Step::Wait(until) => self.wait(&mut call, until),
-                Step::Done(result) => {
-                    let batches = match &result {
-                        Ok(batches) => batches,
-                        Err(failure) => {
-                            assert!(failure.cause.response().is_some(), "{}: {:?}", self.seed, failure.cause);
-                            &failure.batches
-                        }
-                    };
-                    assert_eq!(batches.iter().map(|batch| batch.ids.len()).sum::<usize>() as u64, count);
+                Step::Ended(batches) => ended += batches.iter().map(|batch| batch.ids.len()).sum::<usize>(),
+                Step::Over(cause) => {
+                    let is_answered = cause.as_ref().is_none_or(|cause| cause.response.is_some());
+                    assert!(is_answered, "{}: {cause:?}", self.seed);
+                    assert_eq!(ended as u64, count, "{}", self.seed);
                     return self.counts.to_vec();
                 }
             }
@@ -200,7 +198,7 @@ impl World {
     }
 
     /// Until the end of the wait or the next response.
-    fn wait(&mut self, call: &mut Call<'_, true>, until: Nanos) {
+    fn wait(&mut self, call: &mut Call<TurnStep>, until: Nanos) {
         let next = self.in_flight.iter().enumerate().min_by_key(|(_, (_, at))| *at);
         let Some(index) = next.filter(|(_, (_, at))| *at <= until).map(|(index, _)| index) else {
             assert!(until > self.now && until < Nanos::MAX, "{}: waits for nothing", self.seed);

@@ -44,7 +44,7 @@ pub fn run(data: &[u8]) {
             assert_ne!(status, 204);
             assert_eq!(rejection.retry_after, asked);
             assert!(!format!("{:?}", rejection.error).contains(TOKEN));
-            let error = rejection.error.response().unwrap();
+            let error = rejection.error.response.as_ref().unwrap();
             assert_eq!(error.status, status);
             assert!(error.message.len() <= 512);
             for text in [Some(&error.code), error.request_id.as_ref(), error.date.as_ref()] {
