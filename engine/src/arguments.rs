@@ -3,8 +3,8 @@
 use std::collections::BinaryHeap;
 
 use crate::action::{
-    Action, ApiVersion, Cloud, DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
-    DEFAULT_PATIENCE_MS, RateLimit,
+    Action, ApiVersion, Cloud, DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_MAX_IN_FLIGHT, DEFAULT_PATIENCE_MS, RateLimit,
 };
 use crate::endpoint::Endpoint;
 use crate::id::Id;
@@ -95,7 +95,12 @@ impl Settings {
             ids_per_request: ids_per_request as usize,
             max_in_flight: within("max-in-flight", options.max_in_flight, DEFAULT_MAX_IN_FLIGHT, 32)? as usize,
             max_attempts: within("max-attempts", options.max_attempts, DEFAULT_MAX_ATTEMPTS, 10)?,
-            attempt_timeout: from_ms(within("attempt-timeout-ms", options.attempt_timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS, 600_000)?),
+            attempt_timeout: from_ms(within(
+                "attempt-timeout-ms",
+                options.attempt_timeout_ms,
+                DEFAULT_ATTEMPT_TIMEOUT_MS,
+                600_000,
+            )?),
             deadline: deadline_ms.map(from_ms),
             // Two windows: after one 429, the next request may be answered only a window later.
             patience: from_ms(patience_ms).max(from_ms(rate_limit.window_ms).saturating_mul(2)),

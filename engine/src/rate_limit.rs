@@ -394,7 +394,12 @@ mod tests {
     #[test]
     fn each_tenant_audience_and_limit_has_its_state() {
         let mut instance = InstanceState::default();
-        instance.limit(Some("a"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(9, 0, &error(), HoldNumber::default());
+        instance.limit(Some("a"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(
+            9,
+            0,
+            &error(),
+            HoldNumber::default(),
+        );
         for (tenant, audience, limit, held_until) in [
             (None, "https://x", ServiceLimit::RiskyUsers, 0),
             (Some("b"), "https://x", ServiceLimit::RiskyUsers, 0),
@@ -411,7 +416,12 @@ mod tests {
     fn a_limit_that_a_call_uses_is_not_forgotten() {
         let mut instance = InstanceState::default();
         let used = instance.limit(Some("used"), "https://x", ServiceLimit::RiskyUsers);
-        instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(9, 0, &error(), HoldNumber::default());
+        instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(
+            9,
+            0,
+            &error(),
+            HoldNumber::default(),
+        );
         for number in 0..2_000 {
             instance.limit(Some(&number.to_string()), "https://x", ServiceLimit::RiskyUsers);
         }

@@ -19,7 +19,7 @@ pub(crate) struct Work {
     states: Vec<IdState>,
     /// Ids without an outcome.
     left: usize,
-    /// What ended and has not been reported yet: each batch with the position of its first id.
+    /// What ended and has not been reported yet: each batch with the position of its first id, in that order.
     ended: Vec<(usize, Batch)>,
     /// The error of the first batch reported that was not accepted.
     first_error: Option<Rc<Error>>,
@@ -101,8 +101,7 @@ impl Work {
 
     /// Takes what has ended since it was last asked for, in the order of the first ids.
     pub(crate) fn take_ended(&mut self) -> Vec<Batch> {
-        let mut ended = mem::take(&mut self.ended);
-        ended.sort_unstable_by_key(|(first, _)| *first);
+        let ended = mem::take(&mut self.ended);
         let first_error = ended.iter().find_map(|(_, batch)| batch.outcome.error());
         self.first_error = self.first_error.take().or(first_error.cloned());
         ended.into_iter().map(|(_, batch)| batch).collect()
@@ -150,7 +149,7 @@ impl Work {
 
     pub(crate) fn accept(&mut self, mut group: Group, receipt: Receipt) {
         self.record(&mut group, Ok(Rc::new(receipt)), false);
-        self.end(&group.ids);
+        self.end(group.positions());
         self.refusals = 0;
         self.learn(&group, false);
         if !group.rest.is_empty() {
@@ -164,7 +163,7 @@ impl Work {
         let is_final = size == 1 || !self.isolates;
         self.record(&mut group, Err(error), !is_final);
         if is_final || self.is_closed {
-            self.end(&group.ids);
+            self.end(group.positions());
         }
         if !self.isolates || self.is_closed {
             return;
@@ -188,7 +187,7 @@ impl Work {
     pub(crate) fn retry(&mut self, mut group: Group, due: Nanos, error: Rc<Error>) {
         self.record(&mut group, Err(error), false);
         if self.is_closed {
-            self.end(&group.ids);
+            self.end(group.positions());
         } else {
             self.waiting.push((due, group));
         }
@@ -197,21 +196,23 @@ impl Work {
     /// Ends a group with an error.
     pub(crate) fn fail(&mut self, mut group: Group, error: Rc<Error>) {
         self.record(&mut group, Err(error), false);
-        self.end(&group.ids);
+        self.end(group.positions());
         self.give_back(group.rest);
     }
 
     /// Ends what is not in flight: nothing more is sent.
     pub(crate) fn close<'a>(&mut self, in_flight: impl Iterator<Item = &'a mut Group>) {
         self.is_closed = true;
-        let mut idle = mem::take(&mut self.pool);
-        for (_, group) in mem::take(&mut self.waiting) {
-            idle.extend(group.ids.into_iter().chain(group.rest));
-        }
+        self.pool.clear();
+        self.waiting.clear();
+        let mut is_idle: Vec<bool> = self.states.iter().map(|state| !state.has_ended).collect();
         for group in in_flight {
-            idle.append(&mut group.rest);
+            group.rest.clear();
+            for range in &group.ids {
+                is_idle.get_mut(range.clone()).unwrap_or_default().fill(false);
+            }
         }
-        self.end(&idle);
+        self.end(is_idle.into_iter().enumerate().filter(|(_, is_idle)| *is_idle).map(|(position, _)| position));
     }
 
     /// The waiting group to send next; none where the next one comes from the pool.
@@ -286,21 +287,31 @@ impl Work {
         }
     }
 
-    /// Makes the outcome of these ids final. Those that ended alike are in one batch.
-    fn end(&mut self, ids: &[Range<usize>]) {
-        let mut positions: Vec<usize> = ids.iter().cloned().flatten().collect();
-        for position in &positions {
-            match self.states.get_mut(*position) {
+    /// Makes the outcome of the ids at these positions final, in ascending order. Those that ended alike are in one batch.
+    fn end(&mut self, positions: impl Iterator<Item = usize>) {
+        let mut alike: Vec<(IdState, Vec<usize>)> = Vec::new();
+        let mut latest = 0;
+        for position in positions {
+            match self.states.get_mut(position) {
                 Some(state) if !state.has_ended => state.has_ended = true,
                 _ => invariant::broken("an id ends once"),
             }
+            let state = self.state(position);
+            // Neighbors have mostly ended alike.
+            if alike.get(latest).is_none_or(|(known, _)| *known != state) {
+                latest = alike.iter().position(|(known, _)| *known == state).unwrap_or(alike.len());
+            }
+            match alike.get_mut(latest) {
+                Some((_, positions)) => positions.push(position),
+                None => alike.push((state, vec![position])),
+            }
+            self.left = self.left.saturating_sub(1);
         }
-        self.left = self.left.checked_sub(positions.len()).unwrap_or_else(|| invariant::broken("an id ends once"));
-        positions.sort_unstable_by_key(|position| (self.state(*position).key(), *position));
-        let alike = positions.chunk_by(|one, next| self.state(*one) == self.state(*next));
-        let batches = alike.filter_map(|alike| Some((alike.first()?, alike.iter().copied())));
-        let batches: Vec<_> = batches.map(|(first, alike)| (*first, self.batch(*first, alike))).collect();
-        self.ended.extend(batches);
+        for (_, positions) in alike {
+            let Some(first) = positions.first().copied() else { continue };
+            let place = self.ended.partition_point(|(other, _)| *other < first);
+            self.ended.insert(place, (first, self.batch(first, positions.into_iter())));
+        }
     }
 
     fn state(&self, position: usize) -> IdState {
@@ -346,13 +357,6 @@ impl Work {
     }
 }
 
-impl IdState {
-    /// An order in which equal states are together.
-    fn key(self) -> (Option<usize>, u32, bool) {
-        (self.ending, self.attempts, self.maybe_applied)
-    }
-}
-
 impl Group {
     fn new(ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, is_suspect: bool) -> Group {
         Group { ids, rest, is_suspect, counted_attempts: 0, had_fresh_token: false, ending: None }
@@ -360,6 +364,11 @@ impl Group {
 
     pub(crate) fn len(&self) -> usize {
         count(&self.ids)
+    }
+
+    /// In ascending order.
+    fn positions(&self) -> impl Iterator<Item = usize> + use<> {
+        self.ids.clone().into_iter().flatten()
     }
 }
 
