@@ -102,7 +102,7 @@ async fn other_bodies_are_rejected() {
         call.send([]).await.is_error(415, "unsupportedMediaType");
     }
     let long = "[".repeat(1_000_000);
-    let zero = json!({ "userIds": [uuid::Uuid::nil()] }).to_string();
+    let zero = json!({ "userIds": [uuid::Uuid::nil().to_string()] }).to_string();
     for body in ["", "{", "null", r#"{"userIds":["x"]}"#, r#"{"requestIds":[]}"#, "\u{feff}{}", &long, &zero] {
         Call::new(USERS, body.to_owned()).send([]).await.is_error(400, "badRequest");
     }

@@ -15,7 +15,6 @@ mod gateway_instance;
 mod gateway_keys;
 mod playbooks;
 mod products;
-mod progress;
 mod shell;
 mod token_adapter;
 mod token_adapters;

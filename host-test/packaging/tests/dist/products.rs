@@ -41,7 +41,7 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
             "risk/calls",
         ],
     ),
-    ("entra-risk-tools", 300 * KIB, &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
+    ("entra-risk-tools", 340 * KIB, &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
 ];
 
 const SHARED_PLUGIN: &[&str] =
@@ -50,7 +50,7 @@ const SHARED_PLUGIN: &[&str] =
 const TOKEN_CLIENT: &[&str] = &["cli/environment", "clocks/monotonic-clock", "http/", "io/"];
 
 /// Maximum size in bytes of an app with any token adapter.
-const APP_SIZE: usize = 400 * KIB;
+const APP_SIZE: usize = 440 * KIB;
 
 /// The apps, and the token adapters other than env-token, as the names of their compositions contain them.
 const APPS: [&str; 3] = ["entra-risk-cli", "entra-risk-gateway", "entra-risk-tools"];
