@@ -26,6 +26,7 @@ pub use generated::{Plugin, PluginPre};
 
 use actions::{Batch, Error, ErrorKind, Options, Outcome};
 use calls::Action;
+use credentials::Credential;
 
 impl Action {
     /// Every action, in the order of the contract.
@@ -66,6 +67,13 @@ impl Action {
             Action::ConfirmRiskyAgentsSafe => "confirm-risky-agents-safe",
             Action::ConfirmRiskyAgentsCompromised => "confirm-risky-agents-compromised",
         }
+    }
+}
+
+impl Credential {
+    /// A token.
+    pub fn of(token: impl Into<String>) -> Self {
+        Credential { bearer: Some(token.into()) }
     }
 }
 

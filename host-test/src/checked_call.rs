@@ -206,6 +206,14 @@ impl CheckedCall {
         }
     }
 
+    /// The message of a call that failed with this kind.
+    #[track_caller]
+    pub fn message(&self, kind: ErrorKind) -> &str {
+        let cause = &self.failure().cause;
+        assert_eq!(cause.kind, kind, "{cause:?}");
+        &cause.message
+    }
+
     /// The case of each batch's outcome, such as `refused(client-error)`.
     pub fn outcomes(&self) -> Vec<String> {
         self.batches().iter().map(|batch| batch.case()).collect()

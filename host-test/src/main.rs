@@ -1,13 +1,14 @@
-//! A demonstration: loads the plugin, performs the four actions with the ids of the Microsoft Graph
+//! A demonstration: loads the plugin, performs every action with the ids of the Microsoft Graph
 //! documentation, and prints every request and response. Fails if anything differs from the
 //! documentation.
 
 use anyhow::{Context, Result, ensure};
 use graph_model::{Behavior, Response};
-use host_test::bindings::actions::{Batch, Failure, GraphError, Options};
+use host_test::bindings::actions::{Batch, Failure, Options, Response as ErrorResponse};
+use host_test::bindings::calls::Event;
 use host_test::checked_call::CheckedCall;
 use host_test::component::{FILE, PluginComponent};
-use host_test::examples::{EXAMPLES, Example};
+use host_test::examples::{DISMISS_USERS, EXAMPLES, Example};
 use host_test::host::Exchange;
 use host_test::plugin::CANARY;
 use host_test::script::{accepted, graph_error};
@@ -35,11 +36,11 @@ async fn main() -> Result<()> {
         ensure!(matches!(call.result.as_deref(), Ok([Batch { attempts: 1, .. }])), "not accepted in one attempt");
     }
 
-    let [.., users] = &EXAMPLES;
+    let users = &DISMISS_USERS;
     let denied =
         graph_error(403, &[], "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
     let call = perform(users, Options::default(), vec![denied]).await?;
-    ensure!(call.batch().outcome.case() == "not-applied(forbidden)", "a 403 is not reported as not applied");
+    ensure!(call.batch().case() == "not-applied(forbidden)", "a 403 is not reported as not applied");
     ensure!(call.exchanges.len() == 1, "a 403 is retried");
 
     let throttled = || graph_error(429, &[("retry-after", "7")], "TooManyRequests", "Too many requests.");
@@ -49,7 +50,7 @@ async fn main() -> Result<()> {
 
     let not_found = || graph_error(404, &[], "Request_ResourceNotFound", "The user does not exist.");
     let call = perform(users, Options::default(), vec![not_found(), not_found(), accepted()]).await?;
-    let outcomes: Vec<String> = call.batches().iter().map(|batch| batch.outcome.case()).collect();
+    let outcomes: Vec<String> = call.batches().iter().map(|batch| batch.case()).collect();
     ensure!(outcomes == ["refused(client-error)", "accepted"], "the id at fault was not isolated: {outcomes:?}");
 
     println!("\nEverything matches the documentation.");
@@ -66,7 +67,7 @@ fn imports(plugin: &PluginComponent) -> Vec<String> {
 /// result.
 async fn perform(example: &Example, options: Options, behaviors: Vec<Behavior>) -> Result<CheckedCall> {
     println!("\n{}({:?})", example.action.name(), example.ids);
-    let call = CheckedCall::scripted(example.action, &example.ids, options, behaviors).await;
+    let call = CheckedCall::scripted(example.action, example.ids, options, behaviors).await;
     for Exchange { sent, request, reply } in &call.exchanges {
         println!("  after {} s:", sent.as_secs_f32());
         println!("  > {} {}", request.method(), request.uri());
@@ -79,6 +80,9 @@ async fn perform(example: &Example, options: Options, behaviors: Vec<Behavior>) 
             print_response(response)?;
         }
     }
+    for (at, event) in &call.events {
+        println!("  after {} s: {}", at.as_secs_f32(), text(event));
+    }
     match &call.result {
         Ok(batches) => batches.iter().for_each(|batch| {
             println!("  = accepted: {} ids, attempts: {}", batch.ids.len(), batch.attempts);
@@ -86,14 +90,24 @@ async fn perform(example: &Example, options: Options, behaviors: Vec<Behavior>) 
         Err(Failure { cause, batches }) => {
             println!("  = failure, cause: {}", cause.case());
             for batch in batches {
-                println!("    {}: {} ids, attempts: {}", batch.outcome.case(), batch.ids.len(), batch.attempts);
+                println!("    {}: {} ids, attempts: {}", batch.case(), batch.ids.len(), batch.attempts);
             }
-            if let Some(GraphError { status, code, message, request_id, .. }) = cause.graph_error() {
+            if let Some(ErrorResponse { status, code, message, request_id, .. }) = &cause.response {
                 println!("    {status} {code}: {message} (request-id {})", request_id.as_deref().unwrap_or("none"));
             }
         }
     }
     Ok(call)
+}
+
+/// An event in a line.
+fn text(event: &Event) -> String {
+    match event {
+        Event::Ended(batches) => format!("ended: {}", batches.iter().map(Batch::case).collect::<Vec<_>>().join(", ")),
+        Event::Waiting(progress) => format!("waiting: {} ids left", progress.left),
+        Event::Over(None) => "over: every id was accepted".into(),
+        Event::Over(Some(error)) => format!("over: {}", error.message),
+    }
 }
 
 fn print_response(response: &Response) -> Result<()> {

@@ -196,5 +196,5 @@ pub struct Driven {
 
 /// Returns [`CANARY`] for every token request.
 pub fn canary() -> TokenSource {
-    Box::new(|_| Ok(Credential { bearer: Some(CANARY.into()) }))
+    Box::new(|_| Ok(Credential::of(CANARY)))
 }

@@ -1,18 +1,22 @@
 //! The requests that each action sends, byte for byte.
 
 use bytes::Bytes;
-use graph_model::Request;
-use host_test::bindings::actions::{ApiVersion, Batch, Cloud, Options, Outcome, Receipt};
+use graph_model::{Behavior, Request};
+use host_test::bindings::actions::{ApiVersion, Batch, Cloud, Options, Receipt};
 use host_test::bindings::credentials::Credential;
 use host_test::checked_call::CheckedCall;
 use host_test::examples::{EXAMPLES, Example};
-use host_test::plugin::{Action, CANARY};
+use host_test::plugin::{Action, CANARY, Plugin, canary};
 use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error};
 use uuid::Uuid;
 
 /// `n` different ids.
 fn ids(n: u128) -> Vec<String> {
     (1..=n).map(|id| Uuid::from_u128(id).to_string()).collect()
+}
+
+fn texts(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
 fn header<'a>(request: &'a Request, name: &str) -> &'a str {
@@ -22,8 +26,19 @@ fn header<'a>(request: &'a Request, name: &str) -> &'a str {
 /// The receipt of an accepted batch.
 #[track_caller]
 fn receipt(batch: &Batch) -> &Receipt {
-    let Outcome::Accepted(receipt) = &batch.outcome else { panic!("{batch:?}") };
-    receipt
+    batch.receipt.as_ref().unwrap_or_else(|| panic!("{batch:?}"))
+}
+
+/// Calls of an action, each with these behaviors: through its function, if it has one, and through
+/// `calls`.
+async fn calls(action: Action, ids: &[String], options: Options, behaviors: &[Behavior]) -> Vec<CheckedCall> {
+    let script = || Script::at_once(behaviors.iter().cloned());
+    let plugin = Plugin::before(script()).await;
+    let mut calls = vec![CheckedCall::driven(plugin, action, ids, options.clone(), None).await];
+    if Action::FUNCTIONS.contains(&action) {
+        calls.push(CheckedCall::before(script(), canary(), action, ids, options).await);
+    }
+    calls
 }
 
 fn bodies(call: &CheckedCall) -> Vec<Bytes> {
@@ -33,28 +48,33 @@ fn bodies(call: &CheckedCall) -> Vec<Bytes> {
 #[tokio::test(start_paused = true)]
 async fn each_action_sends_the_documented_request() {
     for Example { action, url, ids, body } in EXAMPLES {
-        let call = CheckedCall::scripted(action, &ids, Options::default(), [accepted()]).await;
-        let [exchange] = call.exchanges.as_slice() else { panic!("{action:?}: expected one request") };
-        let request = &exchange.request;
-        assert_eq!(request.method(), "POST", "{action:?}");
-        assert_eq!(request.uri(), url, "{action:?}");
-        assert_eq!(request.body(), body, "{action:?}");
-
-        let client_request_id = header(request, "client-request-id");
-        assert_eq!(Uuid::parse_str(client_request_id).map(|id| id.get_version_num()), Ok(4), "{action:?}");
-        let mut headers: Vec<(&str, &str)> =
-            request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().expect("text"))).collect();
-        headers.sort_unstable();
-        let expected = [
-            ("authorization", &*format!("Bearer {CANARY}")),
-            ("client-request-id", client_request_id),
-            ("content-length", &*body.len().to_string()),
-            ("content-type", "application/json"),
-            ("user-agent", concat!("entra-risk/", env!("CARGO_PKG_VERSION"))),
-        ];
-        // `assert!`, because `assert_eq!` would print the token.
-        assert!(headers == expected, "{action:?}: {:?}", request.headers());
+        for call in calls(action, &texts(ids), Options::default(), &[accepted()]).await {
+            let [exchange] = call.exchanges.as_slice() else { panic!("{action:?}: expected one request") };
+            assert_documented(&exchange.request, action, url, body);
+        }
     }
+}
+
+#[track_caller]
+fn assert_documented(request: &Request, action: Action, url: &str, body: &str) {
+    assert_eq!(request.method(), "POST", "{action:?}");
+    assert_eq!(request.uri(), url, "{action:?}");
+    assert_eq!(request.body(), body, "{action:?}");
+
+    let client_request_id = header(request, "client-request-id");
+    assert_eq!(Uuid::parse_str(client_request_id).map(|id| id.get_version_num()), Ok(4), "{action:?}");
+    let mut headers: Vec<(&str, &str)> =
+        request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().expect("text"))).collect();
+    headers.sort_unstable();
+    let expected = [
+        ("authorization", &*format!("Bearer {CANARY}")),
+        ("client-request-id", client_request_id),
+        ("content-length", &*body.len().to_string()),
+        ("content-type", "application/json"),
+        ("user-agent", concat!("entra-risk/", env!("CARGO_PKG_VERSION"))),
+    ];
+    // `assert!`, because `assert_eq!` would print the token.
+    assert!(headers == expected, "{action:?}: {:?}", request.headers());
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,9 +92,10 @@ async fn each_cloud_and_version_has_its_own_address_and_audience() {
         for (cloud, root) in clouds {
             for (version, segment) in versions {
                 let options = Options { cloud, api_version: Some(version), ..Options::default() };
-                let call = CheckedCall::scripted(action, &ids, options, [accepted()]).await;
-                assert_eq!(call.exchanges[0].request.uri().to_string(), format!("{root}{segment}{path}"));
-                assert_eq!(call.token_requests[0].audience, root);
+                for call in calls(action, &texts(ids), options, &[accepted()]).await {
+                    assert_eq!(call.exchanges[0].request.uri().to_string(), format!("{root}{segment}{path}"));
+                    assert_eq!(call.token_requests[0].audience, root);
+                }
             }
         }
     }
@@ -105,18 +126,19 @@ async fn an_audience_replaces_the_audience_but_not_the_address() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_contains_sixty_ids_by_default() {
-    for action in Action::ALL {
+    for Example { action, body, .. } in EXAMPLES {
+        let field = body.split('"').nth(1).expect("a field");
         for (n, ids_per_request, sizes) in
             [(60, None, vec![60]), (61, None, vec![60, 1]), (5, Some(2), vec![2, 2, 1]), (3, Some(1), vec![1, 1, 1])]
         {
             let options = Options { ids_per_request, ..Options::default() };
-            let call = CheckedCall::scripted(action, &ids(n), options, sizes.iter().map(|_| accepted())).await;
-            let sent: Vec<usize> = call.accepted().iter().map(|batch| batch.ids.len()).collect();
-            assert_eq!(sent, sizes, "{action:?}");
-            for (batch, body) in call.accepted().iter().zip(bodies(&call)) {
-                let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
-                let field = if action == Action::DismissRiskyUsers { "userIds" } else { "requestIds" };
-                assert_eq!(body, serde_json::json!({ field: batch.ids }));
+            for call in calls(action, &ids(n), options, &vec![accepted(); sizes.len()]).await {
+                let sent: Vec<usize> = call.accepted().iter().map(|batch| batch.ids.len()).collect();
+                assert_eq!(sent, sizes, "{action:?}");
+                for (batch, body) in call.accepted().iter().zip(bodies(&call)) {
+                    let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+                    assert_eq!(body, serde_json::json!({ field: batch.ids }));
+                }
             }
         }
     }
@@ -142,7 +164,7 @@ async fn a_repeated_id_is_sent_once_in_its_first_spelling() {
 
 #[tokio::test(start_paused = true)]
 async fn no_authorization_is_sent_if_the_host_attaches_the_token() {
-    let attached = Box::new(|_: &_| Ok(Credential::AttachedByHost));
+    let attached = Box::new(|_: &_| Ok(Credential { bearer: None }));
     let script = Script::at_once([accepted()]);
     let call = CheckedCall::before(script, attached, Action::DismissSignIns, &ids(1), Options::default()).await;
     assert!(call.accepted().len() == 1 && !call.exchanges[0].request.headers().contains_key("authorization"));

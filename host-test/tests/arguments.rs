@@ -1,9 +1,13 @@
-//! Invalid arguments: nothing is sent, no token is requested, and the message names the argument.
+//! Arguments. With an invalid one, nothing is sent, no token is requested, and the message names the argument.
 
-use host_test::bindings::actions::{Error, Options, RateLimit};
+use std::time::Duration;
+
+use host_test::bindings::actions::{ErrorKind, Options, RateLimit};
 use host_test::checked_call::CheckedCall;
-use host_test::plugin::Action;
-use host_test::script::accepted;
+use host_test::plugin::{Action, Plugin};
+use host_test::script::{Script, accepted};
+
+const SIGN_INS: [Action; 3] = [Action::DismissSignIns, Action::ConfirmSignInsSafe, Action::ConfirmSignInsCompromised];
 
 const ID: &str = "29f270bb-4d23-4f68-8a57-dc73dc0d4caf";
 
@@ -11,7 +15,7 @@ const ID: &str = "29f270bb-4d23-4f68-8a57-dc73dc0d4caf";
 /// sent, no token requested and no batch reported.
 #[track_caller]
 fn assert_invalid(call: &CheckedCall, parts: &[&str]) {
-    let Error::InvalidArgument(text) = &call.failure().cause else { panic!("{:?}", call.failure().cause) };
+    let text = call.message(ErrorKind::InvalidArgument);
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }
@@ -39,28 +43,49 @@ async fn an_invalid_id_is_reported_with_its_position() {
         "29f270bb-4d23-4f68-8a57-dc73dc0d4ca\u{e9}",
         "29f270bb-4d23-4f68-8a57-\"],\"x\":[\"af",
         "\0",
+        "00000000-0000-0000-0000-000000000000",
     ];
-    for action in Action::ALL {
+    for action in Action::FUNCTIONS {
         let parameter = if action == Action::DismissRiskyUsers { "user-ids[1]" } else { "request-ids[1]" };
         for id in wrong {
             let call = CheckedCall::scripted(action, &[ID, id], Options::default(), []).await;
             assert_invalid(&call, &[parameter, &shown(id)]);
         }
     }
+    for action in Action::ALL {
+        for id in wrong {
+            let plugin = Plugin::before(Script::new([])).await;
+            let call = CheckedCall::driven(plugin, action, &[ID, id], Options::default(), None).await;
+            assert_invalid(&call, &[&shown(id)]);
+            let text = call.message(ErrorKind::InvalidArgument);
+            assert!(text.starts_with("ids[1]"), "{action:?}: {text}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_list_is_invalid() {
+async fn an_empty_list_is_a_success_without_batches_and_tokens() {
     for action in Action::ALL {
-        let call = CheckedCall::scripted::<&str>(action, &[], Options::default(), []).await;
-        assert_invalid(&call, &["ids: empty"]);
+        let options = Options::default;
+        let driven = CheckedCall::driven::<&str>(Plugin::before(Script::new([])).await, action, &[], options(), None);
+        for call in [driven.await, CheckedCall::scripted::<&str>(action, &[], options(), []).await] {
+            assert_eq!(call.accepted(), [], "{action:?}");
+            assert_eq!((call.token_requests.len(), call.elapsed), (0, Duration::ZERO), "{action:?}");
+        }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_does_not_excuse_a_wrong_option() {
+    let options = Options { max_in_flight: Some(0), ..Options::default() };
+    let call = CheckedCall::scripted::<&str>(Action::DismissSignIns, &[], options, []).await;
+    assert_invalid(&call, &["options.max-in-flight"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_id_is_shortened_in_the_message() {
     let call = CheckedCall::scripted(Action::DismissSignIns, &["x".repeat(1_000_000)], Options::default(), []).await;
-    let Error::InvalidArgument(text) = &call.failure().cause else { panic!("{:?}", call.failure().cause) };
+    let text = call.message(ErrorKind::InvalidArgument);
     assert!(text.len() < 300, "{} bytes", text.len());
 }
 
@@ -77,8 +102,8 @@ async fn an_option_out_of_range_is_reported_with_its_range() {
         (
             "options.rate-limit.requests",
             |o, n| o.rate_limit = Some(RateLimit { requests: n, window_ms: 1 }),
-            &[0],
-            &[1, u32::MAX],
+            &[0, 100_001, u32::MAX],
+            &[1, 100_000],
         ),
         (
             "options.rate-limit.window-ms",
@@ -89,10 +114,12 @@ async fn an_option_out_of_range_is_reported_with_its_range() {
     ];
     for (name, set, wrong, right) in options {
         for n in *wrong {
-            let mut options = Options::default();
-            set(&mut options, *n);
-            let call = CheckedCall::scripted(Action::DismissRiskyUsers, &[ID], options, []).await;
-            assert_invalid(&call, &[name, &format!(": {n}: ")]);
+            for action in Action::ALL.into_iter().filter(|action| !SIGN_INS.contains(action)) {
+                let mut options = Options::default();
+                set(&mut options, *n);
+                let call = CheckedCall::scripted(action, &[ID], options, []).await;
+                assert_invalid(&call, &[name, &format!(": {n}: ")]);
+            }
         }
         for n in *right {
             let mut options = Options::default();
@@ -105,7 +132,7 @@ async fn an_option_out_of_range_is_reported_with_its_range() {
 
 #[tokio::test(start_paused = true)]
 async fn sign_ins_allow_ten_thousand_ids_per_request() {
-    for action in [Action::DismissSignIns, Action::ConfirmSignInsSafe, Action::ConfirmSignInsCompromised] {
+    for action in SIGN_INS {
         let options = |n| Options { ids_per_request: Some(n), ..Options::default() };
         assert!(CheckedCall::scripted(action, &[ID], options(10_000), [accepted()]).await.result.is_ok());
         let call = CheckedCall::scripted(action, &[ID], options(10_001), []).await;

@@ -34,18 +34,22 @@ fn imports_are_those_of_the_world() {
 }
 
 #[test]
-fn exports_are_the_four_actions() {
+fn exports_are_the_four_functions_and_calls() {
     let component = PluginComponent::shared().component();
     let ty = component.component_type();
     let exports: Vec<_> = ty.exports(component.engine()).collect();
-    let [("entra:risk/actions@0.1.0", actions)] = exports.as_slice() else { panic!("exports: {exports:?}") };
-    let ComponentItem::ComponentInstance(actions) = &actions.ty else { panic!("{actions:?}") };
-    let functions: Vec<&str> = actions
-        .exports(component.engine())
-        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(functions, Action::ALL.map(Action::name));
+    let [("entra:risk/actions@0.1.0", actions), ("entra:risk/calls@0.1.0", calls)] = exports.as_slice() else {
+        panic!("exports: {exports:?}")
+    };
+    let functions = |interface: &ComponentItem| -> Vec<String> {
+        let ComponentItem::ComponentInstance(interface) = interface else { panic!("{interface:?}") };
+        let exports = interface.exports(component.engine());
+        let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+        functions.map(|(name, _)| name.to_owned()).collect()
+    };
+    assert_eq!(functions(&actions.ty), Action::FUNCTIONS.map(Action::name));
+    let calls = functions(&calls.ty);
+    assert_eq!(calls, ["[static]call.start", "[method]call.next", "[method]call.stop", "[method]call.report"]);
     assert_eq!(EXAMPLES.map(|example| example.action), Action::ALL);
 }
 
@@ -69,10 +73,10 @@ fn a_component_with_another_import_is_rejected() {
 }
 
 #[test]
-fn size_is_at_most_120_kib() {
+fn size_is_at_most_160_kib() {
     let size = fs::metadata(FILE).expect("the plugin").len() as usize;
     println!("{size} bytes");
-    assert!(size <= 120 * KIB, "{size} bytes");
+    assert!(size <= 160 * KIB, "{size} bytes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +106,7 @@ async fn runs_in_a_pool_of_instances() {
     for _ in 0..8 {
         let host = Host::new(Outbound::InProcess(Script::at_once([accepted()])), canary(), 0);
         let mut plugin = Plugin::new(&component, host).await.expect("an instance");
-        let ids = EXAMPLES[0].ids.map(str::to_owned);
+        let ids: Vec<String> = EXAMPLES[0].ids.iter().map(|id| (*id).to_owned()).collect();
         assert!(plugin.call(Action::DismissSignIns, &ids, None).await.expect("no trap").is_ok());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Reply, Response};
-use host_test::bindings::actions::{GraphError, Options, Outcome};
+use host_test::bindings::actions::{self, Options};
 use host_test::checked_call::CheckedCall;
 use host_test::plugin::{Action, canary};
 use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error, respond, response};
@@ -30,14 +30,11 @@ async fn dismiss(options: Options, behaviors: impl IntoIterator<Item = Behavior>
     CheckedCall::scripted(Action::DismissSignIns, &IDS, options, behaviors).await
 }
 
-/// The response in the only batch's outcome.
+/// The response in the error of the only batch.
 #[track_caller]
-fn graph_error_of(call: &CheckedCall) -> &GraphError {
-    let batch = call.batch();
-    let (Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error)) = &batch.outcome else {
-        panic!("accepted: {batch:?}");
-    };
-    error.graph_error().unwrap_or_else(|| panic!("no response in {error:?}"))
+fn response_of(call: &CheckedCall) -> &actions::Response {
+    let error = call.batch().error.as_ref().unwrap_or_else(|| panic!("accepted: {call:?}"));
+    error.response.as_ref().unwrap_or_else(|| panic!("no response in {error:?}"))
 }
 
 /// Each status with its outcome, whatever the body, and whether it is retried.
@@ -129,11 +126,11 @@ async fn the_status_determines_the_outcome_whatever_the_body() {
                 assert_eq!(call.accepted()[0].ids, IDS, "{status} {name}");
                 continue;
             }
-            assert_eq!(call.batch().outcome.case(), outcome, "{status} {name}");
+            assert_eq!(call.batch().case(), outcome, "{status} {name}");
             let sent = call.exchanges.last().expect("a request").request.headers()["client-request-id"]
                 .to_str()
                 .expect("text");
-            let expected = GraphError {
+            let expected = actions::Response {
                 status,
                 code: code.into(),
                 message: message.into(),
@@ -142,7 +139,7 @@ async fn the_status_determines_the_outcome_whatever_the_body() {
                 date: Some(DATE.into()),
                 retry_after_ms: None,
             };
-            assert_eq!(graph_error_of(&call), &expected, "{status} {name}");
+            assert_eq!(response_of(&call), &expected, "{status} {name}");
         }
     }
 }
@@ -180,7 +177,7 @@ async fn request_id_and_date_come_from_the_body_if_the_headers_lack_them() {
     ] {
         let body = r#"{"error":{"INNER":{"date":"2026-11-21T09:00:00","request-id":"from the body"}}}"#;
         let call = dismiss(one_attempt(), [respond(404, headers, body.replace("INNER", spelling))]).await;
-        let error = graph_error_of(&call);
+        let error = response_of(&call);
         assert_eq!((error.request_id.as_deref(), error.date.as_deref()), (Some(request_id), Some(date)), "{spelling}");
     }
 }

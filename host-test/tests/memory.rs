@@ -54,9 +54,9 @@ async fn two_thousand_of_the_largest_responses_fit_in_16_mib() {
             ..Options::default()
         };
         // `CheckedCall` checks that there is no trap and that every id is reported.
-        let (call, memory) = CheckedCall::measured(plugin, Action::DismissRiskyUsers, &ids, options).await;
+        let call = CheckedCall::of(plugin, Action::DismissRiskyUsers, &ids, options).await;
         let outcome = if status == 400 { "refused(client-error)" } else { "unknown(server-error)" };
         assert!(call.outcomes().iter().all(|of| of == outcome) && call.batches().len() == 2_000);
-        println!("{status}: {} KiB, {:?}", memory >> 10, call.elapsed);
+        println!("{status}: {} KiB, {:?}", call.memory >> 10, call.elapsed);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use graph_model::Behavior;
-use host_test::bindings::actions::{GraphError, Options, Outcome, RateLimit};
+use host_test::bindings::actions::{Options, RateLimit, Response};
 use host_test::checked_call::CheckedCall;
 use host_test::plugin::{Action, Plugin};
 use host_test::script::{Script, accepted, graph_error, respond};
@@ -202,7 +202,7 @@ async fn attempt(behavior: Behavior) -> CheckedCall {
 }
 
 #[track_caller]
-fn response_of(call: &CheckedCall) -> &GraphError {
-    let (Outcome::NotApplied(error) | Outcome::Unknown(error)) = &call.batch().outcome else { panic!("{call:#?}") };
-    error.graph_error().expect("a response")
+fn response_of(call: &CheckedCall) -> &Response {
+    let error = call.batch().error.as_ref().unwrap_or_else(|| panic!("{call:#?}"));
+    error.response.as_ref().expect("a response")
 }

@@ -38,7 +38,7 @@ async fn dismiss(endpoint: String) -> CheckedCall {
         ..Options::default()
     };
     let plugin = Plugin::with(Outbound::Network, canary()).await;
-    CheckedCall::of(plugin, Action::DismissSignIns, &EXAMPLES[0].ids, options).await
+    CheckedCall::of(plugin, Action::DismissSignIns, EXAMPLES[0].ids, options).await
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn each_action_sends_the_documented_request() {
     for Example { action, url, ids, body } in EXAMPLES {
         let options = Options { endpoint: Some(server.endpoint()), ..Options::default() };
         let plugin = Plugin::with(Outbound::Network, canary()).await;
-        let call = CheckedCall::of(plugin, action, &ids, options).await;
+        let call = CheckedCall::of(plugin, action, ids, options).await;
         assert_eq!(call.accepted()[0].ids, ids);
         let request = service.0.lock().expect("no panic").pop().expect("a request");
         let url = url.replace("https://graph.microsoft.com", &server.endpoint());
@@ -81,14 +81,14 @@ async fn responses_have_the_same_outcomes_as_in_process() {
         ("closed without a response", Behavior::Reset, "unknown(no-response)"),
     ];
     for (name, behavior, outcome) in table {
-        assert_eq!(attempt(behavior).await.batch().outcome.case(), outcome, "{name}");
+        assert_eq!(attempt(behavior).await.batch().case(), outcome, "{name}");
     }
 }
 
 #[tokio::test]
 async fn an_error_contains_the_details_of_the_response() {
     let call = attempt(graph_error(429, &[("retry-after", "7")], "TooManyRequests", "Slow down.")).await;
-    let error = call.failure().cause.graph_error().expect("a response");
+    let error = call.failure().cause.response.as_ref().expect("a response");
     assert_eq!((&*error.code, &*error.message, error.retry_after_ms), ("TooManyRequests", "Slow down.", Some(7_000)));
 }
 
@@ -97,7 +97,7 @@ async fn a_closed_port_is_unreachable() {
     let endpoint = Server::start(Script::new([]), 0).await.expect("a port").endpoint();
     // The runtime closes the listener in the background.
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(dismiss(endpoint).await.batch().outcome.case(), "not-applied(unreachable)");
+    assert_eq!(dismiss(endpoint).await.batch().case(), "not-applied(unreachable)");
 }
 
 #[tokio::test]
@@ -106,6 +106,6 @@ async fn an_unavailable_server_is_retried() {
     let server = Server::start(script, 0).await.expect("a port");
     let options = Options { endpoint: Some(server.endpoint()), ..Options::default() };
     let plugin = Plugin::with(Outbound::Network, canary()).await;
-    let call = CheckedCall::of(plugin, Action::DismissSignIns, &EXAMPLES[0].ids, options).await;
+    let call = CheckedCall::of(plugin, Action::DismissSignIns, EXAMPLES[0].ids, options).await;
     assert_eq!(call.accepted()[0].attempts, 2);
 }

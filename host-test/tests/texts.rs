@@ -1,7 +1,7 @@
 //! Texts from outside in the result: without the token, and cut.
 
 use graph_model::Behavior;
-use host_test::bindings::actions::{Error, Options, Outcome};
+use host_test::bindings::actions::{ErrorKind, Options};
 use host_test::bindings::credentials::{Credential, TokenError};
 use host_test::checked_call::CheckedCall;
 use host_test::host::TokenSource;
@@ -31,7 +31,7 @@ fn long_token() -> String {
 
 fn returns(token: &str) -> TokenSource {
     let token = token.to_owned();
-    Box::new(move |_| Ok(Credential::Bearer(token.clone())))
+    Box::new(move |_| Ok(Credential::of(token.clone())))
 }
 
 /// Asserts that no run of 24 characters of a token is in a text.
@@ -50,15 +50,15 @@ async fn a_token_in_a_response_is_redacted() {
         let behaviors = vec![respond(status, &in_headers, in_body.clone()); if status == 401 { 2 } else { 1 }];
         // `CheckedCall` checks that the result does not contain the token.
         let call = dismiss(canary(), one_attempt(), behaviors).await;
-        match &call.batches()[0].outcome {
-            Outcome::Accepted(receipt) => {
-                assert_eq!(receipt.request_id.as_deref(), Some("Bearer [token] is not valid; [token]"));
+        let batch = &call.batches()[0];
+        let text = match &batch.receipt {
+            Some(receipt) => receipt.request_id.as_deref(),
+            None => {
+                let response = batch.error.as_ref().and_then(|error| error.response.as_ref());
+                response.map(|response| &*response.message)
             }
-            Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => {
-                let error = error.graph_error().unwrap_or_else(|| panic!("{error:?}"));
-                assert_eq!(error.message, "Bearer [token] is not valid; [token]");
-            }
-        }
+        };
+        assert_eq!(text, Some("Bearer [token] is not valid; [token]"), "{status}");
     }
 }
 
@@ -72,7 +72,7 @@ async fn every_run_of_24_characters_of_the_token_is_redacted() {
             let text = serde_json::Value::from(format!("x{part}y{part}"));
             let body = format!(r#"{{"error":{{"code":{text},"message":{text}}}}}"#);
             let call = dismiss(returns(&token), one_attempt(), [respond(400, &[("request-id", part)], body)]).await;
-            let error = call.failure().cause.graph_error().expect("a response");
+            let error = call.failure().cause.response.as_ref().expect("a response");
             for text in [&error.code, &error.message, error.request_id.as_ref().expect("a request id")] {
                 assert_redacted(text, &token);
             }
@@ -87,21 +87,20 @@ async fn a_token_in_an_error_of_the_host_is_redacted() {
     let options = Options { max_attempts: Some(1), ..Options::default() };
     let error = ErrorCode::InternalError(Some(detail));
     let call = CheckedCall::failing_first([error], [], Action::DismissSignIns, &IDS, options).await;
-    let Error::NoResponse(text) = &call.failure().cause else { panic!("{call:#?}") };
-    assert_eq!(text, "internal-error: cannot send authorization: Bearer [token]");
+    let text = call.message(ErrorKind::NoResponse);
+    assert!(text.contains("internal-error: cannot send authorization: Bearer [token]"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_in_a_text_of_the_provider_is_redacted() {
     let token = long_token();
     let (first, part) = (token.clone(), token[500..540].to_owned());
-    let mut tokens =
-        [Ok(Credential::Bearer(first)), Err(TokenError::Denied(format!("not renewed: {part}")))].into_iter();
+    let mut tokens = [Ok(Credential::of(first)), Err(TokenError::Denied(format!("not renewed: {part}")))].into_iter();
     let source: TokenSource = Box::new(move |_| tokens.next().expect("two token requests"));
     let options = Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() };
     let call = dismiss(source, options, [respond(204, &[], "")]).await;
-    let Error::NoToken(text) = &call.failure().cause else { panic!("{call:#?}") };
-    assert_eq!(text, "denied: not renewed: [token]");
+    let text = call.message(ErrorKind::NoToken);
+    assert!(text.ends_with("not renewed: [token]"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,25 +109,24 @@ async fn texts_from_outside_are_cut() {
     let header = "x".repeat(1_000);
     let body = format!(r#"{{"error":{{"code":"{long}","message":"{long}","innerError":{{"date":"{long}"}}}}}}"#);
     let call = dismiss(canary(), one_attempt(), [respond(400, &[("request-id", &*header)], body)]).await;
-    let error = call.failure().cause.graph_error().expect("a response");
+    let error = call.failure().cause.response.as_ref().expect("a response");
     assert_eq!((error.code.len(), error.message.len()), (128, 512));
     assert_eq!(error.request_id.as_ref().map(String::len), Some(128));
     assert_eq!(error.date.as_ref().map(String::len), Some(128));
 
     let both = [("request-id", &*header), ("date", &*header)];
     let call = dismiss(canary(), one_attempt(), [respond(204, &both, "")]).await;
-    let Outcome::Accepted(receipt) = &call.accepted()[0].outcome else { panic!("{call:#?}") };
+    let receipt = call.accepted()[0].receipt.as_ref().expect("a receipt");
     assert_eq!(receipt.request_id.as_ref().map(String::len), Some(128));
     assert_eq!(receipt.date.as_ref().map(String::len), Some(128));
 
     let error = ErrorCode::InternalError(Some(long.clone()));
     let call = CheckedCall::failing_first([error], [], Action::DismissSignIns, &IDS, one_attempt()).await;
-    let Error::NoResponse(text) = &call.failure().cause else { panic!("{call:#?}") };
-    assert!((120..=128).contains(&text.len()), "{} bytes", text.len());
+    let bytes = |text: &str| text.chars().filter(|char| *char == '\u{e9}').map(char::len_utf8).sum::<usize>();
+    let cause = bytes(call.message(ErrorKind::NoResponse)) + "internal-error: ".len();
+    assert!((120..=128).contains(&cause), "{cause} bytes");
 
     let denied: TokenSource = Box::new(move |_| Err(TokenError::Denied(long.clone())));
     let call = dismiss(denied, one_attempt(), []).await;
-    let Error::NoToken(text) = &call.failure().cause else { panic!("{call:#?}") };
-    let text = text.strip_prefix("denied: ").expect("the case");
-    assert!((120..=128).contains(&text.len()), "{} bytes", text.len());
+    assert_eq!(bytes(call.message(ErrorKind::NoToken)), 128);
 }

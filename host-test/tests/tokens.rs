@@ -57,7 +57,7 @@ async fn a_token_is_requested_before_each_attempt() {
 async fn a_rejected_token_is_renewed_and_the_batch_sent_again_at_once() {
     let fresh = source(|request| {
         let token = if request.refresh { format!("fresh-{CANARY}") } else { CANARY.into() };
-        Ok(Credential::Bearer(token))
+        Ok(Credential::of(token))
     });
     let call = dismiss(fresh, Options::default(), [unauthorized("Bearer"), accepted()]).await;
     assert_eq!(call.accepted()[0].attempts, 2);
@@ -73,9 +73,9 @@ async fn a_rejected_fresh_token_ends_the_call() {
     let call = dismiss(canary(), one_by_one(), [unauthorized("Bearer"), unauthorized("Bearer")]).await;
     let failure = call.failure();
     assert_eq!(failure.cause.case(), "unauthenticated");
-    let outcomes: Vec<String> = failure.batches.iter().map(|batch| batch.outcome.case()).collect();
+    let outcomes: Vec<String> = failure.batches.iter().map(|batch| batch.case()).collect();
     assert_eq!(outcomes, ["not-applied(unauthenticated)", "not-applied(not-attempted)"]);
-    assert_eq!(failure.cause.graph_error().map(|error| &*error.code), Some("InvalidAuthenticationToken"));
+    assert_eq!(failure.cause.response.as_ref().map(|error| &*error.code), Some("InvalidAuthenticationToken"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +199,7 @@ async fn other_challenges_request_no_claims() {
 
 #[tokio::test(start_paused = true)]
 async fn the_longest_token_is_sent_in_full() {
-    let long = source(|_| Ok(Credential::Bearer("x".repeat(65_536))));
+    let long = source(|_| Ok(Credential::of("x".repeat(65_536))));
     let call = dismiss(long, Options::default(), [accepted()]).await;
     assert_eq!(call.exchanges[0].request.headers()["authorization"].len(), "Bearer ".len() + 65_536);
 }

@@ -38,7 +38,7 @@ fn ids(n: u128) -> Vec<String> {
 
 fn outcomes(result: Result<Vec<Batch>, Failure>) -> Vec<String> {
     let batches = result.unwrap_or_else(|failure| failure.batches);
-    batches.iter().map(|batch| batch.outcome.case()).collect()
+    batches.iter().map(|batch| batch.case()).collect()
 }
 
 /// A response that arrives after 64 KiB of a body of 390 kB, whose rest has this fate.
@@ -92,7 +92,7 @@ async fn pending_bodies_are_written_before_a_token_is_requested() {
         let record = requested.clone();
         let source: TokenSource = Box::new(move |_| {
             record.lock().expect("no panic").push(Instant::now());
-            Ok(Credential::Bearer(CANARY.into()))
+            Ok(Credential::of(CANARY))
         });
         // A body takes 24 chunks, or 10; a token takes 5 s.
         let upload = Upload { chunk_bytes: bytes, chunk_time: Duration::from_millis(50), ..Upload::default() };
