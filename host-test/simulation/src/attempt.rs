@@ -1,14 +1,16 @@
-//! One attempt as the plugin must have seen it, derived only from the records of the service and the token provider.
+//! The attempts of a call as the plugin must have seen them, derived only from the records of the service, the token
+//! provider and the host. What cannot be told from outside stays open: nothing follows from it.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use graph_model::{Arrival, FaultKind};
 use http::StatusCode;
 
 use crate::check::GRACE;
-use crate::{CallRecord, TokenRecord};
+use crate::{CallRecord, TokenAnswer};
 
-/// What an attempt means for its ids and for the next attempts.
+/// What an attempt means for its ids and for the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// 204.
@@ -40,75 +42,135 @@ pub(super) enum Verdict {
     MaybeApplied,
 }
 
-/// When the instance saw its first acceptance: at the earliest, and at the latest.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct FirstAcceptance {
-    earliest: Option<Duration>,
-    latest: Option<Duration>,
-}
-
-impl FirstAcceptance {
-    /// The same, after a call.
-    pub(super) fn after(self, call: &CallRecord) -> FirstAcceptance {
-        let all = call.arrivals.iter().map(|arrival| Attempt::new(call, arrival, FirstAcceptance::default()));
-        let accepted = all.filter(|attempt| {
-            attempt.arrival.status == Some(StatusCode::NO_CONTENT) && attempt.kind() != Some(FaultKind::Early)
-        });
-        let accepted: Vec<Attempt<'_>> = accepted.filter(|attempt| attempt.seen != Some(false)).collect();
-        let certain = accepted.iter().filter(|attempt| attempt.seen == Some(true));
-        FirstAcceptance {
-            earliest: self.earliest.or(accepted.iter().map(|attempt| attempt.ended).min()),
-            latest: self.latest.or(certain.map(|attempt| attempt.noticed).min()),
-        }
-    }
+/// A call and its attempts.
+pub(super) struct Attempts<'a> {
+    pub(super) call: &'a CallRecord,
+    /// In the order they were sent.
+    pub(super) all: Vec<Attempt<'a>>,
+    /// The attempts that carried an id, by its position among the distinct ids.
+    pub(super) by_id: Vec<Vec<usize>>,
 }
 
 /// An attempt and its end.
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) arrival: &'a Arrival,
-    /// When it ended for the plugin, at the earliest.
-    pub(super) ended: Duration,
-    /// When the plugin noticed that, at the latest.
-    pub(super) noticed: Duration,
+    /// The positions of its ids among the distinct ids of the call.
+    pub(super) ids: Vec<usize>,
+    /// When it was over at the latest: its ids were sent again, or had their outcome.
+    pub(super) over: Duration,
     /// Whether the plugin saw the response or the error. `None` if that cannot be determined.
     pub(super) seen: Option<bool>,
     pub(super) class: Class,
 }
 
-impl<'a> Attempt<'a> {
-    pub(super) fn new(call: &CallRecord, arrival: &'a Arrival, acceptance: FirstAcceptance) -> Self {
-        let timeout = timeout(call, arrival.sent);
-        let given_up = call.deadline().map_or(timeout, |deadline| deadline.min(timeout));
-        // While the token provider is asked, nothing else is noticed.
-        let noticed = arrival.settled.map(|settled| busy_until(&call.tokens, settled, false));
-        let seen = match (arrival.settled, noticed) {
-            (Some(settled), _) if settled > call.ended => Some(false),
-            // While the token provider is asked, the plugin does not stop waiting either.
-            (Some(settled), _) if settled > given_up => match busy_until(&call.tokens, given_up, true) {
-                busy_until if settled <= busy_until => None,
-                _ => Some(false),
-            },
-            (Some(settled), _) if busy_until(&call.tokens, settled, true) >= given_up => None,
-            // The plugin stopped waiting in that millisecond, or this was the last response it waited for.
-            (Some(settled), _) if settled == call.ended && has_unanswered(call) => None,
-            (Some(settled), _)
-                if settled == call.ended && call.cause().is_some() && settled >= arrival.sent + GRACE =>
-            {
-                None
+impl<'a> Attempts<'a> {
+    /// `earlier`: the calls of the instance before this one.
+    pub(super) fn new(call: &'a CallRecord, earlier: &[CallRecord]) -> Attempts<'a> {
+        let ids = call.call.distinct();
+        let positions: HashMap<&String, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let ended = call.ids_ended();
+        let mut by_id: Vec<Vec<usize>> = vec![Vec::new(); ids.len()];
+        let mut all: Vec<Attempt<'_>> = Vec::new();
+        for (number, arrival) in call.arrivals.iter().enumerate() {
+            let ids: Vec<usize> = arrival.ids.iter().filter_map(|id| positions.get(id).copied()).collect();
+            for id in &ids {
+                if let Some(before) = by_id[*id].last() {
+                    all[*before].over = all[*before].over.min(arrival.sent);
+                }
+                by_id[*id].push(number);
             }
-            (settled, _) => Some(settled.is_some()),
-        };
-        let abandoned = given_up.min(call.ended);
-        let ended = noticed.filter(|_| !arrival.stalls).map_or(abandoned, |noticed| noticed.min(abandoned));
-        let latest = busy_until(&call.tokens, ended, true).min(abandoned.max(ended));
-        let mut attempt = Attempt { arrival, ended, noticed: latest, seen, class: Class::Unclear };
-        attempt.class = attempt.classify(acceptance);
-        attempt
+            let over = ids.iter().map(|id| ended[*id]).min().unwrap_or(call.ended);
+            all.push(Attempt { arrival, ids, over, seen: None, class: Class::Unclear });
+        }
+        let accepted = earlier.iter().chain([call]).flat_map(|call| &call.arrivals);
+        let accepted = accepted.filter(|arrival| arrival.status == Some(StatusCode::NO_CONTENT));
+        let first_accepted = accepted.filter_map(|arrival| arrival.settled).min();
+        for attempt in &mut all {
+            attempt.seen = attempt.is_seen(call);
+            attempt.class = attempt.classify(first_accepted);
+        }
+        Attempts { call, all, by_id }
     }
 
+    pub(super) fn has(&self, class: Class) -> bool {
+        self.all.iter().any(|attempt| attempt.class == class)
+    }
+
+    /// The last attempt that carried an id.
+    pub(super) fn last(&self, id: usize) -> Option<&Attempt<'a>> {
+        self.by_id.get(id)?.last().and_then(|number| self.all.get(*number))
+    }
+
+    pub(super) fn isolates(&self) -> bool {
+        self.call.call.options.isolate_refused.unwrap_or(true)
+    }
+
+    /// The number of an attempt among those for the same ids that count, at least.
+    pub(super) fn number(&self, attempt: &Attempt<'_>) -> u32 {
+        let same = self.all.iter().filter(|other| other.ids == attempt.ids && other.sent() < attempt.sent());
+        1 + same.filter(|other| matches!(other.class, Class::Transient)).count() as u32
+    }
+
+    /// Whether an id certainly needed another attempt when the call ended, so that something must have ended it.
+    pub(super) fn is_unfinished(&self) -> bool {
+        let max = self.call.call.options.max_attempts.unwrap_or(4);
+        (0..self.by_id.len()).any(|id| match self.last(id) {
+            None => true,
+            Some(last) => match last.class {
+                Class::Throttled => true,
+                Class::Refused => self.isolates() && last.ids.len() > 1,
+                // Attempts that are not clear may count.
+                Class::Transient => (self.by_id[id].len() as u32) < max,
+                _ => false,
+            },
+        })
+    }
+
+    /// The first time at which the call ended for a reason that no circumstance changes.
+    pub(super) fn fatal_at(&self) -> Option<Duration> {
+        let attempts = self.all.iter().filter(|attempt| attempt.class == Class::Fatal);
+        let tokens = self.call.tokens.iter().filter(|token| token.answer == TokenAnswer::EndsCall);
+        attempts.filter_map(|attempt| attempt.read(self.call)).chain(tokens.map(|token| token.answered)).min()
+    }
+}
+
+impl Attempt<'_> {
     pub(super) fn sent(&self) -> Duration {
         self.arrival.sent
+    }
+
+    /// Whether it was certainly in flight at a time.
+    pub(super) fn is_in_flight(&self, call: &CallRecord, at: Duration) -> bool {
+        let is_given_up = self.over <= at || call.worked(self.sent(), at) + MARGIN >= call.attempt_timeout();
+        self.sent() < at && !is_given_up && self.arrival.settled.is_none_or(|settled| settled > at)
+    }
+
+    /// When the plugin has read the response that it saw, at the latest.
+    pub(super) fn read(&self, call: &CallRecord) -> Option<Duration> {
+        let settled = self.arrival.settled.filter(|_| self.seen == Some(true))?;
+        // Of a response without end, the status counts when the plugin no longer waits.
+        Some(if self.arrival.stalls { self.over } else { call.notices(settled) })
+    }
+
+    fn is_seen(&self, call: &CallRecord) -> Option<bool> {
+        let Some(settled) = self.arrival.settled else { return Some(false) };
+        if settled > self.over {
+            return Some(false);
+        }
+        let near = |limit: Duration| settled + MARGIN >= limit;
+        if call.deadline().is_some_and(near) {
+            return None;
+        }
+        // The plugin may have stopped waiting in that millisecond.
+        if settled == self.over && call.cause().is_some() && near(self.sent() + GRACE) {
+            return None;
+        }
+        match call.worked(self.sent(), settled) {
+            // While the token provider is asked, the plugin does not stop waiting.
+            worked if worked + MARGIN < call.attempt_timeout() => Some(true),
+            worked if worked > call.attempt_timeout() + MARGIN && !call.is_asking(settled) => Some(false),
+            _ => None,
+        }
     }
 
     pub(super) fn kind(&self) -> Option<FaultKind> {
@@ -125,7 +187,8 @@ impl<'a> Attempt<'a> {
         self.arrival.retry_after.filter(|_| self.seen == Some(true)).map(|wait| wait.max(Duration::from_secs(1)))
     }
 
-    fn classify(&self, acceptance: FirstAcceptance) -> Class {
+    /// `first_accepted`: the first acceptance by the instance, at the earliest.
+    fn classify(&self, first_accepted: Option<Duration>) -> Class {
         match self.seen {
             None => return Class::Unclear,
             Some(false) => return Class::Transient,
@@ -144,9 +207,9 @@ impl<'a> Attempt<'a> {
             (Some(400..=498), _) => Class::Refused,
             (Some(_), _) => Class::Unexpected,
             (None, Some(FaultKind::Tls | FaultKind::Denied)) => Class::Fatal,
-            (None, Some(FaultKind::Handshake)) => match acceptance {
-                FirstAcceptance { latest: Some(latest), .. } if latest < self.ended => Class::Transient,
-                FirstAcceptance { earliest: Some(earliest), .. } if earliest <= self.noticed => Class::Unclear,
+            // It ends a call of an instance that has never seen an acceptance.
+            (None, Some(FaultKind::Handshake)) => match first_accepted {
+                Some(accepted) if self.arrival.settled.is_some_and(|settled| accepted <= settled) => Class::Unclear,
                 _ => Class::Fatal,
             },
             (None, _) => Class::Transient,
@@ -170,8 +233,8 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    /// The case of `error` that reports it; `None` if it was accepted or cannot be determined.
-    pub(super) fn error_case(&self) -> Option<&'static str> {
+    /// The kind of error that reports it; `None` if it was accepted or cannot be determined.
+    pub(super) fn error_kind(&self) -> Option<&'static str> {
         if self.seen != Some(true) {
             return None;
         }
@@ -191,29 +254,13 @@ impl<'a> Attempt<'a> {
             (None, _) => "no-response",
         })
     }
-}
 
-/// When an attempt sent at `sent` is abandoned: the time that the token provider takes does not count.
-fn timeout(call: &CallRecord, sent: Duration) -> Duration {
-    let mut timeout = sent + Duration::from_millis(call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
-    for token in call.tokens.iter().filter(|token| token.asked >= sent) {
-        if token.asked < timeout {
-            timeout += token.answered - token.asked;
-        }
+    /// The ids of an attempt as a set, to compare it with others.
+    pub(super) fn shares_ids(&self, other: &Attempt<'_>) -> bool {
+        let ids: BTreeSet<usize> = self.ids.iter().copied().collect();
+        other.ids.iter().any(|id| ids.contains(id))
     }
-    timeout
 }
 
-/// When the plugin can notice something that happens at `at`: not while the token provider is asked. `latest`: token
-/// requests that begin in the same millisecond may come before.
-fn busy_until(tokens: &[TokenRecord], at: Duration, latest: bool) -> Duration {
-    let is_busy = |token: &&TokenRecord| (token.asked < at || (latest && token.asked == at)) && at <= token.answered;
-    tokens.iter().filter(is_busy).map(|token| token.answered).max().unwrap_or(at)
-}
-
-/// Whether a request had no complete response when the call returned.
-fn has_unanswered(call: &CallRecord) -> bool {
-    let timeout = Duration::from_millis(call.call.options.attempt_timeout_ms.unwrap_or(100_000).into());
-    let in_flight = call.arrivals.iter().filter(|arrival| arrival.sent + timeout >= call.ended);
-    in_flight.into_iter().any(|arrival| arrival.stalls || arrival.settled.is_none_or(|settled| settled > call.ended))
-}
+/// Timers fire on whole milliseconds, and what happens in the same one has no order.
+pub(super) const MARGIN: Duration = Duration::from_millis(2);

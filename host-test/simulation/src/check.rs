@@ -1,26 +1,21 @@
-//! The invariants: what the contract guarantees about every run, checked from outside.
+//! The invariants: what the contract guarantees about every run, as far as it can be judged from outside. What the engine
+//! decides in between, such as when it probes and how long it waits, is checked exactly in `engine/tests/sequences`.
 
-mod circuit;
+mod attempts;
 mod crowd;
 mod end;
-mod history;
 mod ids;
 mod isolation;
 mod outcome;
-mod patience;
 mod rate;
-mod retry;
 mod text;
 mod token;
-mod wait;
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::attempt::{Attempt, Class, FirstAcceptance};
+use crate::attempt::{Attempt, Attempts, Class, MARGIN};
 use crate::{CallRecord, CrowdRun, Plan};
-
-use history::History;
 
 /// An invariant that was violated.
 #[derive(Debug, Clone)]
@@ -40,9 +35,8 @@ impl fmt::Display for Violation {
 /// Checks a whole run.
 pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
     let mut violations = Violations(Vec::new());
-    let mut histories: Vec<History<'_>> = Vec::new();
-    let mut acceptance = FirstAcceptance::default();
-    for call in calls {
+    let mut all: Vec<Attempts<'_>> = Vec::new();
+    for (number, call) in calls.iter().enumerate() {
         if let Err(why) = &call.result {
             violations.add("every call returns", || why.clone());
             break;
@@ -51,19 +45,15 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
         if !ids::check(call, &mut violations) {
             break;
         }
-        let history = History::new(plan, call, acceptance, &histories);
-        acceptance = history.acceptance;
-        outcome::check(&history, &mut violations);
-        retry::check(&history, &mut violations);
-        circuit::check(&history, &mut violations);
-        patience::check(&history, &mut violations);
-        end::check(&history, &mut violations);
-        token::check(&history, &mut violations);
-        rate::check(&history, &histories, &mut violations);
-        wait::check(&history, &histories, &mut violations);
-        isolation::check(plan, &history, &mut violations);
-        histories.push(history);
+        let attempts = Attempts::new(call, &calls[..number]);
+        outcome::check(&attempts, &mut violations);
+        attempts::check(&attempts, &mut violations);
+        end::check(&attempts, &mut violations);
+        token::check(&attempts, &mut violations);
+        isolation::check(plan, &attempts, &mut violations);
+        all.push(attempts);
     }
+    rate::check(&all, &mut violations);
     rate::check_documented_limit(plan, calls, &mut violations);
     violations.0
 }
@@ -87,6 +77,3 @@ impl Violations {
 
 /// When a call ends other than by its deadline, requests in flight have this long.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
-
-/// The response to a `Retry-After` is noticed within this time, and so are timers.
-const MILLISECOND: Duration = Duration::from_millis(1);

@@ -56,7 +56,7 @@ impl Summary {
                 *self.faults.entry(fault.kind).or_default() += 1;
             }
             for batch in call.batches() {
-                *self.outcomes.entry(name(&batch.outcome)).or_default() += 1;
+                *self.outcomes.entry(name(batch)).or_default() += 1;
             }
         }
         self.violations.extend(violations.into_iter().map(|violation| (seed, violation)));

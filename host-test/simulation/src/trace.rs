@@ -54,7 +54,7 @@ fn batch_line(batch: &Batch) -> String {
         Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => format!("{error:?}"),
     };
     let ids = format!("{} ids {}", batch.ids.len(), first(&batch.ids));
-    format!("{ids} {} after {} attempts: {detail}", name(&batch.outcome), batch.attempts)
+    format!("{ids} {} after {} attempts: {detail}", name(batch), batch.attempts)
 }
 
 /// The first digits of the first id, which are enough to distinguish batches.

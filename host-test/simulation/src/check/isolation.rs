@@ -2,42 +2,42 @@
 
 use std::collections::BTreeSet;
 
-use host_test::bindings::actions::Outcome;
+use uuid::Uuid;
 
-use super::history::{History, What};
-use super::{Class, Violations};
+use super::{Attempts, Class, Violations};
 use crate::Plan;
+use crate::record::name;
 
-pub(super) fn check(plan: &Plan, history: &History<'_>, violations: &mut Violations) {
-    if !plan.is_calm() || !history.isolates() {
+pub(super) fn check(plan: &Plan, attempts: &Attempts<'_>, violations: &mut Violations) {
+    if !plan.is_calm() || !attempts.isolates() {
         return;
     }
     // Nothing but the ids can fail a request, unless there was no time.
-    let is_disturbed = |what: What| matches!(what, What::Attempt { class: Class::Transient | Class::Unclear, .. });
-    if history.events.iter().any(|event| is_disturbed(event.what)) {
+    if attempts.has(Class::Transient) || attempts.has(Class::Unclear) {
         return;
     }
-    let outcomes = history.call.batches().iter().flat_map(|batch| batch.ids.iter().map(|_| &batch.outcome));
+    let call = attempts.call;
+    let outcomes = call.batches().iter().flat_map(|batch| batch.ids.iter().map(|_| name(batch)));
     let refused: BTreeSet<usize> =
-        outcomes.enumerate().filter(|(_, outcome)| matches!(outcome, Outcome::Refused(_))).map(|(id, _)| id).collect();
-    let is_finished = !history.is_unfinished();
-    if !refused.is_subset(&history.bad) || (is_finished && refused != history.bad) {
-        violations.add("exactly the bad ids are refused", || format!("{refused:?} of {:?}", history.bad));
+        outcomes.enumerate().filter(|(_, name)| *name == "refused").map(|(id, _)| id).collect();
+    let absent = |id: &String| id.parse::<Uuid>().is_ok_and(|id| plan.graph.absent.contains(&id));
+    let ids = call.call.distinct();
+    let bad: BTreeSet<usize> = ids.iter().enumerate().filter(|(_, id)| absent(id)).map(|(at, _)| at).collect();
+    let is_finished = !attempts.is_unfinished();
+    if !refused.is_subset(&bad) || (is_finished && refused != bad) {
+        violations.add("exactly the bad ids are refused", || format!("{refused:?} of {bad:?}"));
     }
     if !is_finished {
         return;
     }
-    let requests = history.attempts.iter().filter(|sent| sent.attempt.class != Class::Throttled).count() as f64;
-    let bound = bound(history.by_id.len(), history.bad.len(), largest_group(history));
+    let requests = attempts.all.iter().filter(|attempt| attempt.class != Class::Throttled).count() as f64;
+    let group = f64::from(call.call.options.ids_per_request.unwrap_or(60));
+    let bound = bound(ids.len(), bad.len(), group);
     if requests > bound {
         violations.add("isolation needs few requests", || {
-            format!("{requests} for {} bad of {}, bound {bound:.0}", history.bad.len(), history.by_id.len())
+            format!("{requests} for {} bad of {}, bound {bound:.0}", bad.len(), ids.len())
         });
     }
-}
-
-fn largest_group(history: &History<'_>) -> f64 {
-    f64::from(history.call.call.options.ids_per_request.unwrap_or(60))
 }
 
 /// The bound on requests for `bad` of `ids` ids in groups of at most `group`: a quarter above the lower bound, and some.

@@ -5,50 +5,71 @@ use std::time::Duration;
 use graph_model::Limit;
 use http::StatusCode;
 
-use super::Violations;
-use super::history::History;
+use super::{Attempt, Attempts, Violations};
 use crate::{CallRecord, Plan};
 
 /// The margin that is always added to the window, as a share of it.
 const MIN_MARGIN: f64 = 0.003;
 
-pub(super) fn check(history: &History<'_>, earlier: &[History<'_>], violations: &mut Violations) {
-    let same: Vec<&History<'_>> = earlier.iter().filter(|other| other.shares_limit(history.call)).collect();
-    check_window(history, &same, violations);
-    let holds: Vec<_> = same.iter().flat_map(|other| other.holds()).chain(history.holds()).collect();
-    for sent in &history.attempts {
-        let at = sent.attempt.sent();
+pub(super) fn check(calls: &[Attempts<'_>], violations: &mut Violations) {
+    for call in calls {
+        let same: Vec<&Attempts<'_>> = calls.iter().filter(|other| call.call.shares_limit(other.call)).collect();
+        check_window(call, &same, violations);
+        check_holds(call, &same, violations);
+    }
+}
+
+/// The window is that of the call, and requests of other calls count.
+fn check_window(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
+    let limit = call.call.call.rate_limit();
+    let window = call.call.call.window();
+    let mut sends: Vec<Duration> = same.iter().flat_map(|other| &other.all).map(Attempt::sent).collect();
+    sends.sort();
+    for (index, attempt) in call.all.iter().enumerate() {
+        let at = attempt.sent();
+        // Of the requests sent in this millisecond, only the order of the call's own is known.
+        let own = call.all[..index].iter().filter(|earlier| earlier.sent() == at).count();
+        let before = sends.partition_point(|sent| *sent < at) + own;
+        let Some(leaving) = before.checked_sub(limit.requests as usize) else { continue };
+        let since = at - sends[leaving];
+        if since < window {
+            violations
+                .add("the rate limit is kept", || format!("{} in {since:?}: {}", limit.requests + 1, attempt.arrival));
+            return;
+        }
+        if since < window.mul_f64(1.0 + MIN_MARGIN) {
+            violations.add("a margin is added to the window", || format!("{since:?}: {}", attempt.arrival));
+            return;
+        }
+    }
+}
+
+/// A wait that a response asks for holds the requests of every call from when the response was read.
+fn check_holds(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
+    let holds: Vec<(Duration, Duration)> = same.iter().flat_map(|other| holds(other)).collect();
+    for attempt in &call.all {
+        let at = attempt.sent();
         // A request may be sent in the same instant in which the response arrives.
         if let Some((_, until)) = holds.iter().find(|(from, until)| *from < at && at < *until) {
             violations.add("a 429, and a 503 with Retry-After, hold every request", || {
-                format!("{}, held until {until:?}", sent.attempt.arrival)
+                format!("{}, held until {until:?}", attempt.arrival)
             });
         }
     }
 }
 
-/// The window is that of the call, and requests of earlier calls count.
-fn check_window(history: &History<'_>, same: &[&History<'_>], violations: &mut Violations) {
-    let limit = history.call.call.rate_limit();
-    let window = history.call.call.window();
-    let mut sends: Vec<Duration> =
-        same.iter().flat_map(|other| &other.attempts).map(|sent| sent.attempt.sent()).collect();
-    for sent in &history.attempts {
-        let at = sent.attempt.sent();
-        sends.push(at);
-        let Some(index) = sends.len().checked_sub(limit.requests as usize + 1) else { continue };
-        let since = at - sends[index];
-        if since < window {
-            violations.add("the rate limit is kept", || {
-                format!("{} in {since:?}: {}", limit.requests + 1, sent.attempt.arrival)
-            });
-            return;
-        }
-        if since < window.mul_f64(1.0 + MIN_MARGIN) {
-            violations.add("a margin is added to the window", || format!("{since:?}: {}", sent.attempt.arrival));
-            return;
-        }
-    }
+/// From when until when the responses to a call hold every request.
+fn holds(call: &Attempts<'_>) -> Vec<(Duration, Duration)> {
+    let hold = |attempt: &Attempt<'_>| {
+        let wait = match (attempt.status()?, attempt.retry_after()) {
+            (429, asked) => asked.unwrap_or(call.call.call.window()),
+            (503, asked) => asked?,
+            _ => return None,
+        };
+        // Later calls wait for an hour at most.
+        Some((attempt.read(call.call)?, attempt.arrival.settled? + wait.min(MAX_HOLD)))
+    };
+    call.all.iter().filter_map(hold).collect()
 }
 
 /// A client that keeps the documented limit is not throttled by it, if requests arrive as they were sent.
@@ -73,3 +94,6 @@ pub(super) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violatio
         violations.add("the documented rate limit causes no 429", || refused.to_string());
     }
 }
+
+/// The longest time for which a response holds later calls.
+const MAX_HOLD: Duration = Duration::from_secs(3_600);

@@ -1,10 +1,10 @@
 //! Texts of the report: none contains the token, none is longer than stated.
 
-use host_test::bindings::actions::{Error, Outcome};
+use host_test::bindings::actions::Error;
 use host_test::plugin::CANARY;
 
 use super::Violations;
-use crate::record::error;
+use crate::record::{error, receipt};
 use crate::{CallRecord, TokenAnswer};
 
 /// Maximum bytes of `message`, and of every other string from outside.
@@ -15,7 +15,7 @@ const MAX_TEXT_BYTES: usize = 128;
 const MAX_RUN: usize = 24;
 
 pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
-    let errors = call.batches().iter().filter_map(|batch| error(&batch.outcome)).chain(call.cause());
+    let errors = call.batches().iter().filter_map(|batch| error(batch)).chain(call.cause());
     for error in errors {
         // A token that was returned to an earlier call is not known to this one.
         let knows_token = call
@@ -26,7 +26,7 @@ pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
         check_text(error, knows_token, violations);
     }
     for batch in call.batches() {
-        if let Outcome::Accepted(receipt) = &batch.outcome {
+        if let Some(receipt) = receipt(batch) {
             let texts = [receipt.request_id.as_ref(), receipt.date.as_ref(), Some(&receipt.client_request_id)];
             texts.into_iter().flatten().for_each(|text| check_length(text, MAX_TEXT_BYTES, violations));
         }

@@ -4,37 +4,36 @@ use std::collections::BTreeSet;
 
 use graph_model::{CLAIMS, FaultKind};
 
-use super::history::History;
-use super::{Class, Violations};
+use super::{Attempt, Attempts, Class, Violations};
 use crate::TokenAnswer;
 
-pub(super) fn check(history: &History<'_>, violations: &mut Violations) {
-    let call = history.call;
+pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let call = attempts.call;
     for token in call.tokens.iter().filter(|token| token.answer != TokenAnswer::Store) {
         let request = &token.request;
         let fields = (request.tenant.as_deref(), request.audience.as_str(), request.endpoint.as_str());
         if fields != (call.call.options.tenant.as_deref(), call.call.audience(), call.call.endpoint().as_str()) {
             violations.add("token requests contain the call's tenant, audience and endpoint", || format!("{fields:?}"));
         }
-        check_claims(history, token, violations);
+        check_claims(attempts, token, violations);
     }
     let usable: Vec<_> = call.tokens.iter().filter(|token| token.answer == TokenAnswer::Usable).collect();
-    for (index, sent) in history.attempts.iter().enumerate() {
-        if usable.get(index).is_none_or(|token| token.answered > sent.attempt.sent()) {
-            violations.add("a token is requested before each attempt", || sent.attempt.arrival.to_string());
+    for (index, attempt) in attempts.all.iter().enumerate() {
+        if usable.get(index).is_none_or(|token| token.answered > attempt.sent()) {
+            violations.add("a token is requested before each attempt", || attempt.arrival.to_string());
         }
     }
-    check_refreshes(history, violations);
+    check_refreshes(attempts, violations);
 }
 
 /// Claims are those of a challenge, and only with a refresh.
-fn check_claims(history: &History<'_>, token: &crate::TokenRecord, violations: &mut Violations) {
-    let challenged = |sent: &super::history::Sent<'_>| {
-        let kind = sent.attempt.kind();
-        matches!(sent.attempt.class, Class::TokenRejected | Class::Unclear)
+fn check_claims(attempts: &Attempts<'_>, token: &crate::TokenRecord, violations: &mut Violations) {
+    let challenged = |attempt: &Attempt<'_>| {
+        let kind = attempt.kind();
+        matches!(attempt.class, Class::TokenRejected | Class::Unclear)
             && matches!(kind, Some(FaultKind::Challenged) | None)
     };
-    let is_possible = token.request.refresh && history.attempts.iter().any(challenged);
+    let is_possible = token.request.refresh && attempts.all.iter().any(challenged);
     if let Some(claims) = &token.request.claims
         && (claims != CLAIMS || !is_possible)
     {
@@ -42,17 +41,17 @@ fn check_claims(history: &History<'_>, token: &crate::TokenRecord, violations: &
     }
 }
 
-fn check_refreshes(history: &History<'_>, violations: &mut Violations) {
-    let call = history.call;
-    let rejected: BTreeSet<_> = history
-        .attempts
+fn check_refreshes(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let call = attempts.call;
+    let rejected: BTreeSet<_> = attempts
+        .all
         .iter()
-        .filter(|sent| matches!(sent.attempt.class, Class::TokenRejected | Class::Unclear))
-        .filter_map(|sent| sent.attempt.arrival.token)
+        .filter(|attempt| matches!(attempt.class, Class::TokenRejected | Class::Unclear))
+        .filter_map(|attempt| attempt.arrival.token)
         .collect();
     let refreshes =
         call.tokens.iter().filter(|token| token.request.refresh && token.answer == TokenAnswer::Usable).count();
-    let has_tokens = history.attempts.iter().all(|sent| sent.attempt.arrival.token.is_some());
+    let has_tokens = attempts.all.iter().all(|attempt| attempt.arrival.token.is_some());
     if has_tokens && refreshes > rejected.len() {
         violations.add("one refresh for each rejected token", || {
             format!("{refreshes} refreshes, {} rejected tokens", rejected.len())
@@ -60,17 +59,17 @@ fn check_refreshes(history: &History<'_>, violations: &mut Violations) {
     }
     // Tokens that were ready are used, except those that a rejection made useless and the last one.
     let usable = call.tokens.iter().filter(|token| token.answer == TokenAnswer::Usable).count();
-    if usable > history.attempts.len() + refreshes + 1 {
-        violations.add("one token request for each attempt", || format!("{usable} for {}", history.attempts.len()));
+    if usable > attempts.all.len() + refreshes + 1 {
+        violations.add("one token request for each attempt", || format!("{usable} for {}", attempts.all.len()));
     }
-    for sent in &history.attempts {
-        let is_rejected = |other: &&super::history::Sent<'_>| {
-            other.attempt.class == Class::TokenRejected
-                && other.attempt.arrival.token == sent.attempt.arrival.token
-                && other.attempt.noticed < sent.attempt.sent()
+    for attempt in &attempts.all {
+        let is_rejected = |other: &&Attempt<'_>| {
+            other.class == Class::TokenRejected
+                && other.arrival.token == attempt.arrival.token
+                && other.read(call).is_some_and(|read| read < attempt.sent())
         };
-        if sent.attempt.arrival.token.is_some() && history.attempts.iter().any(|other| is_rejected(&other)) {
-            violations.add("a rejected token is not sent again", || sent.attempt.arrival.to_string());
+        if attempt.arrival.token.is_some() && attempts.all.iter().any(|other| is_rejected(&other)) {
+            violations.add("a rejected token is not sent again", || attempt.arrival.to_string());
         }
     }
 }
