@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField, Description, Licenses, Source, Version};
-use wit_parser::{Docs, Resolve, TypeDefKind, WorldItem};
+use wit_parser::{Resolve, WorldItem};
 
 use crate::{strip_names, workspace};
 
@@ -92,8 +92,8 @@ pub fn function_docs(folder: &str) -> Result<Vec<(String, String)>> {
     Ok(functions.collect())
 }
 
-/// The documentation in `wit/`: of the package, of a world, and of the interfaces that it exports,
-/// with their functions and with the actions that are cases of an enum.
+/// The documentation in `wit/`: of the package, of a world, of the interfaces that it exports, and of
+/// their functions.
 fn plugin_docs(name: &str) -> Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_path(workspace().join("wit"))?.0;
@@ -107,21 +107,14 @@ fn plugin_docs(name: &str) -> Result<String> {
         let WorldItem::Interface { id, .. } = item else { continue };
         let interface = &resolve.interfaces[*id];
         docs.extend(interface.docs.contents.clone());
-        docs.extend(interface.types.get("action").into_iter().flat_map(|id| match &resolve.types[*id].kind {
-            TypeDefKind::Enum(action) => action.cases.iter().filter_map(|case| named(&case.name, &case.docs)).collect(),
-            _ => Vec::new(),
-        }));
         docs.extend(interface.functions.values().filter_map(|function| {
             // The name of a method is `[method]resource.name`.
-            named(function.name.rsplit(']').next()?, &function.docs)
+            let name = function.name.rsplit(']').next()?;
+            Some(format!("{name}: {}", function.docs.contents.as_ref()?))
         }));
     }
     ensure!(!docs.is_empty(), "wit/ contains no documentation");
     Ok(docs.join("\n\n"))
-}
-
-fn named(name: &str, docs: &Docs) -> Option<String> {
-    docs.contents.as_ref().map(|docs| format!("{name}: {docs}"))
 }
 
 /// Adds documentation in the section that tools read. They call the world of a component `root`,
