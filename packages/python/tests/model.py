@@ -19,7 +19,7 @@ ABSENT = "c3a1f9d2-0b57-4d8e-9c44-5b7f1e2a6d30"
 # Nothing that the package prints, logs or raises may contain it.
 CANARY = "canary-b7c1d09e5f3a4c62"
 # Tests do not wait for the documented limit.
-FAST = RateLimit(requests=100, window_ms=1000)
+FAST = RateLimit(requests=100, window=1)
 
 
 def some_ids(count: int, first: int = 1) -> list[str]:

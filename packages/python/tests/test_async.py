@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import unittest
-from typing import Any
+from typing import Any, get_args
 
-from entra_risk import AsyncEntraRisk, InvalidArgument, PartialFailure, Progress, TokenRequest, partial_failure
+from entra_risk import Action, AsyncEntraRisk, InvalidArgument, Progress, TokenRequest, report_of
 
 from .model import ABSENT, FAST, PRESENT, Model, some_ids
 from .test_credential import FailsAfter, Token
@@ -17,13 +18,9 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
     async def test_every_action_reports_accepted_ids(self) -> None:
         with Model() as model:
             risk = AsyncEntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
-            for action in (
-                risk.dismiss_sign_ins,
-                risk.confirm_sign_ins_safe,
-                risk.confirm_sign_ins_compromised,
-                risk.dismiss_risky_users,
-            ):
-                self.assertEqual([batch.outcome for batch in await action([PRESENT])], ["accepted"])
+            for action in get_args(Action):
+                report = await getattr(risk, action.replace("-", "_"))([PRESENT])
+                self.assertEqual(report.accepted, [PRESENT])
 
     async def test_event_loop_runs_during_a_call(self) -> None:
         asked, answered = threading.Event(), threading.Event()
@@ -41,6 +38,50 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
         with Model() as model:
             risk = AsyncEntraRisk(credential, endpoint=model.endpoint)
             await asyncio.gather(risk.dismiss_risky_users([PRESENT]), answer())
+
+    async def test_iterator_yields_each_batch_when_it_ends(self) -> None:
+        ids, seen = some_ids(180), []
+        with Model() as model:
+            call = AsyncEntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", ids)
+            async for batch in call:
+                seen.append((batch.ids, len(model.arrivals())))
+        self.assertEqual(seen, [(tuple(ids[at : at + 60]), at // 60 + 1) for at in (0, 60, 120)])
+        self.assertEqual(call.report().accepted, ids)
+
+    async def test_leaving_the_loop_early_sends_nothing_more(self) -> None:
+        ids = some_ids(300)
+        with Model() as model:
+            call = AsyncEntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", ids)
+            async for batch in call:
+                break
+            await asyncio.sleep(1.5)
+            report = call.report()
+            self.assertEqual(model.applied(), set(report.accepted))
+        self.assertEqual(report.accepted + report.to_retry, ids)
+
+    async def test_exception_in_a_with_block_ends_the_call_and_has_its_report(self) -> None:
+        with Model() as model:
+            risk = AsyncEntraRisk("token", endpoint=model.endpoint)
+            with self.assertRaises(LookupError) as raised:
+                async with risk.start("dismiss-risky-users", some_ids(300)) as call:
+                    async for batch in call:
+                        raise LookupError
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual(model.applied(), set(report.accepted))
+            self.assertEqual(len(report.to_retry), 240)
+
+    async def test_on_progress_is_called_in_the_event_loop(self) -> None:
+        seen: list[Progress] = []
+
+        def on_progress(progress: Progress) -> None:
+            asyncio.get_running_loop()
+            seen.append(progress)
+
+        with Model() as model:
+            risk = AsyncEntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
+            await risk.dismiss_risky_users(some_ids(180), on_progress=on_progress)
+        self.assertEqual((seen[-1].done, seen[-1].left, seen[-1].requests), (180, 0, 3))
 
     async def test_coroutine_function_runs_in_the_event_loop(self) -> None:
         loops = []
@@ -60,16 +101,16 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
                 return Token("token")
 
         with Model() as model:
-            await AsyncEntraRisk(Credential(), endpoint=model.endpoint).dismiss_risky_users([PRESENT])
+            report = await AsyncEntraRisk(Credential(), endpoint=model.endpoint).dismiss_risky_users([PRESENT])
+        self.assertEqual(report.accepted, [PRESENT])
 
-    async def test_exceptions_are_those_of_the_blocking_client(self) -> None:
+    async def test_reports_and_exceptions_are_those_of_the_blocking_client(self) -> None:
         error = LookupError()
         with Model("--absent", ABSENT) as model:
-            with self.assertRaises(PartialFailure) as raised:
-                await AsyncEntraRisk("token", endpoint=model.endpoint).dismiss_risky_users([ABSENT])
-            self.assertEqual(raised.exception.refused, [ABSENT])
-            with self.assertRaises(InvalidArgument):
-                await AsyncEntraRisk("token", endpoint=model.endpoint).dismiss_risky_users([])
+            report = await AsyncEntraRisk("token", endpoint=model.endpoint).dismiss_risky_users([ABSENT])
+            self.assertEqual(report.refused, [ABSENT])
+            with self.assertRaisesRegex(InvalidArgument, r"^ids\[0\]"):
+                await AsyncEntraRisk("token", endpoint=model.endpoint).dismiss_risky_users(["no-guid"])
             with self.assertRaises(LookupError) as other:
                 await AsyncEntraRisk(FailsAfter(0, error), endpoint=model.endpoint).dismiss_risky_users([PRESENT])
             self.assertIs(other.exception, error)
@@ -80,13 +121,14 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             with self.assertRaisesRegex(RuntimeError, "StopIteration"):
                 await asyncio.wait_for(risk.dismiss_risky_users([PRESENT]), 30)
 
+
+class Cancellation(unittest.IsolatedAsyncioTestCase):
     async def test_cancelled_task_ends_the_call_with_every_outcome(self) -> None:
         ids, second = some_ids(6000), asyncio.Event()
-        loop = asyncio.get_running_loop()
 
         def on_progress(progress: Progress) -> None:
-            if progress.attempts == 2:
-                loop.call_soon_threadsafe(second.set)
+            if progress.done == 120:
+                second.set()
 
         with Model() as model:
             risk = AsyncEntraRisk("token", endpoint=model.endpoint)
@@ -95,14 +137,83 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             task.cancel()
             with self.assertRaises(asyncio.CancelledError) as raised:
                 await task
-            failure = partial_failure(raised.exception)
-            # Python 3.10 raises another CancelledError in the task that awaits.
-            if failure is None:
-                context = raised.exception.__context__
-                failure = None if context is None else partial_failure(context)
-            assert failure is not None
-            self.assertEqual(failure.accepted + failure.to_retry, ids)
-            self.assertEqual(set(failure.accepted), model.applied())
+            report = report_of(raised.exception)
+            assert report is not None and report.cause is not None
+            self.assertEqual(report.cause.kind, "cancelled")
+            self.assertEqual(report.accepted + report.to_retry, ids)
+            self.assertEqual(set(report.accepted), model.applied())
+
+    async def test_iterating_task_that_is_cancelled_has_the_report(self) -> None:
+        ids, begun = some_ids(6000), asyncio.Event()
+
+        async def iterate() -> None:
+            async for _ in risk.start("dismiss-risky-users", ids):
+                begun.set()
+
+        with Model() as model:
+            risk = AsyncEntraRisk("token", endpoint=model.endpoint)
+            task = asyncio.create_task(iterate())
+            await begun.wait()
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError) as raised:
+                await task
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual(set(report.accepted), model.applied())
+
+    async def test_task_is_cancelled_while_its_credential_blocks(self) -> None:
+        asked, forever = threading.Event(), threading.Event()
+        self.addCleanup(forever.set)
+        cancelled = asyncio.Event()
+
+        def blocking(request: TokenRequest) -> str:
+            asked.set()
+            forever.wait()
+            return "token"
+
+        async def waiting(request: TokenRequest) -> str:
+            asked.set()
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+            return "token"
+
+        with Model() as model:
+            for credential in (blocking, waiting):
+                asked.clear()
+                risk = AsyncEntraRisk(credential, endpoint=model.endpoint)
+                task = asyncio.create_task(risk.dismiss_risky_users([PRESENT]))
+                while not asked.is_set():
+                    await asyncio.sleep(0.01)
+                task.cancel()
+                with self.assertRaises(asyncio.CancelledError) as raised:
+                    await asyncio.wait_for(task, 5)
+                report = report_of(raised.exception)
+                assert report is not None
+                self.assertEqual([batch.outcome for batch in report.batches], ["not-applied"])
+            await asyncio.wait_for(cancelled.wait(), 5)
+            self.assertFalse(model.arrivals())
+
+    async def test_second_cancellation_does_not_wait(self) -> None:
+        with Model("--latency-ms", "60000") as model:
+            risk = AsyncEntraRisk("token", endpoint=model.endpoint)
+            task = asyncio.create_task(risk.dismiss_risky_users([PRESENT]))
+            while not model.arrivals():
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.sleep(0.3)
+            self.assertFalse(task.done())
+            began = time.monotonic()
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError) as raised:
+                await task
+            self.assertLess(time.monotonic() - began, 5)
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual([batch.outcome for batch in report.batches], ["unknown"])
 
     async def test_cancelled_task_does_not_wait_for_another_call_of_its_tenant(self) -> None:
         entered, leave = threading.Event(), threading.Event()
@@ -119,8 +230,11 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             second = asyncio.create_task(risk.dismiss_risky_users([ABSENT]))
             await asyncio.sleep(0)
             second.cancel()
-            with self.assertRaises(asyncio.CancelledError):
+            with self.assertRaises(asyncio.CancelledError) as raised:
                 await second
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual([(batch.ids, batch.outcome) for batch in report.batches], [((ABSENT,), "not-applied")])
             self.assertFalse(first.done())
             leave.set()
             await first

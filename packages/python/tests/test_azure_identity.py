@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs
 
-from entra_risk import AsyncEntraRisk, EntraRisk, partial_failure
+from entra_risk import AsyncEntraRisk, EntraRisk, report_of
 
 from .model import FAST, PRESENT, Model, some_ids
 
@@ -133,9 +133,9 @@ class AzureIdentity(unittest.TestCase):
             risk = EntraRisk(endpoint.credential("wrong"), endpoint=model.endpoint)
             with self.assertRaisesRegex(ClientAuthenticationError, "AADSTS7000215") as raised:
                 risk.dismiss_risky_users([PRESENT])
-            failure = partial_failure(raised.exception)
-            assert failure is not None
-            self.assertEqual(failure.to_retry, [PRESENT])
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual(report.to_retry, [PRESENT])
             self.assertFalse(model.arrivals())
 
     def test_managed_identity_replaces_a_rejected_token(self) -> None:

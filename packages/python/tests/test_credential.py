@@ -6,7 +6,7 @@ import json
 import unittest
 from typing import Any
 
-from entra_risk import EntraRisk, PartialFailure, TokenRequest, partial_failure
+from entra_risk import EntraRisk, TokenRequest, report_of
 
 from .model import FAST, PRESENT, Model, some_ids
 
@@ -86,11 +86,11 @@ class Credentials(unittest.TestCase):
 
     def test_revoked_str_ends_the_call_with_the_reason(self) -> None:
         with Model("--revoke-after", "0") as model:
-            with self.assertRaises(PartialFailure) as raised:
-                EntraRisk("token", endpoint=model.endpoint).dismiss_risky_users([PRESENT])
-        self.assertEqual(raised.exception.cause.kind, "no-token")
-        self.assertIn("cannot be renewed", raised.exception.cause.text)
-        self.assertEqual(raised.exception.to_retry, [PRESENT])
+            report = EntraRisk("token", endpoint=model.endpoint).dismiss_risky_users([PRESENT])
+        assert report.cause is not None
+        self.assertEqual(report.cause.kind, "no-token")
+        self.assertIn("cannot be renewed", report.cause.message)
+        self.assertEqual(report.to_retry, [PRESENT])
 
     def test_exception_reaches_the_caller_as_itself_with_the_outcomes(self) -> None:
         error, ids = LookupError("the vault is sealed"), some_ids(300)
@@ -98,11 +98,24 @@ class Credentials(unittest.TestCase):
             with self.assertRaises(LookupError) as raised:
                 EntraRisk(FailsAfter(2, error), endpoint=model.endpoint, rate_limit=FAST).dismiss_risky_users(ids)
             self.assertIs(raised.exception, error)
-            failure = partial_failure(error)
-            assert failure is not None
-            self.assertEqual(failure.accepted + failure.to_retry, ids)
-            self.assertEqual(set(failure.accepted), model.applied())
-            self.assertEqual(len(failure.accepted), 120)
+            report = report_of(error)
+            assert report is not None
+            self.assertIs(getattr(error, "report"), report)
+            self.assertEqual(report.accepted + report.to_retry, ids)
+            self.assertEqual(set(report.accepted), model.applied())
+            self.assertEqual(len(report.accepted), 120)
+            assert report.cause is not None
+            self.assertEqual(report.cause.kind, "no-token")
+            self.assertNotIn("vault", report.cause.message)
+
+    def test_iterator_yields_every_batch_before_it_raises_the_exception(self) -> None:
+        ids, yielded = some_ids(300), list[str]()
+        with Model() as model:
+            risk = EntraRisk(FailsAfter(2, LookupError()), endpoint=model.endpoint, rate_limit=FAST)
+            with self.assertRaises(LookupError):
+                for batch in risk.start("dismiss-risky-users", ids):
+                    yielded += batch.ids
+        self.assertEqual(sorted(yielded), ids)
 
     def test_exceptions_that_are_not_errors_reach_the_caller_too(self) -> None:
         for error in (SystemExit(3), KeyboardInterrupt(), GeneratorExit()):
@@ -126,6 +139,17 @@ class Credentials(unittest.TestCase):
             credential: Any = lambda request: b"token"
             EntraRisk(credential, endpoint=model.endpoint).dismiss_risky_users([PRESENT])
 
+    def test_class_of_a_credential_is_a_type_error_that_says_so(self) -> None:
+        credential: Any = Recorded
+        with self.assertRaisesRegex(TypeError, r"got the class Recorded; pass an instance of it, such as Recorded\(\)"):
+            EntraRisk(credential)
+
+    def test_word_bearer_before_a_token_is_understood(self) -> None:
+        with Model("--token", "token-1") as model:
+            for token in ("Bearer token-1", "bearer token-1", "token-1"):
+                risk = EntraRisk(token, endpoint=model.endpoint, rate_limit=FAST)
+                self.assertEqual(risk.dismiss_risky_users([PRESENT]).accepted, [PRESENT])
+
     def test_asynchronous_credential_needs_the_asynchronous_client(self) -> None:
         async def credential(request: TokenRequest) -> str:
             return "token"
@@ -135,9 +159,9 @@ class Credentials(unittest.TestCase):
 
     def test_unsendable_tokens_are_reported_and_not_sent(self) -> None:
         with Model() as model:
-            with self.assertRaises(PartialFailure) as raised:
-                EntraRisk("", endpoint=model.endpoint).dismiss_risky_users([PRESENT])
-            self.assertEqual(raised.exception.cause.kind, "no-token")
+            report = EntraRisk("", endpoint=model.endpoint).dismiss_risky_users([PRESENT])
+            assert report.cause is not None
+            self.assertEqual(report.cause.kind, "no-token")
             for token in ("t\u00f6ken", "\ud800"):
                 with self.assertRaisesRegex(ValueError, "other than ASCII"):
                     EntraRisk(token, endpoint=model.endpoint).dismiss_risky_users([PRESENT])

@@ -1,45 +1,28 @@
-"""Threads, tenants and signals."""
+"""Threads, tenants and instances."""
 
 from __future__ import annotations
 
-import json
+import gc
 import os
-import signal
-import subprocess
-import sys
 import threading
-import time
 import unittest
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 
-from entra_risk import Batch, EntraRisk, EntraRiskError, RateLimit, TokenRequest, _plugin
+from entra_risk import EntraRisk, RateLimit, Report, TokenRequest, _plugin
 from entra_risk._plugin import _compile
 
 from .model import FAST, PRESENT, Model, some_ids
-
-INTERRUPTED = """
-import json, signal, sys
-from entra_risk import EntraRisk, partial_failure
-from tests.model import some_ids
-# A shell starts what runs in the background with the signal ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-try:
-    EntraRisk("token", endpoint=sys.argv[1]).dismiss_risky_users(some_ids(6000))
-except KeyboardInterrupt as error:
-    failure = partial_failure(error)
-    print(json.dumps([failure.cause.kind, failure.accepted, failure.to_retry]))
-"""
-
 
 class Threads(unittest.TestCase):
     def test_eight_threads_share_one_rate_limit_and_lose_no_id(self) -> None:
         parts = [some_ids(60, first=1 + 60 * part) for part in range(16)]
         with Model() as model:
-            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=RateLimit(5, 1000))
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=RateLimit(5, 1))
             with ThreadPoolExecutor(8) as pool:
                 results = list(pool.map(risk.dismiss_risky_users, parts))
-            self.assertEqual([[id for batch in result for id in batch.ids] for result in results], parts)
+            self.assertEqual([report.accepted for report in results], parts)
             self.assertEqual(model.applied(), {id for part in parts for id in part})
             self.assertEqual(model.statuses(), [204] * 16)
             times = [arrival["at"] for arrival in model.arrivals()]
@@ -57,12 +40,12 @@ class Threads(unittest.TestCase):
         with Model() as model:
             risk = EntraRisk(credential, endpoint=model.endpoint, rate_limit=FAST)
 
-            def dismiss(number: int) -> list[Batch]:
+            def dismiss(number: int) -> Report:
                 return risk.dismiss_risky_users([PRESENT], tenant=f"tenant-{number}")
 
             with ThreadPoolExecutor(8) as pool:
                 results = list(pool.map(dismiss, range(8)))
-            self.assertEqual([len(result) for result in results], [1] * 8)
+            self.assertEqual([report.accepted for report in results], [[PRESENT]] * 8)
             self.assertEqual(len(risk._tenants), 8)
 
     def test_component_is_compiled_once_in_a_process(self) -> None:
@@ -76,21 +59,6 @@ class Threads(unittest.TestCase):
             compiled = list(pool.map(compile_together, range(8)))
         self.assertEqual(len(set(map(id, compiled))), 1)
 
-    def test_interrupt_ends_the_call_with_every_outcome(self) -> None:
-        with Model("--latency-ms", "200") as model:
-            command = [sys.executable, "-c", INTERRUPTED, model.endpoint]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            while len(model.arrivals()) < 2:
-                self.assertIsNone(process.poll())
-                time.sleep(0.02)
-            process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=60)
-            self.assertEqual((process.returncode, errors), (0, ""))
-            kind, accepted, to_retry = json.loads(output)
-            self.assertEqual(kind, "cancelled")
-            self.assertEqual(accepted + to_retry, some_ids(6000))
-            self.assertEqual(model.applied(), set(accepted))
-
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
     def test_forked_process_raises_instead_of_waiting_forever(self) -> None:
         with Model() as model:
@@ -100,20 +68,43 @@ class Threads(unittest.TestCase):
             if child == 0:
                 try:
                     risk.dismiss_risky_users([PRESENT])
-                except EntraRiskError as error:
+                except RuntimeError as error:
                     os._exit(5 if "forked" in str(error) else 1)
                 finally:
                     os._exit(1)
             _, status = os.waitpid(child, 0)
             self.assertEqual(os.waitstatus_to_exitcode(status), 5)
 
-    def test_call_after_a_trap_uses_a_new_instance(self) -> None:
-        def trap(*_: object) -> None:
-            raise RuntimeError("trap")
 
+class Instances(unittest.TestCase):
+    def test_least_recently_used_instance_is_freed(self) -> None:
         with Model() as model:
-            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
-            risk._tenants.instance(None)._call = trap
-            with self.assertRaisesRegex(RuntimeError, "trap"):
-                risk.dismiss_risky_users([PRESENT])
-            risk.dismiss_risky_users([PRESENT])
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST, max_instances=2)
+            for tenant in ("one", "two", "one", "three"):
+                risk.dismiss_risky_users([PRESENT], tenant=tenant)
+            self.assertEqual(list(risk._tenants._instances), ["one", "three"])
+
+    def test_instance_with_an_open_call_is_kept(self) -> None:
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=RateLimit(1, 0.5), max_instances=1)
+            call = risk.start("dismiss-risky-users", some_ids(180), tenant="open")
+            for tenant in ("one", "two"):
+                risk.dismiss_risky_users([PRESENT], tenant=tenant)
+            self.assertIn("open", risk._tenants._instances)
+            self.assertEqual(sum(len(batch.ids) for batch in call), 180)
+            risk.dismiss_risky_users([PRESENT], tenant="three")
+            self.assertEqual(list(risk._tenants._instances), ["three"])
+
+    def test_freed_instance_frees_its_memory_and_thread(self) -> None:
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST, max_instances=1)
+            risk.dismiss_risky_users([PRESENT], tenant="one")
+            instance = risk._tenants._instances["one"]
+            instance.wait(seconds=30)
+            freed = weakref.ref(instance._plugin)
+            del instance
+            risk.dismiss_risky_users([PRESENT], tenant="two")
+            gc.collect()
+            self.assertIsNone(freed())
+        names = [thread.name for thread in threading.enumerate()]
+        self.assertLessEqual(names.count("entra-risk"), 1)

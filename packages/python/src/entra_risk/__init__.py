@@ -3,33 +3,40 @@
 >>> from azure.identity import DefaultAzureCredential
 >>> from entra_risk import EntraRisk
 >>> risk = EntraRisk(DefaultAzureCredential())
->>> batches = risk.dismiss_risky_users(["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11"])
+>>> print(risk.dismiss_risky_users(["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11"]))
+1 of 1 ids accepted
 """
 
-from ._async import AsyncEntraRisk
+from ._actions import Action
+from ._async import AsyncCall, AsyncEntraRisk
+from ._call import Call
 from ._client import EntraRisk
 from ._credential import Credential, TokenRequest
-from ._errors import EntraRiskError, InvalidArgument, PartialFailure, partial_failure
+from ._errors import EntraRiskError, InvalidArgument
 from ._options import Options, RateLimit, Settings
-from ._report import Batch, Error, ErrorKind, GraphError, OutcomeKind, Progress, Receipt
+from ._progress import Progress
+from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Report, Response, report_of
 
 __all__ = [
+    "Action",
+    "AsyncCall",
     "AsyncEntraRisk",
     "Batch",
+    "Call",
     "Credential",
     "EntraRisk",
     "EntraRiskError",
     "Error",
     "ErrorKind",
-    "GraphError",
     "InvalidArgument",
     "Options",
-    "OutcomeKind",
-    "PartialFailure",
+    "Outcome",
     "Progress",
     "RateLimit",
     "Receipt",
+    "Report",
+    "Response",
     "Settings",
     "TokenRequest",
-    "partial_failure",
+    "report_of",
 ]

@@ -1,112 +1,225 @@
-"""The four actions for asyncio."""
+"""The client for asyncio."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
-from collections.abc import Awaitable, Iterable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ._call import Call
-from ._client import OnProgress, Tenants, add_outcome
+from ._actions import Action, Actions, OnProgress
 from ._credential import Credential, TokenRequest, fetch, token_of
-from ._options import Options, Settings
-from ._report import Batch
+from ._options import Options, Seconds, Settings, milliseconds
+from ._progress import Progress
+from ._report import Batch, Report, attach
+from ._tenants import Tenants
+from ._token import Fetch, Stopped
+from ._work import GRACE, Item, Work
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+_TICK = 0.25
+"""Seconds between two looks at what must not be missed."""
 
-class AsyncEntraRisk:
-    """`EntraRisk` for asyncio: the same arguments, results and exceptions. A call runs in a thread of its own and never
-    blocks the event loop.
 
-    The credential may also be one of `azure.identity.aio` or a coroutine function: these run in the event loop. Other
-    credentials, and `on_progress`, are called in the thread of the call.
+class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
+    """`EntraRisk` for asyncio: the same arguments, reports and exceptions. The component runs in a thread of
+    its own and never blocks the event loop.
 
-    Cancelling a task ends the call at its next step; requests in flight get up to 10 s more. Then `asyncio.CancelledError`
-    is raised, and `partial_failure` returns the outcomes from it. Cancelling a second time does not wait.
+    The credential may also be one of `azure.identity.aio` or a coroutine function: these run in the event
+    loop, others in a thread. `on_progress` is called in the event loop.
+
+    Cancelling a task ends its call: nothing new is sent, and requests in flight get up to 10 s more. Then
+    `asyncio.CancelledError` is raised, and `report_of` returns the report from it. Cancelling a second time
+    does not wait.
     """
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
         self._tenants = Tenants(credential, settings)
 
-    async def dismiss_sign_ins(
+    def start(
         self,
-        request_ids: Iterable[str | UUID],
+        action: Action,
+        ids: Iterable[str | UUID],
         *,
         on_progress: OnProgress | None = None,
         **options: Unpack[Options],
-    ) -> list[Batch]:
-        """See `EntraRisk.dismiss_sign_ins`."""
-        return await self._perform("dismiss-sign-ins", request_ids, on_progress, options)
+    ) -> AsyncCall:
+        """Starts an action, and returns an `AsyncCall`: iterate over it with `async for`, and get each `Batch`
+        as soon as its ids have their outcome. `on_progress` is called while you iterate.
 
-    async def confirm_sign_ins_safe(
-        self,
-        request_ids: Iterable[str | UUID],
-        *,
-        on_progress: OnProgress | None = None,
-        **options: Unpack[Options],
-    ) -> list[Batch]:
-        """See `EntraRisk.confirm_sign_ins_safe`."""
-        return await self._perform("confirm-sign-ins-safe", request_ids, on_progress, options)
-
-    async def confirm_sign_ins_compromised(
-        self,
-        request_ids: Iterable[str | UUID],
-        *,
-        on_progress: OnProgress | None = None,
-        **options: Unpack[Options],
-    ) -> list[Batch]:
-        """See `EntraRisk.confirm_sign_ins_compromised`."""
-        return await self._perform("confirm-sign-ins-compromised", request_ids, on_progress, options)
-
-    async def dismiss_risky_users(
-        self,
-        user_ids: Iterable[str | UUID],
-        *,
-        on_progress: OnProgress | None = None,
-        **options: Unpack[Options],
-    ) -> list[Batch]:
-        """See `EntraRisk.dismiss_risky_users`."""
-        return await self._perform("dismiss-risky-users", user_ids, on_progress, options)
+        Raises `InvalidArgument` for an unknown action or an argument of the wrong type, and iterating raises
+        it for any other that is not as documented."""
+        return self._start(action, ids, on_progress, options)
 
     async def _perform(
-        self, action: str, ids: Iterable[str | UUID], on_progress: OnProgress | None, given: Options
-    ) -> list[Batch]:
-        options = self._tenants.options(given)
-        loop = asyncio.get_running_loop()
-        call = Call(action, ids, options, lambda request: self._fetch(request, loop), on_progress)
-        future = call.start(self._tenants.instance(options.get("tenant")))
-        done = asyncio.Event()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+        self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
+    ) -> Report:
+        call = self._start(action, ids, on_progress, options)
+        while await call._next_batch() is not None:
+            pass
+        return call.report()
+
+    def _start(
+        self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
+    ) -> AsyncCall:
+        items = _Items(asyncio.get_running_loop())
+        work = self._tenants.work(action, ids, options, self._fetch_in(items.loop), items.push)
+        call = AsyncCall(work, items, on_progress)
+        self._tenants.begin(work)
+        return call
+
+    def _fetch_in(self, loop: asyncio.AbstractEventLoop) -> Fetch:
+        def in_thread(request: TokenRequest, stopped: Stopped) -> str:
+            fetched = fetch(self._tenants.credential, request)
+            return token_of(_in_loop(fetched, loop, stopped) if inspect.isawaitable(fetched) else fetched)
+
+        return in_thread
+
+
+class AsyncCall:
+    """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their outcome:
+
+    >>> async for batch in risk.start("dismiss-risky-users", ids):
+    ...     print(batch.outcome, *batch.ids)
+
+    The call goes on while your program handles a batch. Leaving the loop early is `stop(0)`, and so is
+    leaving an `async with` block, or losing the last reference to the call: nothing more is sent, and ids in
+    flight end as `unknown`.
+
+    Iterating raises what the credential or `on_progress` raises, and `asyncio.CancelledError` while it waits.
+    They end the call, and have its report as the attribute `report`: see `report_of`."""
+
+    def __init__(self, work: Work, items: _Items, on_progress: OnProgress | None) -> None:
+        self._work = work
+        self._items = items
+        self._on_progress = on_progress
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
         try:
-            await done.wait()
-        except asyncio.CancelledError as interruption:
-            call.stop()
-            await done.wait()
-            add_outcome(interruption, future)
+            while (batch := await self._next_batch()) is not None:
+                yield batch
+        except GeneratorExit:
+            await self._leave()
             raise
-        return future.result()
 
-    def _fetch(self, request: TokenRequest, loop: asyncio.AbstractEventLoop) -> str:
-        fetched = fetch(self._tenants.credential, request)
-        if inspect.isawaitable(fetched):
-            fetched = _in_loop(fetched, loop)
-        return token_of(fetched)
+    def report(self) -> Report:
+        """What became of the ids so far, with the batches that the iterator has not yielded yet. When
+        iteration is over, every id is in it, and the cause."""
+        return self._work.report()
+
+    def stop(self, grace: Seconds | None = None) -> None:
+        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It returns
+        immediately, and may be called from any thread.
+
+        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default 10 s. A
+        later call can only shorten it."""
+        self._work.stop(GRACE if grace is None else milliseconds("grace", grace, least=0) / 1000)
+
+    async def __aenter__(self) -> AsyncCall:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._leave()
+        if error is not None:
+            attach(error, self.report())
+
+    def __del__(self) -> None:
+        self._work.stop(0)
+
+    async def _next_batch(self) -> Batch | None:
+        """The next batch. None: the call is over."""
+        try:
+            item = await self._next()
+        except BaseException as interruption:
+            await self._interrupt(interruption)
+            raise
+        if item is None and self._work.raised is not None:
+            raise self._work.raised
+        return item
+
+    async def _next(self) -> Batch | None:
+        while True:
+            item = await self._items.take(self._work)
+            if not isinstance(item, Progress):
+                return item
+            if self._on_progress is not None:
+                self._on_progress(item)
+
+    async def _leave(self) -> None:
+        self._work.stop(0)
+        await self._items.wait_until_over(self._work)
+
+    async def _interrupt(self, interruption: BaseException) -> None:
+        """Stops the call because of an exception, and attaches the report to it."""
+        self._work.stop(GRACE)
+        try:
+            await self._items.wait_until_over(self._work)
+        except BaseException as second:  # Cancelling a second time does not wait.
+            self._work.stop(0)
+            self._work.end_now()
+            attach(second, self.report())
+            raise
+        attach(interruption, self.report())
 
 
-def _in_loop(awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop) -> Any:
+class _Items:
+    """Brings what a call reports into the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._items: deque[Item] = deque()
+        self._changed = asyncio.Event()
+
+    def push(self, item: Item) -> None:
+        """Called in the thread of the driver."""
+        with contextlib.suppress(RuntimeError):  # The loop was closed: nobody waits any more.
+            self.loop.call_soon_threadsafe(self._add, item)
+
+    async def take(self, work: Work) -> Item:
+        """The next item. None, as the last one, stays."""
+        while not self._items:
+            await self._wait(work)
+        return self._items[0] if self._items[0] is None else self._items.popleft()
+
+    async def wait_until_over(self, work: Work) -> None:
+        """Waits until the call is over."""
+        work.end_if_late()
+        while not work.over.is_set():
+            await self._wait(work)
+
+    def _add(self, item: Item) -> None:
+        self._items.append(item)
+        self._changed.set()
+
+    async def _wait(self, work: Work) -> None:
+        self._changed.clear()
+        tick = self.loop.call_later(_TICK, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            tick.cancel()
+        work.end_if_late()
+
+
+def _in_loop(awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop, stopped: Stopped) -> Any:
+    """Awaits in the event loop, for a thread."""
+
     async def run() -> Any:
         return await awaitable
 
     future = asyncio.run_coroutine_threadsafe(run(), loop)
-    while True:
-        try:
-            return future.result(timeout=1)
-        except concurrent.futures.TimeoutError:
-            # A loop that was closed would never finish it.
-            if future.done() or loop.is_closed():
-                raise
+    while not future.done():
+        # A loop that was closed would never finish it.
+        if stopped() or loop.is_closed():
+            future.cancel()
+        concurrent.futures.wait([future], timeout=_TICK)
+    return future.result()

@@ -1,141 +1,136 @@
-"""A call of an action, in a thread of its own.
-
-A signal such as Ctrl-C raises its exception in the main thread, at the next Python code that runs there. During a call that
-would be wasmtime-py's, between WebAssembly and `get-token`: ctypes discards the exception, the plugin traps, and the outcomes
-are lost. Therefore the plugin never runs in the thread of the caller."""
+"""A call that reports while it runs, for threads."""
 
 from __future__ import annotations
 
-import contextvars
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from typing import Any
-from uuid import UUID
+import queue
+from collections.abc import Iterator
+from types import TracebackType
 
-from ._credential import CannotRenew, TokenRequest
-from ._errors import EntraRiskError, InvalidArgument, PartialFailure, attach
-from ._options import OptionsRecord, encodable
-from ._plugin import Instance
-from ._report import Batch, Error, Progress, batches_from, error_from
+from ._actions import OnProgress
+from ._options import Seconds, milliseconds
+from ._progress import Progress
+from ._report import Batch, Report, attach
+from ._work import GRACE, Item, Work
 
-Fetch = Callable[[TokenRequest], str]
-
-_log = logging.getLogger("entra_risk")
+_TICK = 0.25
+"""Seconds between two looks at what must not be missed. On Windows, a wait without a time limit does not
+notice Ctrl-C."""
 
 
 class Call:
-    """One call of an action."""
+    """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their outcome:
 
-    def __init__(
-        self,
-        action: str,
-        ids: Iterable[str | UUID],
-        options: dict[str, Any],
-        fetch: Fetch,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        if isinstance(ids, (str, bytes)):
-            raise InvalidArgument(f"ids: expected an iterable of ids; got one {type(ids).__name__}")
-        self._action = action
-        self._ids = [encodable(str(id)) for id in ids]
-        self._options = OptionsRecord(options)
-        self._fetch = fetch
+    >>> for batch in risk.start("dismiss-risky-users", ids):
+    ...     print(batch.outcome, *batch.ids)
+
+    The call goes on while your program handles a batch. Leaving the loop early is `stop(0)`, and so is
+    leaving a `with` block, or losing the last reference to the call: nothing more is sent, and ids in flight
+    end as `unknown`.
+
+    Iterating raises what the credential or `on_progress` raises, and `KeyboardInterrupt` while it waits.
+    They end the call, and have its report as the attribute `report`: see `report_of`."""
+
+    def __init__(self, work: Work, items: queue.SimpleQueue[Item], on_progress: OnProgress | None) -> None:
+        self._work = work
+        self._items = items
         self._on_progress = on_progress
-        self._least = -(-len(self._ids) // (options.get("ids_per_request") or 60))
-        self._attempts = 0
-        self._stopped = threading.Event()
-        self._raised: BaseException | None = None
-        # Why there is no token. The plugin learns only that there is none.
-        self._no_token: Error | None = None
 
-    def start(self, instance: Instance) -> Future[list[Batch]]:
-        """Starts the call. The future contains the batches, or what the action raises."""
-        future: Future[list[Batch]] = Future()
-        future.set_running_or_notify_cancel()  # It cannot be cancelled, only stopped.
-
-        def run() -> None:
-            try:
-                future.set_result(self._perform(instance))
-            except BaseException as error:
-                future.set_exception(error)
-
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(run,), name="entra-risk").start()
-        return future
-
-    def stop(self) -> None:
-        """Ends the call at its next step. Requests in flight get up to 10 s more."""
-        self._stopped.set()
-
-    def _perform(self, instance: Instance) -> list[Batch]:
-        _log.info("%s: %d ids, tenant %r", self._action, len(self._ids), getattr(self._options, "tenant"))
-        began = time.monotonic()
-        result = instance.call(self._action, self._ids, self._options, self._get_token, self._stopped)
-        seconds = time.monotonic() - began
-        if result is None:
-            raise EntraRiskError("stopped while waiting for another call for the same tenant; nothing was sent")
-        if isinstance(result, list):
-            batches = batches_from(result)
-            _log.info("%s: every id accepted, %d attempts, %.1f s", self._action, self._attempts, seconds)
-            return batches
-        cause = error_from(result.cause, self._no_token)
-        if cause.kind == "invalid-argument":
-            raise InvalidArgument(_in_python(cause.text))
-        failure = PartialFailure(cause, batches_from(result.batches, self._no_token))
-        # Not the texts of the responses: they could imitate lines of the log.
-        _log.info(
-            "%s: %d ids accepted, %d refused, %d to retry, cause %s, %d attempts, %.1f s",
-            self._action,
-            len(failure.accepted),
-            len(failure.refused),
-            len(failure.to_retry),
-            cause.kind,
-            self._attempts,
-            seconds,
-        )
-        if self._raised is not None:
-            attach(self._raised, failure)
-            raise self._raised
-        raise failure
-
-    def _get_token(self, record: Any) -> str:
+    def __iter__(self) -> Iterator[Batch]:
         try:
-            return self._token(record)
-        except CannotRenew:
-            reason = "Microsoft Graph rejected the token, and a str cannot be renewed: pass a new token, or a credential"
-            self._no_token = Error("no-token", reason)
-        except BaseException as error:
-            # Its text may contain a secret, and reaches the caller in the exception itself.
-            self._no_token = Error("no-token", f"{type(error).__name__} was raised")
-            self._raised = error
-        return ""
+            while (batch := self._next_batch()) is not None:
+                yield batch
+        except GeneratorExit:
+            self._leave()
+            raise
 
-    def _token(self, record: Any) -> str:
-        if self._stopped.is_set():
-            self._no_token = Error("cancelled")
-        if self._no_token is not None:
-            return ""
-        if self._on_progress is not None:
-            self._on_progress(Progress(self._attempts, self._least))
-        request = TokenRequest(
-            f"{record.audience}/.default", record.tenant, record.endpoint, record.refresh, record.claims
-        )
-        _log.debug(
-            "%s: attempt %d, token%s%s",
-            self._action,
-            self._attempts + 1,
-            ", refreshed" if request.refresh else "",
-            ", with a claims challenge" if request.claims else "",
-        )
-        token = self._fetch(request)
-        self._attempts += 1
-        return token
+    def report(self) -> Report:
+        """What became of the ids so far, with the batches that the iterator has not yielded yet. When
+        iteration is over, every id is in it, and the cause."""
+        return self._work.report()
 
+    def stop(self, grace: Seconds | None = None) -> None:
+        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It returns
+        immediately, and may be called from any thread and from a signal handler.
 
-def _in_python(text: str) -> str:
-    """Spells the argument in a message of the plugin as in Python: `options.max-in-flight: …` as `max_in_flight: …`."""
-    argument, separator, rest = text.partition(": ")
-    return argument.removeprefix("options.").replace("-", "_") + separator + rest
+        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default 10 s. A
+        later call can only shorten it."""
+        self._work.stop(GRACE if grace is None else milliseconds("grace", grace, least=0) / 1000)
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+        if error is not None:
+            attach(error, self.report())
+
+    def __del__(self) -> None:
+        self._work.stop(0)
+
+    def _wait_until_started(self) -> None:
+        """Waits until the arguments have been checked, and raises what is wrong with them."""
+        try:
+            while not self._work.started.wait(_TICK):
+                pass
+        except BaseException as interruption:
+            self._interrupt(interruption)
+            raise
+        if self._work.over.is_set():
+            self._raise()
+
+    def _next_batch(self) -> Batch | None:
+        """The next batch. None: the call is over."""
+        try:
+            item = self._next()
+        except BaseException as interruption:
+            self._interrupt(interruption)
+            raise
+        if item is None:
+            self._raise()
+        return item
+
+    def _next(self) -> Batch | None:
+        while True:
+            item = self._take()
+            if not isinstance(item, Progress):
+                return item
+            if self._on_progress is not None:
+                self._on_progress(item)
+
+    def _take(self) -> Item:
+        while True:
+            try:
+                item = self._items.get(timeout=_TICK)
+            except queue.Empty:
+                self._work.end_if_late()
+                continue
+            if item is None:
+                self._items.put(None)  # For whoever iterates again.
+            return item
+
+    def _raise(self) -> None:
+        if self._work.raised is not None:
+            raise self._work.raised
+
+    def _leave(self) -> None:
+        self._work.stop(0)
+        self._wait_until_over()
+
+    def _interrupt(self, interruption: BaseException) -> None:
+        """Stops the call because of an exception, and attaches the report to it."""
+        self._work.stop(GRACE)
+        try:
+            self._wait_until_over()
+        except BaseException as second:  # A second Ctrl-C does not wait.
+            self._work.stop(0)
+            self._work.end_now()
+            attach(second, self.report())
+            raise
+        attach(interruption, self.report())
+
+    def _wait_until_over(self) -> None:
+        self._work.end_if_late()
+        while not self._work.over.wait(_TICK):
+            self._work.end_if_late()

@@ -1,4 +1,4 @@
-"""Where tokens come from."""
+"""What supplies tokens."""
 
 from __future__ import annotations
 
@@ -31,12 +31,24 @@ class TokenCredential(Protocol):
 
 
 Credential = Union[TokenCredential, Callable[[TokenRequest], Union[str, Awaitable[str]]], str]
-"""A credential of azure-identity, a callable that returns a token, or a token. Credentials of `azure.identity.aio` and
-coroutine functions are for `AsyncEntraRisk` only."""
+"""A credential of azure-identity, a callable that returns a token, or a token. Credentials of
+`azure.identity.aio` and coroutine functions are for `AsyncEntraRisk` only."""
 
 
 class CannotRenew(Exception):
     """Microsoft Graph rejected a token that was given as a str."""
+
+
+def check(credential: object) -> None:
+    """Raises TypeError if `credential` cannot supply tokens."""
+    if isinstance(credential, type):
+        name = credential.__name__
+        raise TypeError(f"credential: got the class {name}; pass an instance of it, such as {name}()")
+    if not (isinstance(credential, str) or callable(credential) or hasattr(credential, "get_token")):
+        raise TypeError(
+            "credential: expected a credential of azure-identity, a callable or a str;"
+            f" got {type(credential).__name__}"
+        )
 
 
 def fetch(credential: Credential, request: TokenRequest) -> Any:
@@ -60,11 +72,11 @@ def fetch(credential: Credential, request: TokenRequest) -> Any:
 
 
 def token_of(fetched: Any) -> str:
-    """Returns the token in a `str`, or in azure-core's `AccessToken`."""
+    """Returns the token in a `str`, or in azure-core's `AccessToken`, without the word `Bearer` in front."""
     token = getattr(fetched, "token", fetched)
     if not isinstance(token, str):
         # Not the value: it may contain a token.
         raise TypeError(f"the credential returned {type(fetched).__name__}; expected a str, or an object with the str `token`")
     if not token.isascii():
         raise ValueError("the credential returned a token with characters other than ASCII")
-    return token
+    return token[7:].lstrip() if token[:7].lower() == "bearer " else token

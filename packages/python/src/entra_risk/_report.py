@@ -1,11 +1,15 @@
-"""What a call reports: the outcome of every id, in batches."""
+"""What became of the ids of a call, in batches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
 
-OutcomeKind = Literal["accepted", "refused", "not-applied", "unknown"]
+from ._errors import EntraRiskError
+
+Outcome = Literal["accepted", "refused", "not-applied", "unknown"]
 ErrorKind = Literal[
     "invalid-argument",
     "no-token",
@@ -26,7 +30,7 @@ ErrorKind = Literal[
 
 
 @dataclass(frozen=True)
-class GraphError:
+class Response:
     """A response other than success, from Microsoft Graph or from something on the way to it."""
 
     status: int
@@ -41,25 +45,23 @@ class GraphError:
     """The `client-request-id` header of the request, different for each attempt."""
     date: str | None
     """When the service responded, an HTTP date."""
-    retry_after_ms: int | None
-    """`Retry-After` of the response in milliseconds: do not send again sooner."""
+    retry_after: float | None
+    """`Retry-After` of the response in seconds: do not send again sooner."""
 
 
 @dataclass(frozen=True)
 class Error:
-    """What went wrong. `kind` determines the next step; the table "Errors" of README.md states it."""
+    """What went wrong with a call or with a batch."""
 
     kind: ErrorKind
-    text: str = ""
-    """For people; empty if `kind` states everything, or if `graph` is set."""
-    graph: GraphError | None = None
-    """The response, if there was one."""
+    """What went wrong, for programs. It determines the next step: see the table "Errors" of README.md."""
+    message: str
+    """What happened and what to do, for people. It may quote a response. Do not parse it: its wording may change."""
+    response: Response | None = None
+    """The response that the error is about, if there was one."""
 
     def __str__(self) -> str:
-        if self.graph is None:
-            return f"{self.kind}: {self.text}" if self.text else self.kind
-        parts = [f"{self.kind}: {self.graph.status}", self.graph.code, self.graph.message]
-        return " ".join(part for part in parts if part)
+        return f"{self.kind}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -76,61 +78,97 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Batch:
-    """Neighbouring ids that ended in the same request with the same outcome."""
+    """Ids that ended in the same request with the same outcome, or that were never sent."""
 
     ids: tuple[str, ...]
-    """The ids, in the order given."""
+    """The ids, in the order given. In a report they are neighbors in the list given."""
     attempts: int
     """Requests that carried these ids; 0 if none did."""
-    outcome: OutcomeKind
-    """`accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send them again once the
-    cause is gone. `unknown`: may have been applied; sending them again is safe."""
+    outcome: Outcome
+    """`accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send
+    them again once the cause is gone. `unknown`: may have been applied; sending them again is safe."""
     receipt: Receipt | None = None
-    """Set if and only if `outcome` is `accepted`."""
+    """Identifies the request, if `outcome` is `accepted`, and only then."""
     error: Error | None = None
-    """Set if and only if `outcome` is not `accepted`."""
+    """Why the ids were not accepted, if `outcome` is another one, and only then."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a call is, passed to `on_progress` before each attempt."""
+class Report:
+    """What became of the ids of a call. The report of a call that is over contains every id once, in
+    the order given."""
 
-    attempts: int
-    """Attempts before this one, with those that repeat or split a request."""
-    least: int
-    """Requests that the call takes if each is accepted at the first attempt."""
+    batches: tuple[Batch, ...]
+    """The outcomes, in the order in which the ids were given."""
+    cause: Error | None = None
+    """What ended the call, or else the first error. None: every id was accepted, or the call is not
+    over yet."""
+
+    @property
+    def accepted(self) -> list[str]:
+        """The ids that are done."""
+        return self._ids("accepted")
+
+    @property
+    def refused(self) -> list[str]:
+        """The ids that Microsoft Graph refuses: correct or drop them."""
+        return self._ids("refused")
+
+    @property
+    def to_retry(self) -> list[str]:
+        """The ids to pass again once the cause is gone: those that were not applied, and those that may
+        have been applied. All actions are idempotent."""
+        return self._ids("not-applied", "unknown")
+
+    def raise_for_failure(self) -> Report:
+        """Returns the report itself if every id in it was accepted.
+
+        Raises `EntraRiskError`, with the report as its attribute `report`, if not."""
+        if self.cause is not None or any(batch.outcome != "accepted" for batch in self.batches):
+            raise EntraRiskError(self)
+        return self
+
+    def _ids(self, *outcomes: Outcome) -> list[str]:
+        return [id for batch in self.batches if batch.outcome in outcomes for id in batch.ids]
+
+    def __str__(self) -> str:
+        accepted, refused, to_retry = len(self.accepted), len(self.refused), len(self.to_retry)
+        counts = f"{accepted} of {accepted + refused + to_retry} ids accepted"
+        if refused or to_retry:
+            counts += f", {refused} refused, {to_retry} to retry"
+        return counts if self.cause is None else f"{counts}; cause: {self.cause}"
 
 
-def batches_from(values: list[Any], instead_of_no_token: Error | None = None) -> list[Batch]:
-    """Converts a `list<batch>` of the plugin."""
-    batches = []
-    for value in values:
-        outcome, payload = value.outcome.tag, value.outcome.payload
-        batch = Batch(tuple(value.ids), value.attempts, _known(outcome, OutcomeKind))
-        if outcome == "accepted":
-            batch = Batch(batch.ids, batch.attempts, batch.outcome, receipt=Receipt(**_fields(payload)))
-        else:
-            batch = Batch(batch.ids, batch.attempts, batch.outcome, error=error_from(payload, instead_of_no_token))
-        batches.append(batch)
-    return batches
+def report_of(error: BaseException) -> Report | None:
+    """Returns the report of the call that `error` ended: its attribute `report`, or that of the
+    exception during which it was raised. `asyncio.run` raises `KeyboardInterrupt` during the
+    `CancelledError` that ended the call.
+
+    None: the call had not begun."""
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        report = getattr(at, "report", None)
+        if isinstance(report, Report):
+            return report
+        seen.append(at)
+        at = at.__context__ if at.__cause__ is None else at.__cause__
+    return None
 
 
-def error_from(value: Any, instead_of_no_token: Error | None = None) -> Error:
-    """Converts an `error` of the plugin. `instead_of_no_token` replaces a `no-token`, whose reason only the host knows."""
-    kind, payload = value.tag, value.payload
-    if kind == "no-token" and instead_of_no_token is not None:
-        return instead_of_no_token
-    if payload is None or isinstance(payload, str):
-        return Error(_known(kind, ErrorKind), payload or "")
-    return Error(_known(kind, ErrorKind), graph=GraphError(**_fields(payload)))
+def attach(error: BaseException, report: Report) -> None:
+    """Makes `report` the attribute `report` of an exception that ended a call."""
+    # Not `setattr`: an exception that is a frozen dataclass refuses it.
+    BaseException.__setattr__(error, "report", report)
+    if hasattr(error, "add_note"):  # Python 3.11
+        error.add_note(f"entra-risk: {report}")
 
 
-def _fields(record: Any) -> dict[str, Any]:
-    return {name.replace("-", "_"): value for name, value in vars(record).items()}
-
-
-def _known(tag: str, kinds: Any) -> Any:
-    """Checks that the types above contain every case of the contract."""
-    if tag not in get_args(kinds):
-        raise AssertionError(f"entra-risk.wasm returned the case {tag!r}, which is not part of the contract")
-    return tag
+def in_order(ended: Iterable[Batch], positions: Mapping[str, int]) -> tuple[Batch, ...]:
+    """Sorts batches by the positions of their ids, and splits those whose ids are not neighbors.
+    `positions` has each id in lower case."""
+    placed = sorted((positions[id.lower()], number, id) for number, batch in enumerate(ended) for id in batch.ids)
+    batches = list(ended)
+    # Neighbors of one batch have the same difference between their position and their place in this list.
+    runs = groupby(enumerate(placed), key=lambda item: (item[1][1], item[1][0] - item[0]))
+    return tuple(replace(batches[number], ids=tuple(id for _, (_, _, id) in run)) for (number, _), run in runs)

@@ -1,0 +1,51 @@
+"""Converts what the plugin returns."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Response
+
+
+def batches_from(values: list[Any]) -> list[Batch]:
+    """Converts a `list<batch>`."""
+    return [
+        Batch(
+            tuple(value.ids),
+            value.attempts,
+            _known(value.outcome, Outcome),
+            None if value.receipt is None else Receipt(**_fields(value.receipt)),
+            error_from(value.error),
+        )
+        for value in values
+    ]
+
+
+def error_from(value: Any) -> Error | None:
+    """Converts an `option<error>`."""
+    if value is None:
+        return None
+    return Error(_known(value.kind, ErrorKind), value.message, _response_from(value.response))
+
+
+def seconds_from(milliseconds: int | None) -> float | None:
+    """Converts an optional number of milliseconds."""
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _response_from(value: Any) -> Response | None:
+    if value is None:
+        return None
+    fields = _fields(value)
+    return Response(retry_after=seconds_from(fields.pop("retry_after_ms")), **fields)
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name.replace("-", "_"): value for name, value in vars(record).items()}
+
+
+def _known(case: str, cases: Any) -> Any:
+    """Checks that the types of the package contain every case of the contract."""
+    if case not in get_args(cases):
+        raise AssertionError(f"entra-risk.wasm returned the case {case!r}, which is not part of the contract")
+    return case

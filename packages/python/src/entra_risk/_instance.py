@@ -1,0 +1,126 @@
+"""An instance of the plugin, and the thread that drives its calls.
+
+A signal such as Ctrl-C raises its exception in the main thread, at the next Python code that runs there.
+During a call that would be wasmtime-py's, between WebAssembly and `get-token`: ctypes discards the
+exception, the plugin traps, and the outcomes are lost. Therefore the plugin never runs in the thread of a
+caller."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import weakref
+from typing import Any
+
+from wasmtime.component import Variant
+
+from ._plugin import Plugin, refuse_fork
+from ._work import Work
+
+_WAIT_MS = 100
+"""How long the plugin may wait for something to end: a stop is noticed within this time."""
+_LEAST_WAIT_MS = 5
+
+_instances: weakref.WeakSet[Instance] = weakref.WeakSet()
+
+
+class Instance:
+    """One rate-limit state. Its calls share a thread, which ends when none is open."""
+
+    def __init__(self) -> None:
+        self._import = _GetToken()
+        self._plugin: Plugin | None = None
+        self._lock = threading.Lock()
+        self._open: list[Work] = []
+        self._driven = False
+        # Held by the thread that may enter the plugin.
+        self._entered = threading.Lock()
+        _instances.add(self)
+
+    def add(self, work: Work) -> None:
+        """Works on a call until it is over."""
+        refuse_fork()
+        with self._lock:
+            self._open.append(work)
+            if self._driven:
+                return
+            self._driven = True
+        try:
+            # A daemon: `_stop_all` ends the calls when the process ends.
+            threading.Thread(target=self._drive, name="entra-risk", daemon=True).start()
+        except BaseException:
+            self._driven = False  # The next call tries again.
+            raise
+
+    def is_idle(self) -> bool:
+        """Whether no call is open."""
+        with self._lock:
+            return not self._open
+
+    def stop(self) -> None:
+        """Abandons all calls."""
+        with self._lock:
+            for work in self._open:
+                work.stop(0)
+
+    def wait(self, seconds: float) -> None:
+        """Waits until no call is open."""
+        if self._entered.acquire(timeout=seconds):
+            self._entered.release()
+
+    def _drive(self) -> None:
+        with self._entered:
+            while works := self._works():
+                wait_ms = max(_LEAST_WAIT_MS, _WAIT_MS // len(works))
+                for work in works:
+                    self._step(work, wait_ms)
+
+    def _works(self) -> list[Work]:
+        with self._lock:
+            self._driven = bool(self._open)
+            return list(self._open)
+
+    def _step(self, work: Work, wait_ms: int) -> None:
+        try:
+            if self._plugin is None:
+                self._plugin = Plugin(self._import)
+            self._import.work = work
+            try:
+                done = work.step(self._plugin, wait_ms)
+            finally:
+                self._import.work = None
+        except BaseException as error:
+            # wasmtime enters no instance that trapped: the next call needs a new one.
+            self._plugin = None
+            for other in self._works():
+                other.trapped(error)
+                self._remove(other)
+            return
+        if done:
+            self._remove(work)
+
+    def _remove(self, work: Work) -> None:
+        with self._lock:
+            self._open.remove(work)
+
+
+class _GetToken:
+    """The import `get-token`: passes a request on to the call in progress. It does not refer to the
+    instance, because wasmtime-py keeps imports in a global table, and such an instance would never be
+    freed."""
+
+    work: Work | None = None
+
+    def __call__(self, _store: Any, request: Any) -> Any:
+        return Variant("denied", "no call is in progress") if self.work is None else self.work.get_token(request)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Abandons the calls that nobody waits for any more, so that no thread is in WebAssembly when the
+    process ends."""
+    instances = list(_instances)
+    for instance in instances:
+        instance.stop()
+    for instance in instances:
+        instance.wait(seconds=1)

@@ -1,0 +1,62 @@
+"""What `EntraRisk` and `AsyncEntraRisk` share: the credential, the settings, and the instances."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
+from uuid import UUID
+
+from ._actions import Action
+from ._credential import Credential, check
+from ._errors import InvalidArgument
+from ._instance import Instance
+from ._options import Options, OptionsRecord, Settings, encodable, only, whole_number
+from ._token import Fetch, Tokens
+from ._work import Item, Work
+
+_MAX_INSTANCES = 64
+
+
+class Tenants:
+    """An instance for each tenant, but no more than `max_instances`."""
+
+    def __init__(self, credential: Credential, settings: Settings) -> None:
+        check(credential)
+        only(Settings, settings)
+        OptionsRecord(settings)  # Report a mistake now, not in the first call.
+        self.credential = credential
+        self._settings: dict[str, Any] = {**settings}
+        most = self._settings.pop("max_instances", None)
+        self._most = _MAX_INSTANCES if most is None else whole_number("max_instances", most, least=1)
+        # The one used least recently is the first.
+        self._instances: OrderedDict[str | None, Instance] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def work(
+        self, action: Action, ids: Iterable[str | UUID], given: Options, fetch: Fetch, push: Callable[[Item], None]
+    ) -> Work:
+        """Creates a call, for `begin`."""
+        if action not in get_args(Action):
+            raise InvalidArgument(f"unknown action {action!r}; the actions are {', '.join(get_args(Action))}")
+        if isinstance(ids, (str, bytes)):
+            raise InvalidArgument(f"ids: expected an iterable of ids; got one {type(ids).__name__}")
+        only(Options, given)
+        options = {**self._settings, **{name: value for name, value in given.items() if value is not None}}
+        return Work(action, [encodable(str(id)) for id in ids], OptionsRecord(options), Tokens(fetch), push)
+
+    def begin(self, work: Work) -> None:
+        """Begins to work on a call, in the one instance of its tenant."""
+        with self._lock:
+            instance = self._instances.setdefault(work.tenant, Instance())
+            self._instances.move_to_end(work.tenant)
+            instance.add(work)
+            for tenant, other in list(self._instances.items()):
+                if len(self._instances) <= self._most:
+                    break
+                if other.is_idle():
+                    del self._instances[tenant]
+
+    def __len__(self) -> int:
+        return len(self._instances)

@@ -1,0 +1,79 @@
+"""The import `get-token` of the plugin, for one call."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from typing import Any
+
+from wasmtime.component import Record, Variant
+
+from ._credential import CannotRenew, TokenRequest
+from ._log import log
+
+Stopped = Callable[[], bool]
+"""Whether the call is to end: whoever waits for a token then gives up."""
+Fetch = Callable[[TokenRequest, Stopped], str]
+"""Returns a token for a request, or raises."""
+
+
+class Tokens:
+    """Asks the credential of a call for tokens, each time in a thread of its own: a credential may block
+    for minutes, while somebody enters a device code, and the call must be able to end meanwhile."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._context = contextvars.copy_context()
+        self.raised: BaseException | None = None
+        """What the credential has raised. It ends the call."""
+
+    def get(self, record: Any, stopped: Stopped) -> Record | Variant:
+        """Returns a `result<credential, token-error>` for a record `token-request`. It never raises:
+        wasmtime-py would end the instance, and with it what is known about the ids."""
+        request = TokenRequest(
+            f"{record.audience}/.default", record.tenant, record.endpoint, record.refresh, record.claims
+        )
+        refresh = ", refreshed" if request.refresh else ""
+        claims = ", with a claims challenge" if request.claims else ""
+        log.debug("asking the credential for a token%s%s", refresh, claims)
+        try:
+            token = None if stopped() else self._wait(self._begin(request, stopped), stopped)
+        except CannotRenew:
+            reason = "Microsoft Graph rejected the token, and a str cannot be renewed: pass a new token, or a credential"
+            return Variant("denied", reason)
+        except BaseException as error:
+            self.raised = error
+            # Not its text: it may contain a secret, and reaches the caller in the exception itself.
+            return Variant("denied", f"the credential raised {type(error).__name__}")
+        if token is None:
+            return Variant("unavailable", "the call was stopped while the credential had not answered")
+        credential = Record()
+        setattr(credential, "bearer", token)
+        return credential
+
+    def _begin(self, request: TokenRequest, stopped: Stopped) -> Future[str]:
+        future: Future[str] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._fetch(request, stopped))
+            except BaseException as error:
+                future.set_exception(error)
+
+        # A daemon: a credential that still blocks must not keep the process from ending. A copy of the
+        # context, because one that blocks still uses the copy that it was given.
+        thread = threading.Thread(target=self._context.copy().run, args=(run,), name="entra-risk-token", daemon=True)
+        thread.start()
+        return future
+
+    def _wait(self, future: Future[str], stopped: Stopped) -> str | None:
+        while not stopped():
+            try:
+                return future.result(timeout=0.05)
+            except NotYet:
+                if future.done():  # The credential itself has raised it.
+                    return future.result()
+        return None

@@ -1,0 +1,283 @@
+"""Calls that report while they run: batches, progress, what is logged, and how they are ended."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import unittest
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
+
+from entra_risk import EntraRisk, InvalidArgument, Progress, report_of
+from entra_risk._plugin import Plugin
+
+from .model import ABSENT, FAST, PRESENT, Model, some_ids
+
+
+class Throttling:
+    """A service that answers every request with 429."""
+
+    def __init__(self, seconds: int) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(429)
+                self.send_header("retry-after", str(seconds))
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Iterators(unittest.TestCase):
+    def test_iterator_yields_each_batch_when_it_ends(self) -> None:
+        ids, seen = some_ids(180), []
+        with Model() as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", ids)
+            for batch in call:
+                # The next request is sent a second later: a list of results would have all three.
+                seen.append((batch.ids, len(model.arrivals())))
+        self.assertEqual(seen, [(tuple(ids[at : at + 60]), at // 60 + 1) for at in (0, 60, 120)])
+        self.assertEqual(call.report().accepted, ids)
+
+    def test_report_grows_and_has_the_cause_when_iteration_is_over(self) -> None:
+        ids = [ABSENT, *some_ids(60)]
+        with Model("--absent", ABSENT) as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST, ids_per_request=1)
+            call, seen = risk.start("dismiss-risky-users", ids), 0
+            for batch in call:
+                seen += len(batch.ids)
+                reported = [id for batch in call.report().batches for id in batch.ids]
+                self.assertGreaterEqual(len(reported), seen)
+                self.assertEqual(reported, [id for id in ids if id in reported])
+            report = call.report()
+        self.assertEqual(report.refused, [ABSENT])
+        assert report.cause is not None
+        self.assertEqual(report.cause.kind, "client-error")
+
+    def test_finished_call_yields_nothing_again(self) -> None:
+        with Model() as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", [PRESENT])
+            self.assertEqual([len(list(call)), len(list(call))], [1, 0])
+
+    def test_invalid_argument_is_raised_by_start(self) -> None:
+        with self.assertRaisesRegex(InvalidArgument, r"^ids\[0\]"):
+            EntraRisk("token").start("dismiss-risky-users", ["no-guid"])
+
+    def test_two_calls_of_a_tenant_run_at_the_same_time(self) -> None:
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST, ids_per_request=1)
+            for batch in risk.start("dismiss-risky-users", some_ids(3)):
+                report = risk.confirm_risky_users_safe(batch.ids)
+                self.assertEqual(report.accepted, list(batch.ids))
+            self.assertEqual(model.statuses(), [204] * 6)
+
+
+class Ends(unittest.TestCase):
+    def test_leaving_the_loop_early_sends_nothing_more(self) -> None:
+        ids = some_ids(300)
+        with Model() as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", ids)
+            for batch in call:
+                break
+            report = call.report()
+            time.sleep(1.5)
+            self.assertEqual(model.applied(), set(report.accepted))
+        self.assertEqual([id for batch in report.batches for id in batch.ids], ids)
+        assert report.cause is not None
+        self.assertEqual(report.cause.kind, "cancelled")
+
+    def test_batches_that_were_not_yielded_can_still_be_read(self) -> None:
+        with Model() as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", some_ids(300))
+            first = next(iter(call))
+            self.assertEqual(len(first.ids) + sum(len(batch.ids) for batch in call), 300)
+
+    def test_stop_gives_requests_in_flight_their_grace(self) -> None:
+        with Model("--latency-ms", "700") as model:
+            for grace, outcome in ((None, "accepted"), (timedelta(seconds=5), "accepted"), (0, "unknown"), (0.05, "unknown")):
+                with self.subTest(grace=grace):
+                    before = len(model.arrivals())
+                    call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", [PRESENT])
+                    while len(model.arrivals()) == before:
+                        time.sleep(0.01)
+                    call.stop(grace)
+                    self.assertEqual([batch.outcome for batch in call], [outcome])
+
+    def test_second_stop_shortens_the_grace(self) -> None:
+        with Model("--latency-ms", "5000") as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", [PRESENT])
+            while not model.arrivals():
+                time.sleep(0.01)
+            call.stop()
+            call.stop(0)
+            call.stop(60)
+            began = time.monotonic()
+            self.assertEqual([batch.outcome for batch in call], ["unknown"])
+            self.assertLess(time.monotonic() - began, 4)
+
+    def test_grace_must_be_a_span_of_time(self) -> None:
+        with Model() as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", [PRESENT])
+            with self.assertRaisesRegex(InvalidArgument, "^grace: expected 0 to "):
+                call.stop(-1)
+
+    def test_exception_in_a_with_block_ends_the_call_and_has_its_report(self) -> None:
+        ids = some_ids(300)
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint)
+            with self.assertRaises(LookupError) as raised, risk.start("dismiss-risky-users", ids) as call:
+                for batch in call:
+                    raise LookupError
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual(model.applied(), set(report.accepted))
+            self.assertEqual(report.accepted + report.to_retry, ids)
+
+    def test_call_that_is_forgotten_ends(self) -> None:
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint)
+            risk.start("dismiss-risky-users", some_ids(6000))
+            gc.collect()
+            instance = risk._tenants._instances[None]
+            instance.wait(seconds=30)
+            self.assertTrue(instance.is_idle())
+
+    def test_every_call_is_dropped(self) -> None:
+        with (
+            Model() as model,
+            patch.object(Plugin, "start", autospec=True, side_effect=Plugin.start) as start,
+            patch.object(Plugin, "drop", autospec=True, side_effect=Plugin.drop) as drop,
+        ):
+            risk = EntraRisk("token", endpoint=model.endpoint)
+            risk.dismiss_risky_users([PRESENT])
+            for _ in risk.start("dismiss-risky-users", some_ids(600)):
+                break
+            EntraRisk("", endpoint=model.endpoint).dismiss_risky_users([PRESENT])
+        self.assertEqual((start.call_count, drop.call_count), (3, 3))
+
+    def test_trap_is_reported_with_the_outcomes_so_far(self) -> None:
+        ids, real = some_ids(180), Plugin.next
+
+        def trap(plugin: Plugin, call: object, wait_ms: int) -> object:
+            if len(model.arrivals()) == 2:
+                raise RuntimeError("wasm trap")
+            return real(plugin, call, wait_ms)  # type: ignore[arg-type]
+
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint)
+            with patch.object(Plugin, "next", trap), self.assertLogs("entra_risk", "ERROR"):
+                report = risk.dismiss_risky_users(ids)
+            self.assertEqual(report.accepted[:60], ids[:60])
+            self.assertEqual(report.accepted + report.to_retry, ids)
+            assert report.cause is not None
+            self.assertEqual(report.cause.kind, "other")
+            self.assertEqual(risk.dismiss_risky_users([PRESENT]).accepted, [PRESENT])
+
+
+class Progresses(unittest.TestCase):
+    def test_progress_counts_ids_by_outcome_and_ends_at_all_of_them(self) -> None:
+        seen: list[Progress] = []
+        with Model("--absent", ABSENT) as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
+            report = risk.dismiss_risky_users([ABSENT, ABSENT.upper(), *some_ids(179)], on_progress=seen.append)
+            requests = len(model.arrivals())
+        self.assertEqual({progress.done + progress.left for progress in seen}, {180})
+        for progress in seen:
+            by_outcome = progress.accepted + progress.refused + progress.not_applied + progress.unknown
+            self.assertEqual(by_outcome, progress.done)
+        self.assertEqual([progress.done for progress in seen], sorted(progress.done for progress in seen))
+        last = seen[-1]
+        self.assertEqual((last.done, last.left, last.accepted, last.refused), (180, 0, 179, 1))
+        self.assertEqual((last.requests, last.in_flight, last.next_send, last.error), (requests, 0, None, None))
+        self.assertEqual(len(report.accepted), 179)
+
+    def test_progress_tells_what_the_call_waits_for(self) -> None:
+        seen: list[Progress] = []
+        with Model("--unavailable", "1") as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=FAST)
+            report = risk.dismiss_risky_users([PRESENT], on_progress=seen.append, max_attempts=2)
+        waiting = [progress for progress in seen if progress.error is not None and progress.next_send]
+        self.assertTrue(waiting)
+        for progress in waiting:
+            assert progress.error is not None and progress.error.response is not None
+            self.assertEqual((progress.error.kind, progress.error.response.status), ("server-error", 503))
+        # Some three seconds, a line for each.
+        self.assertGreaterEqual(len(waiting), 3)
+        self.assertEqual((seen[-1].done, seen[-1].unknown, seen[-1].requests), (1, 1, 2))
+        self.assertEqual(report.to_retry, [PRESENT])
+
+    def test_stopped_call_ends_at_all_ids_too(self) -> None:
+        seen: list[Progress] = []
+        with Model() as model:
+            risk = EntraRisk("token", endpoint=model.endpoint)
+            call = risk.start("dismiss-risky-users", some_ids(300), on_progress=seen.append)
+            for _ in call:
+                call.stop()
+        self.assertEqual((seen[-1].done, seen[-1].left), (300, 0))
+        self.assertEqual(seen[-1].not_applied, 300 - seen[-1].accepted)
+
+    def test_exception_of_on_progress_ends_the_call(self) -> None:
+        ids = some_ids(300)
+
+        def enough(progress: Progress) -> None:
+            if progress.done >= 60:
+                raise LookupError("enough")
+
+        with Model() as model:
+            with self.assertRaisesRegex(LookupError, "enough") as raised:
+                EntraRisk("token", endpoint=model.endpoint).dismiss_risky_users(ids, on_progress=enough)
+            report = report_of(raised.exception)
+            assert report is not None
+            self.assertEqual(set(report.accepted), model.applied())
+            self.assertEqual(report.accepted + report.to_retry, ids)
+            self.assertTrue(report.to_retry)
+
+
+class Logs(unittest.TestCase):
+    def test_log_says_why_a_request_is_repeated(self) -> None:
+        with Model("--unavailable", "1") as model, self.assertLogs("entra_risk", "DEBUG") as logs:
+            risk = EntraRisk("token", endpoint=model.endpoint)
+            risk.dismiss_risky_users([PRESENT], max_attempts=2)
+        self.assertRegex("\n".join(logs.output), r"dismiss-risky-users: waiting \d\.\d s: server-error \(503\)")
+        self.assertNotIn(PRESENT, "".join(logs.output))
+
+    def test_long_wait_is_logged_once_at_info(self) -> None:
+        with Throttling(seconds=60) as endpoint, self.assertLogs("entra_risk", "INFO") as logs:
+            seen: list[Progress] = []
+
+            def stop_at_third_wait(progress: Progress) -> None:
+                if progress.error is not None:
+                    seen.append(progress)
+                if len(seen) == 3:
+                    call.stop(0)
+
+            call = EntraRisk("token", endpoint=endpoint).start(
+                "dismiss-risky-users", [PRESENT], on_progress=stop_at_third_wait
+            )
+            self.assertEqual([batch.outcome for batch in call], ["not-applied"])
+        waits = [line for line in logs.output if "waiting" in line]
+        self.assertEqual(len(waits), 1, logs.output)
+        self.assertRegex(waits[0], r"INFO:entra_risk:dismiss-risky-users: waiting [56]\d\.\d s: throttled \(429\)")
+        assert seen[0].error is not None and seen[0].error.response is not None
+        self.assertEqual(seen[0].error.response.retry_after, 60)
+
+    def test_begin_and_end_are_logged_with_counts(self) -> None:
+        with Model("--absent", ABSENT) as model, self.assertLogs("entra_risk", "INFO") as logs:
+            EntraRisk("token", endpoint=model.endpoint, tenant="contoso", rate_limit=FAST).dismiss_risky_users([PRESENT, ABSENT])
+        [began, *_, ended] = logs.output
+        self.assertIn("dismiss-risky-users: 2 ids, tenant 'contoso'", began)
+        self.assertIn("dismiss-risky-users: 1 ids accepted, 1 refused, 0 to retry, cause client-error, ", ended)
