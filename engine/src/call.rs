@@ -189,7 +189,9 @@ impl<T: Turning> Call<T> {
         if let Some(step) = self.ended().or_else(|| self.announce(now)) {
             return step;
         }
+        // What a call carries when it is over does not change any more.
         if self.end.is_none()
+            && self.work.left() > 0
             && let Some(step) = self.proceed(now, uploading)
         {
             return step;
