@@ -1,4 +1,4 @@
-//! How many ids a call can finish before its deadline: a request with more is rejected at once,
+//! How many ids a call can finish before its deadline: a request with more is rejected immediately,
 //! because its caller would wait for the deadline to learn that some of the ids were never sent.
 
 use entra_risk_engine::rate_limit::FIRST_MARGIN_PPM;

@@ -33,8 +33,8 @@ use http::RequestHeaders;
 use response::Response;
 use settings::Settings;
 
-/// Longest time in milliseconds that the gateway waits for the plugin at once. Hosts that link the
-/// two at run time end a function of the plugin that takes long: wasmCloud after 30 s.
+/// Longest time in milliseconds of one wait for the plugin. Hosts that link the two at run time end a
+/// function of the plugin that takes long: wasmCloud after 30 s.
 const WAIT_MS: u32 = 1_000;
 
 /// The component's export.
