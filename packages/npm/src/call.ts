@@ -1,109 +1,221 @@
-// A call of an action: its tokens, its progress, and its end.
+// A call of an action: its outcomes, its progress, its tokens, and its end.
 import { AsyncResource } from 'node:async_hooks';
 import { debuglog } from 'node:util';
+import { unlessAborted } from './abort.js';
+import type { ActionName } from './action.js';
 import { fetchToken, kindOf, NoToken, type Credential } from './credential.js';
-import { attach, InvalidArgument, PartialFailure } from './errors.js';
-import type { Instance } from './instance.js';
-import type { ActionName, RawOptions, RawTokenRequest, TokenReply } from './messages.js';
+import { AbortError, EntraRiskError, InvalidArgument } from './errors.js';
+import type { Instances } from './instance.js';
+import type { End, Event, RawOptions, RawTokenRequest, TokenReply } from './messages.js';
 import type { CallOptions } from './options.js';
-import { batchesFrom, errorFrom, RiskError, type Batch } from './report.js';
-import type { GetToken } from './thread.js';
+import { Tally } from './progress.js';
+import { batchFrom, errorFrom, Report, type Batch, type RiskError } from './report.js';
+import type { Thread } from './thread.js';
 
 const log = debuglog('entra-risk');
 
-/** One call of an action. */
-export class Call {
-  readonly #action: ActionName;
-  readonly #ids: readonly string[];
-  readonly #options: RawOptions;
-  readonly #credential: Credential;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onProgress: CallOptions['onProgress'];
+/** What a call is made of. */
+export interface Given {
+  readonly action: ActionName;
+  readonly ids: Iterable<string>;
+  readonly options: RawOptions;
+  readonly credential: Credential;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: CallOptions['onProgress'];
+}
+
+/**
+ * One call of an action. It runs by itself; to iterate it yields the batches as they end, each time all of them.
+ *
+ * To leave the loop early stops the call without a grace. After the last batch, the loop throws what the call rejects with: an
+ * `EntraRiskError` if `signal` was aborted or the credential threw something, `InvalidArgument` if nothing was sent.
+ */
+export class Call implements AsyncIterable<Batch> {
+  readonly #given: Given;
+  // Each id once, in the order given: as the plugin compares them, and as they were spelled first.
+  readonly #ids: ReadonlyMap<string, string>;
+  readonly #batches: Batch[] = [];
+  readonly #batchOf = new Map<string, Batch>();
+  readonly #tally: Tally;
+  readonly #waits: Waits;
+  readonly #stopped = new AbortController();
+  readonly #over: Promise<void>;
   // The credential and `onProgress` run in the asynchronous context of the caller, such as a trace.
-  readonly #getToken: GetToken = AsyncResource.bind((request: RawTokenRequest) => this.#reply(request));
-  readonly #least: number;
-  #attempts = 0;
+  readonly #context = new AsyncResource('EntraRiskCall');
+  #thread: Thread | undefined;
+  #isOver = false;
+  #cause: RiskError | undefined;
+  #invalid: InvalidArgument | undefined;
+  // What the credential or `onProgress` threw first. An object, because anything can be thrown.
+  #thrown: { readonly value: unknown } | undefined;
   // Why there is no token. From then on the credential is not asked again.
   #refusal: TokenReply | undefined;
-  // What the credential or `onProgress` threw. An object, because anything can be thrown.
-  #thrown: { readonly value: unknown } | undefined;
+  #hadToken = false;
+  #told: Promise<void> = Promise.resolve();
+  #toldAt = -Infinity;
+  #news: Promise<void> = Promise.resolve();
+  #publish = (): void => undefined;
 
-  constructor(
-    action: ActionName,
-    ids: Iterable<string>,
-    options: RawOptions,
-    credential: Credential,
-    signal: AbortSignal | undefined,
-    onProgress: CallOptions['onProgress'],
-  ) {
-    this.#action = action;
-    this.#ids = listOf(ids);
-    this.#options = options;
-    this.#credential = credential;
-    this.#signal = signal;
-    this.#onProgress = onProgress;
-    this.#least = Math.ceil(this.#ids.length / (options.idsPerRequest || 60));
+  /** Starts a call in an instance of its tenant. */
+  constructor(given: Given, instances: Instances) {
+    const ids = listOf(given.ids);
+    this.#given = given;
+    this.#ids = distinct(ids);
+    this.#tally = new Tally(this.#ids.size);
+    this.#waits = new Waits(given.action);
+    this.#renew();
+    this.#over = this.#run(ids, instances);
   }
 
-  /** Performs the action, and returns the batches if every id was accepted. */
-  async perform(instance: Instance): Promise<Batch[]> {
-    log('%s: %d ids, tenant %j', this.#action, this.#ids.length, this.#options.tenant);
-    const message = { action: this.#action, ids: this.#ids, options: this.#options };
-    const result = await instance.call(message, this.#getToken, this.#signal);
-    if (result === undefined) {
-      const batches = this.#everyId(new RiskError('not-attempted'));
-      throw this.#ended(new PartialFailure(new RiskError('cancelled'), batches));
+  /** Yields the batches as they end. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    try {
+      for (let taken = 0; ; ) {
+        for (let batch; (batch = this.#batches[taken]) !== undefined; taken += 1) yield batch;
+        if (this.#isOver) break;
+        await this.#news;
+      }
+    } finally {
+      this.stop(0); // Nothing, unless the loop was left.
+      await this.#over;
     }
-    if (result.kind === 'accepted') {
-      log('%s: every id accepted, %d attempts', this.#action, this.#attempts);
-      return batchesFrom(result.batches);
-    }
-    if (result.kind === 'broken') {
-      const error = new RiskError('other', `the plugin ended: ${nameOf(result.error, 'message')}`);
-      throw this.#ended(new PartialFailure(error, this.#everyId(error), result.error));
-    }
-    const cause = errorFrom(result.failure.cause);
-    if (cause.kind === 'invalid-argument') throw new InvalidArgument(inJavaScript(cause.text));
-    throw this.#ended(new PartialFailure(cause, batchesFrom(result.failure.batches)));
+    this.#throw();
   }
 
-  // What the call rejects with.
-  #ended(failure: PartialFailure): unknown {
-    // Not the texts of the responses: they could imitate lines of the log.
-    log(
-      '%s: %d ids accepted, %d refused, %d to retry, cause %s, %d attempts',
-      this.#action,
-      failure.accepted.length,
-      failure.refused.length,
-      failure.toRetry.length,
-      failure.cause.kind,
-      this.#attempts,
-    );
-    return this.#thrown === undefined ? failure : attach(this.#thrown.value, failure);
+  /** The report so far, with the cause once the call is over. */
+  report(): Report {
+    const batches: Batch[] = [];
+    let run: { readonly from: Batch; readonly ids: string[] } | undefined;
+    for (const [key, id] of this.#ids) {
+      const from = this.#batchOf.get(key);
+      if (from === undefined) {
+        run = undefined;
+      } else if (run?.from === from) {
+        run.ids.push(id);
+      } else {
+        run = { from, ids: [id] };
+        batches.push({ ...from, ids: run.ids });
+      }
+    }
+    return new Report(batches, this.#cause, this.#ids.size - this.#batchOf.size);
   }
 
-  // Every id once, where the plugin has not reported them. Without an attempt, nothing was sent.
-  #everyId(error: RiskError): Batch[] {
-    const ids = new Map<string, string>();
-    for (const id of this.#ids) {
-      if (!ids.has(id.toLowerCase())) ids.set(id.toLowerCase(), id);
+  /**
+   * Stops the call: nothing new is sent. The loop yields the outcomes that remain, and then ends without an exception.
+   *
+   * @param graceSeconds How long requests in flight may still take: 10 s by default. Another call of `stop` can only shorten it.
+   * @throws {InvalidArgument} If `graceSeconds` is no number of seconds.
+   */
+  stop(graceSeconds?: number): void {
+    if (graceSeconds !== undefined && !(graceSeconds >= 0)) {
+      throw new InvalidArgument(`graceSeconds: expected at least 0 seconds; got ${String(graceSeconds)}`);
     }
-    const outcome = this.#attempts === 0 ? 'not-applied' : 'unknown';
-    return [{ ids: [...ids.values()], attempts: this.#attempts, outcome, error }];
+    if (this.#isOver) return;
+    if (!this.#stopped.signal.aborted) log('%s: stopped', this.#given.action);
+    // Before the reply to a token request, which lets the plugin go on.
+    this.#thread?.stop(graceSeconds === undefined ? undefined : Math.min(Math.ceil(graceSeconds * 1000), 2 ** 32 - 1));
+    this.#stopped.abort();
+  }
+
+  async #run(ids: string[], instances: Instances): Promise<void> {
+    const { action, options, signal } = this.#given;
+    log('%s: %d ids, tenant %j', action, this.#ids.size, options.tenant);
+    const onAbort = (): void => this.stop();
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted) onAbort();
+    const handlers = { getToken: this.#inContext(this.#reply), onEvent: this.#inContext(this.#note) };
+    const perform = (thread: Thread): Promise<End | undefined> => {
+      this.#thread = thread;
+      return thread.perform({ kind: 'start', action, ids, options }, handlers, this.#stopped.signal);
+    };
+    try {
+      this.#end(await instances.perform(options.tenant, perform, this.#stopped.signal));
+      await this.#told;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      this.#thread = undefined;
+      this.#isOver = true;
+      this.#renew();
+    }
+    log('%s: %s', action, this.#summary());
+  }
+
+  #note(event: Event): void {
+    if (event.kind === 'ended') {
+      for (const batch of event.batches) this.#add(batchFrom(batch));
+      this.#toldAt = -Infinity; // The progress follows immediately.
+      this.#renew();
+      return;
+    }
+    this.#tally.wait(event.progress);
+    this.#waits.note(event.progress);
+    if (performance.now() - this.#toldAt >= 1000) this.#tell();
+  }
+
+  #end(end: End | undefined): void {
+    switch (end?.kind) {
+      case undefined:
+        this.#cause = this.#addLeft({ kind: 'not-attempted', message: 'Never sent, because the call was stopped.' }) && {
+          kind: 'cancelled',
+          message: 'The call was stopped before it began.',
+          response: undefined,
+        };
+        break;
+      case 'over':
+        this.#cause = end.cause && errorFrom(end.cause);
+        break;
+      case 'invalid':
+        this.#invalid = new InvalidArgument(inJavaScript(end.message));
+        return; // Nothing happened that could be told.
+      case 'broken':
+        this.#cause = this.#addLeft({ kind: 'other', message: `The plugin ended: ${nameOf(end.error, 'message')}` });
+        break;
+    }
+    this.#tally.wait(undefined);
+    this.#tell();
+  }
+
+  #add(batch: Batch): void {
+    const { ids, outcome, attempts } = batch;
+    this.#batches.push(batch);
+    for (const id of ids) this.#batchOf.set(id.toLowerCase(), batch);
+    this.#tally.end(batch);
+    log('%s: %d ids %s, attempts: %d', this.#given.action, ids.length, outcome, attempts);
+  }
+
+  // Ends the ids that the plugin has not reported. Without a token, nothing was sent.
+  #addLeft(detail: Omit<RiskError, 'response'>): RiskError | undefined {
+    const ids = [...this.#ids].filter(([key]) => !this.#batchOf.has(key)).map(([, id]) => id);
+    if (ids.length === 0) return undefined;
+    const error = { ...detail, response: undefined };
+    const sent = this.#hadToken;
+    this.#add({ ids, attempts: sent ? 1 : 0, outcome: sent ? 'unknown' : 'not-applied', error });
+    return error;
+  }
+
+  // Tells `onProgress`. The call is over once it has returned for the last time.
+  #tell(): void {
+    this.#toldAt = performance.now();
+    const { onProgress } = this.#given;
+    if (onProgress === undefined) return;
+    const told = this.#inContext(async () => await onProgress(this.#tally.progress()))();
+    this.#told = told.catch((thrown: unknown) => {
+      this.#thrown ??= { value: thrown };
+      this.stop();
+    });
   }
 
   async #reply(request: RawTokenRequest): Promise<TokenReply> {
-    if (this.#signal?.aborted) return CANCELLED;
-    if (this.#refusal !== undefined) return this.#refusal;
+    const { signal } = this.#stopped;
     try {
-      const token = await unlessAborted(this.#token(request), this.#signal);
-      if (token === undefined) return CANCELLED;
-      this.#attempts += 1;
-      return { token };
+      const token = signal.aborted ? undefined : (this.#refusal ?? (await unlessAborted(this.#token(request), signal)));
+      if (typeof token !== 'string') return token ?? STOPPED;
+      this.#hadToken = true;
+      return { bearer: token };
     } catch (thrown) {
       // A credential may reject because of the signal.
-      if (this.#signal?.aborted) return CANCELLED;
-      if (!(thrown instanceof NoToken)) this.#thrown = { value: thrown };
+      if (signal.aborted) return STOPPED;
+      if (!(thrown instanceof NoToken)) this.#thrown ??= { value: thrown };
       // The text of an exception may contain a secret, and reaches the caller in the exception itself.
       const reason = thrown instanceof NoToken ? thrown.message : `${nameOf(thrown, 'name')} was thrown`;
       return (this.#refusal = { error: { tag: 'denied', val: reason } });
@@ -111,15 +223,67 @@ export class Call {
   }
 
   async #token({ tenant, audience, endpoint, refresh, claims }: RawTokenRequest): Promise<string> {
-    await this.#onProgress?.({ attempts: this.#attempts, least: this.#least });
     const details = `${refresh ? ', refreshed' : ''}${claims === undefined ? '' : ', with a claims challenge'}`;
-    log('%s: attempt %d, token%s', this.#action, this.#attempts + 1, details);
+    log('%s: token%s', this.#given.action, details);
     const scope = `${audience}/.default`;
-    return await fetchToken(this.#credential, { scope, tenant, endpoint, refresh, claims, signal: this.#signal });
+    const { signal } = this.#stopped;
+    return await fetchToken(this.#given.credential, { scope, tenant, endpoint, refresh, claims, signal });
+  }
+
+  #throw(): void {
+    if (this.#invalid !== undefined) throw this.#invalid;
+    const report = this.report();
+    if (this.#thrown !== undefined) {
+      const { value } = this.#thrown;
+      throw new EntraRiskError(`${nameOf(value, 'name')} was thrown; ${report}`, report, { cause: value });
+    }
+    const { signal } = this.#given;
+    if (signal?.aborted && this.#cause?.kind === 'cancelled') {
+      throw new AbortError(`the call was aborted; ${report}`, report, { cause: signal.reason });
+    }
+  }
+
+  #renew(): void {
+    this.#publish();
+    this.#news = new Promise((resolve) => (this.#publish = resolve));
+  }
+
+  #inContext<A extends unknown[], R>(run: (...args: A) => R): (...args: A) => R {
+    return (...args) => this.#context.runInAsyncScope(run, this, ...args);
+  }
+
+  // Not the texts of the responses: they could imitate lines of the log.
+  #summary(): string {
+    if (this.#invalid !== undefined) return 'invalid argument';
+    const { accepted, refused, toRetry, cause } = this.report();
+    const why = cause === undefined ? '' : `, cause ${cause.kind}`;
+    return `${accepted.length} ids accepted, ${refused.length} refused, ${toRetry.length} to retry${why}`;
   }
 }
 
-const CANCELLED: TokenReply = { error: { tag: 'cancelled' } };
+/** Logs what a call waits for, once for each failure and for each long wait. */
+class Waits {
+  readonly #action: ActionName;
+  #last = '';
+
+  constructor(action: ActionName) {
+    this.#action = action;
+  }
+
+  note({ error, nextSendMs = 0, requests, inFlight }: Extract<Event, { kind: 'waiting' }>['progress']): void {
+    if (error === undefined && nextSendMs < LONG_WAIT_MS) return;
+    const status = error?.response === undefined ? '' : ` (${error.response.status})`;
+    const reason = error === undefined ? 'the rate limit' : `${error.kind}${status}`;
+    // Another failure has the same reason, but fewer requests are on their way.
+    const wait = `${reason} ${requests - inFlight}`;
+    if (wait !== this.#last) log('%s: waiting %s s: %s', this.#action, (nextSendMs / 1000).toFixed(1), reason);
+    this.#last = wait;
+  }
+}
+
+const LONG_WAIT_MS = 5000;
+
+const STOPPED: TokenReply = { error: { tag: 'unavailable', val: 'the call was stopped' } };
 
 function listOf(ids: Iterable<string>): string[] {
   if (typeof ids === 'string' || typeof (ids as Partial<Iterable<string>> | null)?.[Symbol.iterator] !== 'function') {
@@ -131,17 +295,13 @@ function listOf(ids: Iterable<string>): string[] {
   return list;
 }
 
-// What `promise` resolves to; undefined once `signal` is aborted.
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
-  if (signal === undefined) return await promise;
-  let stop = (): void => undefined;
-  const aborted = new Promise<undefined>((resolve) => (stop = () => resolve(undefined)));
-  signal.addEventListener('abort', stop);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
+function distinct(ids: readonly string[]): Map<string, string> {
+  const spelled = new Map<string, string>();
+  for (const id of ids) {
+    const key = id.toLowerCase();
+    if (!spelled.has(key)) spelled.set(key, id);
   }
+  return spelled;
 }
 
 function nameOf(thrown: unknown, property: 'name' | 'message'): string {

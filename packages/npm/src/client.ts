@@ -1,102 +1,172 @@
-// The four actions.
+// The actions.
+import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
 import { checkCredential, type Credential } from './credential.js';
-import { Instance } from './instance.js';
-import type { ActionName } from './messages.js';
+import { Instances } from './instance.js';
 import { checkCallOptions, checkSettings, merged, type CallOptions, type Settings } from './options.js';
-import type { Batch } from './report.js';
+import type { Report } from './report.js';
+
+const MAX_INSTANCES = 8;
 
 /**
- * Performs the four actions, with one rate-limit state for each tenant.
+ * Performs the actions, with one rate-limit state for each tenant.
  *
  * Keep the object: what it learns about the rate limit is lost with it. Calls for the same tenant run one after another,
  * calls for different tenants at the same time, in a worker thread for each tenant. The threads do not keep the process
  * running unless a call is in progress.
  *
- * Each method resolves to the batches if every id was accepted. It rejects with `PartialFailure`, which contains the outcome
- * of every id, if not; with `InvalidArgument` before anything is sent; and with what the credential or `onProgress` throws.
- * `partialFailure(error)` returns the outcomes from the latter. An exception of the credential ends the call. It is not
- * repeated: `@azure/identity` does that itself.
+ * Each method resolves to a `Report` with the outcome of every id, whatever happened to them. It rejects with `InvalidArgument`
+ * before anything is sent, and with an `EntraRiskError`, which has the report too, if `signal` was aborted or if the credential
+ * or `onProgress` threw something, which is then its `cause`. An exception of the credential ends the call. It is not asked
+ * again: `@azure/identity` repeats requests itself.
+ *
+ * Each action is safe to repeat.
  */
 export class EntraRisk {
   readonly #credential: Credential;
   readonly #settings: Settings;
-  readonly #instances = new Map<string | undefined, Instance>();
+  readonly #instances: Instances;
 
   /**
    * @param credential A credential of `@azure/identity`, a function that takes a `TokenRequest` and returns a token, or a token.
-   * @param settings Options for every call, and where the token goes.
-   * @throws {InvalidArgument} If a setting is not as documented. Ranges are checked by the first call.
-   * @throws {TypeError} If `credential` is none, or if a setting is unknown.
+   * @param settings Options for every call, where the token goes, and how many tenants are kept.
+   * @throws {InvalidArgument} If an argument is not as documented. Some ranges are checked by the first call.
    */
   constructor(credential: Credential, settings: Settings = {}) {
     checkCredential(credential);
     checkSettings(settings);
     this.#credential = credential;
     this.#settings = { ...settings };
+    this.#instances = new Instances(settings.maxInstances ?? MAX_INSTANCES);
+  }
+
+  /**
+   * Starts an action, and returns the call. Iterate it to get each batch as it ends:
+   *
+   *     for await (const batch of risk.start('dismiss-risky-users', ids)) save(batch);
+   *
+   * @throws {InvalidArgument} If an argument is not as documented. The loop throws it for ids and ranges.
+   */
+  start(action: ActionName, ids: Iterable<string>, options: CallOptions = {}): Call {
+    checkAction(action);
+    checkCallOptions(options);
+    const { signal, onProgress, ...others } = options;
+    const given = { action, ids, options: merged(this.#settings, others), credential: this.#credential, signal, onProgress };
+    return new Call(given, this.#instances);
   }
 
   /**
    * Dismisses the risk of sign-ins: they no longer contribute to the risk of their users.
    *
-   * Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe.
+   * Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk.
    */
-  async dismissSignIns(requestIds: Iterable<string>, options: CallOptions = {}): Promise<Batch[]> {
-    return await this.#perform('dismissSignIns', requestIds, options);
+  async dismissSignIns(requestIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('dismiss-sign-ins', requestIds, options);
   }
 
   /**
-   * Confirms sign-ins as safe: their risk is removed, and detection learns from it.
+   * Confirms sign-ins as safe: their risk is removed, and detection learns from it. It overrides
+   * a `confirmSignInsCompromised` made before.
    *
-   * Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe. It also
-   * overrides a `confirmSignInsCompromised` made in between.
+   * Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk.
    */
-  async confirmSignInsSafe(requestIds: Iterable<string>, options: CallOptions = {}): Promise<Batch[]> {
-    return await this.#perform('confirmSignInsSafe', requestIds, options);
+  async confirmSignInsSafe(requestIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-sign-ins-safe', requestIds, options);
   }
 
   /**
-   * Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on risk may block these users or
-   * require them to change their password.
+   * Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on
+   * risk may block these users or require them to change their password.
    *
-   * Microsoft Graph refuses the ids of sign-ins that are not in the tenant. Repeating the call is safe, but a user whose risk
-   * was remediated in between is set to high risk again.
+   * Microsoft Graph refuses the ids of sign-ins that are not in the tenant. A user whose risk was
+   * remediated between two calls is set to high risk again.
    */
-  async confirmSignInsCompromised(requestIds: Iterable<string>, options: CallOptions = {}): Promise<Batch[]> {
-    return await this.#perform('confirmSignInsCompromised', requestIds, options);
+  async confirmSignInsCompromised(requestIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-sign-ins-compromised', requestIds, options);
   }
 
   /**
    * Dismisses the risk of users: their risk level becomes none. `userIds` are object ids.
    *
-   * Microsoft Graph refuses the ids of users who were deleted or are not at risk. Repeating the call is safe.
+   * Microsoft Graph refuses the ids of users who were deleted or are not at risk.
    */
-  async dismissRiskyUsers(userIds: Iterable<string>, options: CallOptions = {}): Promise<Batch[]> {
-    return await this.#perform('dismissRiskyUsers', userIds, options);
+  async dismissRiskyUsers(userIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('dismiss-risky-users', userIds, options);
+  }
+
+  /**
+   * Confirms users as safe: their risk is removed, and detection learns from it. It overrides a
+   * `confirmRiskyUsersCompromised` made before. `userIds` are object ids.
+   */
+  async confirmRiskyUsersSafe(userIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-risky-users-safe', userIds, options);
+  }
+
+  /**
+   * Confirms users as compromised: their risk becomes high. Policies based on risk may block
+   * these users or require them to change their password. `userIds` are object ids.
+   *
+   * A user whose risk was remediated between two calls is set to high risk again.
+   */
+  async confirmRiskyUsersCompromised(userIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-risky-users-compromised', userIds, options);
+  }
+
+  /**
+   * Dismisses the risk of service principals. `servicePrincipalIds` are object ids.
+   */
+  async dismissRiskyServicePrincipals(servicePrincipalIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('dismiss-risky-service-principals', servicePrincipalIds, options);
+  }
+
+  /**
+   * Confirms service principals as compromised: their risk becomes high. Policies based on risk
+   * may block them. `servicePrincipalIds` are object ids.
+   *
+   * One whose risk was remediated between two calls is set to high risk again.
+   */
+  async confirmRiskyServicePrincipalsCompromised(servicePrincipalIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-risky-service-principals-compromised', servicePrincipalIds, options);
+  }
+
+  /**
+   * Dismisses the risk of agents. `agentIds` are object ids of agent identities. Microsoft Graph
+   * has this action in `beta` and in the global cloud only.
+   */
+  async dismissRiskyAgents(agentIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('dismiss-risky-agents', agentIds, options);
+  }
+
+  /**
+   * Confirms agents as safe: their risk is removed. It overrides a
+   * `confirmRiskyAgentsCompromised` made before. `agentIds` are object ids of agent identities.
+   * Microsoft Graph has this action in `beta` and in the global cloud only.
+   */
+  async confirmRiskyAgentsSafe(agentIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-risky-agents-safe', agentIds, options);
+  }
+
+  /**
+   * Confirms agents as compromised: their risk becomes high. Policies based on risk may block
+   * them. `agentIds` are object ids of agent identities. Microsoft Graph has this action in
+   * `beta` and in the global cloud only.
+   *
+   * One whose risk was remediated between two calls is set to high risk again.
+   */
+  async confirmRiskyAgentsCompromised(agentIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
+    return await this.#perform('confirm-risky-agents-compromised', agentIds, options);
   }
 
   /**
    * Ends the worker threads, once the calls in progress have ended. A later call starts new ones, with a new rate-limit state.
    */
   async close(): Promise<void> {
-    await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
+    await this.#instances.close();
   }
 
-  async #perform(action: ActionName, ids: Iterable<string>, given: CallOptions): Promise<Batch[]> {
-    checkCallOptions(given);
-    const { signal, onProgress, ...options } = given;
-    const all = merged(this.#settings, options);
-    const call = new Call(action, ids, all, this.#credential, signal, onProgress);
-    return await call.perform(this.#instance(all.tenant));
-  }
-
-  // The one instance of the tenant.
-  #instance(tenant: string | undefined): Instance {
-    let instance = this.#instances.get(tenant);
-    if (instance === undefined) {
-      instance = new Instance();
-      this.#instances.set(tenant, instance);
-    }
-    return instance;
+  async #perform(action: ActionName, ids: Iterable<string>, options: CallOptions): Promise<Report> {
+    const call = this.start(action, ids, options);
+    for await (const _ of call);
+    return call.report();
   }
 }

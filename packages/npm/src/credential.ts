@@ -1,4 +1,5 @@
 // Where tokens come from.
+import { InvalidArgument } from './errors.js';
 
 /** What a token is needed for: the argument of a credential that is a function. */
 export interface TokenRequest {
@@ -12,19 +13,19 @@ export interface TokenRequest {
   readonly refresh: boolean;
   /** The claims challenge of the rejection, a JSON object for the token endpoint. */
   readonly claims: string | undefined;
-  /** `signal` of the call. Once it is aborted, the token is not used. */
-  readonly signal: AbortSignal | undefined;
+  /** Aborted when the call is stopped: then the token is not used. */
+  readonly signal: AbortSignal;
 }
 
 /** The part of `AccessToken` of `@azure/core-auth` that is used. */
 export interface AccessToken {
-  /** The token, without the word `Bearer`. */
+  /** The token, with or without the word `Bearer`. */
   readonly token: string;
 }
 
 /** The part of `GetTokenOptions` of `@azure/core-auth` that is used. */
 export interface GetTokenOptions {
-  /** `signal` of the call. */
+  /** Aborted when the call is stopped. */
   abortSignal?: AbortSignal;
   /** The claims challenge of Microsoft Graph. With claims, the cache is bypassed. */
   claims?: string;
@@ -45,22 +46,31 @@ type Token = string | AccessToken;
 /** A credential of `@azure/identity`, a function that returns a token, or a token. */
 export type Credential = TokenCredential | ((request: TokenRequest) => Token | Promise<Token>) | string;
 
-/** Why there is no token, in words that contain no secret. It ends the call, and no exception reaches the caller. */
+/** Why there is no token, in words that contain no secret. It ends the call, which reports it and does not reject. */
 export class NoToken extends Error {}
 
-/** Throws a TypeError unless `credential` is one. */
+/** Throws unless `credential` is one. */
 export function checkCredential(credential: unknown): asserts credential is Credential {
+  if (isClass(credential)) {
+    throw new InvalidArgument(`credential: ${credential.name} is a class: pass an instance, new ${credential.name}(…)`);
+  }
   if (typeof credential === 'string' || typeof credential === 'function') return;
   if (typeof (credential as Partial<TokenCredential> | null | undefined)?.getToken === 'function') return;
-  throw new TypeError(
+  throw new InvalidArgument(
     `credential: expected a credential of @azure/identity, a function or a string; got ${kindOf(credential)}`,
   );
+}
+
+// A class whose instances are credentials, or any other: none can be called.
+function isClass(value: unknown): value is { readonly name: string } {
+  if (typeof value !== 'function') return false;
+  return typeof value.prototype?.getToken === 'function' || /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 /** Requests a token. */
 export async function fetchToken(credential: Credential, request: TokenRequest): Promise<string> {
   if (typeof credential === 'string') {
-    if (!request.refresh) return credential;
+    if (!request.refresh) return tokenOf(credential);
     throw new NoToken('Microsoft Graph rejected the token, and a string cannot be renewed: pass a new token, or a credential');
   }
   // An object can be both: a credential comes first.
@@ -75,16 +85,16 @@ export async function fetchToken(credential: Credential, request: TokenRequest):
 const NO_CLAIMS = '{"access_token":{}}';
 
 function optionsOf(request: TokenRequest): GetTokenOptions {
-  const options: GetTokenOptions = { enableCae: true };
+  const options: GetTokenOptions = { enableCae: true, abortSignal: request.signal };
   if (request.tenant !== undefined) options.tenantId = request.tenant;
   if (request.refresh) options.claims = request.claims ?? NO_CLAIMS;
-  if (request.signal !== undefined) options.abortSignal = request.signal;
   return options;
 }
 
 function tokenOf(fetched: Token | null): string {
   const token: unknown = typeof fetched === 'string' ? fetched : fetched?.token;
-  if (typeof token === 'string') return token;
+  // Many tools print a token as the whole value of the header.
+  if (typeof token === 'string') return token.replace(/^bearer +/i, '');
   // Not the value: it may contain a token.
   throw new TypeError(`the credential returned ${kindOf(fetched)}; expected a string, or an object with the string \`token\``);
 }

@@ -12,7 +12,7 @@ export function getToken(request: TokenRequest): Credential {
   Atomics.wait(replied, 0, 0);
   Atomics.store(replied, 0, 0);
   const reply = receiveMessageOnPort(setup.replies)?.message as TokenReply;
-  if ('token' in reply) return { tag: 'bearer', val: reply.token };
+  if ('bearer' in reply) return reply;
   // jco expects the error of a `result` to be thrown as the payload of an Error.
   throw Object.assign(new Error(reply.error.tag), { payload: reply.error });
 }

@@ -1,26 +1,75 @@
-// The instance of the plugin for a tenant, and the order of the calls that use it.
-import type { ActionMessage, Result } from './messages.js';
-import { Thread, type GetToken } from './thread.js';
+// The instances of the plugin: one for each tenant, and so one rate-limit state.
+import { unlessAborted } from './abort.js';
+import type { End } from './messages.js';
+import { Thread } from './thread.js';
 
-/** An instance of the plugin, and so one rate-limit state. Calls use it one after another. */
-export class Instance {
+/** Performs a call in a thread, unless it is stopped before. */
+export type Use = (thread: Thread) => Promise<End | undefined>;
+
+/** The instances of the tenants that were named last. */
+export class Instances {
+  readonly #most: number;
+  // The one that was used last comes last.
+  readonly #instances = new Map<string | undefined, Instance>();
+
+  /** At most `most` instances, unless more have calls. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Runs `use` with the thread of the tenant, after its earlier calls. Undefined if `stopped` was aborted before. */
+  async perform(tenant: string | undefined, use: Use, stopped: AbortSignal): Promise<End | undefined> {
+    const instance = this.#instances.get(tenant) ?? new Instance();
+    this.#instances.delete(tenant);
+    this.#instances.set(tenant, instance);
+    const used = instance.perform(use, stopped);
+    this.#shrink();
+    try {
+      return await used;
+    } finally {
+      this.#shrink();
+    }
+  }
+
+  /** Ends the threads, once their calls have ended. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
+  }
+
+  #shrink(): void {
+    for (const [tenant, instance] of this.#instances) {
+      if (this.#instances.size <= this.#most) return;
+      if (instance.calls > 0) continue;
+      this.#instances.delete(tenant);
+      void instance.close();
+    }
+  }
+}
+
+/** An instance of the plugin. Calls use it one after another. */
+class Instance {
+  /** Calls that have not ended. */
+  calls = 0;
   #thread: Thread | undefined;
   // Resolves when the calls so far have ended.
   #free: Promise<void> = Promise.resolve();
 
-  /** Performs an action. Undefined if `signal` was aborted before it began. */
-  async call(message: ActionMessage, getToken: GetToken, signal: AbortSignal | undefined): Promise<Result | undefined> {
-    return await this.#inTurn(async (turn) => {
-      if (!(await comesBefore(turn, signal))) return undefined;
-      this.#thread ??= new Thread();
-      const result = await this.#thread.perform(message, getToken);
-      // No instance can be entered after a trap: the next call needs a new one.
-      if (result.kind === 'broken') await this.#endThread();
-      return result;
-    });
+  async perform(use: Use, stopped: AbortSignal): Promise<End | undefined> {
+    this.calls += 1;
+    try {
+      return await this.#inTurn(async (turn) => {
+        if (!(await unlessAborted(turn.then(() => true), stopped))) return undefined;
+        this.#thread ??= new Thread();
+        const end = await use(this.#thread);
+        // No instance can be entered after a trap: the next call needs a new one.
+        if (end?.kind === 'broken') await this.#endThread();
+        return end;
+      });
+    } finally {
+      this.calls -= 1;
+    }
   }
 
-  /** Ends the thread once the calls so far have ended. */
   async close(): Promise<void> {
     await this.#inTurn(async (turn) => {
       await turn;
@@ -41,15 +90,4 @@ export class Instance {
     this.#thread = undefined;
     await thread?.terminate();
   }
-}
-
-// Whether `turn` comes before `signal` is aborted.
-async function comesBefore(turn: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
-  if (signal === undefined) return await turn.then(() => true);
-  let stop = (): void => undefined;
-  const stopped = new Promise<void>((resolve) => (stop = resolve));
-  signal.addEventListener('abort', stop);
-  if (!signal.aborted) await Promise.race([turn, stopped]);
-  signal.removeEventListener('abort', stop);
-  return !signal.aborted;
 }

@@ -1,16 +1,18 @@
 // What the two threads send each other: the types of the plugin, which structured cloning copies unchanged.
 import type * as actions from './plugin/interfaces/entra-risk-actions.js';
+import type * as calls from './plugin/interfaces/entra-risk-calls.js';
 import type * as credentials from './plugin/interfaces/entra-risk-credentials.js';
 
-/** The name of an action. */
-export type ActionName = 'dismissSignIns' | 'confirmSignInsSafe' | 'confirmSignInsCompromised' | 'dismissRiskyUsers';
-
+/** The enum `action` of the plugin. */
+export type RawAction = calls.Action;
 /** The record `options` of the plugin. */
 export type RawOptions = actions.Options;
 /** The record `batch` of the plugin. */
 export type RawBatch = actions.Batch;
-/** The variant `error` of the plugin. */
+/** The record `error` of the plugin. */
 export type RawError = actions.Error;
+/** The record `progress` of the plugin. */
+export type RawProgress = calls.Progress;
 /** The record `token-request` of the plugin. */
 export type RawTokenRequest = credentials.TokenRequest;
 
@@ -22,21 +24,37 @@ export interface Setup {
   readonly replies: import('node:worker_threads').MessagePort;
 }
 
-/** To the worker thread: perform an action. */
-export interface ActionMessage {
-  readonly action: ActionName;
-  readonly ids: readonly string[];
+/** To the worker thread: start a call. */
+export interface Start {
+  readonly kind: 'start';
+  readonly action: RawAction;
+  readonly ids: string[];
   readonly options: RawOptions;
 }
 
-/** To the worker thread, through `replies`: the result of `get-token`. */
-export type TokenReply = { readonly token: string } | { readonly error: credentials.TokenError };
+/** To the worker thread: stop the call, with a grace for requests in flight, or the default one. */
+export interface Stop {
+  readonly kind: 'stop';
+  readonly graceMs: number | undefined;
+}
 
-/** How an action ended. `broken`: the plugin trapped or the thread ended, so the outcome is not known. */
-export type Result =
-  | { readonly kind: 'accepted'; readonly batches: readonly RawBatch[] }
-  | { readonly kind: 'failed'; readonly failure: actions.Failure }
+/** To the worker thread, through `replies`: the result of `get-token`. */
+export type TokenReply = { readonly bearer: string } | { readonly error: credentials.TokenError };
+
+/** What happens while a call runs. */
+export type Event =
+  | { readonly kind: 'ended'; readonly batches: readonly RawBatch[] }
+  | { readonly kind: 'waiting'; readonly progress: RawProgress };
+
+/** How a call ended. `broken`: the plugin trapped or the thread ended, so what became of the other ids is not known. */
+export type End =
+  | { readonly kind: 'over'; readonly cause: RawError | undefined }
+  | { readonly kind: 'invalid'; readonly message: string }
   | { readonly kind: 'broken'; readonly error: unknown };
 
-/** From the worker thread. */
-export type WorkerMessage = { readonly kind: 'token-request'; readonly request: RawTokenRequest } | Result;
+/** From the worker thread. It is `ready` once it can start a call. */
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'token-request'; readonly request: RawTokenRequest }
+  | Event
+  | End;

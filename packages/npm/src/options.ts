@@ -2,7 +2,7 @@
 import { kindOf } from './credential.js';
 import { InvalidArgument } from './errors.js';
 import type { RawOptions } from './messages.js';
-import type { Progress } from './report.js';
+import type { Progress } from './progress.js';
 
 /** A national cloud. */
 export type Cloud = 'global' | 'us-gov-l4' | 'us-gov-l5' | 'china';
@@ -10,10 +10,10 @@ export type Cloud = 'global' | 'us-gov-l4' | 'us-gov-l5' | 'china';
 /** A version of Microsoft Graph. */
 export type ApiVersion = 'v1' | 'beta';
 
-/** At most `requests` requests in any period of `windowMs` milliseconds. Retries count. Each is at least 1. */
+/** At most `requests` requests, 1 to 100 000, in any period of `windowSeconds`. Retries count. */
 export interface RateLimit {
   readonly requests: number;
-  readonly windowMs: number;
+  readonly windowSeconds: number;
 }
 
 /** Options of each action, and of `EntraRisk` for every call. An option that is absent or undefined has its default. */
@@ -23,9 +23,9 @@ export interface Options {
    * credential as `tenantId`, and each tenant has a rate-limit state of its own. Default: none.
    */
   readonly tenant?: string | undefined;
-  /** `v1` or `beta`. Default: `v1` to dismiss, `beta` to confirm. */
+  /** `v1` or `beta`. Default: `beta` to confirm sign-ins and for agents, which exist in no other version; `v1` for all others. */
   readonly apiVersion?: ApiVersion | undefined;
-  /** Maximum ids in a request: 1 to 60 for users, 1 to 10 000 for sign-ins. Default: 60. */
+  /** Maximum ids in a request: 1 to 10 000 for sign-ins, 1 to 60 for all others. Default: 60. */
   readonly idsPerRequest?: number | undefined;
   /** Maximum concurrent requests: 1 to 32. Default: 4. */
   readonly maxInFlight?: number | undefined;
@@ -34,34 +34,36 @@ export interface Options {
    * token. Default: 4.
    */
   readonly maxAttempts?: number | undefined;
-  /** Milliseconds from sending a request to the end of its response: 1 to 600 000. Default: 100 000. */
-  readonly attemptTimeoutMs?: number | undefined;
+  /** Seconds from sending a request to the end of its response: 0.001 to 600. Default: 30. */
+  readonly attemptTimeoutSeconds?: number | undefined;
   /**
-   * Milliseconds for the whole call, at least 1. Time that the credential takes can exceed it, and time spent waiting for
+   * Seconds for the whole call, at least 0.001. Time that the credential takes can exceed it, and time spent waiting for
    * another call for the same tenant does not count. Default: no deadline.
    */
-  readonly deadlineMs?: number | undefined;
+  readonly deadlineSeconds?: number | undefined;
   /**
-   * Longest time in milliseconds from a failure to the next acceptance, at least 1: then the call ends with its last error.
-   * Default: 180 000.
+   * Longest time in seconds from a failure to the next acceptance, at least 0.001: then the call ends with its last error.
+   * Default: 180.
    */
-  readonly patienceMs?: number | undefined;
+  readonly patienceSeconds?: number | undefined;
   /** Whether a batch that Microsoft Graph refuses is split to find the ids at fault. Default: true. */
   readonly isolateRefused?: boolean | undefined;
-  /**
-   * The rate limit to keep. Default: the documented one, 1 request in 1 000 ms for users and 5 in 10 000 ms for sign-ins.
-   */
+  /** The rate limit to keep. Default: the documented one, 5 requests in 10 s for sign-ins and 1 request a second for all others. */
   readonly rateLimit?: RateLimit | undefined;
 }
 
-/** The argument of each action: the options, and how to follow and end the call. */
+/** The argument of each action: the options, and how to follow and stop the call. */
 export interface CallOptions extends Options {
   /**
-   * Ends the call at its next step once it is aborted; requests in flight get up to 10 s more. Then the call rejects with
-   * `PartialFailure`, whose `cause.kind` is `cancelled`, unless every id was accepted by then.
+   * Stops the call once it is aborted: nothing new is sent, and requests in flight get up to 10 s more. Then the call rejects
+   * with an `EntraRiskError` whose name is `AbortError`, unless every id was accepted or something else had ended the call
+   * before.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Called before each attempt, and awaited. An exception that it throws ends the call. */
+  /**
+   * Called when ids have their outcome, and about once a second while the call waits. The last time, no id is left. An exception
+   * that it throws stops the call.
+   */
   readonly onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
@@ -82,9 +84,15 @@ export interface Settings extends Options {
    * root.
    */
   readonly audience?: string | undefined;
+  /**
+   * Tenants whose threads and rate-limit states are kept while they have no call, at least 1. The one that was used least recently
+   * is dropped first. Default: 8.
+   */
+  readonly maxInstances?: number | undefined;
 }
 
 const U32_MAX = 2 ** 32 - 1;
+const SECONDS_MAX = U32_MAX / 1000;
 
 const OPTIONS: Record<keyof Options, Check> = {
   tenant: checkText,
@@ -92,9 +100,9 @@ const OPTIONS: Record<keyof Options, Check> = {
   idsPerRequest: checkNumber,
   maxInFlight: checkNumber,
   maxAttempts: checkNumber,
-  attemptTimeoutMs: checkNumber,
-  deadlineMs: checkNumber,
-  patienceMs: checkNumber,
+  attemptTimeoutSeconds: secondsUpTo(600),
+  deadlineSeconds: secondsUpTo(SECONDS_MAX),
+  patienceSeconds: secondsUpTo(SECONDS_MAX),
   isolateRefused: checkFlag,
   rateLimit: checkRateLimit,
 };
@@ -106,6 +114,7 @@ const SETTINGS: Record<keyof Settings, Check> = {
   cloud: oneOf('global', 'us-gov-l4', 'us-gov-l5', 'china'),
   endpoint: checkText,
   audience: checkText,
+  maxInstances: checkNumber,
 };
 
 /** Throws unless `given` contains options of a call, as far as the conversion to WebAssembly needs. The plugin checks the ranges. */
@@ -118,25 +127,35 @@ export function checkSettings(given: Settings): void {
   check(SETTINGS, given);
 }
 
-/** The options of a call: those given to it, and the settings for the others. */
+/** The options of a call for the plugin: those given to it, and the settings for the others. */
 export function merged(settings: Settings, given: Options): RawOptions {
-  const all: Record<string, unknown> = { ...settings };
+  const all: Settings = { ...settings };
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) all[name] = value;
+    if (value !== undefined) Object.assign(all, { [name]: value });
   }
-  const { rateLimit, ...others } = all as RawOptions;
-  // Only these two members can be passed to the thread, whatever else the object has.
-  return rateLimit ? { ...others, rateLimit: { requests: rateLimit.requests, windowMs: rateLimit.windowMs } } : others;
+  const { attemptTimeoutSeconds, deadlineSeconds, patienceSeconds, rateLimit, maxInstances: _, ...others } = all;
+  const raw = {
+    ...others,
+    attemptTimeoutMs: inMs(attemptTimeoutSeconds),
+    deadlineMs: inMs(deadlineSeconds),
+    patienceMs: inMs(patienceSeconds),
+    rateLimit: rateLimit && { requests: rateLimit.requests, windowMs: inMs(rateLimit.windowSeconds) },
+  };
+  return raw as RawOptions; // To jco, undefined is absent.
+}
+
+function inMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.round(seconds * 1000);
 }
 
 type Check = (name: string, value: unknown) => void;
 
 function check(expected: Record<string, Check>, given: object): void {
-  if (typeof given !== 'object' || given === null) throw new TypeError(`options: expected an object; got ${kindOf(given)}`);
+  if (typeof given !== 'object' || given === null) throw new InvalidArgument(`options: expected an object; got ${kindOf(given)}`);
   for (const [name, value] of Object.entries(given)) {
     const checkValue = Object.hasOwn(expected, name) ? expected[name] : undefined;
     if (checkValue === undefined) {
-      throw new TypeError(`unexpected option '${name}'; the options are ${Object.keys(expected).join(', ')}`);
+      throw new InvalidArgument(`unexpected option '${name}'; the options are ${Object.keys(expected).join(', ')}`);
     }
     if (value !== undefined) checkValue(name, value);
   }
@@ -147,8 +166,15 @@ function checkText(name: string, value: unknown): void {
 }
 
 function checkNumber(name: string, value: unknown): void {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= U32_MAX) return;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= U32_MAX) return;
   throw new InvalidArgument(`${name}: expected a whole number from 1 to ${U32_MAX}; got ${shown(value)}`);
+}
+
+function secondsUpTo(most: number): Check {
+  return (name, value) => {
+    if (typeof value === 'number' && value >= 0.001 && value <= most) return;
+    throw new InvalidArgument(`${name}: expected 0.001 to ${most} seconds; got ${shown(value)}`);
+  };
 }
 
 function checkFlag(name: string, value: unknown): void {
@@ -157,11 +183,11 @@ function checkFlag(name: string, value: unknown): void {
 
 function checkRateLimit(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) {
-    throw new InvalidArgument(`${name}: expected { requests, windowMs }; got ${shown(value)}`);
+    throw new InvalidArgument(`${name}: expected { requests, windowSeconds }; got ${shown(value)}`);
   }
-  const { requests, windowMs } = value as Partial<RateLimit>;
+  const { requests, windowSeconds } = value as Partial<RateLimit>;
   checkNumber(`${name}.requests`, requests);
-  checkNumber(`${name}.windowMs`, windowMs);
+  secondsUpTo(SECONDS_MAX)(`${name}.windowSeconds`, windowSeconds);
 }
 
 function checkSignal(name: string, value: unknown): void {

@@ -1,17 +1,18 @@
-// What a call reports: the outcome of every id, in batches.
+// What a call reports: the outcome of every id.
+import { EntraRiskError } from './errors.js';
 import type { RawBatch, RawError } from './messages.js';
 
 /**
  * `accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send them again once the cause is
  * gone. `unknown`: may have been applied; sending them again is safe.
  */
-export type OutcomeKind = 'accepted' | 'refused' | 'not-applied' | 'unknown';
+export type Outcome = RawBatch['outcome'];
 
 /** What went wrong; the table "Errors" of README.md states the next step. */
-export type ErrorKind = RawError['tag'];
+export type ErrorKind = RawError['kind'];
 
 /** A response other than success, from Microsoft Graph or from something on the way to it. */
-export interface GraphError {
+export interface GraphResponse {
   /** The HTTP status code. */
   readonly status: number;
   /** `error.code` of the response, for programs; empty if it has none. */
@@ -19,48 +20,36 @@ export interface GraphError {
   /** `error.message` of the response, for people; empty if it has none. */
   readonly message: string;
   /** The service's id of the request, for Microsoft support. */
-  readonly requestId?: string;
+  readonly requestId: string | undefined;
   /** The `client-request-id` header of the request, different for each attempt. */
   readonly clientRequestId: string;
   /** When the service responded, an HTTP date. */
-  readonly date?: string;
-  /** `Retry-After` of the response in milliseconds: do not send again sooner. */
-  readonly retryAfterMs?: number;
+  readonly date: string | undefined;
+  /** `Retry-After` of the response in seconds: do not send again sooner. */
+  readonly retryAfterSeconds: number | undefined;
 }
 
 /** What went wrong: data, not an exception. `kind` determines the next step. */
-export class RiskError {
+export interface RiskError {
+  /** What went wrong, for programs. */
   readonly kind: ErrorKind;
-  /** For people; empty if `kind` states everything, or if `graph` is set. */
-  readonly text: string;
+  /** What happened and what to do, for people. It may quote a response. */
+  readonly message: string;
   /** The response, if there was one. */
-  readonly graph: GraphError | undefined;
-
-  constructor(kind: ErrorKind, text = '', graph?: GraphError) {
-    this.kind = kind;
-    this.text = text;
-    this.graph = graph;
-  }
-
-  /** On one line, for people. */
-  toString(): string {
-    if (this.graph === undefined) return this.text === '' ? this.kind : `${this.kind}: ${this.text}`;
-    const { status, code, message } = this.graph;
-    return [`${this.kind}: ${status}`, code, message].filter((part) => part !== '').join(' ');
-  }
+  readonly response: GraphResponse | undefined;
 }
 
 /** Identifies an accepted request (`204 No Content`). */
 export interface Receipt {
   /** The `request-id` header of the response. */
-  readonly requestId?: string;
+  readonly requestId?: string | undefined;
   /** The `client-request-id` header of the request. */
   readonly clientRequestId: string;
   /** The `date` header of the response, an HTTP date. */
-  readonly date?: string;
+  readonly date?: string | undefined;
 }
 
-/** Neighbouring ids that ended in the same request with the same outcome. */
+/** Ids that ended in the same request with the same outcome, or that were never sent. */
 export type Batch = {
   /** The ids, in the order given. */
   readonly ids: readonly string[];
@@ -68,29 +57,69 @@ export type Batch = {
   readonly attempts: number;
 } & (
   | { readonly outcome: 'accepted'; readonly receipt: Receipt; readonly error?: undefined }
-  | { readonly outcome: Exclude<OutcomeKind, 'accepted'>; readonly receipt?: undefined; readonly error: RiskError }
+  | { readonly outcome: Exclude<Outcome, 'accepted'>; readonly receipt?: undefined; readonly error: RiskError }
 );
 
-/** How far a call is, passed to `onProgress` before each attempt. */
-export interface Progress {
-  /** Attempts before this one, with those that repeat or split a request. */
-  readonly attempts: number;
-  /** Requests that the call takes if each is accepted at the first attempt. */
-  readonly least: number;
+/** The outcome of every id; while a call runs, of those that have one. */
+export class Report {
+  /** The ids that are done. */
+  readonly accepted: readonly string[];
+  /** The ids that Microsoft Graph refuses: correct or drop them. */
+  readonly refused: readonly string[];
+  /** The ids to send again once the cause is gone: those not applied, and those that may have been applied. */
+  readonly toRetry: readonly string[];
+  /** Every id once, in the order given. Neighbors that ended together are one batch. */
+  readonly batches: readonly Batch[];
+  /** What ended the call, or else the first error. Undefined: every id was accepted, or the call still runs. */
+  readonly cause: RiskError | undefined;
+  readonly #left: number;
+
+  constructor(batches: readonly Batch[], cause: RiskError | undefined, left: number) {
+    const idsOf = (...outcomes: Outcome[]): string[] =>
+      batches.filter(({ outcome }) => outcomes.includes(outcome)).flatMap(({ ids }) => ids);
+    this.accepted = idsOf('accepted');
+    this.refused = idsOf('refused');
+    this.toRetry = idsOf('not-applied', 'unknown');
+    this.batches = batches;
+    this.cause = cause;
+    this.#left = left;
+  }
+
+  /**
+   * Returns the report itself if every id was accepted.
+   *
+   * @throws {EntraRiskError} If not. Its `report` is this one.
+   */
+  raiseForFailure(): this {
+    if (this.refused.length + this.toRetry.length + this.#left === 0) return this;
+    throw new EntraRiskError(String(this), this);
+  }
+
+  /** On one line, for people: how many ids have which outcome, and why. */
+  toString(): string {
+    const { accepted, refused, toRetry, cause } = this;
+    const total = accepted.length + refused.length + toRetry.length + this.#left;
+    const left = this.#left === 0 ? '' : `, ${this.#left} without an outcome yet`;
+    const why = cause === undefined ? '' : `; ${cause.kind}: ${cause.message}`;
+    return `${accepted.length} of ${total} ids accepted, ${refused.length} refused, ${toRetry.length} to retry${left}${why}`;
+  }
 }
 
-/** Converts the batches of the plugin. */
-export function batchesFrom(batches: readonly RawBatch[]): Batch[] {
-  return batches.map(({ ids, attempts, outcome }) =>
-    outcome.tag === 'accepted'
-      ? { ids, attempts, outcome: outcome.tag, receipt: outcome.val }
-      : { ids, attempts, outcome: outcome.tag, error: errorFrom(outcome.val) },
-  );
+/** Converts a batch of the plugin. */
+export function batchFrom({ ids, attempts, outcome, receipt, error }: RawBatch): Batch {
+  // The plugin promises a receipt for what was accepted, and an error for everything else.
+  return outcome === 'accepted'
+    ? { ids, attempts, outcome, receipt: receipt! }
+    : { ids, attempts, outcome, error: errorFrom(error!) };
 }
 
 /** Converts an error of the plugin. */
-export function errorFrom(error: RawError): RiskError {
-  const detail: unknown = 'val' in error ? error.val : undefined;
-  if (typeof detail === 'object') return new RiskError(error.tag, '', detail as GraphError);
-  return new RiskError(error.tag, typeof detail === 'string' ? detail : '');
+export function errorFrom({ kind, message, response }: RawError): RiskError {
+  return { kind, message, response: response && responseFrom(response) };
+}
+
+function responseFrom(response: NonNullable<RawError['response']>): GraphResponse {
+  const { status, code, message, requestId, clientRequestId, date, retryAfterMs } = response;
+  const retryAfterSeconds = retryAfterMs === undefined ? undefined : retryAfterMs / 1000;
+  return { status, code, message, requestId, clientRequestId, date, retryAfterSeconds };
 }

@@ -1,20 +1,29 @@
 // The worker thread as the main thread sees it.
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { EntraRiskError } from './errors.js';
-import type { ActionMessage, RawTokenRequest, Result, Setup, TokenReply, WorkerMessage } from './messages.js';
+import { unlessAborted } from './abort.js';
+import type { End, Event, RawTokenRequest, Setup, Start, Stop, TokenReply, WorkerMessage } from './messages.js';
 
-/** Supplies a token, or the reason why there is none. It never rejects. */
-export type GetToken = (request: RawTokenRequest) => Promise<TokenReply>;
+/** What a call does while it runs. */
+export interface Handlers {
+  /** Supplies a token, or the reason why there is none. It never rejects. */
+  readonly getToken: (request: RawTokenRequest) => Promise<TokenReply>;
+  /** Notes what happened. */
+  readonly onEvent: (event: Event) => void;
+}
 
-/** A worker thread with an instance of the plugin. It performs one action at a time. */
+/** A worker thread with an instance of the plugin. It performs one call at a time. */
 export class Thread {
   readonly #worker: Worker;
   readonly #replied = new Int32Array(new SharedArrayBuffer(4));
   readonly #replies: MessageChannel = new MessageChannel();
-  #getToken: GetToken | undefined;
-  #end: ((result: Result) => void) | undefined;
+  readonly #ready: Promise<void>;
+  #isReady = (): void => undefined;
+  #handlers: Handlers | undefined;
+  #end: ((end: End) => void) | undefined;
+  #broken: End | undefined;
 
   constructor() {
+    this.#ready = new Promise((resolve) => (this.#isReady = resolve));
     const setup: Setup = { replied: this.#replied.buffer as SharedArrayBuffer, replies: this.#replies.port2 };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: setup,
@@ -24,44 +33,63 @@ export class Thread {
     });
     this.#worker.on('message', (message: WorkerMessage) => this.#receive(message));
     this.#worker.on('error', (error) => this.#break(error));
-    this.#worker.on('exit', (code) => this.#break(new EntraRiskError(`the worker thread ended with exit code ${code}`)));
+    this.#worker.on('exit', (code) => this.#break(new Error(`the worker thread ended with exit code ${code}`)));
     this.#worker.unref();
   }
 
-  /** Performs an action. After a result `broken`, the thread cannot perform any other. */
-  async perform(message: ActionMessage, getToken: GetToken): Promise<Result> {
-    this.#worker.ref(); // The process runs until the result is there.
+  /** Performs a call. Undefined if `stopped` was aborted before it began. After `broken`, the thread cannot perform any other. */
+  async perform(start: Start, handlers: Handlers, stopped: AbortSignal): Promise<End | undefined> {
+    this.#worker.ref(); // The process runs until the call has ended.
     try {
+      if (!(await unlessAborted(this.#ready.then(() => true), stopped))) return undefined;
+      if (this.#broken !== undefined) return this.#broken;
       return await new Promise((resolve) => {
-        this.#getToken = getToken;
+        this.#handlers = handlers;
         this.#end = resolve;
-        this.#worker.postMessage(message);
+        this.#worker.postMessage(start);
       });
     } finally {
-      this.#getToken = undefined;
+      this.#handlers = undefined;
       this.#end = undefined;
       this.#worker.unref();
     }
   }
 
-  /** Ends the thread at once. */
+  /** Stops the call that is performed. */
+  stop(graceMs: number | undefined): void {
+    const message: Stop = { kind: 'stop', graceMs };
+    this.#worker.postMessage(message);
+  }
+
+  /** Ends the thread immediately. */
   async terminate(): Promise<void> {
     await this.#worker.terminate();
   }
 
   #receive(message: WorkerMessage): void {
-    if (message.kind === 'token-request') void this.#reply(message.request);
-    else this.#end?.(message);
+    switch (message.kind) {
+      case 'ready':
+        return this.#isReady();
+      case 'token-request':
+        return void this.#reply(message.request);
+      case 'ended':
+      case 'waiting':
+        return this.#handlers?.onEvent(message);
+      default:
+        return this.#end?.(message);
+    }
   }
 
   async #reply(request: RawTokenRequest): Promise<void> {
-    const reply = await this.#getToken?.(request);
+    const reply = await this.#handlers?.getToken(request);
     this.#replies.port1.postMessage(reply);
     Atomics.store(this.#replied, 0, 1);
     Atomics.notify(this.#replied, 0);
   }
 
   #break(error: unknown): void {
-    this.#end?.({ kind: 'broken', error });
+    this.#broken ??= { kind: 'broken', error };
+    this.#isReady();
+    this.#end?.(this.#broken);
   }
 }

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AuthenticationRequiredError, CredentialUnavailableError, ManagedIdentityCredential } from '@azure/identity';
-import { EntraRisk, partialFailure } from 'entra-risk';
-import { failureOf, thrownBy } from './failure.js';
+import { EntraRisk } from 'entra-risk';
 import { FAST, PRESENT, someIds, withModel } from './model.js';
+import { errorOf } from './thrown.js';
 import { TENANT, withTokenEndpoint } from './token-endpoint.js';
 
 test('the first token is requested once and cached', async () => {
@@ -48,25 +48,25 @@ test('a claims challenge reaches the token endpoint', async () => {
   });
 });
 
-test('a wrong secret rejects with the exception of @azure/identity', async () => {
+test('a wrong secret rejects because of the exception of @azure/identity', async () => {
   await withTokenEndpoint(async (endpoint) => {
     await withModel([], async (model) => {
       const risk = new EntraRisk(endpoint.credential('wrong'), { endpoint: model.endpoint });
-      const error = await thrownBy(risk.dismissRiskyUsers([PRESENT]));
-      assert.ok(error instanceof AuthenticationRequiredError, (error as Error).name);
-      assert.match(error.message, /AADSTS7000215/);
-      assert.deepEqual(partialFailure(error)?.toRetry, [PRESENT]);
+      const { cause, report } = await errorOf(risk.dismissRiskyUsers([PRESENT]));
+      assert.ok(cause instanceof AuthenticationRequiredError, String(cause));
+      assert.match(cause.message, /AADSTS7000215/);
+      assert.deepEqual(report.toRetry, [PRESENT]);
       assert.deepEqual(model.arrivals(), []);
     });
   });
 });
 
-test('another tenant rejects with the exception of @azure/identity', async () => {
+test('another tenant rejects because of the exception of @azure/identity', async () => {
   await withTokenEndpoint(async (endpoint) => {
     const risk = new EntraRisk(endpoint.credential(), { endpoint: 'http://127.0.0.1:9', tenant: 'another.example' });
-    const error = await thrownBy(risk.dismissRiskyUsers([PRESENT]));
-    assert.ok(error instanceof CredentialUnavailableError);
-    assert.match(error.message, /AdditionallyAllowedTenants/);
+    const { cause } = await errorOf(risk.dismissRiskyUsers([PRESENT]));
+    assert.ok(cause instanceof CredentialUnavailableError);
+    assert.match(cause.message, /AdditionallyAllowedTenants/);
   });
 });
 
@@ -76,9 +76,9 @@ test('a managed identity cannot replace a rejected token', async () => {
     process.env['IDENTITY_HEADER'] = 'header';
     await withModel(['--token', 'token-2'], async (model) => {
       const risk = new EntraRisk(new ManagedIdentityCredential(), { endpoint: model.endpoint, rateLimit: FAST });
-      const failure = await failureOf(risk.dismissRiskyUsers([PRESENT]));
-      assert.equal(failure.cause.kind, 'unauthenticated');
-      assert.deepEqual(failure.toRetry, [PRESENT]);
+      const report = await risk.dismissRiskyUsers([PRESENT]);
+      assert.equal(report.cause?.kind, 'unauthenticated');
+      assert.deepEqual(report.toRetry, [PRESENT]);
     });
     assert.equal(endpoint.requests.length, 1);
   });

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
-import { EntraRisk, partialFailure, type AccessToken, type Credential, type GetTokenOptions, type TokenRequest } from 'entra-risk';
-import { failureOf, thrownBy } from './failure.js';
+import { DefaultAzureCredential } from '@azure/identity';
+import { EntraRisk, type AccessToken, type Credential, type GetTokenOptions, type TokenRequest } from 'entra-risk';
 import { FAST, PRESENT, someIds, withModel } from './model.js';
+import { errorOf } from './thrown.js';
 
 /** A credential with the interface of @azure/identity that records how it was called. */
 class Recorded {
@@ -36,19 +37,23 @@ test('getToken is called with scope, tenant and client capability', async () => 
     await risk.dismissRiskyUsers([PRESENT]);
   });
   const scope = 'https://graph.microsoft.us/.default';
-  assert.deepEqual(credential.calls, [
-    [scope, { enableCae: true, tenantId: 'contoso' }],
-    [scope, { enableCae: true }],
+  const calls = credential.calls.map(([asked, { abortSignal, ...options } = {}]) => [asked, options, abortSignal?.aborted]);
+  assert.deepEqual(calls, [
+    [scope, { enableCae: true, tenantId: 'contoso' }, false],
+    [scope, { enableCae: true }, false],
   ]);
 });
 
-test('getToken receives the signal of the call', async () => {
-  const credential = new Recorded();
-  const { signal } = new AbortController();
+test('a credential is told when the call is stopped', async () => {
+  const credential = ({ signal }: TokenRequest): Promise<string> =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(new RangeError('told'))));
   await withModel([], async (model) => {
-    await new EntraRisk(credential, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT], { signal });
+    const call = new EntraRisk(credential, { endpoint: model.endpoint }).start('dismiss-risky-users', [PRESENT]);
+    setTimeout(() => call.stop(), 300);
+    for await (const { outcome } of call) assert.equal(outcome, 'not-applied');
+    // What a credential throws because of the signal is not the error of the call.
+    assert.equal(call.report().cause?.kind, 'cancelled');
   });
-  assert.equal(credential.calls[0]?.[1]?.abortSignal, signal);
 });
 
 test('a function receives the request', async () => {
@@ -60,9 +65,9 @@ test('a function receives the request', async () => {
   await withModel([], async (model) => {
     await new EntraRisk(credential, { endpoint: model.endpoint, tenant: 'contoso' }).dismissRiskyUsers([PRESENT]);
     const scope = 'https://graph.microsoft.com/.default';
-    const { endpoint } = model;
-    const expected = { scope, tenant: 'contoso', endpoint, refresh: false, claims: undefined, signal: undefined };
-    assert.deepEqual(requests, [expected]);
+    const [{ signal, ...request } = {}] = requests;
+    assert.deepEqual(request, { scope, tenant: 'contoso', endpoint: model.endpoint, refresh: false, claims: undefined });
+    assert.equal(signal?.aborted, false);
   });
 });
 
@@ -73,6 +78,16 @@ test('a function may return a promise, or an AccessToken', async () => {
       await new EntraRisk(credential, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]);
     }
     assert.deepEqual(model.statuses(), [204, 204, 204]);
+  });
+});
+
+test('the word Bearer in front of a token is not part of it', async () => {
+  await withModel(['--token', 'the-token'], async (model) => {
+    const credentials: Credential[] = ['Bearer the-token', () => 'bearer the-token', { getToken: async () => ({ token: 'Bearer the-token' }) }];
+    for (const credential of credentials) {
+      const report = await new EntraRisk(credential, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]);
+      assert.equal(report.cause, undefined);
+    }
   });
 });
 
@@ -98,47 +113,36 @@ test('a token rejected without challenge is refreshed past the cache', async () 
 
 test('a revoked string ends the call with the reason', async () => {
   await withModel(['--revoke-after', '0'], async (model) => {
-    const failure = await failureOf(new EntraRisk('token', { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]));
-    assert.equal(failure.cause.kind, 'no-token');
-    assert.match(failure.cause.text, /cannot be renewed/);
-    assert.deepEqual(failure.toRetry, [PRESENT]);
+    const report = await new EntraRisk('token', { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]);
+    assert.equal(report.cause?.kind, 'no-token');
+    assert.match(report.cause.message, /cannot be renewed/);
+    assert.deepEqual(report.toRetry, [PRESENT]);
   });
 });
 
-test('an exception reaches the caller as itself, with the outcomes', async () => {
+test('an exception reaches the caller as the cause of an error with the outcomes', async () => {
   const sealed = new RangeError('the vault is sealed');
   const ids = someIds(300);
   await withModel([], async (model) => {
     const risk = new EntraRisk(failsAfter(2, sealed), { endpoint: model.endpoint, rateLimit: FAST });
-    const error = await thrownBy(risk.dismissRiskyUsers(ids));
-    assert.equal(error, sealed);
-    const failure = partialFailure(error);
-    assert.deepEqual([...(failure?.accepted ?? []), ...(failure?.toRetry ?? [])], ids);
-    assert.deepEqual(failure?.accepted, model.applied());
-    assert.equal(failure?.accepted.length, 120);
+    const error = await errorOf(risk.dismissRiskyUsers(ids));
+    assert.equal(error.cause, sealed);
+    assert.deepEqual([...error.report.accepted, ...error.report.toRetry], ids);
+    assert.deepEqual(error.report.accepted, model.applied());
+    assert.equal(error.report.accepted.length, 120);
     // Its text may contain a secret.
-    assert.equal(failure?.cause.text, 'denied: RangeError was thrown');
+    assert.match(error.message, /^RangeError was thrown; 120 of 300 ids accepted, 0 refused, 180 to retry; no-token: /);
+    assert.doesNotMatch(error.message, /sealed/);
   });
 });
 
 test('an exception that ends two calls is not confused', async () => {
-  const sealed = Object.freeze(new RangeError('the vault is sealed'));
-  await withModel([], async (model) => {
-    const risk = new EntraRisk(failsAfter(0, sealed), { endpoint: model.endpoint });
-    const first = await thrownBy(risk.dismissRiskyUsers(someIds(1)));
-    const second = await failureOf(risk.dismissRiskyUsers(someIds(2)));
-    assert.equal(first, sealed);
-    assert.equal(second.thrown, sealed);
-    assert.deepEqual([partialFailure(first)?.toRetry, second.toRetry], [someIds(1), someIds(2)]);
-  });
-});
-
-test('a thrown value that is not an object is in the failure', async () => {
   await withModel([], async (model) => {
     const risk = new EntraRisk(failsAfter(0, 'sealed'), { endpoint: model.endpoint });
-    const failure = await failureOf(risk.dismissRiskyUsers([PRESENT]));
-    assert.equal(failure.thrown, 'sealed');
-    assert.deepEqual(failure.toRetry, [PRESENT]);
+    const first = await errorOf(risk.dismissRiskyUsers(someIds(1)));
+    const second = await errorOf(risk.dismissRiskyUsers(someIds(2)));
+    assert.deepEqual([first.cause, first.report.toRetry], ['sealed', someIds(1)]);
+    assert.deepEqual([second.cause, second.report.toRetry], ['sealed', someIds(2)]);
   });
 });
 
@@ -150,9 +154,9 @@ test('a call after an exception succeeds', async () => {
       return 'token';
     };
     const risk = new EntraRisk(credential, { endpoint: model.endpoint, rateLimit: FAST });
-    assert.equal(await thrownBy(risk.dismissRiskyUsers([PRESENT])), error);
+    assert.equal((await errorOf(risk.dismissRiskyUsers([PRESENT]))).cause, error);
     error = undefined;
-    await risk.dismissRiskyUsers([PRESENT]);
+    (await risk.dismissRiskyUsers([PRESENT])).raiseForFailure();
   });
 });
 
@@ -171,24 +175,33 @@ test('the credential runs in the asynchronous context of the caller', async () =
   assert.deepEqual(seen, ['first', 'second']);
 });
 
-test('unusable credentials are type errors', async () => {
-  assert.throws(() => new EntraRisk(5 as unknown as string), /^TypeError: credential: .*got number/);
+test('unusable credentials are errors', async () => {
+  assert.throws(() => new EntraRisk(5 as unknown as string), /^InvalidArgument: credential: .*got number/);
   await withModel([], async (model) => {
     const returns: [Credential, RegExp][] = [
       [(() => 5) as unknown as Credential, /^TypeError: the credential returned number/],
       [{ getToken: async () => null }, /^TypeError: the credential returned null/],
     ];
     for (const [credential, text] of returns) {
-      await assert.rejects(new EntraRisk(credential, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]), text);
+      const { cause } = await errorOf(new EntraRisk(credential, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]));
+      assert.match(String(cause), text);
     }
   });
+});
+
+test('a class in place of a credential has its own message', () => {
+  class Other {}
+  const message = (name: string): RegExp => new RegExp(`^InvalidArgument: credential: ${name} is a class: pass an instance, new ${name}`);
+  for (const type of [Recorded, Other, DefaultAzureCredential]) {
+    assert.throws(() => new EntraRisk(type as unknown as Credential), message(type.name));
+  }
 });
 
 test('unsendable tokens are reported and not sent', async () => {
   await withModel([], async (model) => {
     for (const token of ['', 't\u00f6ken', '\ud800', 'x'.repeat(65_537), 'a b']) {
-      const failure = await failureOf(new EntraRisk(token, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]));
-      assert.equal(failure.cause.kind, 'no-token');
+      const report = await new EntraRisk(token, { endpoint: model.endpoint }).dismissRiskyUsers([PRESENT]);
+      assert.equal(report.cause?.kind, 'no-token');
     }
     assert.deepEqual(model.arrivals(), []);
   });

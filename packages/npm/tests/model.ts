@@ -13,7 +13,7 @@ export const ABSENT = 'c3a1f9d2-0b57-4d8e-9c44-5b7f1e2a6d30';
 /** Nothing that the package prints, logs or throws may contain it. */
 export const CANARY = 'canary-b7c1d09e5f3a4c62';
 /** Tests do not wait for the documented limit. */
-export const FAST: RateLimit = { requests: 100, windowMs: 1000 };
+export const FAST: RateLimit = { requests: 100, windowSeconds: 1 };
 
 /** Ids that differ in their last digits. */
 export function someIds(count: number, first = 1): string[] {
@@ -31,9 +31,11 @@ export interface Arrival {
 /** A running model. */
 export class Model {
   readonly #record: string;
+  readonly #printed: readonly string[];
 
-  constructor(readonly endpoint: string, record: string) {
+  constructor(readonly endpoint: string, record: string, printed: readonly string[]) {
     this.#record = record;
+    this.#printed = printed;
   }
 
   arrivals(): Arrival[] {
@@ -43,6 +45,11 @@ export class Model {
 
   statuses(): (number | null)[] {
     return this.arrivals().map((arrival) => arrival.status);
+  }
+
+  /** The paths of the requests. */
+  targets(): (string | undefined)[] {
+    return this.#printed.map((line) => / POST (\S+)/.exec(line)?.[1]);
   }
 
   /** The ids to which an action was applied, sorted. */
@@ -65,7 +72,9 @@ export async function withModel(options: string[], use: (model: Model) => Promis
   try {
     const lines = createInterface({ input: server.stdout });
     const [endpoint] = (await Promise.race([once(lines, 'line'), exited.then(() => assert.fail(`${program} ended`))])) as [string];
-    await use(new Model(endpoint, record));
+    const printed: string[] = [];
+    lines.on('line', (line) => printed.push(line));
+    await use(new Model(endpoint, record, printed));
   } finally {
     server.kill();
     await exited;

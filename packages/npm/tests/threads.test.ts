@@ -1,19 +1,19 @@
-// Worker threads, tenants and signals.
+// Worker threads and tenants.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { EntraRisk, type Progress } from 'entra-risk';
-import { failureOf } from './failure.js';
+import { EntraRisk } from 'entra-risk';
 import { ABSENT, FAST, PRESENT, someIds, withModel } from './model.js';
+import { errorOf } from './thrown.js';
 
 test('calls of a tenant share one rate limit and lose no id', async () => {
   const parts = Array.from({ length: 16 }, (_, part) => someIds(60, 1 + 60 * part));
   await withModel([], async (model) => {
-    const risk = new EntraRisk('token', { endpoint: model.endpoint, rateLimit: { requests: 5, windowMs: 1000 } });
-    const results = await Promise.all(parts.map((part) => risk.dismissRiskyUsers(part)));
-    assert.deepEqual(results.map((batches) => batches.flatMap((batch) => batch.ids)), parts);
+    const risk = new EntraRisk('token', { endpoint: model.endpoint, rateLimit: { requests: 5, windowSeconds: 1 } });
+    const reports = await Promise.all(parts.map((part) => risk.dismissRiskyUsers(part)));
+    assert.deepEqual(reports.map(({ accepted }) => accepted), parts);
     assert.deepEqual(model.applied(), parts.flat());
     assert.deepEqual(model.statuses(), Array(16).fill(204));
     const times = model.arrivals().map((arrival) => arrival.at);
@@ -39,49 +39,6 @@ test('tenants run at the same time, in an instance each', async () => {
   });
 });
 
-test('an aborted signal ends the call with every outcome', async () => {
-  const ids = someIds(6000);
-  const controller = new AbortController();
-  const onProgress = ({ attempts }: Progress): void => {
-    if (attempts === 2) setTimeout(() => controller.abort(), 50);
-  };
-  await withModel([], async (model) => {
-    const risk = new EntraRisk('token', { endpoint: model.endpoint });
-    const failure = await failureOf(risk.dismissRiskyUsers(ids, { onProgress, signal: controller.signal }));
-    assert.equal(failure.cause.kind, 'cancelled');
-    assert.deepEqual([...failure.accepted, ...failure.toRetry], ids);
-    assert.deepEqual(model.applied(), failure.accepted);
-    assert.equal(failure.accepted.length, 180);
-  });
-});
-
-test('an aborted signal does not wait for a credential', async () => {
-  const controller = new AbortController();
-  const credential = (): Promise<string> => {
-    setTimeout(() => controller.abort(), 50);
-    return new Promise(() => undefined);
-  };
-  await withModel([], async (model) => {
-    const risk = new EntraRisk(credential, { endpoint: model.endpoint });
-    const failure = await failureOf(risk.dismissRiskyUsers([PRESENT], { signal: controller.signal }));
-    assert.equal(failure.cause.kind, 'cancelled');
-    assert.deepEqual(failure.toRetry, [PRESENT]);
-  });
-});
-
-test('what a credential throws because of the signal is not the error of the call', async () => {
-  const controller = new AbortController();
-  await withModel([], async (model) => {
-    const credential = async (): Promise<string> => {
-      controller.abort();
-      throw controller.signal.reason;
-    };
-    const risk = new EntraRisk(credential, { endpoint: model.endpoint });
-    const failure = await failureOf(risk.dismissRiskyUsers([PRESENT], { signal: controller.signal }));
-    assert.equal(failure.cause.kind, 'cancelled');
-  });
-});
-
 test('an aborted call does not wait for another call of its tenant, and sends nothing', async () => {
   let leave = (): void => undefined;
   const entered = new Promise<void>((resolve) => (leave = resolve));
@@ -96,9 +53,9 @@ test('an aborted call does not wait for another call of its tenant, and sends no
     const second = risk.dismissRiskyUsers([ABSENT, ABSENT.toUpperCase()], { signal: controller.signal });
     const third = risk.dismissRiskyUsers(someIds(1));
     controller.abort();
-    const failure = await failureOf(second);
-    assert.equal(failure.cause.kind, 'cancelled');
-    assert.deepEqual(failure.batches.map(({ ids, outcome }) => [ids, outcome]), [[[ABSENT], 'not-applied']]);
+    const { name, report } = await errorOf(second);
+    assert.equal(name, 'AbortError');
+    assert.deepEqual(report.batches.map(({ ids, outcome }) => [ids, outcome]), [[[ABSENT], 'not-applied']]);
     leave();
     await first;
     await third;
@@ -106,24 +63,21 @@ test('an aborted call does not wait for another call of its tenant, and sends no
   });
 });
 
-test('a thread that fails rejects the call in progress, and the next call starts a new one', async () => {
-  await withModel([], async (model) => {
-    const terminate: Worker['terminate'][] = [];
+test('a thread that fails ends the call in progress, and the next call starts a new one', async () => {
+  await withModel(['--latency-ms', '60000'], async (model) => {
+    let terminate = (): void => undefined;
     const { postMessage } = Worker.prototype;
     Worker.prototype.postMessage = function (this: Worker, ...message) {
-      terminate.push(() => this.terminate());
+      terminate = () => void this.terminate();
       return postMessage.apply(this, message);
     };
     try {
       const risk = new EntraRisk('token', { endpoint: model.endpoint });
-      const kill = ({ attempts }: Progress): void => void (attempts === 1 && terminate[0]?.());
-      const call = risk.dismissRiskyUsers(someIds(120), { onProgress: kill });
-      const next = risk.dismissRiskyUsers([PRESENT]);
-      const failure = await failureOf(call);
-      assert.equal(failure.cause.kind, 'other');
-      assert.match(failure.message, /the plugin ended: the worker thread ended with exit code 1/);
-      assert.deepEqual(failure.batches.map(({ ids, outcome }) => [ids, outcome]), [[someIds(120), 'unknown']]);
-      assert.equal((await next)[0]?.outcome, 'accepted');
+      const report = await risk.dismissRiskyUsers(someIds(120), { onProgress: ({ requests }) => void (requests > 0 && terminate()) });
+      assert.deepEqual([report.cause?.kind, report.cause?.message], ['other', 'The plugin ended: the worker thread ended with exit code 1']);
+      assert.deepEqual(report.batches.map(({ ids, outcome }) => [ids, outcome]), [[someIds(120), 'unknown']]);
+      const next = await risk.dismissRiskyUsers([PRESENT], { deadlineSeconds: 1 });
+      assert.equal(next.cause?.kind, 'deadline-exceeded');
     } finally {
       Worker.prototype.postMessage = postMessage;
     }
@@ -149,10 +103,49 @@ test('close ends the threads after the calls in progress, and later calls start 
     const before = threads();
     const calls = [risk.dismissRiskyUsers([PRESENT]), risk.dismissRiskyUsers([PRESENT], { tenant: 'another' })];
     await risk.close();
-    assert.deepEqual((await Promise.all(calls)).map(([batch]) => batch?.outcome), ['accepted', 'accepted']);
+    assert.deepEqual((await Promise.all(calls)).map(({ accepted }) => accepted), [[PRESENT], [PRESENT]]);
     assert.ok(threads() <= before, `${threads()} threads instead of ${before}`);
     await risk.dismissRiskyUsers([PRESENT]);
     assert.ok(threads() > before);
+    await risk.close();
+  });
+});
+
+test('the threads of the tenants used least recently end', async () => {
+  await withModel([], async (model) => {
+    const before = threads();
+    const risk = new EntraRisk('token', { endpoint: model.endpoint, maxInstances: 2 });
+    for (const tenant of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) await risk.dismissRiskyUsers([PRESENT], { tenant });
+    // Two threads each; those of the one before may be about to end.
+    assert.ok(threads() - before <= 6, `${threads() - before} threads`);
+    await risk.close();
+    assert.ok(threads() <= before + 2, `${threads()} threads instead of ${before}`);
+  });
+});
+
+test('a tenant that was used last keeps its rate-limit state', async () => {
+  await withModel([], async (model) => {
+    const rateLimit = { requests: 1, windowSeconds: 2 };
+    const risk = new EntraRisk('token', { endpoint: model.endpoint, maxInstances: 2, rateLimit });
+    for (const tenant of ['a', 'b', 'a', 'c', 'a']) await risk.dismissRiskyUsers([PRESENT], { tenant });
+    const [first, , second, , third] = model.arrivals().map(({ at }) => at) as [number, number, number, number, number];
+    assert.ok(second - first >= 2 && third - second >= 2, `${second - first} s, ${third - second} s`);
+  });
+});
+
+test('a tenant with a call keeps its threads', async () => {
+  let leave = (): void => undefined;
+  const entered = new Promise<void>((resolve) => (leave = resolve));
+  await withModel([], async (model) => {
+    const credential = async ({ tenant }: { tenant: string | undefined }): Promise<string> => {
+      if (tenant === 'slow') await entered;
+      return 'token';
+    };
+    const risk = new EntraRisk(credential, { endpoint: model.endpoint, maxInstances: 1 });
+    const slow = risk.dismissRiskyUsers([PRESENT], { tenant: 'slow' });
+    for (const tenant of ['a', 'b', 'c']) (await risk.dismissRiskyUsers([PRESENT], { tenant })).raiseForFailure();
+    leave();
+    (await slow).raiseForFailure();
     await risk.close();
   });
 });

@@ -1,6 +1,7 @@
 // What the type checker accepts and rejects. Never run.
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
-import { EntraRisk, RiskError, type Batch, type CallOptions, type Credential, type ErrorKind, type Receipt } from 'entra-risk';
+import { EntraRisk, type ActionName, type Batch, type Call, type CallOptions, type Credential, type ErrorKind } from 'entra-risk';
+import type { Progress, Receipt, Report, RiskError } from 'entra-risk';
 
 export const credentials: Credential[] = [
   new DefaultAzureCredential(),
@@ -10,24 +11,40 @@ export const credentials: Credential[] = [
   async ({ scope }) => ({ token: scope }),
 ];
 
-export async function results(risk: EntraRisk, options: CallOptions): Promise<Batch[]> {
+export async function results(risk: EntraRisk, options: CallOptions): Promise<Report> {
   return await risk.dismissRiskyUsers(new Set(['id']), { ...options, apiVersion: 'beta', tenant: undefined });
 }
 
+export async function* details(call: Call): AsyncGenerator<Receipt | RiskError> {
+  for await (const batch of call) yield detail(batch);
+}
+
 // The outcome determines whether there is a receipt or an error.
-export function detail(batch: Batch): Receipt | RiskError {
+function detail(batch: Batch): Receipt | RiskError {
   return batch.outcome === 'accepted' ? batch.receipt : batch.error;
 }
+
+export const options: CallOptions[] = [
+  { onProgress: ({ done, left }) => console.log(done, left) },
+  { onProgress: async (_: Progress) => undefined, signal: new AbortController().signal },
+  { rateLimit: { requests: 5, windowSeconds: 0.5 }, deadlineSeconds: 1.5 },
+];
 
 export const kinds: ErrorKind[] = ['no-token', 'throttled'];
 
 // @ts-expect-error A number is no credential.
 new EntraRisk(5);
+// @ts-expect-error A class is no credential.
+new EntraRisk(DefaultAzureCredential);
 // @ts-expect-error No such option.
 new EntraRisk('token', { tennant: 'contoso' });
 // @ts-expect-error No such cloud.
 new EntraRisk('token', { cloud: 'moon' });
 // @ts-expect-error Where the token goes belongs to the credential.
 void new EntraRisk('token').dismissRiskyUsers([], { endpoint: 'https://example.com' });
+// @ts-expect-error No such action.
+new EntraRisk('token').start('dismissRiskyUsers', []);
 // @ts-expect-error No such error.
 kinds.push('no-such-kind');
+// @ts-expect-error No such action.
+export const action: ActionName = 'dismiss-users';

@@ -1,6 +1,6 @@
 // What a call rejects with.
 import assert from 'node:assert/strict';
-import { PartialFailure } from 'entra-risk';
+import { EntraRiskError } from 'entra-risk';
 
 /** Returns what `call` rejects with. */
 export async function thrownBy(call: Promise<unknown>): Promise<unknown> {
@@ -10,9 +10,9 @@ export async function thrownBy(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Returns the `PartialFailure` that `call` rejects with. */
-export async function failureOf(call: Promise<unknown>): Promise<PartialFailure> {
+/** Returns the `EntraRiskError` that `call` rejects with. */
+export async function errorOf(call: Promise<unknown>): Promise<EntraRiskError> {
   const error = await thrownBy(call);
-  assert.ok(error instanceof PartialFailure, String(error));
+  assert.ok(error instanceof EntraRiskError, String(error));
   return error;
 }
