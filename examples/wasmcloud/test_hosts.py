@@ -101,11 +101,13 @@ class Hosts(unittest.TestCase):
         """20 callers at the same time, and an instance for each: 1 200 users at one request per second."""
         gateways = self.start()
         callers = range(20)
+        start = time.monotonic()
         with ThreadPoolExecutor(len(callers)) as threads:
             calls = threads.map(lambda caller: gateways[caller % 2].dismiss(some_ids(60, 1 + 60 * caller)), callers)
             reports = list(calls)
         statuses = [arrival["status"] for arrival in self.model.arrivals()]
-        print(f"{len(statuses)} requests, {statuses.count(429)} of them answered 429", end=" ... ")
+        seconds = time.monotonic() - start
+        print(f"{seconds:.1f} s, {len(statuses)} requests, {statuses.count(429)} of them answered 429", end=" ... ")
         self.assertEqual([status for status, _ in reports], [200 for _ in callers])
         self.assertEqual(statuses.count(204), len(callers))
         self.assertLessEqual(statuses.count(429), 1)
@@ -145,7 +147,7 @@ class Hosts(unittest.TestCase):
         print(f"{seconds:.1f} s, {early} batches in the audit log after 10 s", end=" ... ")
         self.assertEqual((status, report["ids"]["accepted"]), (200, len(ids)), report["cause"])
         self.assertGreater(seconds, _FUNCTION_SECONDS)
-        self.assertIn(early, range(5, 15))
+        self.assertIn(early, range(3, 20))
 
 
 if __name__ == "__main__":
