@@ -16,12 +16,10 @@ pub enum Json {
 }
 
 impl Json {
-    /// Reads a JSON text; anything else is `Other`. A byte order mark, bytes that are not UTF-8 and lone surrogates are
-    /// accepted.
+    /// Reads a JSON text; anything else is `Other`. A byte order mark, and bytes that are not UTF-8, are accepted.
     pub fn parse(text: &[u8]) -> Json {
         let text = String::from_utf8_lossy(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
-        let parsed = serde_json::from_str(&text).or_else(|_| serde_json::from_str(&without_lone_surrogates(&text)));
-        parsed.unwrap_or(Json::Other)
+        serde_json::from_str(&text).unwrap_or(Json::Other)
     }
 
     /// A member of an object.
@@ -42,45 +40,6 @@ impl Json {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// The same JSON text with `\ufffd` for every escaped surrogate that is not one of a pair, which serde_json rejects.
-fn without_lone_surrogates(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, from)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
-        result.push_str(before);
-        let escape = match (surrogate(from), from.get(6..).and_then(surrogate)) {
-            (Some(Surrogate::High), Some(Surrogate::Low)) => from.get(..12),
-            (Some(_), _) => {
-                result.push_str("\\ufffd");
-                rest = from.get(6..).unwrap_or_default();
-                continue;
-            }
-            // The escaped character may be a backslash; it is at most 4 bytes long.
-            (None, _) => (2..=5).find_map(|end| from.get(..end)),
-        };
-        let escape = escape.unwrap_or(from);
-        result.push_str(escape);
-        rest = from.get(escape.len()..).unwrap_or_default();
-    }
-    result.push_str(rest);
-    result
-}
-
-enum Surrogate {
-    High,
-    Low,
-}
-
-/// The kind of surrogate that a text begins with, as `\uXXXX`.
-fn surrogate(text: &str) -> Option<Surrogate> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    match u16::from_str_radix(digits, 16).ok()? {
-        0xd800..=0xdbff => Some(Surrogate::High),
-        0xdc00..=0xdfff => Some(Surrogate::Low),
-        _ => None,
-    }
-}
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {

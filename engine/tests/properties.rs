@@ -26,7 +26,6 @@ use proptest::prelude::*;
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// After it, two digits stand for a year of the last century.
-const LAST_SECOND_OF_2069: u64 = 3_155_759_999;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -58,17 +57,6 @@ proptest! {
     fn reads_dates_that_httpdate_writes(seconds in 0..=LAST_SECOND) {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         prop_assert_eq!(date::parse(&httpdate::fmt_http_date(time)), Some(seconds));
-    }
-
-    #[test]
-    fn reads_obsolete_forms_of_dates(seconds in 0..LAST_SECOND_OF_2069) {
-        let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let pieces: Vec<&str> = date.split([',', ' ']).filter(|piece| !piece.is_empty()).collect();
-        let [weekday, day, month, year, time, zone] = pieces[..] else { panic!("{date}") };
-        let rfc_850 = format!("{weekday}day, {day}-{month}-{} {time} {zone}", &year[2..]);
-        let asctime = format!("{weekday} {month} {:>2} {time} {year}", day.trim_start_matches('0'));
-        prop_assert_eq!(date::parse(&rfc_850), Some(seconds), "{}", rfc_850);
-        prop_assert_eq!(date::parse(&asctime), Some(seconds), "{}", asctime);
     }
 
     #[test]

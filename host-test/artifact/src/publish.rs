@@ -92,29 +92,36 @@ pub fn function_docs(folder: &str) -> Result<Vec<(String, String)>> {
     Ok(functions.collect())
 }
 
-/// The documentation in `wit/`: of the package, of a world, of the interfaces that it exports, and of
-/// their functions.
+/// The documentation in `wit/` that helps to choose a function: of the package, of a world, and of
+/// the functions that it exports. Of interfaces and of methods it is the first paragraph; `wit/` has
+/// the rest.
 fn plugin_docs(name: &str) -> Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_path(workspace().join("wit"))?.0;
     let package = &resolve.packages[package];
-    let mut docs = Vec::new();
-    docs.extend(package.docs.contents.clone());
     let world = package.worlds.get(name).context("no such world")?;
     let world = &resolve.worlds[*world];
-    docs.extend(world.docs.contents.clone());
+    let mut docs: Vec<String> =
+        [&package.docs, &world.docs].into_iter().filter_map(|docs| docs.contents.clone()).collect();
     for item in world.exports.values() {
         let WorldItem::Interface { id, .. } = item else { continue };
         let interface = &resolve.interfaces[*id];
-        docs.extend(interface.docs.contents.clone());
+        docs.extend(interface.docs.contents.as_deref().map(first_paragraph).map(str::to_owned));
         docs.extend(interface.functions.values().filter_map(|function| {
+            let docs = function.docs.contents.as_deref()?;
             // The name of a method is `[method]resource.name`.
-            let name = function.name.rsplit(']').next()?;
-            Some(format!("{name}: {}", function.docs.contents.as_ref()?))
+            Some(match function.name.rsplit_once(']') {
+                Some((_, name)) => format!("{name}: {}", first_paragraph(docs)),
+                None => format!("{}: {docs}", function.name),
+            })
         }));
     }
     ensure!(!docs.is_empty(), "wit/ contains no documentation");
     Ok(docs.join("\n\n"))
+}
+
+fn first_paragraph(docs: &str) -> &str {
+    docs.split("\n\n").next().unwrap_or(docs)
 }
 
 /// Adds documentation in the section that tools read. They call the world of a component `root`,
