@@ -10,7 +10,8 @@ pub(crate) fn text<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = 
     ids.chunks(job.options.effective_ids_per_request()).map(move |ids| format!("POST {address}\n{}\n", body(job, ids)))
 }
 
-/// Everything as JSON, in parts. Neither an address nor an id contains a character that JSON escapes.
+/// Everything as JSON, in parts. Neither an address nor an id contains a character that JSON
+/// escapes.
 pub(crate) fn json<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = String> {
     let address = address(job);
     let begin = format!(

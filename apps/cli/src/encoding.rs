@@ -1,7 +1,8 @@
 //! The encodings of text files.
 
-/// Decodes UTF-8 with or without a byte order mark, or UTF-16 with one, which Windows writes. Invalid input becomes
-/// replacement characters, which no id contains. Line ends become those of Unix.
+/// Decodes UTF-8 with or without a byte order mark, or UTF-16 with one, which Windows writes.
+/// Invalid input becomes replacement characters, which no id contains. Line ends become those of
+/// Unix.
 pub(crate) fn decode(input: &[u8]) -> String {
     let text = match input {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),

@@ -84,7 +84,7 @@ impl Place {
     }
 
     /// A file next to this one, whose name other programs do not use.
-    pub(crate) fn neighbour(&self) -> Place {
+    pub(crate) fn neighbor(&self) -> Place {
         let (folder, name) = self.inner.rsplit_once('/').map_or(("", &*self.inner), |(folder, name)| (folder, name));
         let slash = if folder.is_empty() { "" } else { "/" };
         let inner = format!("{folder}{slash}.{name}.entra-risk");

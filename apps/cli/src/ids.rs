@@ -52,7 +52,8 @@ impl Ids {
         Ok(())
     }
 
-    /// Each id once, in its first spelling, and notes for the user. The error lists the invalid ids.
+    /// Each id once, in its first spelling, and notes for the user. The error lists the invalid
+    /// ids.
     pub(crate) fn finish(mut self) -> Result<(Vec<String>, Vec<String>), String> {
         if self.invalid == 0 {
             if self.repeated > 0 {
@@ -75,7 +76,8 @@ impl Ids {
             None => {
                 self.invalid = self.invalid.saturating_add(1);
                 if self.errors.len() < MAX_LISTED {
-                    // Bounded and escaped: it may be long, and a terminal executes control characters.
+                    // Bounded and escaped: it may be long, and a terminal executes control
+                    // characters.
                     let shown: String = id.chars().take(60).collect();
                     self.errors.push(format!(
                         "{place}: expected an id (a hyphenated GUID, not all zeros); got {shown:?}{hint}"

@@ -1,5 +1,6 @@
-//! The command of entra-risk: a `wasi:cli/run` that uses the plugin. It reads ids, calls the plugin, prints the outcome
-//! of every id, and keeps files with the outcomes and with the ids still to process.
+//! The command of entra-risk: a `wasi:cli/run` that uses the plugin. It reads ids, calls the
+//! plugin, prints the outcome of every id, and keeps files with the outcomes and with the ids still
+//! to process.
 
 use entra_risk_report::actions::{ErrorKind, Outcome};
 use entra_risk_report::{Report, perform};
@@ -34,7 +35,8 @@ use stdio::{eprint, print};
 /// The component's export.
 struct Command;
 
-/// The longest time in milliseconds without an event: the progress line and the file of `--remaining` are updated at events.
+/// The longest time in milliseconds without an event: the progress line and the file of
+/// `--remaining` are updated at events.
 const WAIT_MS: u32 = 400;
 
 /// Why nothing was sent, or why the result is incomplete.
@@ -164,7 +166,8 @@ fn plan(job: &Job, ids: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// 0: every id was accepted. 3: nothing could be done for lack of token, permission or connection. 1: anything else.
+/// 0: every id was accepted. 3: nothing could be done for lack of token, permission or connection.
+/// 1: anything else.
 fn exit_code(report: &Report) -> u8 {
     let Some(cause) = &report.cause else { return 0 };
     let is_barred = match cause.kind {

@@ -1,5 +1,5 @@
-//! A file with a list of ids, which is replaced in one step: it always contains a whole list, the old one or the new one,
-//! however the process ends.
+//! A file with a list of ids, which is replaced in one step: it always contains a whole list, the
+//! old one or the new one, however the process ends.
 
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags};
 use crate::file::{Place, sync};
@@ -18,13 +18,14 @@ impl List {
         let place = Place::find(path)?;
         match place.kind()? {
             None | Some(DescriptorType::RegularFile) => {}
-            // A file would replace the link, and the file that it points to would keep its old content.
+            // A file would replace the link, and the file that it points to would keep its old
+            // content.
             Some(DescriptorType::SymbolicLink) => {
                 return Err(format!("{path}: is a symbolic link: name the file that it points to"));
             }
             Some(_) => return Err(format!("{path}: is not a file")),
         }
-        let next = place.neighbour();
+        let next = place.neighbor();
         next.check(DescriptorFlags::WRITE)?;
         Ok(List { place, next })
     }

@@ -1,5 +1,5 @@
-//! The log: a line of JSON for each batch, appended as soon as the outcome is known, so that nothing is lost with the
-//! process.
+//! The log: a line of JSON for each batch, appended as soon as the outcome is known, so that
+//! nothing is lost with the process.
 
 use entra_risk_report::Action;
 use entra_risk_report::actions::Batch;
@@ -10,7 +10,8 @@ use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::file::{Place, sync};
 use crate::log_line::log_line;
 
-/// Maximum ids in a line, so that a line is written at once. A batch with more ids is several lines.
+/// Maximum ids in a line, so that a line is written at once. A batch with more ids is several
+/// lines.
 const MAX_IDS: usize = 1_000;
 
 /// Bytes to search for the end of the last whole line: more than a line has.
@@ -28,7 +29,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens or creates the file, and repairs its end if an earlier run ended in the middle of a line.
+    /// Opens or creates the file, and repairs its end if an earlier run ended in the middle of a
+    /// line.
     pub(crate) fn open(path: &str) -> Result<Self, String> {
         let place = Place::find(path)?;
         let file = place.open(OpenFlags::CREATE, DescriptorFlags::READ | DescriptorFlags::WRITE)?;
@@ -77,8 +79,8 @@ impl Log {
     }
 }
 
-/// Removes the part of a line at the end of a log. Returns whether the file still ends without a line end: after a whole
-/// line that lacks only this, or after one that is not of a log.
+/// Removes the part of a line at the end of a log. Returns whether the file still ends without a
+/// line end: after a whole line that lacks only this, or after one that is not of a log.
 fn repair(file: &Descriptor) -> Result<bool, ErrorCode> {
     let stat = file.stat()?;
     if stat.type_ != DescriptorType::RegularFile {

@@ -24,8 +24,8 @@ struct LogLine<'a> {
     error: Option<JsonError<'a>>,
 }
 
-/// The outcome of these ids of a batch as JSON on one line. `time` is in seconds since 1970 and nanoseconds. The request
-/// ids are those of the batch's last request, whatever the outcome.
+/// The outcome of these ids of a batch as JSON on one line. `time` is in seconds since 1970 and
+/// nanoseconds. The request ids are those of the batch's last request, whatever the outcome.
 pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u64, u32)) -> String {
     let request = batch.request_ids();
     let line = LogLine {
@@ -39,7 +39,8 @@ pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u6
         date: request.and_then(|request| request.date),
         error: batch.error.as_ref().map(JsonError::from),
     };
-    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
+    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no
+    // map.
     serde_json::to_string(&line).unwrap_or_default()
 }
 

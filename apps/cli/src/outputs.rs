@@ -1,5 +1,5 @@
-//! The files that a run writes while it goes on. They are written in an order in which an id may be in the log and among
-//! the remaining ids, but never in neither, whenever the process ends.
+//! The files that a run writes while it goes on. They are written in an order in which an id may be
+//! in the log and among the remaining ids, but never in neither, whenever the process ends.
 
 use entra_risk_report::Action;
 use entra_risk_report::calls::Event;
@@ -17,8 +17,8 @@ pub(crate) struct Outputs {
     log: Option<Log>,
     refused: Option<Refused>,
     remaining: Option<Remaining>,
-    /// Why a file could not be written. From then on the lists stay as they are, so that no id leaves one without being
-    /// in the log.
+    /// Why a file could not be written. From then on the lists stay as they are, so that no id
+    /// leaves one without being in the log.
     pub(crate) error: Option<String>,
 }
 
@@ -89,8 +89,8 @@ fn open_remaining(job: &Job, path: &str, ids: &[String]) -> Result<List, String>
     Err(format!("--remaining {path}: contains {others} ids that are not in the input; {way_out}name another file"))
 }
 
-/// Checks that no file is overwritten by another, or its other columns by a list. `--remaining` may replace a list of
-/// `--file`, because all ids of that list are among those that replace it.
+/// Checks that no file is overwritten by another, or its other columns by a list. `--remaining` may
+/// replace a list of `--file`, because all ids of that list are among those that replace it.
 fn check_paths(job: &Job) -> Result<(), String> {
     let outputs = [("--log", &job.log), ("--refused", &job.refused), ("--remaining", &job.remaining)];
     let outputs = outputs.map(|(flag, path)| path.as_deref().map(|path| (flag, path)));

@@ -1,9 +1,11 @@
-//! The progress line: how many ids have their outcome, for how long the call runs, and what it waits for.
+//! The progress line: how many ids have their outcome, for how long the call runs, and what it
+//! waits for.
 
 use std::iter::Cycle;
 use std::slice::Iter;
 use std::time::Duration;
 
+use entra_risk_engine::action::DEFAULT_MAX_IN_FLIGHT;
 use entra_risk_report::actions::{Error, Outcome};
 use entra_risk_report::calls::{self, Event};
 
@@ -11,7 +13,8 @@ use crate::arguments::Job;
 use crate::dry_run::least_seconds;
 use crate::stdio::{eprint, error_is_terminal, now};
 
-/// Replaces the line before. What does not fit in a narrow terminal is cut off there instead of wrapped.
+/// Replaces the line before. What does not fit in a narrow terminal is cut off there instead of
+/// wrapped.
 const START: &str = "\r\x1b[K\x1b[?7l";
 
 /// Lets the terminal wrap lines again.
@@ -48,14 +51,15 @@ struct Counts {
 }
 
 impl<'a> Progress<'a> {
-    /// The line of a call with so many ids, which is written unless there is no terminal, or nobody wants to see it.
+    /// The line of a call with so many ids, which is written unless there is no terminal, or nobody
+    /// wants to see it.
     pub(crate) fn new(job: &'a Job, total: usize) -> Self {
         let counts = Counts { total, ..Counts::default() };
         let is_visible = total > 0 && !job.quiet && error_is_terminal();
         let now = now();
         let mut progress =
             Progress { job, is_visible, counts, start: now, written: now, spinner: SPINNER.iter().cycle() };
-        progress.show(now, None);
+        progress.show(now, None, 0);
         progress
     }
 
@@ -68,10 +72,11 @@ impl<'a> Progress<'a> {
                     self.counts.add(batch.outcome, batch.ids.len());
                 }
                 if now.saturating_sub(self.written) >= INTERVAL {
-                    self.show(now, None);
+                    let max_in_flight = self.job.options.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT);
+                    self.show(now, None, max_in_flight);
                 }
             }
-            Event::Waiting(progress) => self.show(now, Some(progress)),
+            Event::Waiting(progress) => self.show(now, Some(progress), progress.in_flight),
             Event::Over(_) => {}
         }
     }
@@ -83,14 +88,14 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn show(&mut self, now: Duration, waiting: Option<&calls::Progress>) {
+    /// Writes the line. So many requests are in flight at most.
+    fn show(&mut self, now: Duration, waiting: Option<&calls::Progress>, in_flight: u32) {
         if !self.is_visible {
             return;
         }
         let spinner = self.spinner.next().copied().unwrap_or_default();
         let elapsed = now.saturating_sub(self.start).as_secs();
-        let in_flight = waiting.map_or(0, |waiting| waiting.in_flight as usize);
-        let sent = in_flight.saturating_mul(self.job.options.effective_ids_per_request());
+        let sent = self.job.options.effective_ids_per_request().saturating_mul(in_flight as usize);
         let unsent = self.counts.left().saturating_sub(sent);
         let text = line(spinner, self.counts, elapsed, waiting, least_seconds(self.job, unsent));
         let text: String = text.chars().take(MAX_CHARS).collect();

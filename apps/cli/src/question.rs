@@ -5,8 +5,8 @@ use entra_risk_report::{Action, calls};
 use crate::arguments::Job;
 use crate::stdio::{eprint, error_is_terminal, input_is_terminal, read_answer};
 
-/// Whether to ask first: in a terminal, before something is confirmed as compromised. The error is that the question cannot
-/// be answered.
+/// Whether to ask first: in a terminal, before something is confirmed as compromised. The error is
+/// that the question cannot be answered.
 pub(crate) fn must_ask(job: &Job, ids: usize) -> Result<bool, String> {
     let Some(compromised) = Compromised::of(job.action).filter(|_| ids > 0 && !job.yes && error_is_terminal()) else {
         return Ok(false);

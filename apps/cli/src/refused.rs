@@ -1,4 +1,5 @@
-//! The file of `--refused`: the ids that Microsoft Graph refused and has not accepted since, those of earlier runs included.
+//! The file of `--refused`: the ids that Microsoft Graph refused and has not accepted since, those
+//! of earlier runs included.
 
 use std::mem;
 

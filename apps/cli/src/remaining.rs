@@ -9,7 +9,8 @@ use crate::ids::without;
 use crate::list::List;
 use crate::stdio::now;
 
-/// Maximum ids of a list that is replaced whenever some of them are done. A longer one would take seconds of each minute.
+/// Maximum ids of a list that is replaced at each event. Replacing a longer one that often would
+/// slow the run.
 const MAX_IDS_AT_ONCE: usize = 10_000;
 
 /// Longest time for which a longer list contains ids that are done.

@@ -1,12 +1,13 @@
-//! The report for people: the number of accepted ids, and for every other id the reason and what to do next.
+//! The report for people: the number of accepted ids, and for every other id the reason and what to
+//! do next.
 
 use std::fmt::Write;
 
 use entra_risk_report::actions::{Error, ErrorKind, Outcome};
 use entra_risk_report::{Action, Group, Report, printable};
 
-/// Maximum ids listed in a paragraph: those of one request of the default size. `--json`, `--remaining` and `--refused`
-/// contain all of them.
+/// Maximum ids listed in a paragraph: those of one request of the default size. `--json`,
+/// `--remaining` and `--refused` contain all of them.
 const MAX_LISTED_IDS: usize = 60;
 
 /// The summary, in lines.

@@ -5,9 +5,9 @@ use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 /// Delimiters between fields. Spreadsheets use the semicolon where the comma separates decimals.
 const DELIMITERS: [u8; 3] = *b",;\t";
 
-/// Calls `add` with the values in the column with this name (in any case) in the header, and the line of each. Empty
-/// fields are left out; it returns their number. The delimiter is the one with which the header has the column, or the one
-/// that a first line such as `sep=;` names.
+/// Calls `add` with the values in the column with this name (in any case) in the header, and the
+/// line of each. Empty fields are left out; it returns their number. The delimiter is the one with
+/// which the header has the column, or the one that a first line such as `sep=;` names.
 pub(crate) fn read_column(
     text: &str,
     column: &str,
@@ -51,7 +51,8 @@ pub(crate) fn read_column(
     Err(format!("{source}: unknown column {column:?}; the header has {names:?}"))
 }
 
-/// The error of a record that ends before the column. A line end or a delimiter in the wrong place causes it.
+/// The error of a record that ends before the column. A line end or a delimiter in the wrong place
+/// causes it.
 fn short_record(source: &str, record: &[Field], column: &str, position: usize) -> String {
     let line = record.first().map_or(0, |field| field.line);
     let expected = position.saturating_add(1);
@@ -82,7 +83,8 @@ impl<'a> Table<'a> {
         let mut record = Vec::new();
         let mut buffer = [0; 256];
         let mut bytes = Vec::new();
-        // The reader skips empty lines, but would report the next field with the line of the first one.
+        // The reader skips empty lines, but would report the next field with the line of the first
+        // one.
         while let Some(rest) = self.input.strip_prefix(b"\n") {
             self.input = rest;
             self.reader.set_line(self.reader.line().saturating_add(1));
@@ -107,8 +109,9 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The line of the first field that begins with a quote and does not end with one. The reader accepts it, and takes what
-/// follows up to the next quote, records with ids among it, for a part of the field.
+/// The line of the first field that begins with a quote and does not end with one. The reader
+/// accepts it, and takes what follows up to the next quote, records with ids among it, for a part
+/// of the field.
 fn misplaced_quote(text: &str, delimiter: u8, mut line: u64) -> Option<u64> {
     let mut bytes = text.bytes().peekable();
     let mut is_start = true;

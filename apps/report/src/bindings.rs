@@ -1,4 +1,5 @@
-//! The generated bindings of the plugin. The bindings of each app refer to these, so that all of them have the same types.
+//! The generated bindings of the plugin. The bindings of each app refer to these, so that all of
+//! them have the same types.
 
 #![expect(missing_docs, reason = "generated code")]
 #![allow(unsafe_code, dead_code, clippy::all, clippy::restriction, reason = "generated code")]

@@ -4,10 +4,11 @@ use crate::actions::{Error, ErrorKind, Options};
 use crate::calls::{Call, Event};
 use crate::{Action, Report};
 
-/// Performs an action, and passes each event to `on_event`, which can stop the call. Nothing is sent while it runs.
+/// Performs an action, and passes each event to `on_event`, which can stop the call. Nothing is
+/// sent while it runs.
 ///
-/// `wait_ms` is the longest time in milliseconds from one event to the next. None: as long as it takes, and no event is
-/// `waiting`.
+/// `wait_ms` is the longest time in milliseconds from one event to the next. None: as long as it
+/// takes, and no event is `waiting`.
 ///
 /// An argument that is not valid makes a report without batches, whose cause is `invalid-argument`.
 pub fn perform(

@@ -31,8 +31,9 @@ impl Error {
         self.response.as_ref().map(|response| response.status)
     }
 
-    /// What happened, for people who see the kind and the status too: the message of the response, which may be empty, or
-    /// else the plugin's words. It may come from the network: make it `printable` first.
+    /// What happened, for people who see the kind and the status too: the message of the response,
+    /// which may be empty, or else the plugin's words. It may come from the network: make it
+    /// `printable` first.
     pub fn text(&self) -> &str {
         self.response.as_ref().map_or(&self.message, |response| &response.message)
     }

@@ -10,8 +10,8 @@ pub struct Group<'a> {
     pub outcome: Outcome,
     /// The error of the first batch. For refused ids, the messages of the others may differ.
     pub error: &'a Error,
-    /// Microsoft Graph refused several ids in one request: perhaps only one of them is at fault. The plugin reports such
-    /// batches only if it does not isolate refused ids.
+    /// Microsoft Graph refused several ids in one request: perhaps only one of them is at fault.
+    /// The plugin reports such batches only if it does not isolate refused ids.
     pub refused_together: bool,
     /// In the order given.
     pub batches: Vec<&'a Batch>,
@@ -33,7 +33,8 @@ impl Report {
         groups
     }
 
-    /// What ended the call, if no group contains it: a call can end before anything is sent, for example for lack of a token.
+    /// What ended the call, if no group contains it: a call can end before anything is sent, for
+    /// example for lack of a token.
     pub fn cause_without_group(&self) -> Option<&Error> {
         let cause = self.cause.as_ref()?;
         let is_known =

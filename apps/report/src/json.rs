@@ -1,4 +1,5 @@
-//! The report and its parts as JSON, the same from every app. The gateway's `openapi.yaml` describes them.
+//! The report and its parts as JSON, the same from every app. The gateway's `openapi.yaml`
+//! describes them.
 
 use serde::Serialize;
 
@@ -67,7 +68,8 @@ struct JsonResponse<'a> {
 }
 
 impl Report {
-    /// The report of this action as JSON: the number of ids with each outcome, the cause, and the batches.
+    /// The report of this action as JSON: the number of ids with each outcome, the cause, and the
+    /// batches.
     pub fn json(&self, action: &Action) -> String {
         let batches =
             |outcome| self.batches.iter().filter(|batch| batch.outcome == outcome).map(JsonBatch::from).collect();
@@ -80,7 +82,8 @@ impl Report {
             not_applied: batches(Outcome::NotApplied),
             unknown: batches(Outcome::Unknown),
         };
-        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no map.
+        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is
+        // no map.
         serde_json::to_string(&report).unwrap_or_default()
     }
 }

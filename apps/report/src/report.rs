@@ -51,7 +51,8 @@ impl Outcome {
 }
 
 impl Batch {
-    /// What identifies the last request of the batch at Microsoft Graph, whatever its outcome; none without a response.
+    /// What identifies the last request of the batch at Microsoft Graph, whatever its outcome; none
+    /// without a response.
     pub fn request_ids(&self) -> Option<RequestIds<'_>> {
         let response = self.error.as_ref().and_then(|error| error.response.as_ref());
         let (request_id, client_request_id, date) = match &self.receipt {

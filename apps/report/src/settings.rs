@@ -1,4 +1,5 @@
-//! The options of every call in the environment: the variables `GATEWAY_*` of the apps that serve other programs.
+//! The options of every call in the environment: the variables `GATEWAY_*` of the apps that serve
+//! other programs.
 
 use entra_risk_engine::arguments::is_tenant;
 use entra_risk_engine::endpoint::Endpoint;
@@ -6,12 +7,12 @@ use entra_risk_engine::endpoint::Endpoint;
 use crate::actions::Options;
 use crate::parse_cloud;
 
-/// Deadline for a call of the plugin in milliseconds unless `GATEWAY_DEADLINE_MS` is set: below the 60 seconds that
-/// common proxies and clients of tools wait for a response.
+/// Deadline for a call of the plugin in milliseconds unless `GATEWAY_DEADLINE_MS` is set: below the
+/// 60 seconds that common proxies and clients of tools wait for a response.
 const DEFAULT_DEADLINE_MS: u32 = 50_000;
 
-/// Parses the options in the environment. The error contains a message for each variable that is not valid: its name and
-/// the rule, but not the value.
+/// Parses the options in the environment. The error contains a message for each variable that is
+/// not valid: its name and the rule, but not the value.
 ///
 /// # Errors
 /// If a variable is not valid.

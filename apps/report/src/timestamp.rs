@@ -1,6 +1,7 @@
 //! The form of a time in a log: RFC 3339, in UTC, with milliseconds.
 
-/// The time so many seconds and nanoseconds after the start of 1970, such as `2026-11-21T09:00:00.000Z`.
+/// The time so many seconds and nanoseconds after the start of 1970, such as
+/// `2026-11-21T09:00:00.000Z`.
 pub fn timestamp(seconds: u64, nanoseconds: u32) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
@@ -9,9 +10,9 @@ pub fn timestamp(seconds: u64, nanoseconds: u32) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
 }
 
-/// The year, month and day so many days after 1 January 1970, in the Gregorian calendar. Source: Howard Hinnant,
-/// "chrono-compatible low-level date algorithms", `civil_from_days`. Years begin in March, so that a leap day is the last
-/// day of its year.
+/// The year, month and day so many days after 1 January 1970, in the Gregorian calendar. Source:
+/// Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`. Years begin in
+/// March, so that a leap day is the last day of its year.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days.saturating_add(DAYS_BEFORE_1970);
     let (era, day_of_era) = (days / DAYS_IN_ERA, days % DAYS_IN_ERA);

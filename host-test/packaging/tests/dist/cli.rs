@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use graph_model::{Behavior, Reply, Request, Service};
 use host_test::host::Exchange;
+use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error, respond};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -33,42 +34,11 @@ async fn a_thousand_accepted_ids_are_summarized_in_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_shows_progress_and_the_rate_limit_is_kept() {
-    let shell = Shell::new().file("ids.txt", ids(0..1000)).terminal();
-    let run = shell.run("dismiss-risky-users --file ids.txt", vec![accepted(); 17]).await;
-    assert_eq!(run.stdout, "dismiss-risky-users: 1000 of 1000 ids accepted\n");
-    let lines: Vec<&str> = run.stderr.split("\r\x1b[K").collect();
-    let expected = [
-        "",
-        "0/1000, 17 s left",
-        "60/1000, 16 s left",
-        "~120/1000, 15 s left",
-        "~180/1000, 14 s left",
-        "300/1000, 12 s left",
-        "~360/1000, 11 s left",
-        "~420/1000, 10 s left",
-        "540/1000, 8 s left",
-        "~600/1000, 7 s left",
-        "~660/1000, 6 s left",
-        "780/1000, 4 s left",
-        "~840/1000, 3 s left",
-        "~900/1000, 2 s left",
-        "1000/1000",
-        "",
-    ];
-    assert_eq!(lines, expected);
-    for pair in run.exchanges.windows(2) {
-        assert!(pair[1].sent - pair[0].sent >= Duration::from_secs(1), "a slice exceeds the rate limit");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_dry_run_prints_the_requests() {
-    let actions = ["dismiss-sign-ins", "confirm-sign-ins-safe", "confirm-sign-ins-compromised", "dismiss-risky-users"];
     let options = ["", "--ids-per-request 2", "--cloud us-gov-l5 --api-version beta", "--endpoint https://a.test:8443"];
-    for action in actions {
+    for action in Action::ALL {
         for options in options {
-            let line = format!("{action} {options} {} {} {}", id(1), id(2), id(3));
+            let line = format!("{} {options} {} {} {}", action.name(), id(1), id(2), id(3));
             let planned = Shell::new().run(&format!("{line} --dry-run"), []).await;
             let requests = if options.contains("--ids-per-request") { 2 } else { 1 };
             let sent = Shell::new().run(&line, vec![accepted(); requests]).await;
@@ -100,7 +70,19 @@ async fn remaining_ids_can_be_run_again() {
     again.is(0, "dismiss-risky-users: 1 of 1 ids accepted\n", "");
     assert_eq!(shell.read("left.txt"), "");
     let nothing = shell.run("dismiss-risky-users --file left.txt", []).await;
-    nothing.is(0, "dismiss-risky-users: 0 of 0 ids accepted\n", "");
+    nothing.is(0, "dismiss-risky-users: nothing to do: no ids\n", "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_a_success() {
+    let shell = Shell::new().file("ids.txt", "# nobody today\n").terminal();
+    let line = "dismiss-risky-users --file ids.txt --log log.jsonl --remaining left.txt --refused r.txt";
+    shell.run(line, []).await.is(0, "dismiss-risky-users: nothing to do: no ids\n", "");
+    assert_eq!(["log.jsonl", "left.txt", "r.txt"].map(|name| shell.read(name)), ["", "", ""]);
+    shell.run(&format!("{line} --quiet"), []).await.is(0, "", "");
+    let json = shell.run("confirm-risky-users-compromised --file ids.txt --json --quiet", []).await;
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json.code, &report["cause"], &report["accepted"]), (0, &Value::Null, &json!([])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +147,7 @@ async fn a_403_ends_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_covers_all_slices() {
+async fn the_deadline_is_that_of_the_call() {
     for terminal in [false, true] {
         let shell = Shell::new().file("ids.txt", ids(0..600)).terminal_if(terminal);
         let run = shell.run("dismiss-risky-users --file ids.txt --deadline 7500ms", vec![accepted(); 8]).await;
@@ -185,7 +167,7 @@ async fn json_reports_every_id() {
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["ids"], json!({"accepted": 2, "refused": 1, "notApplied": 0, "unknown": 0}));
     assert_eq!(report["refused"][0]["ids"], json!([id(1)]));
-    assert_eq!(report["refused"][0]["error"]["graph"]["code"], "Request_ResourceNotFound");
+    assert_eq!(report["refused"][0]["error"]["response"]["code"], "Request_ResourceNotFound");
     assert_eq!(report["cause"]["kind"], "client-error");
 }
 
@@ -211,9 +193,12 @@ async fn usage_errors_name_the_argument_and_send_nothing() {
         ("".to_owned(), "expected an action".to_owned()),
         (
             "dismiss-risky-users --file ids.txt".to_owned(),
-            "ids.txt:2: expected an id (a hyphenated GUID); got \"x\"".to_owned(),
+            "ids.txt:2: expected an id (a hyphenated GUID, not all zeros); got \"x\"".to_owned(),
         ),
-        ("dismiss-risky-users x".to_owned(), "argument: expected an id (a hyphenated GUID); got \"x\"".to_owned()),
+        (
+            "dismiss-risky-users x".to_owned(),
+            "argument: expected an id (a hyphenated GUID, not all zeros); got \"x\"".to_owned(),
+        ),
         ("dismiss-risky-users --file none.txt".to_owned(), "none.txt: No such file or directory".to_owned()),
         (
             "dismiss-risky-users --file /etc/ids.txt".to_owned(),

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graph_model::{Behavior, Reply, Request, Service};
+use graph_model::{Behavior, Graph, Reply, Request, Service, Settings};
 use host_test::script::accepted;
 use serde_json::Value;
 
@@ -27,7 +27,8 @@ impl Service for Remover {
 async fn every_invalid_id_is_reported_with_its_place() {
     let shell = Shell::new().file("a.txt", format!("{}\nx\n\ny\n", id(1))).file("b.txt", "z\n".repeat(30));
     let run = shell.run("dismiss-risky-users w --file a.txt --file b.txt", []).await;
-    let error = |place: &str, got: &str| format!("{place}: expected an id (a hyphenated GUID); got \"{got}\"\n");
+    let error =
+        |place: &str, got: &str| format!("{place}: expected an id (a hyphenated GUID, not all zeros); got \"{got}\"\n");
     let mut expected = error("argument", "w") + &error("a.txt:2", "x") + &error("a.txt:4", "y");
     expected.extend((1..=17).map(|line| error(&format!("b.txt:{line}"), "z")));
     run.is_usage_error(&(expected + "and 13 more invalid ids"));
@@ -180,13 +181,19 @@ async fn a_standard_output_that_cannot_be_written_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_cannot_be_written_ends_the_run() {
-    let shell = Shell::new().file("ids.txt", ids(0..3_000));
-    let line = "dismiss-risky-users --file ids.txt --log /dev/full --remaining left.txt";
-    let run = shell.run_before(line, graph([])).await;
-    assert_eq!((run.code, run.stderr.as_str()), (1, "entra-risk: /dev/full: No space left on device\n"));
-    let counts = "dismiss-risky-users: 180 of 3000 ids accepted, 0 refused, 2820 not-applied, 0 unknown\n";
-    assert!(run.stdout.starts_with(counts), "{}", run.stdout);
-    assert_eq!(shell.read("left.txt"), ids(0..3_000), "no id leaves the file before it is in the log");
+    // With the slow one, two more requests are in flight at the first response.
+    for (latency_ms, accepted) in [(200, 60), (3_000, 180)] {
+        let latency = Duration::from_millis(latency_ms);
+        let graph = Graph::new(Settings { latency: latency..=latency, ..Settings::default() });
+        let shell = Shell::new().file("ids.txt", ids(0..3_000));
+        let line = "dismiss-risky-users --file ids.txt --log /dev/full --remaining left.txt";
+        let run = shell.run_before(line, Arc::new(graph)).await;
+        assert_eq!((run.code, run.stderr.as_str()), (1, "entra-risk: /dev/full: No space left on device\n"));
+        let others = 3_000 - accepted;
+        let counts = format!("{accepted} of 3000 ids accepted, 0 refused, {others} not-applied, 0 unknown\n");
+        assert!(run.stdout.starts_with(&format!("dismiss-risky-users: {counts}")), "{}", run.stdout);
+        assert_eq!(shell.read("left.txt"), ids(0..3_000), "no id leaves the file before it is in the log");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,8 +203,9 @@ async fn a_list_that_cannot_be_written_ends_the_run() {
     let line = "dismiss-risky-users --file ids.txt --log log.jsonl --remaining lists/left.txt";
     let run = shell.run_before(line, Arc::new(Remover(shell.path("lists")))).await;
     assert_eq!((run.code, run.stderr.as_str()), (1, "entra-risk: lists/left.txt: No such file or directory\n"));
-    assert!(run.stdout.starts_with("dismiss-risky-users: 180 of 3000 ids accepted"), "{}", run.stdout);
-    assert_eq!(log(&shell.read("log.jsonl")).len(), 3);
+    assert!(run.stdout.starts_with("dismiss-risky-users: 60 of 3000 ids accepted"), "{}", run.stdout);
+    let log = log(&shell.read("log.jsonl"));
+    assert_eq!(log.iter().map(|(_, ids)| ids.len()).sum::<usize>(), 3_000, "the log has every outcome");
 }
 
 #[tokio::test(start_paused = true)]

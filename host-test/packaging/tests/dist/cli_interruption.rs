@@ -1,15 +1,15 @@
-//! Runs that end at random moments: killed between any two calls of the host, among them those that write the files, and
-//! processes ended by SIGTERM.
+//! Runs that end at random moments: killed between any two calls of the host, among them those that
+//! write the files, and processes ended by SIGKILL.
 
-use std::collections::BTreeSet;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use graph_model::{Graph, Settings};
+use graph_model::{Graph, Reply, Request, Service, Settings};
 use host_test::clock::virtual_time;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -20,6 +20,7 @@ use crate::shell::{Killed, Shell, id, ids};
 
 const IDS: usize = 3_000;
 const KILLS: usize = 25;
+const SIGKILLS: usize = 50;
 const LINE: &str = "dismiss-risky-users --file left.txt --remaining left.txt --log log.jsonl";
 
 fn graph() -> Arc<Graph> {
@@ -68,68 +69,131 @@ fn a_killed_run_loses_no_id() {
     }
 }
 
-/// The variables of a process that `child` runs in.
+/// The variable of a process that `child` runs in.
 const DIRECTORY: &str = "ENTRA_RISK_TEST_DIRECTORY";
-const TERMINAL: &str = "ENTRA_RISK_TEST_TERMINAL";
 
-/// Not a test: the body of the processes that the next test ends. Without the variables it does nothing.
+/// The time between two notes of the time.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A Microsoft Graph that responds in 3 s, and notes on standard output what it applies and when it
+/// has responded. What is noted outlives the process.
+struct Noted(Graph);
+
+impl Service for Noted {
+    fn serve(&self, now: Duration, request: Request) -> Reply {
+        let (reply, arrival) = self.0.serve_recorded(now, request);
+        if arrival.applied {
+            println!("applied {} {}", (now + reply.after).as_millis(), arrival.ids.join(" "));
+        }
+        reply
+    }
+}
+
+/// Not a test: the body of the processes that the next test ends. Without the variable it does
+/// nothing.
 #[test]
 #[ignore = "the body of other processes"]
 fn child() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
-    let shell = Shell::at(directory.into()).terminal_if(env::var_os(TERMINAL).is_some());
+    let shell = Shell::at(directory.into());
     command();
     println!("started");
-    run(&shell, &mut BTreeSet::new(), usize::MAX);
+    virtual_time(async {
+        let start = tokio::time::Instant::now();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(TICK).await;
+                println!("time {}", start.elapsed().as_millis());
+            }
+        });
+        let latency = Duration::from_secs(3);
+        let graph = Graph::new(Settings { latency: latency..=latency, ..Settings::default() });
+        shell.run_before(LINE, Arc::new(Noted(graph))).await;
+    });
 }
 
-fn start(shell: &Shell, compiled: &Path, terminal: bool) -> Child {
+fn start(shell: &Shell, compiled: &Path) -> Child {
     let mut child = Command::new(env::current_exe().unwrap());
     child.args(["--ignored", "--exact", "cli_interruption::child", "--nocapture"]);
-    child.env(DIRECTORY, shell.path("")).env(COMPILED_COMMAND, compiled).stdout(Stdio::piped());
-    if terminal {
-        child.env(TERMINAL, "1");
+    child.env(DIRECTORY, shell.path("")).env(COMPILED_COMMAND, compiled).stdout(Stdio::piped()).stderr(Stdio::null());
+    child.spawn().unwrap()
+}
+
+/// What a process noted: when each id that was applied had its response, and the latest time.
+struct Notes {
+    responded: BTreeMap<String, Duration>,
+    time: Duration,
+}
+
+/// Runs the command in a process of its own, ends it after this time, and returns its notes.
+/// Without a time, it ends by itself.
+fn run_process(shell: &Shell, compiled: &Path, after: Option<Duration>) -> (Notes, Duration) {
+    let mut child = start(shell, compiled);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap_or_default());
+    while lines.next().unwrap() != "started" {}
+    let reader = thread::spawn(move || lines.collect::<Vec<_>>());
+    let begin = Instant::now();
+    match after {
+        None => assert!(child.wait().unwrap().success()),
+        Some(after) => {
+            thread::sleep(after);
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
-    let mut child = child.spawn().unwrap();
-    let mut output = Vec::new();
-    while !output.ends_with(b"started\n") {
-        let mut byte = [0];
-        child.stdout.as_mut().unwrap().read_exact(&mut byte).unwrap();
-        output.extend(byte);
+    let took = begin.elapsed();
+    let mut notes = Notes { responded: BTreeMap::new(), time: Duration::ZERO };
+    for line in reader.join().unwrap() {
+        let mut words = line.split(' ');
+        let (word, time) = (words.next(), words.next().and_then(|time| time.parse().ok().map(Duration::from_millis)));
+        match (word, time) {
+            (Some("applied"), Some(responded)) => {
+                notes.responded.extend(words.map(|id| (id.to_owned(), responded)));
+            }
+            (Some("time"), Some(time)) => notes.time = time,
+            _ => {}
+        }
     }
-    child
+    (notes, took)
 }
 
 #[test]
-fn a_run_ended_by_sigterm_loses_no_id() {
+fn a_run_ended_by_sigkill_has_every_response_in_its_log() {
     let random = &mut StdRng::seed_from_u64(8);
     let all: BTreeSet<String> = (0..IDS).map(id).collect();
     let folder = tempfile::tempdir().unwrap();
     let compiled = folder.path().join("command");
     fs::write(&compiled, command().component().serialize().unwrap()).unwrap();
-    for terminal in [false, true] {
-        let whole = shell(terminal);
-        let mut child = start(&whole, &compiled, terminal);
-        let begin = Instant::now();
-        assert!(child.wait().unwrap().success());
-        let time = begin.elapsed();
-        assert_eq!(whole.read("left.txt"), "");
-        let mut moments = BTreeSet::new();
-        for _ in 0..KILLS {
-            let shell = shell(terminal);
-            let mut child = start(&shell, &compiled, terminal);
-            thread::sleep(time.mul_f64(random.random()));
-            let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-            assert!(ended.success());
-            child.wait().unwrap();
-            check_files(&shell, &all);
-            moments.insert(shell.read_or_empty("log.jsonl").len());
+    let whole = shell(false);
+    let (notes, time) = run_process(&whole, &compiled, None);
+    assert_eq!((whole.read("left.txt").as_str(), notes.responded.len()), ("", IDS));
+    let mut moments = BTreeSet::new();
+    let (mut in_flight, mut just_answered) = (0, 0);
+    for _ in 0..SIGKILLS {
+        let shell = shell(false);
+        let (notes, _) = run_process(&shell, &compiled, Some(time.mul_f64(random.random())));
+        let logged = check_files(&shell, &all);
+        for (id, responded) in notes.responded.iter().filter(|(id, _)| !logged.contains(*id)) {
+            // The process ended at most a tick after the time that it noted last.
+            match *responded >= notes.time {
+                true => in_flight += 1,
+                false => just_answered += 1,
+            }
+            let limit = notes.time.saturating_sub(Duration::from_millis(100) - TICK);
+            assert!(*responded >= limit, "{id}: responded at {responded:?}, not in the log at {:?}", notes.time);
         }
-        assert!(moments.len() >= 5, "different moments: {moments:?}");
+        moments.insert(notes.time);
     }
+    println!(
+        "{SIGKILLS} kills at {} moments: not in the log were {in_flight} applied ids in flight, and {just_answered} just \
+         answered",
+        moments.len()
+    );
+    assert!(moments.len() >= SIGKILLS / 4, "different moments: {moments:?}");
 }
 
-/// Each id is in the log, accepted or refused, or in the list of those that remain; what the log says is true.
+/// Each id is in the log, accepted or refused, or in the list of those that remain; what the log
+/// says is true.
 #[track_caller]
 fn check(shell: &Shell, applied: &BTreeSet<String>, all: &BTreeSet<String>) {
     assert!(check_files(shell, all).is_subset(applied), "accepted in the log, but not applied");

@@ -4,6 +4,7 @@ mod cli;
 mod cli_endings;
 mod cli_files;
 mod cli_interruption;
+mod cli_log_time;
 mod cli_progress;
 mod cli_terminal;
 mod compositions;

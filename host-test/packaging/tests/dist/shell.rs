@@ -284,8 +284,8 @@ impl Completed {
     }
 }
 
-/// A future that is dropped instead of polled once more than `polls` times: its process is killed between two calls of
-/// the host.
+/// A future that is dropped instead of polled once more than `polls` times: its process is killed
+/// between two calls of the host.
 pub(crate) struct Killed<F> {
     pub(crate) future: Pin<Box<F>>,
     pub(crate) polls: usize,
