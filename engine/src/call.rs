@@ -70,8 +70,9 @@ pub struct Call<T: Turning = NoTurns> {
     /// The instance has seen an acceptance.
     instance_has_accepted: Rc<Cell<bool>>,
     limit: SharedLimit,
-    /// The latest hold of the limit that this call asked for, or has seen.
-    own_hold: HoldNumber,
+    /// Until when the responses to this call hold it: a time that may have passed.
+    held_until: Nanos,
+    /// The latest hold of the limit that this call has seen.
     seen_hold: HoldNumber,
     random: Random,
     work: Work,
@@ -127,7 +128,7 @@ impl<T: Turning> Call<T> {
         let mut call = Call {
             instance_has_accepted: instance.has_accepted(),
             limit: instance.limit(settings.tenant.as_deref(), &settings.audience, action.limit),
-            own_hold: HoldNumber::default(),
+            held_until: 0,
             seen_hold: HoldNumber::default(),
             random: Random::new(seed),
             work: Work::new(ids, settings.ids_per_request, settings.isolate_refused),

@@ -59,9 +59,7 @@ pub(crate) struct RateLimitState {
 pub(crate) struct Hold {
     /// Which hold this is: each later one has a greater number.
     pub(crate) number: HoldNumber,
-    /// When it began.
-    since: Nanos,
-    /// When it ends for the call whose response asked for it.
+    /// When it ends: after an hour at most. The call whose response asked for it may wait longer.
     until: Nanos,
     /// The error that asked for it.
     by: Rc<Error>,
@@ -99,13 +97,6 @@ impl InstanceState {
     }
 }
 
-impl Hold {
-    /// When it ends: for other calls than the one whose response asked for it, after an hour at most.
-    fn until(&self, own: HoldNumber) -> Nanos {
-        if self.number == own { self.until } else { self.until.min(self.since.saturating_add(MAX_HOLD)) }
-    }
-}
-
 impl RateLimitState {
     pub(crate) fn new() -> RateLimitState {
         RateLimitState {
@@ -120,17 +111,17 @@ impl RateLimitState {
         }
     }
 
-    /// When the next request may be sent: a time that may have passed. `own`: the hold that the call itself asked for.
-    pub(crate) fn earliest(&self, limit: RateLimit, own: HoldNumber) -> Nanos {
+    /// When the next request may be sent: a time that may have passed.
+    pub(crate) fn earliest(&self, limit: RateLimit) -> Nanos {
         // The send that must have left the window is the one `requests` sends ago.
         let leaving = self.sent.len().checked_sub(limit.requests as usize).and_then(|index| self.sent.get(index));
         let free = leaving.map_or(0, |sent| sent.saturating_add(self.spaced_window(limit)));
-        free.max(self.held_until(own))
+        free.max(self.held_until())
     }
 
     /// When the current hold ends: a time that may have passed.
-    pub(crate) fn held_until(&self, own: HoldNumber) -> Nanos {
-        self.hold.as_ref().map_or(0, |hold| hold.until(own))
+    fn held_until(&self) -> Nanos {
+        self.hold.as_ref().map_or(0, |hold| hold.until)
     }
 
     /// The number of the latest hold.
@@ -142,9 +133,8 @@ impl RateLimitState {
     /// the time that remains.
     pub(crate) fn held_by_others(&self, known: HoldNumber, now: Nanos) -> Option<(Nanos, Rc<Error>)> {
         let hold = self.hold.as_ref().filter(|hold| hold.number > known)?;
-        let until = hold.until(known);
-        let remaining = until.checked_sub(now).filter(|remaining| *remaining > 0)?;
-        Some((until, Rc::new(Error::clone(&hold.by).with_remaining(remaining))))
+        let remaining = hold.until.checked_sub(now).filter(|remaining| *remaining > 0)?;
+        Some((hold.until, Rc::new(Error::clone(&hold.by).with_remaining(remaining))))
     }
 
     /// The average time between requests at the limit.
@@ -202,15 +192,16 @@ impl RateLimitState {
         }
     }
 
-    /// Holds every request for `wait`, because of `error`, unless a hold lasts longer. `own`: the hold that the call itself
-    /// asked for before. Returns the number of the hold that applies.
-    pub(crate) fn hold(&mut self, wait: Nanos, now: Nanos, error: &Rc<Error>, own: HoldNumber) -> HoldNumber {
-        let until = now.saturating_add(wait);
-        if until > self.held_until(own) {
+    /// Holds every request for `wait`, or an hour if that is less, because of `error`. Returns whether that is longer than
+    /// before.
+    pub(crate) fn hold(&mut self, wait: Nanos, now: Nanos, error: &Rc<Error>) -> bool {
+        let until = now.saturating_add(wait.min(MAX_HOLD));
+        let is_longer = until > self.held_until();
+        if is_longer {
             let number = HoldNumber(self.hold_number().0.saturating_add(1));
-            self.hold = Some(Hold { number, since: now, until, by: error.clone() });
+            self.hold = Some(Hold { number, until, by: error.clone() });
         }
-        self.hold_number()
+        is_longer
     }
 
     fn spaced_window(&self, limit: RateLimit) -> Nanos {
@@ -267,7 +258,7 @@ mod tests {
         Rc::new(Error::from_response(Response { status: 429, ..Response::default() }))
     }
 
-    /// A 429 to a request of the call that asked for all holds so far.
+    /// A 429 to a request.
     fn throttle(
         state: &mut RateLimitState,
         limit: RateLimit,
@@ -277,11 +268,7 @@ mod tests {
         random: &mut Random,
     ) {
         let wait = state.throttled(&settings(limit), sent, now, retry_after, random);
-        state.hold(wait, now, &error(), state.hold_number());
-    }
-
-    fn held(state: &RateLimitState) -> Nanos {
-        state.held_until(state.hold_number())
+        state.hold(wait, now, &error());
     }
 
     #[test]
@@ -306,17 +293,17 @@ mod tests {
         let mut longest = 0;
         for _ in 0..200 {
             throttle(&mut state, USERS, now, now, None, random);
-            let wait = held(&state) - now;
+            let wait = state.held_until() - now;
             assert!((SECOND..=32 * SECOND).contains(&wait), "{wait}");
             longest = longest.max(wait);
-            now = held(&state);
+            now = state.held_until();
         }
         assert!(longest > 28 * SECOND, "{longest}");
         state.accepted(USERS, now);
         for _ in 0..200 {
             throttle(&mut state, USERS, now, now, None, random);
-            assert!((SECOND..=3 * SECOND).contains(&(held(&state) - now)));
-            now = held(&state);
+            assert!((SECOND..=3 * SECOND).contains(&(state.held_until() - now)));
+            now = state.held_until();
         }
     }
 
@@ -329,7 +316,7 @@ mod tests {
                 let mut state = RateLimitState::new();
                 state.accepted(sign_ins, 0);
                 throttle(&mut state, sign_ins, 0, 0, retry_after, random);
-                held(&state)
+                state.held_until()
             };
             let waits: Vec<Nanos> = (0..9).map(|_| wait()).collect();
             assert!(waits.iter().all(|wait| (10 * SECOND..=12 * SECOND).contains(wait)), "{waits:?}");
@@ -342,7 +329,7 @@ mod tests {
         for (asked, least) in [(0, 1), (1, 1), (17, 17), (300, 300)] {
             let mut state = RateLimitState::new();
             throttle(&mut state, USERS, 0, 0, Some(asked * SECOND), &mut Random::new(3));
-            assert!((least * SECOND..=least * SECOND + SECOND / 5).contains(&held(&state)));
+            assert!((least * SECOND..=least * SECOND + SECOND / 5).contains(&state.held_until()));
         }
     }
 
@@ -352,9 +339,9 @@ mod tests {
         let mut state = RateLimitState::new();
         let random = &mut Random::new(3);
         for _ in 0..100 {
-            let now = held(&state);
+            let now = state.held_until();
             throttle(&mut state, sign_ins, now, now, None, random);
-            assert!(held(&state) - now <= 180 * SECOND / 4, "a quarter of the patience");
+            assert!(state.held_until() - now <= 180 * SECOND / 4, "a quarter of the patience");
         }
     }
 
@@ -362,11 +349,9 @@ mod tests {
     fn a_hold_ends_after_an_hour_for_other_calls() {
         let mut state = RateLimitState::new();
         throttle(&mut state, USERS, 0, 0, Some(Nanos::MAX), &mut Random::new(3));
-        assert_eq!(state.held_until(state.hold_number()), Nanos::MAX);
-        let others = HoldNumber::default();
-        assert_eq!(state.held_until(others), 3_600 * SECOND);
-        assert!(state.held_by_others(others, 3_599 * SECOND).is_some());
-        assert!(state.held_by_others(others, 3_600 * SECOND).is_none());
+        assert_eq!(state.held_until(), 3_600 * SECOND);
+        assert!(state.held_by_others(HoldNumber::default(), 3_599 * SECOND).is_some());
+        assert!(state.held_by_others(HoldNumber::default(), 3_600 * SECOND).is_none());
         assert!(state.held_by_others(state.hold_number(), SECOND).is_none(), "known");
     }
 
@@ -374,7 +359,7 @@ mod tests {
     fn another_call_reports_the_wait_that_remains() {
         let mut state = RateLimitState::new();
         let response = Response { status: 429, retry_after_ms: Some(600_000), ..Response::default() };
-        state.hold(600 * SECOND, 0, &Rc::new(Error::from_response(response)), HoldNumber::default());
+        state.hold(600 * SECOND, 0, &Rc::new(Error::from_response(response)));
         let (_, error) = state.held_by_others(HoldNumber::default(), 400 * SECOND).unwrap();
         assert_eq!(error.response.as_ref().unwrap().retry_after_ms, Some(200_000));
     }
@@ -388,18 +373,13 @@ mod tests {
         }
         assert!(state.sent.len() <= 2_001, "{}", state.sent.len());
         let long = RateLimit { requests: 1, window_ms: 60_000 };
-        assert_eq!(state.earliest(long, HoldNumber::default()), 99_999 * MILLISECOND + 61_200 * MILLISECOND);
+        assert_eq!(state.earliest(long), 99_999 * MILLISECOND + 61_200 * MILLISECOND);
     }
 
     #[test]
     fn each_tenant_audience_and_limit_has_its_state() {
         let mut instance = InstanceState::default();
-        instance.limit(Some("a"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(
-            9,
-            0,
-            &error(),
-            HoldNumber::default(),
-        );
+        instance.limit(Some("a"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(9, 0, &error());
         for (tenant, audience, limit, held_until) in [
             (None, "https://x", ServiceLimit::RiskyUsers, 0),
             (Some("b"), "https://x", ServiceLimit::RiskyUsers, 0),
@@ -408,7 +388,7 @@ mod tests {
             (Some("a"), "https://x", ServiceLimit::RiskyUsers, 9),
         ] {
             let state = instance.limit(tenant, audience, limit);
-            assert_eq!(held(&state.borrow()), held_until, "{tenant:?} {audience} {limit:?}");
+            assert_eq!(state.borrow().held_until(), held_until, "{tenant:?} {audience} {limit:?}");
         }
     }
 
@@ -416,16 +396,11 @@ mod tests {
     fn a_limit_that_a_call_uses_is_not_forgotten() {
         let mut instance = InstanceState::default();
         let used = instance.limit(Some("used"), "https://x", ServiceLimit::RiskyUsers);
-        instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(
-            9,
-            0,
-            &error(),
-            HoldNumber::default(),
-        );
+        instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow_mut().hold(9, 0, &error());
         for number in 0..2_000 {
             instance.limit(Some(&number.to_string()), "https://x", ServiceLimit::RiskyUsers);
         }
         assert!(Rc::ptr_eq(&used, &instance.limit(Some("used"), "https://x", ServiceLimit::RiskyUsers)));
-        assert_eq!(held(&instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow()), 0);
+        assert_eq!(instance.limit(Some("unused"), "https://x", ServiceLimit::RiskyUsers).borrow().held_until(), 0);
     }
 }

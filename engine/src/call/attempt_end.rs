@@ -62,10 +62,9 @@ impl<T: Turning> Call<T> {
     /// Updates the rate limit, the circuit, the patience and the tokens after an attempt that was not accepted. Returns
     /// whether there were too many unexpected statuses in a row.
     fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
-        let Call { limit, settings, random, circuit, patience, tokens, turns, .. } = self;
-        let own = &mut self.own_hold;
+        let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
         let limit = &mut *limit.borrow_mut();
-        let known = limit.hold_number();
+        let mut hold = None;
         let Rejection { error, class, retry_after, claims } = rejection;
         if error.response.is_some() && *class != Class::Unexpected {
             circuit.expected();
@@ -75,26 +74,26 @@ impl<T: Turning> Call<T> {
             _ => patience.failed(error, now),
         }
         match class {
-            Class::Throttling => {
-                let wait = limit.throttled(settings, attempt.sent, now, *retry_after, random);
-                *own = limit.hold(wait, now, error, *own);
-            }
+            Class::Throttling => hold = Some(limit.throttled(settings, attempt.sent, now, *retry_after, random)),
             Class::TokenRejection => tokens.rejected(attempt.refreshes, claims.clone()),
             Class::Transient => {
                 circuit.failed(attempt.sent, now, random);
                 // Whether or not these ids are sent again: it holds the others and later calls too.
                 if let (Some(SERVICE_UNAVAILABLE), Some(asked)) = (error.status(), *retry_after) {
-                    *own = limit.hold(retry_after_with_jitter(asked, random), now, error, *own);
+                    hold = Some(retry_after_with_jitter(asked, random));
                 }
             }
             Class::Refusal => circuit.close(),
             Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
             Class::Permanent | Class::Fatal => {}
         }
-        if limit.hold_number() > known {
-            self.seen_hold = limit.hold_number();
-            if T::TAKES_TURNS {
-                turns.hold(limit.held_until(*own));
+        if let Some(wait) = hold {
+            self.held_until = self.held_until.max(now.saturating_add(wait));
+            if limit.hold(wait, now, error) {
+                self.seen_hold = limit.hold_number();
+                if T::TAKES_TURNS {
+                    self.turns.hold(self.held_until);
+                }
             }
         }
         false

@@ -43,7 +43,7 @@ impl<T: Turning> Call<T> {
 
     /// When the limit permits the next request: a time that may have passed.
     pub(super) fn limit_earliest(&self, now: Nanos) -> Nanos {
-        let own = self.limit.borrow().earliest(self.settings.rate_limit, self.own_hold);
+        let own = self.limit.borrow().earliest(self.settings.rate_limit).max(self.held_until);
         if T::TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
     }
 
