@@ -25,8 +25,6 @@ use proptest::prelude::*;
 /// 31 December 9999, the last day that an HTTP date can have.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// After it, two digits stand for a year of the last century.
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

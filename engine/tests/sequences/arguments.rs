@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use entra_risk_engine::action::{ACTIONS, Action, RateLimit, ServiceLimit};
+use entra_risk_engine::action::{ACTIONS, Action, RateLimit};
 use entra_risk_engine::arguments::Options;
 use entra_risk_engine::time::{Nanos, from_ms};
 
@@ -37,15 +37,19 @@ pub struct Settings {
     pub patience: Nanos,
     pub isolates: bool,
     pub rate_limit: RateLimit,
+    /// The window of the documented limit.
+    pub documented_window: Nanos,
 }
 
 impl Arguments {
     pub fn draw(random: &mut Random) -> Arguments {
         let action = random.pick(&ACTIONS);
-        let count = random.log_uniform(300);
-        let range = if random.chance(10) { count.div_ceil(2) } else { u64::MAX };
+        let count = if random.chance(2) { 0 } else { random.log_uniform(300) };
+        let range = if random.chance(10) { count.div_ceil(2).max(1) } else { u64::MAX };
         let ids = (0..count).map(|_| id(random, range)).collect();
         let sometimes = |random: &mut Random, max: u64| random.chance(50).then(|| random.log_uniform(max) as u32);
+        // Some calls are more patient than a hold of another call lasts.
+        let most_patience = if random.chance(90) { 1_000_000 } else { 40_000_000 };
         let options = Options {
             tenant: random.pick(&[None, None, Some("contoso"), Some("fabrikam")]).map(str::to_owned),
             endpoint: random.pick(&[None, None, Some("https://Gateway.example:443")]).map(str::to_owned),
@@ -55,7 +59,7 @@ impl Arguments {
             max_attempts: sometimes(random, 10),
             attempt_timeout_ms: sometimes(random, 600_000),
             deadline_ms: random.chance(20).then(|| random.log_uniform(10_000_000) as u32),
-            patience_ms: sometimes(random, 1_000_000),
+            patience_ms: sometimes(random, most_patience),
             isolate_refused: *random.pick(&[None, Some(false), Some(true)]),
             rate_limit: random.chance(50).then(|| RateLimit {
                 requests: random.log_uniform(100) as u32,
@@ -68,7 +72,7 @@ impl Arguments {
 
     pub fn key(&self) -> Key {
         let audience = self.options.audience.as_deref().unwrap_or(GRAPH).to_owned();
-        Key(self.options.tenant.clone(), audience, self.action.limit == ServiceLimit::RiskyUsers)
+        Key(self.options.tenant.clone(), audience, !self.action.name.contains("sign-ins"))
     }
 
     /// The settings of a call that begins at `now`.
@@ -82,6 +86,7 @@ impl Arguments {
             false => RateLimit { requests: 5, window_ms: 10_000 },
         };
         let rate_limit = options.rate_limit.unwrap_or(default_limit);
+        let documented_window = from_ms(default_limit.window_ms);
         let patience = from_ms(options.patience_ms.unwrap_or(180_000));
         Settings {
             action: self.action,
@@ -93,11 +98,12 @@ impl Arguments {
             ids_per_request: options.ids_per_request.unwrap_or(60) as usize,
             max_in_flight: options.max_in_flight.unwrap_or(4) as usize,
             max_attempts: options.max_attempts.unwrap_or(4),
-            attempt_timeout: from_ms(options.attempt_timeout_ms.unwrap_or(100_000)),
+            attempt_timeout: from_ms(options.attempt_timeout_ms.unwrap_or(30_000)),
             deadline: options.deadline_ms.map(|ms| now + from_ms(ms)),
             patience: patience.max(2 * from_ms(rate_limit.window_ms)),
             isolates: options.isolate_refused.unwrap_or(true),
             rate_limit,
+            documented_window,
         }
     }
 }

@@ -16,6 +16,11 @@ pub struct Circuit {
 }
 
 impl Circuit {
+    /// The engine may have opened the circuit.
+    pub fn may_be_open(&self) -> bool {
+        self.is_open || self.failures >= 2
+    }
+
     /// Takes in the end of an attempt that was sent at `sent`. Returns whether three statuses in a row were unexpected.
     pub fn ended(&mut self, kind: Kind, has_status: bool, sent: Nanos, now: Nanos) -> bool {
         // A request that was in flight at the second failure is no probe.

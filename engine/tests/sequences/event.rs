@@ -5,14 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use entra_risk_engine::call::AttemptId;
 use entra_risk_engine::error::{TransportError, TransportErrorKind};
 use entra_risk_engine::response::Response;
 use entra_risk_engine::time::{Nanos, SECOND};
 
-use crate::check::Check;
+use crate::host::Host;
 use crate::verdict::Verdict;
-use crate::world::World;
 
 pub enum Event {
     Response(Response),
@@ -22,22 +20,20 @@ pub enum Event {
 /// Tokens that may still be echoed: more than requests can be in flight.
 const RECENT_TOKENS: usize = 33;
 
-impl World<'_> {
+impl Host {
     /// What becomes of a request, and what the contract says about it.
-    pub fn event(&mut self, check: &Check, id: AttemptId) -> (Event, Verdict) {
-        let position = self.sent.iter().position(|sent| *sent == id).unwrap();
-        self.sent.swap_remove(position);
+    pub fn event(&mut self) -> (Event, Verdict) {
         // Texts contain parts of a token of the call.
         let recent = self.tokens.len().min(RECENT_TOKENS);
         let recent = &self.tokens[self.tokens.len() - recent..];
         let echoed = if recent.is_empty() { String::new() } else { self.random.pick(recent).clone() };
         let latest = mem::replace(&mut self.token, echoed);
-        let event = self.draw_event(check);
+        let event = self.draw_event();
         self.token = latest;
         event
     }
 
-    fn draw_event(&mut self, check: &Check) -> (Event, Verdict) {
+    fn draw_event(&mut self) -> (Event, Verdict) {
         if self.random.chance(self.percent_accepted) {
             self.mood = 0;
             return self.response(204, true);
@@ -75,7 +71,7 @@ impl World<'_> {
                     10 => NoResponse,
                     _ => *self.random.pick(&kinds),
                 };
-                let verdict = Verdict::of_transport_error(kind, check.instance_has_accepted());
+                let verdict = Verdict::of_transport_error(kind, self.check.instance_has_accepted());
                 (Event::Failure(TransportError { kind, cause: self.text() }), verdict)
             }
         }

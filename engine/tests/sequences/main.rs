@@ -18,9 +18,13 @@ mod arguments;
 mod check;
 mod circuit;
 mod event;
+mod host;
+mod instance;
+mod next_send;
+mod outcome;
 mod random;
-mod report;
 mod send;
+mod texts;
 mod verdict;
 mod world;
 

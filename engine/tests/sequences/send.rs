@@ -2,7 +2,7 @@
 
 use entra_risk_engine::call::AttemptId;
 use entra_risk_engine::request::Request;
-use entra_risk_engine::time::{Nanos, SECOND, from_ms};
+use entra_risk_engine::time::{Nanos, SECOND};
 use entra_risk_engine::token::TokenRequest;
 
 use crate::check::{Attempt, BACKOFF, Check, Id, require};
@@ -11,12 +11,13 @@ use crate::verdict::Kind;
 /// A request that is not written after this time does not keep others waiting.
 const MAX_UPLOAD: Nanos = 10 * SECOND;
 
-impl Check<'_> {
+impl Check {
     pub fn get_token(&mut self, request: &TokenRequest, uploading: Option<AttemptId>, now: Nanos) {
         let uploading = self.attempts.iter().find(|attempt| Some(attempt.id) == uploading);
         let is_waited_for = uploading.is_some_and(|attempt| now < attempt.sent + MAX_UPLOAD);
         require("requests are written before a token is requested", !is_waited_for, String::new);
         require("no token is requested after the end", self.end.is_none(), || format!("{:?}", self.end));
+        require("a token is requested for something to send", self.next_send(now).is_some(), String::new);
         require("one token is requested for each attempt", self.tokens.ready.is_none(), String::new);
         let settings = &self.settings;
         let expected = TokenRequest {
@@ -47,6 +48,7 @@ impl Check<'_> {
             self.check_retry(position, now);
             let index = self.attempts.len();
             let id = &mut self.ids[position];
+            require("an outcome is final", !id.has_ended, || format!("{position}"));
             id.attempts += 1;
             id.counted += 1;
             id.last = Some(index);
@@ -75,16 +77,16 @@ impl Check<'_> {
     }
 
     fn check_rate(&mut self, now: Nanos) {
-        let rate_limit = self.settings.rate_limit;
-        let limit = self.instance.limits.entry(self.settings.key.clone()).or_default();
-        let leaving = limit.sent.len().checked_sub(rate_limit.requests as usize).map(|index| limit.sent[index]);
-        let fits = leaving.is_none_or(|sent| now >= sent + from_ms(rate_limit.window_ms));
-        require("the rate limit", fits, || format!("{rate_limit:?}: at {now}, {leaving:?}"));
-        let held_until = limit.held_until;
-        require("a 429, or a 503 with Retry-After, holds every request", now >= held_until, || {
-            format!("sent at {now}, held until {held_until}")
+        let (rate_limit, call) = (self.settings.rate_limit, self.number);
+        let instance = &mut *self.instance.borrow_mut();
+        let limit = instance.limits.entry(self.settings.key.clone()).or_default();
+        let (free, _) = limit.free(rate_limit);
+        require("the rate limit", now >= free, || format!("{rate_limit:?}: at {now}, not before {free}"));
+        let (held, _) = limit.held(call);
+        require("a 429, or a 503 with Retry-After, holds every request", now >= held, || {
+            format!("sent at {now}, held until {held}")
         });
-        limit.sent.push(now);
+        limit.send(&self.settings, now);
     }
 
     fn check_token(&mut self, request: &Request) {

@@ -23,7 +23,7 @@ pub struct Verdict {
     pub maybe_applied: bool,
     pub retry_after: Option<Nanos>,
     /// `Retry-After` holds every request.
-    pub holds_all: bool,
+    holds_all: bool,
     pub claims: Option<String>,
     /// As `label` names the error.
     pub label: String,
@@ -76,6 +76,11 @@ impl Verdict {
         Verdict { kind, maybe_applied: true, retry_after: None, holds_all: false, claims: None, label }
     }
 
+    /// Every request waits: after a 429, and after a 503 that says how long.
+    pub fn holds(&self) -> bool {
+        self.kind == Kind::Throttled || (self.holds_all && self.retry_after.is_some())
+    }
+
     fn labelled(mut self, label: &str) -> Verdict {
         self.label = label.to_owned();
         self
@@ -84,19 +89,20 @@ impl Verdict {
 
 /// The status of an error that has one, or else its name in the contract.
 pub fn label(error: &Error) -> String {
-    if let Some(response) = error.response() {
-        return format!("status {}", response.status);
+    match &error.response {
+        Some(response) => format!("status {}", response.status),
+        None => error.kind.name().to_owned(),
     }
-    let name = match error {
-        Error::NoToken(_) => "no-token",
-        Error::DeniedByHost(_) => "denied-by-host",
-        Error::Unreachable(_) => "unreachable",
-        Error::NoResponse(_) => "no-response",
-        Error::DeadlineExceeded => "deadline-exceeded",
-        Error::Cancelled => "cancelled",
-        Error::NotAttempted => "not-attempted",
-        Error::InvalidArgument(_) => "invalid-argument",
-        _ => "other",
-    };
-    name.to_owned()
+}
+
+/// The kind of the error of a status.
+pub fn kind_of(status: u16) -> &'static str {
+    match status {
+        401 => "unauthenticated",
+        403 => "forbidden",
+        429 => "throttled",
+        400..=499 => "client-error",
+        500..=599 => "server-error",
+        _ => "unexpected-status",
+    }
 }
