@@ -8,44 +8,55 @@ from typing import Any
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import actions, environment
+from wit_world.imports import actions, calls, environment
 
 
 class Run(exports.Run):
     def run(self) -> None:
         # sys.argv and os.environ are those of the build.
         endpoint = dict(environment.get_environment()).get("GRAPH_ENDPOINT")
+        ids = environment.get_arguments()[1:]
         defaults: dict[str, Any] = dict.fromkeys(actions.Options.__annotations__)
         options = actions.Options(**{**defaults, "endpoint": endpoint})
         try:
-            batches = actions.dismiss_risky_users(environment.get_arguments()[1:], options)
+            # The block drops the call: the garbage collection may never do it.
+            with calls.Call.start(calls.Action.DISMISS_RISKY_USERS, ids, options) as call:
+                cause = follow(call)
         except Err as err:
-            report(err.value.batches)
-            print(f"cause: {explain(err.value.cause)}")
+            print(f"invalid argument: {err.value}")
             raise Err(None) from None  # Exit code 1.
-        report(batches)
+        if cause is not None:
+            print(f"cause: {explain(cause)}")
+            raise Err(None)
 
 
-def report(batches: list[actions.Batch]) -> None:
-    """Prints the outcome of every id, and the ids to send again."""
-    again = []
-    for batch in batches:
-        ids = " ".join(batch.ids)
-        match batch.outcome:
-            case actions.Outcome_Accepted():
-                print(f"accepted: {ids}")
-            case actions.Outcome_Refused(error):  # Sending these again is pointless.
-                print(f"refused: {ids} ({explain(error)})")
-            case actions.Outcome_NotApplied() | actions.Outcome_Unknown():  # Sending these again is safe.
-                again += batch.ids
-    if again:
-        print(f"send again: {' '.join(again)}")
+def follow(call: calls.Call) -> actions.Error | None:
+    """Works on the call, and prints each outcome as soon as it is known. Returns the cause of a failure."""
+    while True:
+        match call.next(1000):
+            case calls.Event_Ended(batches):
+                for batch in batches:
+                    show(batch)
+            case calls.Event_Waiting(progress):
+                reason = f": {explain(progress.error)}" if progress.error else ""
+                print(f"waiting, {progress.left} ids left{reason}")
+            case calls.Event_Over(cause):
+                return cause
+
+
+def show(batch: actions.Batch) -> None:
+    """Prints the outcome of ids: what to do with them next."""
+    words = {
+        actions.Outcome.ACCEPTED: "accepted",
+        actions.Outcome.REFUSED: "refused",  # Sending these again is pointless.
+        actions.Outcome.NOT_APPLIED: "send again",
+        actions.Outcome.UNKNOWN: "send again",  # They may have been applied; it is safe.
+    }
+    reason = f" ({explain(batch.error)})" if batch.error else ""
+    print(f"{words[batch.outcome]}: {' '.join(batch.ids)}{reason}")
 
 
 def explain(error: actions.Error) -> str:
-    """Formats an error: a case whose value is a str or a `GraphError`, or a case without a value."""
-    name = type(error).__name__.removeprefix("Error_")
-    detail = getattr(error, "value", None)
-    if isinstance(detail, actions.GraphError):
-        return f"{name}: {detail.status} {detail.code}: {detail.message} (request-id {detail.request_id})"
-    return f"{name}: {detail}" if detail else name
+    """Formats an error."""
+    request = f" (request-id {error.response.request_id})" if error.response else ""
+    return f"{error.kind.name.lower().replace('_', '-')}: {error.message}{request}"

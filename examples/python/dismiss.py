@@ -4,14 +4,16 @@ there instead of to Microsoft Graph."""
 import os
 import sys
 
-from entra_risk import EntraRisk, PartialFailure
+from entra_risk import EntraRisk
 
 risk = EntraRisk(os.environ.get("GRAPH_TOKEN", ""), endpoint=os.environ.get("GRAPH_ENDPOINT"))
-try:
-    batches = risk.dismiss_risky_users(sys.argv[1:])
-    print("accepted:", sum(len(batch.ids) for batch in batches))
-except PartialFailure as failure:
-    print(failure)
-    print("refused:", *failure.refused)
-    print("to retry:", *failure.to_retry)
+call = risk.start("dismiss-risky-users", sys.argv[1:])
+for batch in call:  # As soon as its ids have their outcome.
+    print(f"{batch.outcome}: {len(batch.ids)}")
+
+report = call.report()
+if report.cause is not None:
+    print(report)
+    print("refused:", *report.refused)
+    print("to retry:", *report.to_retry)
     sys.exit(1)

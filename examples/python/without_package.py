@@ -7,11 +7,11 @@ The token is read from GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go there 
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from wasmtime import Engine, Store, WasiConfig
-from wasmtime.component import Component, Linker, Record
+from wasmtime.component import Component, Func, Linker, Record, Variant
 
 
 class Options(Record):
@@ -27,62 +27,86 @@ class Options(Record):
             setattr(self, field, given.get(field.replace("-", "_")))
 
 
-def get_token(_store: Store, request: Any) -> str:
-    """Returns a token for `request.audience`: a fresh one if `request.refresh`. The plugin calls it before each attempt.
+class Credential(Record):
+    """The record `credential`."""
 
-    A str is `bearer`, None is `attached-by-host`. wasmtime-py 50 converts every other value to the latter, so it cannot
-    return a `token-error`. An empty str has the same effect: the plugin reports `no-token`.
-    """
-    return "" if request.refresh else os.environ.get("GRAPH_TOKEN", "")
+    def __init__(self, bearer: str) -> None:
+        self.bearer = bearer
 
 
-def load(path: str) -> Callable[..., Any]:
-    """Loads the plugin. Call its function `name` with `load(path)(name, ...)`."""
-    engine = Engine()
-    store = Store(engine)
-    store.set_wasi(WasiConfig())  # Clock and random numbers. Nothing is inherited from this process.
-    store.set_wasi_http()
-    linker = Linker(engine)
-    linker.add_wasip2()
-    linker.add_wasi_http()
-    with linker.root() as root, root.add_instance("entra:risk/credentials@0.1.0") as credentials:
-        credentials.add_func("get-token", get_token)
-    instance = linker.instantiate(store, Component.from_file(engine, path))
-    actions = instance.get_export_index(store, "entra:risk/actions@0.1.0")
+def get_token(_store: Store, request: Any) -> Credential | Variant:
+    """Returns a token for `request.audience`. The plugin calls it before each attempt, and after Microsoft Graph has rejected
+    a token with `request.refresh` set: then a fresh one is needed, which this program cannot get."""
+    if request.refresh:
+        return Variant("denied", "the token in GRAPH_TOKEN was rejected")
+    return Credential(os.environ.get("GRAPH_TOKEN", ""))
 
-    def call(name: str, *arguments: Any) -> Any:
-        index = instance.get_export_index(store, name, actions)
-        function = index and instance.get_func(store, index)
-        if not function:
-            raise LookupError(f"{path} has no function {name}")
-        result = function(store, *arguments)
-        function.post_return(store)
+
+class Plugin:
+    """An instance of the plugin. Keep it: what it learns about the rate limit is lost with it."""
+
+    def __init__(self, path: str) -> None:
+        engine = Engine()
+        self._store = Store(engine)
+        self._store.set_wasi(WasiConfig())  # Clock and random numbers. Nothing is inherited from this process.
+        self._store.set_wasi_http()
+        linker = Linker(engine)
+        linker.add_wasip2()
+        linker.add_wasi_http()
+        with linker.root() as root, root.add_instance("entra:risk/credentials@0.1.0") as credentials:
+            credentials.add_func("get-token", get_token)
+        instance = linker.instantiate(self._store, Component.from_file(engine, path))
+        calls = instance.get_export_index(self._store, "entra:risk/calls@0.1.0")
+
+        def function(name: str) -> Func:
+            index = instance.get_export_index(self._store, name, calls)
+            found = index and instance.get_func(self._store, index)
+            if not found:
+                raise LookupError(f"{path} has no function {name}")
+            return found
+
+        self._start = function("[static]call.start")
+        self._next = function("[method]call.next")
+
+    def events(self, action: str, ids: list[str], options: Options) -> Iterator[tuple[str, Any]]:
+        """Starts a call, and yields the case and the payload of each `event`: the last one is `over`."""
+        call = self._enter(self._start, action, ids, options)
+        if isinstance(call, str):
+            raise ValueError(call)
+        try:
+            tag = ""
+            while tag != "over":
+                event = self._enter(self._next, call, 1000)
+                tag = event.tag
+                yield tag, event.payload
+        finally:
+            call.drop(self._store)  # Nothing else frees it, not even the garbage collection.
+
+    def _enter(self, function: Func, *arguments: Any) -> Any:
+        result = function(self._store, *arguments)
+        function.post_return(self._store)
         return result
-
-    return call
 
 
 def explain(error: Any) -> str:
-    """Formats an error: a Variant whose payload is a str, a record `graph-error`, or None."""
-    detail = error.payload
-    if detail is None or isinstance(detail, str):
-        return f"{error.tag}: {detail}" if detail else error.tag
-    return f"{error.tag}: {detail.status} {detail.code}: {detail.message} (request-id {getattr(detail, 'request-id')})"
+    """Formats a record `error`."""
+    request = f" (request-id {getattr(error.response, 'request-id')})" if error.response else ""
+    return f"{error.kind}: {error.message}{request}"
 
 
 def main(component: str, *user_ids: str) -> int:
-    call = load(component)
     options = Options(endpoint=os.environ.get("GRAPH_ENDPOINT"))
-    result = call("dismiss-risky-users", list(user_ids), options)
-    if isinstance(result, list):  # Every id was accepted.
-        print(f"accepted: {sum(len(batch.ids) for batch in result)}")
-        return 0
-    for batch in result.batches:  # A failure reports the outcome of every id.
-        outcome = batch.outcome
-        reason = "" if outcome.tag == "accepted" else f" ({explain(outcome.payload)})"
-        print(f"{outcome.tag}{reason}: {', '.join(batch.ids)}")
-    print(f"cause: {explain(result.cause)}")
-    return 1
+    for tag, payload in Plugin(component).events("dismiss-risky-users", list(user_ids), options):
+        if tag == "ended":  # These ids have their outcome: a list of records `batch`.
+            for batch in payload:
+                reason = f" ({explain(batch.error)})" if batch.error else f": {len(batch.ids)}"
+                print(f"{batch.outcome}{reason}: {', '.join(batch.ids)}")
+        elif tag == "waiting":  # A record `progress`.
+            print(f"waiting, {payload.left} ids left")
+        elif payload is not None:  # The last event: why not every id was accepted.
+            print(f"cause: {explain(payload)}")
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
