@@ -1,5 +1,6 @@
-//! The cost of the plugin for its host: of an instance, and of a warm call that sends one request, compared with a
-//! guest that only sends the same request. The service responds at once, in this process; time is virtual.
+//! The cost of the plugin for its host: of an instance, and of a warm call that sends one request,
+//! compared with a guest that only sends the same request. The service responds at once, in this
+//! process; time is virtual.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,8 +50,9 @@ fn instances(criterion: &mut Criterion) {
     let plugin = PluginComponent::pooled(10).expect("the plugin");
     let bare = bare(&plugin);
     let runtime = runtime();
-    // Instantiation alone, the same for both. The typed functions of wasmtime's bindings then compare the types of the four
-    // exports, name by name, in every instance: that is work of the host, shown by itself.
+    // Instantiation alone, the same for both. The typed functions of wasmtime's bindings then
+    // compare the types of all exports, name by name, in every instance: that is work of the host,
+    // shown by itself.
     let mut group = criterion.benchmark_group("instance");
     for (name, component) in [("plugin", plugin.instance_pre()), ("bare request", &bare)] {
         group.bench_function(name, |bencher| {
@@ -83,6 +85,15 @@ fn calls(criterion: &mut Criterion) {
                 warm(iterations, || {
                     let result = runtime.block_on(plugin.call(Action::DismissRiskyUsers, &ids, Some(&options)));
                     assert!(result.expect("no trap").is_ok());
+                })
+            });
+        });
+        group.bench_function("plugin, through calls", |bencher| {
+            bencher.iter_custom(|iterations| {
+                let mut plugin = runtime.block_on(Plugin::new(&plugin, host())).expect("an instance");
+                warm(iterations, || {
+                    let driven = runtime.block_on(plugin.drive(Action::DismissRiskyUsers, &ids, Some(&options), None));
+                    assert!(driven.expect("no trap").is_ok());
                 })
             });
         });

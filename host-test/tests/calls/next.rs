@@ -14,8 +14,10 @@ use tokio::task::yield_now;
 
 use crate::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, pause, script, unreachable, waiting};
 
+type Treatment = fn() -> Behavior;
+
 /// Treats every request like this.
-struct Always(fn() -> Behavior);
+struct Always(Treatment);
 
 impl Service for Always {
     fn serve(&self, _: Duration, _: Request) -> Reply {
@@ -25,7 +27,7 @@ impl Service for Always {
 
 #[tokio::test(start_paused = true)]
 async fn a_next_returns_in_time_during_an_outage_with_the_failure() {
-    let outages: [(fn() -> Behavior, &str); 4] = [
+    let outages: [(Treatment, &str); 4] = [
         (unreachable, "unreachable"),
         (|| graph_error(503, &[], "UnknownError", ""), "server-error"),
         (|| graph_error(429, &[("retry-after", "60")], "TooManyRequests", ""), "throttled"),

@@ -82,7 +82,7 @@ async fn the_error_is_the_latest_failure_until_the_next_acceptance() {
     let mut open = Open::start(script(replies), Action::DismissSignIns, &ids(2), options).await;
     let first = waiting(open.next(Some(100)).await).error.expect("a failure");
     assert_eq!((first.kind, first.response), (ErrorKind::Unreachable, None));
-    let second = waiting(open.next(Some(4_500)).await).error.expect("a failure");
+    let second = waiting(open.next(Some(1_000)).await).error.expect("a failure");
     assert_eq!(second.kind, ErrorKind::ServerError);
     let response = second.response.expect("a response");
     assert_eq!((response.status, &*response.message), (503, "Try again."));

@@ -19,7 +19,7 @@ pub(crate) fn dismiss(world: Arc<World>, ids: &[String], seed: u64) -> wasmtime:
         let start = Instant::now();
         let result = plugin.call(Action::DismissRiskyUsers, ids, None).await?;
         let batches = result.unwrap_or_else(|failure| failure.batches);
-        let is_accepted = |batch: &&Batch| matches!(batch.outcome, BatchOutcome::Accepted(_));
+        let is_accepted = |batch: &&Batch| batch.outcome == BatchOutcome::Accepted;
         let accepted = batches.iter().filter(is_accepted).map(|batch| batch.ids.len()).sum();
         Ok(Outcome { elapsed: start.elapsed(), accepted })
     })

@@ -1,5 +1,6 @@
-//! The least that a wasi:http guest can do to dismiss the risk of users: it sends one request and returns the status of
-//! the response, without any check or retry. The benchmark compares the plugin with it.
+//! The least that a wasi:http guest can do to dismiss the risk of users: it sends one request and
+//! returns the status of the response, without any check or retry. The benchmark compares the
+//! plugin with it.
 
 #![cfg(target_arch = "wasm32")]
 
