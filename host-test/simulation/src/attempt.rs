@@ -64,11 +64,11 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempts<'a> {
-    /// `earlier`: the calls of the instance before this one.
-    pub(super) fn new(call: &'a CallRecord, earlier: &[CallRecord]) -> Attempts<'a> {
+    /// `calls`: all calls of the instance.
+    pub(super) fn new(call: &'a CallRecord, calls: &[CallRecord]) -> Attempts<'a> {
         let ids = call.call.distinct();
         let positions: HashMap<&String, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-        let ended = call.ids_ended();
+        let reported = call.reported_at();
         let mut by_id: Vec<Vec<usize>> = vec![Vec::new(); ids.len()];
         let mut all: Vec<Attempt<'_>> = Vec::new();
         for (number, arrival) in call.arrivals.iter().enumerate() {
@@ -79,10 +79,10 @@ impl<'a> Attempts<'a> {
                 }
                 by_id[*id].push(number);
             }
-            let over = ids.iter().map(|id| ended[*id]).min().unwrap_or(call.ended);
+            let over = ids.iter().map(|id| reported[*id]).min().unwrap_or(call.ended);
             all.push(Attempt { arrival, ids, over, seen: None, class: Class::Unclear });
         }
-        let accepted = earlier.iter().chain([call]).flat_map(|call| &call.arrivals);
+        let accepted = calls.iter().flat_map(|call| &call.arrivals);
         let accepted = accepted.filter(|arrival| arrival.status == Some(StatusCode::NO_CONTENT));
         let first_accepted = accepted.filter_map(|arrival| arrival.settled).min();
         for attempt in &mut all {
@@ -120,7 +120,10 @@ impl<'a> Attempts<'a> {
                 Class::Throttled => true,
                 Class::Refused => self.isolates() && last.ids.len() > 1,
                 // Attempts that are not clear may count.
-                Class::Transient => (self.by_id[id].len() as u32) < max,
+                Class::Transient => {
+                    let attempts = self.by_id[id].iter().map(|number| &self.all[*number]);
+                    (attempts.filter(|attempt| attempt.class != Class::Throttled).count() as u32) < max
+                }
                 _ => false,
             },
         })
@@ -149,7 +152,7 @@ impl Attempt<'_> {
     pub(super) fn read(&self, call: &CallRecord) -> Option<Duration> {
         let settled = self.arrival.settled.filter(|_| self.seen == Some(true))?;
         // Of a response without end, the status counts when the plugin no longer waits.
-        Some(if self.arrival.stalls { self.over } else { call.notices(settled) })
+        if self.arrival.stalls { Some(self.over) } else { call.notices(settled) }
     }
 
     fn is_seen(&self, call: &CallRecord) -> Option<bool> {
@@ -157,18 +160,23 @@ impl Attempt<'_> {
         if settled > self.over {
             return Some(false);
         }
-        let near = |limit: Duration| settled + MARGIN >= limit;
+        // What has arrived between two `next` is read before any limit is judged.
+        let at = call.unpaused(settled);
+        let near = |limit: Duration| at + MARGIN >= limit;
         if call.deadline().is_some_and(near) {
             return None;
         }
         // The plugin may have stopped waiting in that millisecond.
-        if settled == self.over && call.cause().is_some() && near(self.sent() + GRACE) {
+        let graces = call.stops.iter().map(|(stopped, grace)| call.spent(*stopped, at) + MARGIN >= *grace);
+        let is_ending = call.cause().is_some() || call.is_abandoned;
+        if settled == self.over && is_ending && (near(self.sent() + GRACE) || graces.into_iter().any(|is_over| is_over))
+        {
             return None;
         }
-        match call.worked(self.sent(), settled) {
-            // While the token provider is asked, the plugin does not stop waiting.
+        match call.worked(self.sent(), at) {
             worked if worked + MARGIN < call.attempt_timeout() => Some(true),
-            worked if worked > call.attempt_timeout() + MARGIN && !call.is_asking(settled) => Some(false),
+            // While the token provider is asked, the plugin does not stop waiting.
+            worked if worked > call.attempt_timeout() + MARGIN && !call.is_asking(at) => Some(false),
             _ => None,
         }
     }

@@ -4,8 +4,10 @@
 mod attempts;
 mod crowd;
 mod end;
+mod events;
 mod ids;
 mod isolation;
+mod next;
 mod outcome;
 mod rate;
 mod text;
@@ -36,16 +38,18 @@ impl fmt::Display for Violation {
 pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
     let mut violations = Violations(Vec::new());
     let mut all: Vec<Attempts<'_>> = Vec::new();
-    for (number, call) in calls.iter().enumerate() {
+    for call in calls {
         if let Err(why) = &call.result {
             violations.add("every call returns", || why.clone());
             break;
         }
         text::check(call, &mut violations);
+        events::check(call, &mut violations);
         if !ids::check(call, &mut violations) {
             break;
         }
-        let attempts = Attempts::new(call, &calls[..number]);
+        let attempts = Attempts::new(call, calls);
+        next::check(&attempts, &mut violations);
         outcome::check(&attempts, &mut violations);
         attempts::check(&attempts, &mut violations);
         end::check(&attempts, &mut violations);

@@ -11,7 +11,7 @@ use graph_model::{Arrival, Graph};
 use host_test::bindings::actions::{Options, RateLimit};
 use host_test::clock::{WallClock, virtual_time};
 use host_test::component::PluginComponent;
-use host_test::host::{Host, Outbound};
+use host_test::host::Outbound;
 use host_test::keyvalue::{KeyValue, Settings as StoreSettings, StoreClient};
 use host_test::plugin::{Action, Plugin};
 use rand::rngs::StdRng;
@@ -23,7 +23,10 @@ use uuid::{Builder, Uuid};
 use wasmtime::Config;
 use wasmtime_wasi::WasiCtx;
 
+use crate::caller::{Caller, Form, Stop, Waits};
 use crate::check::check_crowd;
+use crate::host::{Host, Played};
+use crate::plan::is_on_sign_ins;
 use crate::runaway_guard::RunawayGuard;
 use crate::token_log::TokenLog;
 use crate::{Call, CallRecord, Plan, TokenAnswer, TokenRecord, Violation};
@@ -69,17 +72,19 @@ impl CrowdPlan {
         let rng = &mut StdRng::seed_from_u64(seed);
         let service = Plan::draw(seed);
         let count = *[1, 2, 3, 5, 10, 20, 50].choose(rng).unwrap_or(&1);
-        let users = rng.random();
+        let users: bool = rng.random();
         let rate_limit = rng
             .random_ratio(1, 4)
             .then(|| RateLimit { requests: rng.random_range(1..=6), window_ms: rng.random_range(500..=5_000) });
         let all_at_once = rng.random();
         let instances = (0..count).map(|_| {
-            let mut plan = Plan { seed: rng.random(), calls: Vec::new(), ..service.clone() };
+            let mut plan = Plan { seed: rng.random(), calls: Vec::new(), overlaps: false, ..service.clone() };
             for number in 0..*[1, 1, 2].choose(rng).unwrap_or(&1) {
                 let is_at_once = all_at_once && number == 0;
                 let pause = Duration::from_millis(if is_at_once { 0 } else { rng.random_range(1..60_000) });
-                let action = if users { Action::DismissRiskyUsers } else { Action::ALL[rng.random_range(0..3)] };
+                let of_queue = |action: &&Action| is_on_sign_ins(**action) != users;
+                let actions: Vec<Action> = Action::ALL.iter().filter(of_queue).copied().collect();
+                let action = *actions.choose(rng).unwrap_or(&Action::DismissRiskyUsers);
                 let ids = (0..rng.random_range(1..=4)).map(|_| guid(rng).to_string()).collect();
                 let options = Options {
                     ids_per_request: Some(rng.random_range(1..=3)),
@@ -88,7 +93,8 @@ impl CrowdPlan {
                     rate_limit,
                     ..Options::default()
                 };
-                plan.calls.push(Call { pause, action, ids, options });
+                let form = draw_form(rng, action);
+                plan.calls.push(Call { pause, action, ids, options, form });
             }
             Instance { plan, skew: Duration::from_millis(rng.random_range(0..=50)) }
         });
@@ -125,15 +131,26 @@ impl CrowdPlan {
         let rng = &mut StdRng::seed_from_u64(seed);
         let instances = (0..instances).map(|_| {
             let ids = (0..60).map(|_| guid(rng).to_string()).collect();
-            let call =
-                Call { pause: Duration::ZERO, action: Action::DismissRiskyUsers, ids, options: Options::default() };
+            let call = Call {
+                pause: Duration::ZERO,
+                action: Action::DismissRiskyUsers,
+                ids,
+                options: Options::default(),
+                form: Form::Function,
+            };
             let graph = graph_model::Settings {
                 token: Some(host_test::plugin::CANARY.into()),
                 network: jitter,
                 seed,
                 ..graph_model::Settings::default()
             };
-            let plan = Plan { seed: rng.random(), graph, tokens: crate::TokenProvider::default(), calls: vec![call] };
+            let plan = Plan {
+                seed: rng.random(),
+                graph,
+                tokens: crate::TokenProvider::default(),
+                calls: vec![call],
+                overlaps: false,
+            };
             Instance { plan, skew: Duration::from_millis(rng.random_range(0..=50)) }
         });
         CrowdPlan { seed, instances: instances.collect(), store: calm_store(seed) }
@@ -219,20 +236,20 @@ async fn call_at_once(plugin: &PluginComponent, plan: CrowdPlan) -> wasmtime::Re
         let (plugin, service, store) = (plugin.clone(), service.clone(), store.clone());
         running.spawn_local(async move { (number, call_in_turn(&plugin, instance, service, store, queue).await) });
     }
-    let mut calls = vec![Vec::new(); plan.instances.len()];
+    let mut played = Vec::new();
     while let Some(result) = running.join_next().await {
         let (number, result) = result?;
-        calls[number] = result?;
+        played.push((number, result?));
     }
     // What is still on its way arrives.
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let mut arrivals = graph.arrivals(0);
-    arrivals.sort_by_key(|arrival| arrival.sent);
-    for call in calls.iter_mut().flatten() {
-        let ids: BTreeSet<&String> = call.call.ids.iter().collect();
-        call.arrivals =
-            arrivals.iter().filter(|arrival| arrival.ids.iter().any(|id| ids.contains(id))).cloned().collect();
-    }
+    let arrivals = graph.arrivals(0);
+    played.sort_by_key(|(number, _)| *number);
+    let calls = played.into_iter().map(|(_, mut played)| {
+        played.add(&arrivals);
+        played.calls
+    });
+    let calls = calls.collect();
     let (store_operations, keys) = (store.operations(), store.keys());
     Ok(CrowdRun { plan, calls, store_operations, keys, violations: Vec::new() })
 }
@@ -243,47 +260,45 @@ async fn call_in_turn(
     service: Arc<RunawayGuard>,
     store: Arc<KeyValue>,
     queue: Duration,
-) -> wasmtime::Result<Vec<CallRecord>> {
+) -> wasmtime::Result<Played> {
     let start = Instant::now();
     let tokens = TokenLog::default();
     let latency = plan.tokens.latency;
     let client = StoreClient::new(store);
     let mut wasi = WasiCtx::builder();
     wasi.wall_clock(WallClock::at(start, NOON + skew));
-    let host = Host::with(&mut wasi, Outbound::InProcess(service.clone()), tokens.token_source(&plan), plan.seed);
+    let outbound = Outbound::InProcess(service.clone());
+    let host = host_test::host::Host::with(&mut wasi, outbound, tokens.token_source(&plan), plan.seed);
     let host = host.token_latency(move || latency).store(client.clone());
-    let mut plugin = Plugin::new(plugin, host).await?;
-    let mut calls = Vec::new();
-    for call in &plan.calls {
-        tokio::time::sleep(call.pause).await;
-        let started = start.elapsed();
-        let result = service.watch(plugin.call(call.action, &call.ids, Some(&call.options))).await;
-        let ended = start.elapsed();
-        let is_unusable = result.is_err();
-        // What the plugin does not notice while the store is asked, it does not notice while a token is requested either.
-        let uses = client.times().into_iter().map(|(asked, answered)| TokenRecord {
-            asked,
-            answered,
-            request: TokenRecord::of_store(),
-            answer: TokenAnswer::Store,
-        });
-        let mut busy: Vec<TokenRecord> = tokens.records().into_iter().chain(uses).collect();
-        busy.retain(|record| (started..=ended).contains(&record.asked));
-        busy.sort_by_key(|record| (record.asked, record.answered));
-        calls.push(CallRecord {
-            call: call.clone(),
-            started,
-            ended,
-            queue,
-            arrivals: Vec::new(),
-            tokens: busy,
-            result,
-        });
-        if is_unusable {
-            break;
+    let plugin = Plugin::new(plugin, host).await?;
+    let host = Host { plugin, plan: &plan, service: &service, tokens, start, planned: None, queue };
+    let mut played = host.play().await;
+    // What the plugin does not notice while the store is asked, it does not notice while a token is requested either.
+    for (asked, answered) in client.times() {
+        for call in played.calls.iter_mut().filter(|call| (call.started..=call.ended).contains(&asked)) {
+            let (request, answer) = (TokenRecord::of_store(), TokenAnswer::Store);
+            call.tokens.push(TokenRecord { asked, answered, request, answer, call: call.number });
         }
     }
-    Ok(calls)
+    for call in &mut played.calls {
+        call.tokens.sort_by_key(|record| (record.asked, record.answered));
+    }
+    Ok(played)
+}
+
+/// A host that takes no time between two `next`: a turn that comes then is lost.
+fn draw_form(rng: &mut StdRng, action: Action) -> Form {
+    if Action::FUNCTIONS.contains(&action) && rng.random() {
+        return Form::Function;
+    }
+    let waits = *[Waits::Endless, Waits::Short, Waits::Long].choose(rng).unwrap_or(&Waits::Endless);
+    let stop = Stop {
+        after: Duration::from_millis(rng.random_range(1..60_000)),
+        grace_ms: Some(rng.random_range(0..20_000)),
+        in_token_request: false,
+    };
+    let stops = if rng.random_ratio(1, 10) { vec![stop] } else { Vec::new() };
+    Form::Call(Caller { waits, stops, ..Caller::default() })
 }
 
 /// A store that does not fail.

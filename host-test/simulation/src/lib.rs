@@ -2,8 +2,10 @@
 //! are drawn from a seed; the invariants that must hold after each run; and mutants of the plugin that violate them.
 
 mod attempt;
+mod caller;
 mod check;
 mod crowd;
+mod host;
 mod mutant;
 mod plan;
 mod record;
@@ -13,11 +15,12 @@ mod summary;
 mod token_log;
 mod trace;
 
+pub use caller::{Caller, Form, Pauses, Stop, Waits};
 pub use check::{Violation, check};
 pub use crowd::{CrowdPlan, CrowdRun, Instance, plugin_with_turns};
 pub use mutant::{MUTANTS, Mutant};
 pub use plan::{Call, Plan, TokenProvider};
-pub use record::CallRecord;
+pub use record::{CallRecord, Next, Report};
 pub use run::Run;
 pub use summary::Summary;
 pub use token_log::{TokenAnswer, TokenRecord};

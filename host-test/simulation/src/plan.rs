@@ -12,6 +12,8 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use uuid::{Builder, Uuid};
 
+use crate::{Caller, Form};
+
 /// The plan of one run.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -21,8 +23,10 @@ pub struct Plan {
     pub graph: Settings,
     /// The token provider.
     pub tokens: TokenProvider,
-    /// The calls of one instance, one after the other.
+    /// The calls of one instance.
     pub calls: Vec<Call>,
+    /// A call may begin before the one before it has ended. Then each has ids of its own.
+    pub overlaps: bool,
 }
 
 /// How the token provider responds.
@@ -43,7 +47,7 @@ pub struct TokenProvider {
 /// One call of the plugin.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The time since the previous call.
+    /// The time since the previous call ended, or since it began if they overlap.
     pub pause: Duration,
     /// The action.
     pub action: Action,
@@ -51,6 +55,8 @@ pub struct Call {
     pub ids: Vec<String>,
     /// The options.
     pub options: Options,
+    /// How the host makes it.
+    pub form: Form,
 }
 
 impl Plan {
@@ -59,8 +65,14 @@ impl Plan {
         let rng = &mut StdRng::seed_from_u64(seed);
         let population: Vec<Uuid> = (0..log_uniform(rng, 1..=400)).map(|_| guid(rng)).collect();
         let tenants = rng.random_ratio(1, 4);
-        let count = *[1, 1, 1, 2, 3].choose(rng).unwrap_or(&1);
-        let calls = (0..count).map(|_| Call::draw(rng, &population, tenants)).collect();
+        let count = *[1, 1, 1, 2, 3, 4].choose(rng).unwrap_or(&1);
+        let overlaps = count > 1 && rng.random();
+        let calls = (0..count).map(|number| {
+            let of_its_own = |(at, _): &(usize, &Uuid)| !overlaps || at % count == number;
+            let ids: Vec<Uuid> = population.iter().enumerate().filter(of_its_own).map(|(_, id)| *id).collect();
+            Call::draw(rng, &ids, tenants)
+        });
+        let mut calls: Vec<Call> = calls.collect();
         let is_calm = rng.random_ratio(1, 4);
         let mut graph = Settings { absent: absent(rng, &population), seed, ..draw_limits(rng) };
         let slow = millis(rng, 1..=20_000);
@@ -74,10 +86,12 @@ impl Plan {
             // Such bodies are taken a byte at a time, so they must be short.
             if population.len() <= MAX_EARLY_IDS && rng.random_ratio(1, 4) {
                 graph.early = rng.random_range(0.05..=0.5);
+                // A body that is taken a byte at a time is written while the host waits.
+                calls.iter_mut().for_each(Call::wait_for_each_next);
             }
         }
         graph.token = (!tokens.is_attached).then(|| CANARY.into());
-        Plan { seed, graph, tokens, calls }
+        Plan { seed, graph, tokens, calls, overlaps }
     }
 
     /// Whether nothing but bad ids and a limit can fail a request.
@@ -166,9 +180,12 @@ fn absent(rng: &mut StdRng, population: &[Uuid]) -> BTreeSet<Uuid> {
 
 impl Call {
     fn draw(rng: &mut StdRng, population: &[Uuid], tenants: bool) -> Self {
-        let action = *Action::ALL.choose(rng).unwrap_or(&Action::DismissRiskyUsers);
+        // The four functions are drawn as often as the other actions.
+        let actions: &[Action] = if rng.random() { &Action::FUNCTIONS } else { &Action::ALL };
+        let action = *actions.choose(rng).unwrap_or(&Action::DismissRiskyUsers);
         let mut ids: Vec<String> = population.iter().filter(|_| rng.random_ratio(9, 10)).map(Uuid::to_string).collect();
-        ids.push(population[0].to_string());
+        // Without ids, a call is over before it begins.
+        ids.extend(population.first().filter(|_| rng.random_ratio(49, 50)).map(Uuid::to_string));
         if rng.random_ratio(1, 3) {
             let again: Vec<_> = ids.iter().filter(|_| rng.random_ratio(1, 10)).cloned().collect();
             again.into_iter().for_each(|id| ids.insert(rng.random_range(0..=ids.len()), id));
@@ -177,7 +194,14 @@ impl Call {
             *id = id.to_uppercase();
         }
         let options = Call::draw_options(rng, action, ids.len(), tenants);
-        Call { pause: millis(rng, 1..=30_000), action, ids, options }
+        let form = Form::draw(rng, Action::FUNCTIONS.contains(&action));
+        Call { pause: millis(rng, 1..=30_000), action, ids, options, form }
+    }
+
+    fn wait_for_each_next(&mut self) {
+        if let Form::Call(caller) = &mut self.form {
+            *caller = Caller::default();
+        }
     }
 
     fn draw_options(rng: &mut StdRng, action: Action, ids: usize, tenants: bool) -> Options {
@@ -193,7 +217,7 @@ impl Call {
         let mut sometimes = |range: RangeInclusive<u32>| rng.random::<bool>().then(|| log_uniform(rng, range));
         // With fewer, most of the run would be waiting for the rate limit.
         let min = (ids / 30).clamp(1, 60) as u32;
-        let max = if action == Action::DismissRiskyUsers { 60 } else { 400 };
+        let max = if is_on_sign_ins(action) { 400 } else { 60 };
         Options {
             tenant,
             cloud,
@@ -220,9 +244,9 @@ impl Call {
 
     /// The rate limit of the call: the option, or the documented limit.
     pub fn rate_limit(&self) -> RateLimit {
-        self.options.rate_limit.unwrap_or(match self.action {
-            Action::DismissRiskyUsers => RateLimit { requests: 1, window_ms: 1_000 },
-            _ => RateLimit { requests: 5, window_ms: 10_000 },
+        self.options.rate_limit.unwrap_or(match is_on_sign_ins(self.action) {
+            false => RateLimit { requests: 1, window_ms: 1_000 },
+            true => RateLimit { requests: 5, window_ms: 10_000 },
         })
     }
 
@@ -257,16 +281,21 @@ impl Call {
     }
 }
 
+/// Whether an action counts against the limit of those on sign-ins.
+pub(crate) fn is_on_sign_ins(action: Action) -> bool {
+    action.name().contains("sign-ins")
+}
+
 fn guid(rng: &mut StdRng) -> Uuid {
     Builder::from_random_bytes(rng.random()).into_uuid()
 }
 
 /// A number whose order of magnitude is uniformly distributed.
-fn log_uniform(rng: &mut StdRng, range: RangeInclusive<u32>) -> u32 {
+pub(crate) fn log_uniform(rng: &mut StdRng, range: RangeInclusive<u32>) -> u32 {
     let (low, high) = (f64::from(*range.start()).ln(), f64::from(*range.end()).ln());
     (rng.random_range(low..=high).exp().round() as u32).clamp(*range.start(), *range.end())
 }
 
-fn millis(rng: &mut StdRng, range: RangeInclusive<u32>) -> Duration {
+pub(crate) fn millis(rng: &mut StdRng, range: RangeInclusive<u32>) -> Duration {
     Duration::from_millis(log_uniform(rng, range).into())
 }

@@ -1,73 +1,144 @@
 //! The record of one call: what was requested, what reached the service, and what the plugin reported.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use graph_model::Arrival;
-use host_test::bindings::actions::{Batch, Error, Failure, GraphError, Outcome, Receipt};
+use host_test::bindings::actions::{Batch, Error};
+use host_test::bindings::calls::Event;
 
-use crate::{Call, TokenRecord};
+use crate::plan::is_on_sign_ins;
+use crate::{Call, Form, TokenRecord};
 
 /// One call and everything known about it. Times are since the start of the host.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
+    /// Its number among the calls of the plan.
+    pub number: usize,
     /// The arguments.
     pub call: Call,
     /// When it began.
     pub started: Duration,
-    /// When it returned.
+    /// When it was over, or dropped.
     pub ended: Duration,
     /// The longest time for which it may wait for turns.
     pub queue: Duration,
+    /// Each `next`; none if a function was called.
+    pub nexts: Vec<Next>,
+    /// Each `stop`: when, and its grace.
+    pub stops: Vec<(Duration, Duration)>,
+    /// It was dropped before it was over.
+    pub is_abandoned: bool,
     /// The requests that it sent, in their order.
     pub arrivals: Vec<Arrival>,
     /// Its token requests, in their order.
     pub tokens: Vec<TokenRecord>,
-    /// What the plugin returned, or why it did not return.
-    pub result: Result<Result<Vec<Batch>, Failure>, String>,
+    /// What the plugin reported at the end, or why it did not.
+    pub result: Result<Report, String>,
+}
+
+/// One `next`.
+#[derive(Debug, Clone)]
+pub struct Next {
+    /// When it was called.
+    pub began: Duration,
+    /// When it returned.
+    pub ended: Duration,
+    /// The longest time that it was given.
+    pub wait_ms: Option<u32>,
+    /// What it returned.
+    pub event: Event,
+    /// What `report` returned after it, if it was asked.
+    pub report: Option<Vec<Batch>>,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// The batches, in the order of the ids.
+    pub batches: Vec<Batch>,
+    /// Why not every id was accepted.
+    pub cause: Option<Error>,
 }
 
 impl CallRecord {
     /// The batches that the plugin reported.
     pub fn batches(&self) -> &[Batch] {
-        match &self.result {
-            Ok(Ok(batches) | Err(Failure { batches, .. })) => batches,
-            Err(_) => &[],
-        }
-    }
-
-    /// When the call must have returned.
-    pub fn deadline(&self) -> Option<Duration> {
-        self.call.options.deadline_ms.map(|ms| self.started + Duration::from_millis(ms.into()))
+        self.result.as_ref().map(|report| report.batches.as_slice()).unwrap_or_default()
     }
 
     /// The cause of a failure.
     pub fn cause(&self) -> Option<&Error> {
-        self.result.as_ref().ok()?.as_ref().err().map(|failure| &failure.cause)
+        self.result.as_ref().ok()?.cause.as_ref()
+    }
+
+    /// When the call must have ended.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.call.options.deadline_ms.map(|ms| self.started + Duration::from_millis(ms.into()))
     }
 
     /// Whether another call counts against the same limit.
     pub(crate) fn shares_limit(&self, other: &CallRecord) -> bool {
         let key = |call: &CallRecord| {
-            let users = call.call.action == host_test::plugin::Action::DismissRiskyUsers;
-            (call.call.options.tenant.clone(), call.call.audience().to_owned(), users)
+            (call.call.options.tenant.clone(), call.call.audience().to_owned(), is_on_sign_ins(call.call.action))
         };
         key(self) == key(other)
     }
 
     /// The longest time for which the plugin works on an attempt.
     pub(crate) fn attempt_timeout(&self) -> Duration {
-        Duration::from_millis(self.call.options.attempt_timeout_ms.unwrap_or(100_000).into())
+        Duration::from_millis(self.call.options.attempt_timeout_ms.unwrap_or(30_000).into())
     }
 
-    /// When each distinct id was reported.
-    pub(crate) fn ids_ended(&self) -> Vec<Duration> {
-        vec![self.ended; self.call.distinct().len()]
+    /// The times in which the plugin worked on the call.
+    pub(crate) fn periods(&self) -> Vec<(Duration, Duration)> {
+        match self.call.form {
+            Form::Function => vec![(self.started, self.ended)],
+            Form::Call(_) => self.nexts.iter().map(|next| (next.began, next.ended)).collect(),
+        }
     }
 
-    /// The time that counts for limits of the call: not that in which the token provider is asked.
+    /// The period in which each distinct id was reported, by its number; none if it was not.
+    pub(crate) fn reported_in(&self) -> Vec<Option<usize>> {
+        let ids = self.call.distinct();
+        if let Form::Function = self.call.form {
+            return vec![Some(0); ids.len()];
+        }
+        let mut numbers = HashMap::new();
+        for (number, next) in self.nexts.iter().enumerate() {
+            for id in ended(&next.event).iter().flat_map(|batch| &batch.ids) {
+                numbers.entry(id.as_str()).or_insert(number);
+            }
+        }
+        ids.iter().map(|id| numbers.get(id.as_str()).copied()).collect()
+    }
+
+    /// When each distinct id was reported, or else when the call ended.
+    pub(crate) fn reported_at(&self) -> Vec<Duration> {
+        let periods = self.periods();
+        let at = |number: Option<usize>| periods.get(number?).map(|(_, ended)| *ended);
+        self.reported_in().into_iter().map(|number| at(number).unwrap_or(self.ended)).collect()
+    }
+
+    /// The time that counts for the limits of the call: of the time between two `next`, a second at most.
+    pub(crate) fn spent(&self, from: Duration, until: Duration) -> Duration {
+        let mut spent = until.saturating_sub(from);
+        let mut paused = self.started;
+        for (began, ended) in self.periods() {
+            spent -= excess((paused, began), (from, until));
+            paused = ended;
+        }
+        spent - excess((paused, Duration::MAX), (from, until))
+    }
+
+    /// The time that counts for requests in flight: not that in which the token provider is asked either.
     pub(crate) fn worked(&self, from: Duration, until: Duration) -> Duration {
-        let asked = self.tokens.iter().map(|token| overlap((token.asked, token.answered), (from, until)));
-        until.saturating_sub(from).saturating_sub(asked.sum())
+        self.spent(from, until).saturating_sub(self.asking(from, until))
+    }
+
+    /// The time in which the token provider is asked.
+    pub(crate) fn asking(&self, from: Duration, until: Duration) -> Duration {
+        self.tokens.iter().map(|token| overlap((token.asked, token.answered), (from, until))).sum()
     }
 
     /// Whether the token provider is asked.
@@ -75,10 +146,29 @@ impl CallRecord {
         self.tokens.iter().any(|token| token.asked <= at && at <= token.answered)
     }
 
-    /// When the plugin notices something that happens at `at`, at the latest.
-    pub(crate) fn notices(&self, at: Duration) -> Duration {
+    /// The beginning of the pause that contains a time, or that time.
+    pub(crate) fn unpaused(&self, at: Duration) -> Duration {
+        let periods = self.periods();
+        let pauses = periods.windows(2).map(|pair| (pair[0].1, pair[1].0));
+        let mut pauses = pauses.filter(|(from, until)| *from < at && at < *until);
+        pauses.next().map_or(at, |(from, _)| from)
+    }
+
+    /// When the plugin notices something that happens at `at`, at the latest: not between two `next`, and not while the token
+    /// provider is asked.
+    pub(crate) fn notices(&self, at: Duration) -> Option<Duration> {
+        let (began, _) = self.periods().into_iter().find(|(_, ended)| *ended >= at)?;
+        let at = at.max(began);
         let asking = self.tokens.iter().filter(|token| token.asked <= at && at <= token.answered);
-        asking.map(|token| token.answered).max().unwrap_or(at)
+        Some(asking.map(|token| token.answered).max().unwrap_or(at))
+    }
+}
+
+/// What a `next` reported.
+pub(crate) fn ended(event: &Event) -> &[Batch] {
+    match event {
+        Event::Ended(batches) => batches,
+        _ => &[],
     }
 }
 
@@ -86,38 +176,7 @@ fn overlap(one: (Duration, Duration), other: (Duration, Duration)) -> Duration {
     one.1.min(other.1).saturating_sub(one.0.max(other.0))
 }
 
-/// The name of an outcome.
-pub fn name(batch: &Batch) -> &'static str {
-    match &batch.outcome {
-        Outcome::Accepted(_) => "accepted",
-        Outcome::Refused(_) => "refused",
-        Outcome::NotApplied(_) => "not-applied",
-        Outcome::Unknown(_) => "unknown",
-    }
-}
-
-/// The receipt of an accepted batch.
-pub fn receipt(batch: &Batch) -> Option<&Receipt> {
-    match &batch.outcome {
-        Outcome::Accepted(receipt) => Some(receipt),
-        _ => None,
-    }
-}
-
-/// The error of a batch.
-pub fn error(batch: &Batch) -> Option<&Error> {
-    match &batch.outcome {
-        Outcome::Accepted(_) => None,
-        Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => Some(error),
-    }
-}
-
-/// The kind of an error.
-pub fn kind(error: &Error) -> &'static str {
-    error.case()
-}
-
-/// The response that an error is about.
-pub fn response(error: &Error) -> Option<&GraphError> {
-    error.graph_error()
+/// What does not count of a pause.
+fn excess(pause: (Duration, Duration), of: (Duration, Duration)) -> Duration {
+    overlap(pause, of).saturating_sub(Duration::from_secs(1))
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use graph_model::Graph;
 use host_test::clock::virtual_time;
 use host_test::component::PluginComponent;
-use host_test::host::{Host, Outbound, Upload};
+use host_test::host::{Outbound, Upload};
 use host_test::plugin::Plugin;
 use tokio::time::Instant;
 
+use crate::host::Host;
 use crate::runaway_guard::RunawayGuard;
 use crate::token_log::TokenLog;
 use crate::{CallRecord, Plan, Violation, check};
@@ -42,45 +43,27 @@ impl Run {
     /// # Errors
     /// If the plugin cannot be instantiated.
     pub fn record(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result<Vec<CallRecord>> {
-        virtual_time(call_in_turn(plugin, plan))
+        virtual_time(record(plugin, plan))
     }
 }
 
-async fn call_in_turn(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result<Vec<CallRecord>> {
+async fn record(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result<Vec<CallRecord>> {
     let graph = Arc::new(Graph::new(plan.graph.clone()));
     let service = Arc::new(RunawayGuard::new(graph.clone()));
     let start = Instant::now();
     let tokens = TokenLog::default();
     let latency = plan.tokens.latency;
-    let host = Host::new(Outbound::InProcess(service.clone()), tokens.token_source(plan), plan.seed);
-    let mut host = host.token_latency(move || latency);
+    let outbound = Outbound::InProcess(service.clone());
+    let mut host = host_test::host::Host::new(outbound, tokens.token_source(plan), plan.seed);
+    host = host.token_latency(move || latency);
     if plan.graph.early > 0.0 {
         host = host.upload(Upload { chunk_bytes: 1, ..Upload::default() });
     }
-    let mut plugin = Plugin::new(plugin, host).await?;
-    let mut calls: Vec<CallRecord> = Vec::new();
-    for call in &plan.calls {
-        tokio::time::sleep(call.pause).await;
-        let started = start.elapsed();
-        let result = service.watch(plugin.call(call.action, &call.ids, Some(&call.options))).await;
-        let ended = start.elapsed();
-        let is_unusable = result.is_err();
-        let (arrivals, tokens, queue) = (Vec::new(), Vec::new(), Duration::ZERO);
-        calls.push(CallRecord { call: call.clone(), started, ended, queue, arrivals, tokens, result });
-        if is_unusable {
-            break;
-        }
-    }
-    drop(plugin);
+    let plugin = Plugin::new(plugin, host).await?;
+    let host = Host { plugin, plan, service: &service, tokens, start, planned: None, queue: Duration::ZERO };
+    let mut played = host.play().await;
     // What is still on its way arrives.
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let mut arrivals = graph.arrivals(0);
-    arrivals.sort_by_key(|arrival| arrival.sent);
-    let tokens = tokens.records();
-    for call in &mut calls {
-        let period = call.started..=call.ended;
-        call.arrivals = arrivals.iter().filter(|arrival| period.contains(&arrival.sent)).cloned().collect();
-        call.tokens = tokens.iter().filter(|token| period.contains(&token.asked)).cloned().collect();
-    }
-    Ok(calls)
+    played.add(&graph.arrivals(0));
+    Ok(played.calls)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use graph_model::FaultKind;
 
-use crate::record::name;
 use crate::{CallRecord, CrowdRun, Run, Violation};
 
 /// The totals of many runs.
@@ -56,7 +55,7 @@ impl Summary {
                 *self.faults.entry(fault.kind).or_default() += 1;
             }
             for batch in call.batches() {
-                *self.outcomes.entry(name(batch)).or_default() += 1;
+                *self.outcomes.entry(batch.outcome.name()).or_default() += 1;
             }
         }
         self.violations.extend(violations.into_iter().map(|violation| (seed, violation)));

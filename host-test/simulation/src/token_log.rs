@@ -1,5 +1,6 @@
 //! The token provider of a run, and the record of its requests.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct TokenRecord {
     pub request: TokenRequest,
     /// How it was answered.
     pub answer: TokenAnswer,
+    /// The number of the call that it is for.
+    pub call: usize,
 }
 
 /// How a token request is answered.
@@ -32,7 +35,7 @@ pub enum TokenAnswer {
     Usable,
     /// `unavailable`
     Unavailable,
-    /// `denied`, `cancelled` or an unusable token.
+    /// `denied` or an unusable token.
     EndsCall,
     /// No token request but a use of the key-value store, during which the plugin notices nothing either.
     Store,
@@ -47,11 +50,25 @@ impl TokenRecord {
 
 /// The record of a run.
 #[derive(Clone, Default)]
-pub(super) struct TokenLog(Arc<Mutex<Vec<TokenRecord>>>);
+pub(super) struct TokenLog {
+    records: Arc<Mutex<Vec<TokenRecord>>>,
+    /// The number of the call that the plugin works on.
+    call: Arc<AtomicUsize>,
+}
 
 impl TokenLog {
     pub(super) fn records(&self) -> Vec<TokenRecord> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The number of token requests so far.
+    pub(super) fn len(&self) -> usize {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The requests that follow are for this call.
+    pub(super) fn begin(&self, call: usize) {
+        self.call.store(call, Ordering::Relaxed);
     }
 
     /// A cache of one token, as in most hosts: only `refresh` requests a new one.
@@ -66,10 +83,9 @@ impl TokenLog {
             let asked = start.elapsed();
             let is_outage = provider.outage.is_some_and(|(from, until)| from <= asked && asked < until);
             let result = if rng.random_bool(provider.ends) {
-                match rng.random_range(0..3) {
-                    0 => Err(TokenError::Denied("the secret has expired".into())),
-                    1 => Err(TokenError::Cancelled),
-                    _ => Ok(Credential::Bearer(String::new())),
+                match rng.random() {
+                    true => Err(TokenError::Denied("the secret has expired".into())),
+                    false => Ok(Credential::of("")),
                 }
             } else if is_outage || rng.random_bool(provider.unavailable) {
                 let rest = "-".repeat(200);
@@ -81,20 +97,19 @@ impl TokenLog {
             } else {
                 generation += u32::from(request.refresh);
                 has_returned = !provider.is_attached;
-                match provider.is_attached {
-                    true => Ok(Credential::AttachedByHost),
-                    false => Ok(Credential::Bearer(format!("{CANARY}{generation}"))),
-                }
+                let bearer = (!provider.is_attached).then(|| format!("{CANARY}{generation}"));
+                Ok(Credential { bearer })
             };
             let answer = match &result {
-                Ok(Credential::Bearer(token)) if token.is_empty() => TokenAnswer::EndsCall,
+                Ok(Credential { bearer: Some(token) }) if token.is_empty() => TokenAnswer::EndsCall,
                 Ok(_) => TokenAnswer::Usable,
                 Err(TokenError::Unavailable(_)) => TokenAnswer::Unavailable,
                 Err(_) => TokenAnswer::EndsCall,
             };
             let answered = asked + provider.latency;
-            let record = TokenRecord { asked, answered, request: request.clone(), answer };
-            log.0.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+            let call = log.call.load(Ordering::Relaxed);
+            let record = TokenRecord { asked, answered, request: request.clone(), answer, call };
+            log.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
             result
         })
     }

@@ -24,7 +24,7 @@ fn measure(plugin: &PluginComponent, plan: CrowdPlan) -> Measured {
     let calls = || run.calls.iter().flatten();
     let arrivals = run.arrivals();
     let refused = arrivals.iter().filter(|arrival| arrival.status == Some(StatusCode::TOO_MANY_REQUESTS));
-    let lost = calls().flat_map(|call| call.batches()).filter(|batch| !matches!(batch.outcome, Outcome::Accepted(_)));
+    let lost = calls().flat_map(|call| call.batches()).filter(|batch| !matches!(batch.outcome, Outcome::Accepted));
     Measured {
         time: calls().map(|call| call.ended).max().unwrap_or_default().as_secs_f64(),
         throttled: refused.count(),

@@ -13,7 +13,7 @@ use http::StatusCode;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use simulation::{Call, CallRecord, Plan, Run, TokenProvider};
+use simulation::{Call, CallRecord, Form, Plan, Run, TokenProvider};
 use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -152,9 +152,9 @@ fn with_bad_ids(seed: u64, ids: u128, absent: BTreeSet<Uuid>, latency: f64) -> P
 
 fn plan(seed: u64, action: Action, ids: u128, options: Options, graph: Settings) -> Plan {
     let ids = (0..ids).map(|id| Uuid::from_u128(id).to_string()).collect();
-    let call = Call { pause: SECOND, action, ids, options };
+    let call = Call { pause: SECOND, action, ids, options, form: Form::Function };
     let graph = Settings { seed, token: Some(CANARY.into()), ..graph };
-    Plan { seed, graph, tokens: TokenProvider::default(), calls: vec![call] }
+    Plan { seed, graph, tokens: TokenProvider::default(), calls: vec![call], overlaps: false }
 }
 
 fn random_ids(seed: u64, count: usize) -> BTreeSet<Uuid> {
@@ -177,7 +177,7 @@ fn lost_ids(call: &CallRecord) -> usize {
 }
 
 fn lost_good(call: &CallRecord, bad: &BTreeSet<Uuid>) -> usize {
-    let lost = call.batches().iter().filter(|batch| !matches!(batch.outcome, Outcome::Accepted(_)));
+    let lost = call.batches().iter().filter(|batch| !matches!(batch.outcome, Outcome::Accepted));
     lost.flat_map(|batch| &batch.ids).filter(|id| id.parse().is_ok_and(|id| !bad.contains(&id))).count()
 }
 
@@ -191,7 +191,7 @@ fn refused_alone(call: &CallRecord, bad: &BTreeSet<Uuid>) -> usize {
             _ => None,
         })
         .collect();
-    let refused = call.batches().iter().filter(|batch| matches!(batch.outcome, Outcome::Refused(_)));
+    let refused = call.batches().iter().filter(|batch| matches!(batch.outcome, Outcome::Refused));
     let is_right = |id: &&String| alone.contains(id.as_str()) && id.parse().is_ok_and(|id| bad.contains(&id));
     refused.flat_map(|batch| &batch.ids).filter(is_right).count()
 }

@@ -1,5 +1,7 @@
 //! How often ids are sent, what is in flight together, and for how long.
 
+use host_test::bindings::actions::ErrorKind;
+
 use super::{Attempt, Attempts, Class, GRACE, MARGIN, Violations};
 
 pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
@@ -25,7 +27,9 @@ pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
             check_pair(attempts, before, attempt, violations);
         }
     }
-    check_time(attempts, violations);
+    if !attempts.call.is_abandoned {
+        check_time(attempts, violations);
+    }
 }
 
 /// Two attempts for some of the same ids, with none in between.
@@ -60,7 +64,11 @@ fn check_time(attempts: &Attempts<'_>, violations: &mut Violations) {
     let lived = attempts.all.last().map(Attempt::sent).unwrap_or_default();
     for attempt in attempts.all.iter().filter(|attempt| attempt.seen == Some(false)) {
         let has_time = call.worked(attempt.sent(), attempt.over) + MARGIN < call.attempt_timeout();
-        let has_grace = call.worked(lived, attempt.over) + MARGIN < GRACE;
+        // A stop ends the call with a grace of its own, and shortens that of a call that has ended by itself.
+        let is_cancelled = call.cause().is_some_and(|cause| cause.kind == ErrorKind::Cancelled);
+        let own = (!is_cancelled).then_some((lived, GRACE));
+        let mut graces = call.stops.iter().copied().chain(own);
+        let has_grace = graces.all(|(from, grace)| call.spent(from, attempt.over) + MARGIN < grace);
         let is_late = call.deadline().is_some_and(|deadline| deadline <= attempt.over);
         if has_time && has_grace && !is_late {
             violations.add("a request in flight is given its time", || {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use graph_model::{Arrival, Limit, Settings};
+use host_test::bindings::actions::Outcome;
 use http::StatusCode;
 
 use super::Violations;
 use crate::CrowdRun;
 use crate::crowd::{Instance, STORE_LATENCY};
-use crate::record::name;
 
 pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     check_keys(run, violations);
@@ -37,8 +37,9 @@ fn check_outage(run: &CrowdRun, violations: &mut Violations) {
         return;
     }
     for call in run.calls.iter().flatten() {
-        let is_limited = call.call.options.deadline_ms.is_some() || call.call.options.patience_ms.is_some();
-        let lost = call.batches().iter().find(|batch| matches!(name(batch), "not-applied" | "unknown"));
+        let options = &call.call.options;
+        let is_limited = options.deadline_ms.is_some() || options.patience_ms.is_some() || !call.stops.is_empty();
+        let lost = call.batches().iter().find(|batch| matches!(batch.outcome, Outcome::NotApplied | Outcome::Unknown));
         if let Some(lost) = lost.filter(|_| !is_limited) {
             violations.add("a store that fails loses no id", || format!("{lost:?}"));
         }

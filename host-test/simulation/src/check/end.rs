@@ -2,18 +2,26 @@
 
 use std::time::Duration;
 
+use host_test::bindings::actions::ErrorKind;
+
 use super::{Attempt, Attempts, Class, GRACE, MARGIN, Violations};
-use crate::TokenAnswer;
-use crate::record::response;
+use crate::{CallRecord, TokenAnswer, TokenRecord};
 
 pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let call = attempts.call;
     check_deadline(attempts, violations);
     let end = attempts.fatal_at();
     if let Some(end) = end {
         check_after(attempts, end, violations);
     }
-    if attempts.is_unfinished() && end.is_none() && !has_reason(attempts) {
-        violations.add("a call does not end without a reason", || format!("{:?}", attempts.call.cause()));
+    check_stops(attempts, violations);
+    if call.is_abandoned || !attempts.is_unfinished() || end.is_some() || has_reason(attempts) {
+        return;
+    }
+    if call.stops.is_empty() {
+        violations.add("a call does not end without a reason", || format!("{:?}", call.cause()));
+    } else if call.cause().is_none_or(|cause| cause.kind != ErrorKind::Cancelled) {
+        violations.add("a call that was stopped is cancelled", || format!("{:?}", call.cause()));
     }
 }
 
@@ -23,8 +31,8 @@ fn check_deadline(attempts: &Attempts<'_>, violations: &mut Violations) {
     // A token request cannot be interrupted, and after it another one may begin before the deadline is noticed.
     let answers = call.tokens.iter().filter(|token| token.asked < deadline).map(|token| token.answered);
     let latest = answers.max().map_or(deadline, |answered| answered.max(deadline));
-    if call.ended > latest + MARGIN {
-        violations.add("the call returns by its deadline", || format!("{:?}, deadline at {deadline:?}", call.ended));
+    if let Some(late) = last_report(call, |at| at > latest + MARGIN) {
+        violations.add("the call returns by its deadline", || format!("{late:?}, deadline at {deadline:?}"));
     }
     if let Some(late) = attempts.all.iter().find(|attempt| attempt.sent() >= deadline) {
         violations.add("nothing is sent after the deadline", || format!("{}: {deadline:?}", late.arrival));
@@ -41,9 +49,45 @@ fn check_after(attempts: &Attempts<'_>, end: Duration, violations: &mut Violatio
     // A hold is announced to the others even then.
     let uses = call.tokens.iter().filter(|busy| busy.answer == TokenAnswer::Store);
     let announced = uses.map(|busy| (busy.answered - busy.asked) * 2 + ANNOUNCE_AGAIN_AFTER).max().unwrap_or_default();
-    if call.worked(end, call.ended) > GRACE + announced + MARGIN {
-        violations.add("the call returns within 10 s of its end", || format!("{:?}, ended at {end:?}", call.ended));
+    let is_late = |at| call.worked(end, at) > GRACE + announced + MARGIN;
+    if let Some(late) = last_report(call, is_late) {
+        violations.add("the call returns within 10 s of its end", || format!("{late:?}, ended at {end:?}"));
     }
+}
+
+/// A call that is stopped sends nothing more, and ends within its grace. No other call is cancelled.
+fn check_stops(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let call = attempts.call;
+    for (stopped, grace) in &call.stops {
+        if let Some(late) = attempts.all.iter().find(|attempt| attempt.sent() > *stopped) {
+            violations.add("nothing is sent after a stop", || format!("{}, stopped at {stopped:?}", late.arrival));
+        }
+        let is_asked = |busy: &&TokenRecord| busy.answer != TokenAnswer::Store && busy.asked > *stopped;
+        if let Some(late) = call.tokens.iter().find(is_asked) {
+            violations
+                .add("nothing is sent after a stop", || format!("token {:?}, stopped at {stopped:?}", late.asked));
+        }
+        if let Some(late) = last_report(call, |at| call.worked(*stopped, at) > *grace + MARGIN) {
+            violations.add("a stopped call ends within its grace", || {
+                format!("{late:?}, stopped at {stopped:?} with {grace:?}")
+            });
+        }
+    }
+    let is_cancelled = call.cause().is_some_and(|cause| cause.kind == ErrorKind::Cancelled);
+    if is_cancelled && call.stops.is_empty() {
+        violations.add("only a stop cancels a call", || format!("{:?}", call.cause()));
+    }
+}
+
+/// When the last id was reported, if it was late. A `next` that begins late returns what has ended, at once.
+fn last_report(call: &CallRecord, is_late: impl Fn(Duration) -> bool) -> Option<Duration> {
+    let number = call.reported_in().into_iter().flatten().max()?;
+    let periods = call.periods();
+    let (began, ended) = *periods.get(number)?;
+    // What ended at the same time may come in two events.
+    let late_before = periods[..number].iter().filter(|(_, ended)| is_late(*ended)).count();
+    let is_at_once = is_late(began) && ended <= began + MARGIN + call.asking(began, ended);
+    (is_late(ended) && (!is_at_once || late_before > 1)).then_some(ended)
 }
 
 /// Whether the call may have ended before every id was settled: by its deadline or its patience, or by something that
@@ -64,9 +108,12 @@ fn has_reason(attempts: &Attempts<'_>) -> bool {
     let accepted = accepted.filter_map(|attempt| attempt.read(call));
     let mut times: Vec<Duration> = [call.started, call.ended].into_iter().chain(accepted).collect();
     times.sort();
-    let quiet = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+    let quiet = times.windows(2).map(|pair| call.spent(pair[0], pair[1])).max().unwrap_or_default();
     let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
-    let is_held = call.cause().and_then(response).is_some_and(|response| response.retry_after_ms.is_some());
+    let is_held = call
+        .cause()
+        .and_then(|cause| cause.response.as_ref())
+        .is_some_and(|response| response.retry_after_ms.is_some());
     quiet + longest + GRACE + latency * 2 >= call.call.patience()
         || call.deadline().is_some_and(|end| end <= call.ended + longest + latency)
         || is_held

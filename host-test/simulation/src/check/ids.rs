@@ -2,24 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use host_test::bindings::actions::Outcome;
+
 use super::Violations;
 use crate::CallRecord;
-use crate::record::name;
 
 /// Returns whether the report is complete enough for the other checks.
 pub(super) fn check(call: &CallRecord, violations: &mut Violations) -> bool {
     let batches = call.batches();
     let reported: Vec<&String> = batches.iter().flat_map(|batch| &batch.ids).collect();
     let given = call.call.distinct();
-    let is_complete = reported == given;
+    let is_complete = match call.is_abandoned {
+        false => reported == given,
+        true => given.iter().filter(|id| reported.contains(id)).eq(&reported),
+    };
     if !is_complete {
         violations.add("every id is reported exactly once, in the order given", || {
             format!("{} given, {} reported", given.len(), reported.len())
         });
     }
-    let all_accepted = batches.iter().all(|batch| name(batch) == "accepted");
-    if all_accepted != call.cause().is_none() {
-        violations.add("ok means every id was accepted", || format!("cause {:?}", call.cause()));
+    let all_accepted = batches.iter().all(|batch| batch.outcome == Outcome::Accepted);
+    if all_accepted != call.cause().is_none() && !call.is_abandoned {
+        violations.add("no cause means every id was accepted", || format!("cause {:?}", call.cause()));
     }
     let known: BTreeSet<&String> = given.into_iter().collect();
     let max = call.call.options.ids_per_request.unwrap_or(60) as usize;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use host_test::bindings::actions::Outcome;
 use uuid::Uuid;
 
 use super::{Attempts, Class, Violations};
 use crate::Plan;
-use crate::record::name;
 
 pub(super) fn check(plan: &Plan, attempts: &Attempts<'_>, violations: &mut Violations) {
-    if !plan.is_calm() || !attempts.isolates() {
+    if !plan.is_calm() || !attempts.isolates() || attempts.call.is_abandoned {
         return;
     }
     // Nothing but the ids can fail a request, unless there was no time.
@@ -17,9 +17,9 @@ pub(super) fn check(plan: &Plan, attempts: &Attempts<'_>, violations: &mut Viola
         return;
     }
     let call = attempts.call;
-    let outcomes = call.batches().iter().flat_map(|batch| batch.ids.iter().map(|_| name(batch)));
+    let outcomes = call.batches().iter().flat_map(|batch| batch.ids.iter().map(|_| batch.outcome));
     let refused: BTreeSet<usize> =
-        outcomes.enumerate().filter(|(_, name)| *name == "refused").map(|(id, _)| id).collect();
+        outcomes.enumerate().filter(|(_, outcome)| *outcome == Outcome::Refused).map(|(id, _)| id).collect();
     let absent = |id: &String| id.parse::<Uuid>().is_ok_and(|id| plan.graph.absent.contains(&id));
     let ids = call.call.distinct();
     let bad: BTreeSet<usize> = ids.iter().enumerate().filter(|(_, id)| absent(id)).map(|(at, _)| at).collect();

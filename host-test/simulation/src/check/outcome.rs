@@ -1,18 +1,20 @@
 //! The outcome of every id follows from the requests that carried it.
 
-use host_test::bindings::actions::Batch;
+use std::collections::HashMap;
+
+use host_test::bindings::actions::{Batch, Outcome};
 
 use super::{Attempt, Attempts, Class, Violations};
 use crate::attempt::Verdict;
-use crate::record::{error, kind, name, receipt, response};
 use crate::trace::first;
 
 pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
-    let mut id = 0;
+    let ids = attempts.call.call.distinct();
+    let positions: HashMap<&String, usize> = ids.into_iter().enumerate().map(|(at, id)| (id, at)).collect();
     for batch in attempts.call.batches() {
         let mut last = None;
-        for position in id..id + batch.ids.len() {
-            let numbers = &attempts.by_id[position];
+        for position in batch.ids.iter().filter_map(|id| positions.get(id)) {
+            let numbers = &attempts.by_id[*position];
             if numbers.len() != batch.attempts as usize {
                 violations.add("attempts are counted for each id", || {
                     format!("{} reported, {} seen: {}", batch.attempts, numbers.len(), first(&batch.ids))
@@ -24,61 +26,63 @@ pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
             }
             check_id(attempts, batch, numbers, violations);
         }
-        check_error(attempts, id, batch, violations);
-        id += batch.ids.len();
+        if let Some(first) = batch.ids.first().and_then(|id| positions.get(id)) {
+            check_error(attempts, *first, batch, violations);
+        }
     }
 }
 
 fn check_id(all: &Attempts<'_>, batch: &Batch, numbers: &[usize], violations: &mut Violations) {
     let attempts: Vec<&Attempt<'_>> = numbers.iter().map(|number| &all.all[*number]).collect();
-    let outcome = name(batch);
+    let outcome = batch.outcome;
+    let detail = || format!("{}: {}", outcome.name(), first(&batch.ids));
     let applied = attempts.iter().any(|attempt| attempt.arrival.applied);
     match outcome {
-        "accepted" if !applied => violations.add("accepted ids were applied", || first(&batch.ids).into()),
-        "refused" | "not-applied" if applied => {
-            violations
-                .add("refused and not applied ids were not applied", || format!("{outcome}: {}", first(&batch.ids)));
+        Outcome::Accepted if !applied => violations.add("accepted ids were applied", detail),
+        Outcome::Refused | Outcome::NotApplied if applied => {
+            violations.add("refused and not applied ids were not applied", detail);
         }
         _ => {}
     }
     let is_alone = !all.isolates() || attempts.last().is_some_and(|last| last.ids.len() == 1);
-    if outcome == "refused" && !is_alone {
-        violations.add("an id is refused alone", || first(&batch.ids).into());
+    if outcome == Outcome::Refused && !is_alone {
+        violations.add("an id is refused alone", detail);
     }
     // If one attempt cannot be judged from outside, neither can the outcome.
     let Some(verdicts) = attempts.iter().map(|attempt| attempt.verdict()).collect::<Option<Vec<_>>>() else { return };
     let expected = match verdicts.last() {
-        Some(Verdict::Accepted) => "accepted",
-        _ if verdicts.contains(&Verdict::MaybeApplied) => "unknown",
-        Some(Verdict::Refused) if is_alone => "refused",
-        _ => "not-applied",
+        Some(Verdict::Accepted) => Outcome::Accepted,
+        _ if verdicts.contains(&Verdict::MaybeApplied) => Outcome::Unknown,
+        Some(Verdict::Refused) if is_alone => Outcome::Refused,
+        _ => Outcome::NotApplied,
     };
     if outcome != expected {
-        violations.add("an outcome follows from the attempts", || format!("{outcome} after {verdicts:?}"));
+        violations.add("an outcome follows from the attempts", || format!("{} after {verdicts:?}", detail()));
     }
 }
 
 /// The receipt or the error of a batch is that of its last request.
 fn check_error(attempts: &Attempts<'_>, id: usize, batch: &Batch, violations: &mut Violations) {
-    let error = error(batch);
-    let own = error.and_then(response).map(|response| response.client_request_id.as_str());
-    let is_right = match (receipt(batch), attempts.last(id)) {
+    let (error, last) = (batch.error.as_ref(), attempts.last(id));
+    let own = error.and_then(|error| error.response.as_ref()).map(|response| &response.client_request_id);
+    let is_right = match (&batch.receipt, last) {
+        _ if batch.receipt.is_some() != (batch.outcome == Outcome::Accepted) => false,
+        _ if batch.receipt.is_some() == error.is_some() => false,
         (Some(receipt), Some(last)) => {
             receipt.client_request_id == last.arrival.client_request_id
                 && (receipt.request_id.is_some(), receipt.date.is_some()) == (true, true)
                 && matches!(last.class, Class::Accepted | Class::Unclear)
         }
-        (_, None) => error.map(kind) == Some("not-attempted"),
+        (_, None) => error.is_some_and(|error| error.case() == "not-attempted"),
         (None, Some(last)) => {
             (own.is_none() || own == Some(&last.arrival.client_request_id))
-                && (last.error_kind().is_none() || last.error_kind() == error.map(kind))
+                && (last.error_kind().is_none() || last.error_kind() == error.map(|error| error.case()))
                 && (last.seen.is_none() || own.is_some() == last.status().is_some())
         }
     };
     if !is_right {
         violations.add("a batch reports its last request", || {
-            let last = attempts.last(id).map_or("none".into(), |last| last.arrival.to_string());
-            format!("{batch:?}, last {last}")
+            format!("{batch:?}, last {}", last.map_or("none".into(), |last| last.arrival.to_string()))
         });
     }
 }

@@ -1,10 +1,10 @@
 //! Texts of the report: none contains the token, none is longer than stated.
 
 use host_test::bindings::actions::Error;
+use host_test::bindings::calls::Event;
 use host_test::plugin::CANARY;
 
 use super::Violations;
-use crate::record::{error, receipt};
 use crate::{CallRecord, TokenAnswer};
 
 /// Maximum bytes of `message`, and of every other string from outside.
@@ -15,38 +15,30 @@ const MAX_TEXT_BYTES: usize = 128;
 const MAX_RUN: usize = 24;
 
 pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
-    let errors = call.batches().iter().filter_map(|batch| error(batch)).chain(call.cause());
-    for error in errors {
-        // A token that was returned to an earlier call is not known to this one.
-        let knows_token = call
-            .tokens
-            .iter()
-            .find(|token| token.answer != TokenAnswer::Store)
-            .is_some_and(|token| token.answer == TokenAnswer::Usable);
-        check_text(error, knows_token, violations);
-    }
-    for batch in call.batches() {
-        if let Some(receipt) = receipt(batch) {
-            let texts = [receipt.request_id.as_ref(), receipt.date.as_ref(), Some(&receipt.client_request_id)];
-            texts.into_iter().flatten().for_each(|text| check_length(text, MAX_TEXT_BYTES, violations));
-        }
+    let errors = call.batches().iter().filter_map(|batch| batch.error.as_ref()).chain(call.cause());
+    let waiting = call.nexts.iter().filter_map(|next| match &next.event {
+        Event::Waiting(progress) => progress.error.as_ref(),
+        _ => None,
+    });
+    // A token that was returned to an earlier call is not known to this one.
+    let first = call.tokens.iter().find(|token| token.answer != TokenAnswer::Store);
+    let knows_token = first.is_some_and(|token| token.answer == TokenAnswer::Usable);
+    errors.chain(waiting).for_each(|error| check_text(error, knows_token, violations));
+    for receipt in call.batches().iter().filter_map(|batch| batch.receipt.as_ref()) {
+        let texts = [receipt.request_id.as_ref(), receipt.date.as_ref(), Some(&receipt.client_request_id)];
+        texts.into_iter().flatten().for_each(|text| check_length(text, MAX_TEXT_BYTES, violations));
     }
 }
 
 fn check_text(error: &Error, knows_token: bool, violations: &mut Violations) {
-    let mut texts = Vec::new();
-    match error {
-        Error::NoToken(text) | Error::Unreachable(text) | Error::NoResponse(text) | Error::DeniedByHost(text) => {
-            // The plugin's own words, and a text from outside.
-            texts.push((text, MAX_TEXT_BYTES + 32));
-        }
-        Error::InvalidArgument(text) | Error::Other(text) => texts.push((text, MAX_MESSAGE_BYTES)),
-        _ => {}
+    let mut texts = vec![(&error.message, MAX_MESSAGE_BYTES)];
+    if error.message.is_empty() {
+        violations.add("every error has a message", || error.case().into());
     }
-    if let Some(error) = error.graph_error() {
-        texts.push((&error.message, MAX_MESSAGE_BYTES));
-        texts.extend([&error.code, &error.client_request_id].map(|text| (text, MAX_TEXT_BYTES)));
-        texts.extend([&error.request_id, &error.date].into_iter().flatten().map(|text| (text, MAX_TEXT_BYTES)));
+    if let Some(response) = &error.response {
+        texts.push((&response.message, MAX_MESSAGE_BYTES));
+        texts.extend([&response.code, &response.client_request_id].map(|text| (text, MAX_TEXT_BYTES)));
+        texts.extend([&response.request_id, &response.date].into_iter().flatten().map(|text| (text, MAX_TEXT_BYTES)));
     }
     for (text, max) in texts {
         check_length(text, max, violations);

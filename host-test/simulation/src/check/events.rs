@@ -1,0 +1,107 @@
+//! What the events of a call say: each id once, as the report does, and for good.
+
+use std::collections::HashMap;
+
+use host_test::bindings::actions::Batch;
+use host_test::bindings::calls::Event;
+
+use super::Violations;
+use crate::record::{Next, ended};
+use crate::trace::first;
+use crate::{CallRecord, Form};
+
+pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
+    if matches!(call.call.form, Form::Function) {
+        return;
+    }
+    let ids = call.call.distinct();
+    let positions: HashMap<&str, usize> = ids.iter().enumerate().map(|(at, id)| (id.as_str(), at)).collect();
+    let mut known: Vec<Option<&Batch>> = vec![None; ids.len()];
+    for next in &call.nexts {
+        check_event(next, &positions, violations);
+        for batch in ended(&next.event) {
+            for position in batch.ids.iter().filter_map(|id| positions.get(id.as_str())) {
+                if known[*position].replace(batch).is_some() {
+                    violations.add("each id is in one event", || first(&batch.ids).into());
+                }
+            }
+        }
+        if let Some(report) = &next.report {
+            check_report(report, &ids, &known, violations);
+        }
+        check_progress(call, next, known.iter().filter(|batch| batch.is_none()).count(), violations);
+    }
+    if call.result.is_ok() {
+        check_report(call.batches(), &ids, &known, violations);
+    }
+    let over: Vec<&Event> = call.nexts.iter().map(|next| &next.event).filter(|event| is_over(event)).collect();
+    if !over.is_empty() && known.contains(&None) {
+        violations.add("a call is over when every id was reported", || format!("{:?}", call.nexts.last()));
+    }
+    if over.windows(2).any(|pair| pair[0] != pair[1]) {
+        violations.add("a call that is over stays so", || format!("{over:?}"));
+    }
+}
+
+/// Batches and their ids are in order, and there are some.
+fn check_event(next: &Next, positions: &HashMap<&str, usize>, violations: &mut Violations) {
+    let Event::Ended(batches) = &next.event else { return };
+    let positions = |batch: &Batch| -> Vec<Option<usize>> {
+        batch.ids.iter().map(|id| positions.get(id.as_str()).copied()).collect()
+    };
+    let all: Vec<Vec<Option<usize>>> = batches.iter().map(positions).collect();
+    let is_ordered = all.iter().all(|batch| !batch.is_empty() && !batch.contains(&None) && batch.is_sorted());
+    let firsts: Vec<Option<Option<usize>>> = all.iter().map(|batch| batch.first().copied()).collect();
+    if all.is_empty() || !is_ordered || !firsts.is_sorted() {
+        violations.add("an event has batches in order", || format!("{batches:?}"));
+    }
+}
+
+/// A report says what the events have said, in the order of the ids: each batch holds neighbors.
+fn check_report(report: &[Batch], ids: &[&String], known: &[Option<&Batch>], violations: &mut Violations) {
+    let expected: Vec<usize> = (0..ids.len()).filter(|at| known[*at].is_some()).collect();
+    let reported: Vec<(&String, &Batch)> =
+        report.iter().flat_map(|batch| batch.ids.iter().map(move |id| (id, batch))).collect();
+    let is_right = reported.len() == expected.len()
+        && reported
+            .iter()
+            .zip(&expected)
+            .all(|((id, batch), at)| *id == ids[*at] && known[*at].is_some_and(|known| is_same(batch, known)));
+    if !is_right {
+        violations.add("the report says what the events did", || {
+            let differs = reported
+                .iter()
+                .zip(&expected)
+                .find(|((id, batch), at)| *id != ids[**at] || known[**at].is_none_or(|known| !is_same(batch, known)));
+            format!("{} reported, {} expected: {differs:?}", reported.len(), expected.len())
+        });
+        return;
+    }
+    let mut at = expected.iter();
+    let has_gap = report.iter().any(|batch| {
+        let own: Vec<&usize> = at.by_ref().take(batch.ids.len()).collect();
+        own.windows(2).any(|pair| *pair[0] + 1 != *pair[1])
+    });
+    if has_gap {
+        violations.add("a batch of a report holds neighbors", || format!("{report:?}"));
+    }
+}
+
+/// Whether two batches say the same of their ids.
+fn is_same(one: &Batch, other: &Batch) -> bool {
+    let said = |batch: &Batch| (batch.attempts, batch.outcome, batch.receipt.clone(), batch.error.clone());
+    said(one) == said(other)
+}
+
+fn check_progress(call: &CallRecord, next: &Next, left: usize, violations: &mut Violations) {
+    let Event::Waiting(progress) = &next.event else { return };
+    let sent = call.arrivals.iter().filter(|arrival| arrival.sent < next.ended).count();
+    let most = call.call.options.max_in_flight.unwrap_or(4).min(progress.requests);
+    if progress.left as usize != left || (progress.requests as usize) < sent || progress.in_flight > most {
+        violations.add("waiting says what is left", || format!("{progress:?}, {left} left, {sent} sent"));
+    }
+}
+
+fn is_over(event: &Event) -> bool {
+    matches!(event, Event::Over(_))
+}
