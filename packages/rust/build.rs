@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [plugin] = artifact::build_script([Component {
         package: "entra-risk",
         feature: None,
-        inputs: &["abi", "engine", "src", "wit"],
+        inputs: &["engine", "src", "wit"],
     }])?;
     let published = PathBuf::from(std::env::var("OUT_DIR")?).join("entra-risk.wasm");
     fs::write(published, artifact::publish_plugin(&fs::read(plugin)?, PluginWorld::Plugin)?)?;

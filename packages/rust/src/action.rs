@@ -1,22 +1,124 @@
-//! The four actions, in their order everywhere.
+//! The actions of Microsoft Graph, by name.
 
-/// An action of the plugin.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Action {
+use std::fmt;
+use std::str::FromStr;
+
+use entra_risk_engine::action::{ACTIONS, Action as GraphAction};
+
+/// An action of Microsoft Graph. The method of [`EntraRisk`](crate::EntraRisk) with the same name documents its effect.
+///
+/// `"dismiss-risky-users".parse()` finds an action by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// `POST /auditLogs/signIns/dismiss`
     DismissSignIns,
+    /// `POST /auditLogs/signIns/confirmSafe`
     ConfirmSignInsSafe,
+    /// `POST /auditLogs/signIns/confirmCompromised`
     ConfirmSignInsCompromised,
+    /// `POST /identityProtection/riskyUsers/dismiss`
     DismissRiskyUsers,
+    /// `POST /identityProtection/riskyUsers/confirmSafe`
+    ConfirmRiskyUsersSafe,
+    /// `POST /identityProtection/riskyUsers/confirmCompromised`
+    ConfirmRiskyUsersCompromised,
+    /// `POST /identityProtection/riskyServicePrincipals/dismiss`
+    DismissRiskyServicePrincipals,
+    /// `POST /identityProtection/riskyServicePrincipals/confirmCompromised`
+    ConfirmRiskyServicePrincipalsCompromised,
+    /// `POST /identityProtection/riskyAgents/dismiss`
+    DismissRiskyAgents,
+    /// `POST /identityProtection/riskyAgents/confirmSafe`
+    ConfirmRiskyAgentsSafe,
+    /// `POST /identityProtection/riskyAgents/confirmCompromised`
+    ConfirmRiskyAgentsCompromised,
 }
 
+/// No action has this name. The text contains the name, and those that exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownAction(String);
+
 impl Action {
-    /// The name of the plugin's function.
-    pub(crate) fn name(self) -> &'static str {
+    /// Every action, in the order of the contract.
+    pub const ALL: [Action; 11] = [
+        Action::DismissSignIns,
+        Action::ConfirmSignInsSafe,
+        Action::ConfirmSignInsCompromised,
+        Action::DismissRiskyUsers,
+        Action::ConfirmRiskyUsersSafe,
+        Action::ConfirmRiskyUsersCompromised,
+        Action::DismissRiskyServicePrincipals,
+        Action::ConfirmRiskyServicePrincipalsCompromised,
+        Action::DismissRiskyAgents,
+        Action::ConfirmRiskyAgentsSafe,
+        Action::ConfirmRiskyAgentsCompromised,
+    ];
+
+    /// The name of the action in the contract, such as `dismiss-risky-users`.
+    pub fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// The request that the action makes.
+    pub(crate) fn definition(self) -> &'static GraphAction {
+        let [a, b, c, d, e, f, g, h, i, j, k] = &ACTIONS;
         match self {
-            Action::DismissSignIns => "dismiss-sign-ins",
-            Action::ConfirmSignInsSafe => "confirm-sign-ins-safe",
-            Action::ConfirmSignInsCompromised => "confirm-sign-ins-compromised",
-            Action::DismissRiskyUsers => "dismiss-risky-users",
+            Action::DismissSignIns => a,
+            Action::ConfirmSignInsSafe => b,
+            Action::ConfirmSignInsCompromised => c,
+            Action::DismissRiskyUsers => d,
+            Action::ConfirmRiskyUsersSafe => e,
+            Action::ConfirmRiskyUsersCompromised => f,
+            Action::DismissRiskyServicePrincipals => g,
+            Action::ConfirmRiskyServicePrincipalsCompromised => h,
+            Action::DismissRiskyAgents => i,
+            Action::ConfirmRiskyAgentsSafe => j,
+            Action::ConfirmRiskyAgentsCompromised => k,
         }
+    }
+}
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(name: &str) -> Result<Action, UnknownAction> {
+        Action::ALL.into_iter().find(|action| action.name() == name).ok_or_else(|| {
+            let names = Action::ALL.map(Action::name).join(", ");
+            UnknownAction(format!("unknown action {name:?}: expected one of {names}"))
+        })
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for UnknownAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UnknownAction {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::calls;
+
+    #[test]
+    fn every_action_has_its_name_in_the_contract() {
+        for action in Action::ALL {
+            // `Action::dismiss-risky-users` prints as `Action::DismissRiskyUsers`.
+            let in_contract = format!("{:?}", calls::Action::from(action));
+            let name = action.name().replace('-', "");
+            assert!(in_contract.to_lowercase().ends_with(&name), "{in_contract} {name}");
+            assert_eq!(action.name().parse(), Ok(action));
+        }
+        let error = "dismiss-users".parse::<Action>().unwrap_err().to_string();
+        assert!(error.starts_with(r#"unknown action "dismiss-users": expected one of dismiss-sign-ins, "#), "{error}");
     }
 }

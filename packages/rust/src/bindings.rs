@@ -3,19 +3,22 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        // The plugin's world without WASI, because the bindings of WASI are in the crates of wasmtime.
+        // The plugin's world without WASI, because the bindings of WASI are in the crates of wasmtime. `calls` takes its
+        // types from `actions`.
         inline: "
             package entra:host;
             world plugin {
                 import entra:risk/credentials@0.1.0;
                 export entra:risk/actions@0.1.0;
+                export entra:risk/calls@0.1.0;
             }
         ",
         imports: { default: async },
         exports: { default: async },
+        additional_derives: [PartialEq],
     });
 }
 
 pub(crate) use generated::entra::risk::credentials;
-pub(crate) use generated::exports::entra::risk::actions;
+pub(crate) use generated::exports::entra::risk::{actions, calls};
 pub(crate) use generated::{Plugin, PluginPre};

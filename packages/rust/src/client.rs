@@ -1,40 +1,42 @@
-//! The four actions.
+//! The actions as methods.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use tracing::{Instrument, Span, field, info, info_span};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tracing::{field, info_span};
 
-use crate::action::Action;
 use crate::bindings::PluginPre;
-use crate::bindings::actions::Options as PluginOptions;
-use crate::instance::{Host, Instance, Limits};
+use crate::call_state::CallState;
+use crate::instance::{Host, Instance, Limits, Usage};
 use crate::outbound::HttpClient;
 use crate::plugin;
-use crate::redaction::Redaction;
-use crate::report::Counts;
 use crate::tenants::Tenants;
 use crate::token::AnyTokenSource;
-use crate::{Batch, Error, Failure, Options, Outcome, Settings, SetupError, TokenSource};
+use crate::worker::{self, Task};
+use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings, SetupError, TokenSource};
 
-/// Performs the four actions, with one rate limit for each tenant. Clones share everything.
+/// Performs the actions, with one rate limit for each tenant. Clones share everything.
 ///
-/// Keep it: what it learns about the rate limit is lost with it. Calls of the same tenant run one after the other, calls of
-/// different tenants at the same time. It needs a tokio runtime with time and I/O.
+/// Keep it: what it learns about the rate limit is lost with it. It needs a tokio runtime with time and I/O. Calls of the
+/// same tenant share its rate limit and take turns, so a call of one id does not wait for the end of one of thousands.
 ///
-/// Each method returns the batches if every id was accepted, and otherwise a [`Failure`] with the outcome of every id. A
-/// future that is dropped abandons its call: the outcomes, and what the tenant's instance has learned, are lost. To end a
-/// call and keep the outcomes, let the token source return [`TokenError::Cancelled`](crate::TokenError::Cancelled).
+/// Each action has a method, which returns the outcome of every id whatever happened, and can be started as a [`Call`], which
+/// yields the outcomes as they come. A future of a method that is dropped abandons its call.
+///
+/// The methods have an error only if an argument is not as documented, in which case nothing was sent, or if the token source
+/// itself failed ([`TokenError::Failed`](crate::TokenError::Failed)), in which case the error contains the report.
 #[derive(Clone)]
-pub struct EntraRisk(Arc<Inner>);
+pub struct EntraRisk(Arc<Library>);
 
-struct Inner {
+/// What all clones, and the workers of the tenants, share.
+pub(crate) struct Library {
     settings: Settings,
     plugin: PluginPre<Host>,
     http_client: Arc<HttpClient>,
     token_source: Arc<dyn AnyTokenSource>,
-    tenants: Arc<Tenants<Instance>>,
+    pub(crate) tenants: Arc<Tenants<Instance, Task>>,
 }
 
 impl EntraRisk {
@@ -51,85 +53,29 @@ impl EntraRisk {
         let plugin = plugin::load(&settings)
             .map_err(|error| SetupError(format!("the plugin cannot be loaded: {}", error.root_cause())))?;
         let tenants = Arc::new(Tenants::new(usize::try_from(settings.max_instances).unwrap_or(usize::MAX)));
-        Ok(EntraRisk(Arc::new(Inner { settings, plugin, http_client, token_source: Arc::new(token_source), tenants })))
+        Ok(EntraRisk(Arc::new(Library {
+            settings,
+            plugin,
+            http_client,
+            token_source: Arc::new(token_source),
+            tenants,
+        })))
     }
 
-    /// Dismisses the risk of sign-ins: they no longer contribute to the risk of their users.
-    ///
-    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe.
+    /// Starts an action on these ids. The call begins at once, and goes on whether its handle is polled or not. An id that is
+    /// given twice is sent and reported once. An empty list is a call that is over.
     ///
     /// # Errors
-    /// If not every id was accepted.
-    pub async fn dismiss_sign_ins(
-        &self,
-        request_ids: &[impl AsRef<str> + Sync],
-        options: &Options,
-    ) -> Result<Vec<Batch>, Failure> {
-        self.perform(Action::DismissSignIns, request_ids, options).await
-    }
-
-    /// Confirms sign-ins as safe: their risk is removed, and detection learns from it.
-    ///
-    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe. It
-    /// also overrides a `confirm_sign_ins_compromised` made in between.
-    ///
-    /// # Errors
-    /// If not every id was accepted.
-    pub async fn confirm_sign_ins_safe(
-        &self,
-        request_ids: &[impl AsRef<str> + Sync],
-        options: &Options,
-    ) -> Result<Vec<Batch>, Failure> {
-        self.perform(Action::ConfirmSignInsSafe, request_ids, options).await
-    }
-
-    /// Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on risk may block these users
-    /// or require them to change their password.
-    ///
-    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant. Repeating the call is safe, but a user whose
-    /// risk was remediated in between is set to high risk again.
-    ///
-    /// # Errors
-    /// If not every id was accepted.
-    pub async fn confirm_sign_ins_compromised(
-        &self,
-        request_ids: &[impl AsRef<str> + Sync],
-        options: &Options,
-    ) -> Result<Vec<Batch>, Failure> {
-        self.perform(Action::ConfirmSignInsCompromised, request_ids, options).await
-    }
-
-    /// Dismisses the risk of users: their risk level becomes none. `user_ids` are object ids.
-    ///
-    /// Microsoft Graph refuses the ids of users who were deleted or are not at risk. Repeating the call is safe.
-    ///
-    /// # Errors
-    /// If not every id was accepted.
-    pub async fn dismiss_risky_users(
-        &self,
-        user_ids: &[impl AsRef<str> + Sync],
-        options: &Options,
-    ) -> Result<Vec<Batch>, Failure> {
-        self.perform(Action::DismissRiskyUsers, user_ids, options).await
-    }
-
-    /// Instances of the plugin that exist now, idle ones and those in a call: at most `max_instances`.
-    pub fn instances(&self) -> usize {
-        self.0.tenants.instances()
-    }
-
-    async fn perform(
-        &self,
-        action: Action,
-        ids: &[impl AsRef<str> + Sync],
-        options: &Options,
-    ) -> Result<Vec<Batch>, Failure> {
+    /// If an argument is not as documented.
+    pub fn start(&self, action: Action, ids: &[impl AsRef<str>], options: &Options) -> Result<Call, InvalidArgument> {
+        let Library { settings, tenants, .. } = &*self.0;
         let ids: Vec<String> = ids.iter().map(|id| id.as_ref().to_owned()).collect();
+        let state = Arc::new(CallState::new(options.check(action, &ids, settings)?));
         let span = info_span!(
             "entra_risk",
             action = action.name(),
             tenant = options.tenant.as_deref(),
-            ids = ids.len(),
+            ids = state.ids().len(),
             requests = field::Empty,
             instructions = field::Empty,
             memory_bytes = field::Empty,
@@ -139,74 +85,215 @@ impl EntraRisk {
             unknown = field::Empty,
             outcome = field::Empty,
         );
-        self.0.perform(action, ids, options).instrument(span).await
-    }
-}
-
-impl Inner {
-    async fn perform(&self, action: Action, ids: Vec<String>, options: &Options) -> Result<Vec<Batch>, Failure> {
-        let mut lease = self.tenants.lease(options.tenant.clone()).await;
-        let limits = Limits {
-            max_memory_bytes: self.settings.max_memory_bytes,
-            max_instructions: self.settings.max_instructions,
-        };
-        let instance = match lease.take() {
-            Some(instance) => Ok(instance),
-            None => {
-                let (http_client, token_source) = (Arc::clone(&self.http_client), Arc::clone(&self.token_source));
-                Instance::new(&self.plugin, limits, http_client, token_source).await
-            }
-        };
-        let mut instance = match instance {
-            Ok(instance) => instance,
-            Err(reason) => return report(stopped(&ids, 0, reason), 0),
-        };
-        let options = PluginOptions::new(options, &self.settings);
-        let (ended, sent) = instance.call(action, &ids, &options).await;
-        Span::current().record("instructions", instance.instructions()).record("memory_bytes", instance.memory_bytes());
-        match ended {
-            Ok(result) => {
-                lease.give_back(instance);
-                report(Redaction::of(&sent.tokens).result(result), sent.requests)
-            }
-            // The instance is dropped before its lease, so that there are never too many.
-            Err(reason) => {
-                drop(instance);
-                report(stopped(&ids, sent.requests, reason), sent.requests)
-            }
+        let usage = Usage::of(self.0.limits());
+        let task = Task { state: Arc::clone(&state), action, options: options.with(settings).into(), span, usage };
+        if state.is_over() {
+            task.report(0);
+            return Ok(Call::new(state, watch::Sender::new(())));
         }
+        let Ok(runtime) = Handle::try_current() else {
+            task.stopped("a call needs a tokio runtime");
+            return Ok(Call::new(state, watch::Sender::new(())));
+        };
+        let (orders, needs_worker) = tenants.submit(&options.tenant, task);
+        if needs_worker {
+            runtime.spawn(worker::work(Arc::clone(&self.0), options.tenant.clone()));
+        }
+        Ok(Call::new(state, orders))
+    }
+
+    /// Dismisses the risk of sign-ins: they no longer contribute to the risk of their users.
+    ///
+    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn dismiss_sign_ins(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::DismissSignIns, ids, options).await
+    }
+
+    /// Confirms sign-ins as safe: their risk is removed, and detection learns from it.
+    ///
+    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe. It
+    /// also overrides a `confirm_sign_ins_compromised` made in between.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_sign_ins_safe(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmSignInsSafe, ids, options).await
+    }
+
+    /// Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on risk may block these users
+    /// or require them to change their password.
+    ///
+    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant. Repeating the call is safe, but a user whose
+    /// risk was remediated in between is set to high risk again.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_sign_ins_compromised(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmSignInsCompromised, ids, options).await
+    }
+
+    /// Dismisses the risk of users: their risk level becomes none. The ids are object ids.
+    ///
+    /// Microsoft Graph refuses the ids of users who were deleted. What it answers for users who are unknown or not at risk is
+    /// not documented. Repeating the call is safe.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn dismiss_risky_users(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::DismissRiskyUsers, ids, options).await
+    }
+
+    /// Confirms users as safe: their risk is removed, and detection learns from it. The ids are object ids.
+    ///
+    /// Absent users are refused as by `dismiss_risky_users`. Repeating the call is safe. It also overrides a
+    /// `confirm_risky_users_compromised` made in between.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_risky_users_safe(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmRiskyUsersSafe, ids, options).await
+    }
+
+    /// Confirms users as compromised: their risk becomes high, and policies based on risk may block them. The ids are object
+    /// ids.
+    ///
+    /// Absent users are refused as by `dismiss_risky_users`. Repeating the call is safe, but a user whose risk was remediated
+    /// in between is set to high risk again.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_risky_users_compromised(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmRiskyUsersCompromised, ids, options).await
+    }
+
+    /// Dismisses the risk of service principals. The ids are object ids.
+    ///
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn dismiss_risky_service_principals(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::DismissRiskyServicePrincipals, ids, options).await
+    }
+
+    /// Confirms service principals as compromised: their risk becomes high, and policies based on risk may block them. The
+    /// ids are object ids.
+    ///
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe, but one whose risk was
+    /// remediated in between is set to high risk again.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_risky_service_principals_compromised(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmRiskyServicePrincipalsCompromised, ids, options).await
+    }
+
+    /// Dismisses the risk of agents. The ids are object ids of agent identities. In `beta` and the global cloud only.
+    ///
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn dismiss_risky_agents(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::DismissRiskyAgents, ids, options).await
+    }
+
+    /// Confirms agents as safe: their risk is removed. The ids are object ids of agent identities. In `beta` and the global
+    /// cloud only.
+    ///
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe. It also overrides a
+    /// `confirm_risky_agents_compromised` made in between.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_risky_agents_safe(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmRiskyAgentsSafe, ids, options).await
+    }
+
+    /// Confirms agents as compromised: their risk becomes high, and policies based on risk may block them. The ids are object
+    /// ids of agent identities. In `beta` and the global cloud only.
+    ///
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe, but one whose risk was
+    /// remediated in between is set to high risk again.
+    ///
+    /// # Errors
+    /// If an argument is not as documented, or the token source itself failed.
+    pub async fn confirm_risky_agents_compromised(
+        &self,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        self.perform(Action::ConfirmRiskyAgentsCompromised, ids, options).await
+    }
+
+    /// Instances of the plugin that exist now, idle ones and those with open calls: at most `max_instances`.
+    pub fn instances(&self) -> usize {
+        self.0.tenants.instances()
+    }
+
+    async fn perform(
+        &self,
+        action: Action,
+        ids: &[impl AsRef<str> + Sync],
+        options: &Options,
+    ) -> Result<Report, CallError> {
+        Ok(self.start(action, ids, options)?.finish().await?)
     }
 }
 
-/// The result of a call whose plugin was stopped. Which ids its requests carried is lost with it.
-fn stopped(ids: &[String], requests: u32, reason: String) -> Result<Vec<Batch>, Failure> {
-    let outcome = if requests == 0 {
-        Outcome::NotApplied(Error::NotAttempted)
-    } else {
-        Outcome::Unknown(Error::PluginStopped(reason.clone()))
-    };
-    let mut known = HashSet::new();
-    let ids = ids.iter().filter(|id| known.insert(id.to_ascii_lowercase())).cloned().collect();
-    let batches = vec![Batch { ids, attempts: requests, outcome }];
-    Err(Failure { cause: Error::PluginStopped(reason), batches })
-}
+impl Library {
+    /// A new instance of the plugin. The error is the reason in words.
+    pub(crate) async fn instance(&self) -> Result<Instance, String> {
+        let (http_client, token_source) = (Arc::clone(&self.http_client), Arc::clone(&self.token_source));
+        Instance::new(&self.plugin, self.limits(), http_client, token_source).await
+    }
 
-/// Records the result of a call in its span, without ids and texts of responses, which could imitate lines of a log.
-fn report(result: Result<Vec<Batch>, Failure>, requests: u32) -> Result<Vec<Batch>, Failure> {
-    let (batches, outcome) = match &result {
-        Ok(batches) => (batches, "accepted"),
-        Err(failure) => (&failure.batches, failure.cause.kind()),
-    };
-    let counts = Counts::of(batches);
-    let span = Span::current();
-    span.record("requests", requests);
-    span.record("accepted", counts.accepted);
-    span.record("refused", counts.refused);
-    span.record("not_applied", counts.not_applied);
-    span.record("unknown", counts.unknown);
-    span.record("outcome", outcome);
-    info!("ended");
-    result
+    fn limits(&self) -> Limits {
+        Limits { max_memory_bytes: self.settings.max_memory_bytes, max_instructions: self.settings.max_instructions }
+    }
 }
 
 impl fmt::Debug for EntraRisk {

@@ -1,20 +1,57 @@
-//! Between the types of this library and those of the plugin's interface.
+//! Between the types of this library, those of the engine and those of the plugin's interface.
 
-use crate::bindings::{actions as wit, credentials};
+use std::time::Duration;
+
+use entra_risk_engine::{action, arguments};
+
+use crate::bindings::{actions as wit, calls};
 use crate::redaction::Redaction;
 use crate::{
-    ApiVersion, Batch, Cloud, Error, Failure, GraphError, Options, Outcome, RateLimit, Receipt, Settings, TokenError,
-    TokenRequest,
+    Action, ApiVersion, Batch, Cloud, Error, ErrorKind, Options, Outcome, RateLimit, Receipt, Response, Settings,
 };
 
-impl wit::Options {
-    pub(crate) fn new(options: &Options, settings: &Settings) -> wit::Options {
-        wit::Options {
-            tenant: options.tenant.clone(),
+impl Options {
+    /// The options of a call, with what the settings say about every call.
+    pub(crate) fn with(&self, settings: &Settings) -> arguments::Options {
+        arguments::Options {
+            tenant: self.tenant.clone(),
             cloud: Some(settings.cloud.into()),
             endpoint: settings.endpoint.clone(),
             audience: settings.audience.clone(),
-            api_version: options.api_version.map(Into::into),
+            api_version: self.api_version.map(|version| match version {
+                ApiVersion::V1 => action::ApiVersion::V1,
+                ApiVersion::Beta => action::ApiVersion::Beta,
+            }),
+            ids_per_request: self.ids_per_request,
+            max_in_flight: self.max_in_flight,
+            max_attempts: self.max_attempts,
+            attempt_timeout_ms: self.attempt_timeout.map(in_ms),
+            deadline_ms: self.deadline.map(in_ms),
+            patience_ms: self.patience.map(in_ms),
+            isolate_refused: self.isolate_refused,
+            rate_limit: self
+                .rate_limit
+                .map(|RateLimit { requests, window }| action::RateLimit { requests, window_ms: in_ms(window) }),
+        }
+    }
+}
+
+impl From<arguments::Options> for wit::Options {
+    fn from(options: arguments::Options) -> Self {
+        wit::Options {
+            tenant: options.tenant,
+            cloud: options.cloud.map(|cloud| match cloud {
+                action::Cloud::Global => wit::Cloud::Global,
+                action::Cloud::UsGovL4 => wit::Cloud::UsGovL4,
+                action::Cloud::UsGovL5 => wit::Cloud::UsGovL5,
+                action::Cloud::China => wit::Cloud::China,
+            }),
+            endpoint: options.endpoint,
+            audience: options.audience,
+            api_version: options.api_version.map(|version| match version {
+                action::ApiVersion::V1 => wit::ApiVersion::V1,
+                action::ApiVersion::Beta => wit::ApiVersion::Beta,
+            }),
             ids_per_request: options.ids_per_request,
             max_in_flight: options.max_in_flight,
             max_attempts: options.max_attempts,
@@ -24,108 +61,102 @@ impl wit::Options {
             isolate_refused: options.isolate_refused,
             rate_limit: options
                 .rate_limit
-                .map(|RateLimit { requests, window_ms }| wit::RateLimit { requests, window_ms }),
+                .map(|action::RateLimit { requests, window_ms }| wit::RateLimit { requests, window_ms }),
         }
     }
 }
 
-impl From<Cloud> for wit::Cloud {
+impl From<Cloud> for action::Cloud {
     fn from(cloud: Cloud) -> Self {
         match cloud {
-            Cloud::Global => wit::Cloud::Global,
-            Cloud::UsGovL4 => wit::Cloud::UsGovL4,
-            Cloud::UsGovL5 => wit::Cloud::UsGovL5,
-            Cloud::China => wit::Cloud::China,
+            Cloud::Global => action::Cloud::Global,
+            Cloud::UsGovL4 => action::Cloud::UsGovL4,
+            Cloud::UsGovL5 => action::Cloud::UsGovL5,
+            Cloud::China => action::Cloud::China,
         }
     }
 }
 
-impl From<ApiVersion> for wit::ApiVersion {
-    fn from(version: ApiVersion) -> Self {
-        match version {
-            ApiVersion::V1 => wit::ApiVersion::V1,
-            ApiVersion::Beta => wit::ApiVersion::Beta,
+impl From<Action> for calls::Action {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::DismissSignIns => calls::Action::DismissSignIns,
+            Action::ConfirmSignInsSafe => calls::Action::ConfirmSignInsSafe,
+            Action::ConfirmSignInsCompromised => calls::Action::ConfirmSignInsCompromised,
+            Action::DismissRiskyUsers => calls::Action::DismissRiskyUsers,
+            Action::ConfirmRiskyUsersSafe => calls::Action::ConfirmRiskyUsersSafe,
+            Action::ConfirmRiskyUsersCompromised => calls::Action::ConfirmRiskyUsersCompromised,
+            Action::DismissRiskyServicePrincipals => calls::Action::DismissRiskyServicePrincipals,
+            Action::ConfirmRiskyServicePrincipalsCompromised => calls::Action::ConfirmRiskyServicePrincipalsCompromised,
+            Action::DismissRiskyAgents => calls::Action::DismissRiskyAgents,
+            Action::ConfirmRiskyAgentsSafe => calls::Action::ConfirmRiskyAgentsSafe,
+            Action::ConfirmRiskyAgentsCompromised => calls::Action::ConfirmRiskyAgentsCompromised,
         }
     }
 }
 
-impl From<credentials::TokenRequest> for TokenRequest {
-    fn from(request: credentials::TokenRequest) -> Self {
-        let credentials::TokenRequest { tenant, audience, endpoint, refresh, claims } = request;
-        TokenRequest { tenant, audience, endpoint, refresh, claims }
-    }
-}
-
-impl From<TokenError> for credentials::TokenError {
-    fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Unavailable(text) => credentials::TokenError::Unavailable(text),
-            TokenError::Denied(text) => credentials::TokenError::Denied(text),
-            TokenError::Cancelled => credentials::TokenError::Cancelled,
+impl From<wit::ErrorKind> for ErrorKind {
+    fn from(kind: wit::ErrorKind) -> Self {
+        match kind {
+            wit::ErrorKind::InvalidArgument => ErrorKind::InvalidArgument,
+            wit::ErrorKind::NoToken => ErrorKind::NoToken,
+            wit::ErrorKind::DeniedByHost => ErrorKind::DeniedByHost,
+            wit::ErrorKind::Unauthenticated => ErrorKind::Unauthenticated,
+            wit::ErrorKind::Forbidden => ErrorKind::Forbidden,
+            wit::ErrorKind::ClientError => ErrorKind::ClientError,
+            wit::ErrorKind::Throttled => ErrorKind::Throttled,
+            wit::ErrorKind::ServerError => ErrorKind::ServerError,
+            wit::ErrorKind::UnexpectedStatus => ErrorKind::UnexpectedStatus,
+            wit::ErrorKind::Unreachable => ErrorKind::Unreachable,
+            wit::ErrorKind::NoResponse => ErrorKind::NoResponse,
+            wit::ErrorKind::DeadlineExceeded => ErrorKind::DeadlineExceeded,
+            wit::ErrorKind::Cancelled => ErrorKind::Cancelled,
+            wit::ErrorKind::NotAttempted => ErrorKind::NotAttempted,
+            wit::ErrorKind::Other => ErrorKind::Other,
         }
     }
 }
 
 impl Redaction<'_> {
-    /// The result of a call, without tokens.
-    pub(crate) fn result(&self, result: Result<Vec<wit::Batch>, wit::Failure>) -> Result<Vec<Batch>, Failure> {
-        let batches = |batches: Vec<wit::Batch>| batches.into_iter().map(|batch| self.batch(batch)).collect();
-        match result {
-            Ok(accepted) => Ok(batches(accepted)),
-            Err(failure) => Err(Failure { cause: self.error(failure.cause), batches: batches(failure.batches) }),
-        }
-    }
-
-    fn batch(&self, batch: wit::Batch) -> Batch {
-        let outcome = match batch.outcome {
-            wit::Outcome::Accepted(receipt) => Outcome::Accepted(Receipt {
-                request_id: receipt.request_id.map(|text| self.clean(text)),
-                client_request_id: receipt.client_request_id,
-                date: receipt.date.map(|text| self.clean(text)),
-            }),
-            wit::Outcome::Refused(error) => Outcome::Refused(self.error(error)),
-            wit::Outcome::NotApplied(error) => Outcome::NotApplied(self.error(error)),
-            wit::Outcome::Unknown(error) => Outcome::Unknown(self.error(error)),
+    /// A batch, without tokens.
+    pub(crate) fn batch(&self, batch: wit::Batch) -> Batch {
+        let wit::Batch { ids, attempts, outcome, receipt, error } = batch;
+        let error = || error.map_or_else(|| Error::new(ErrorKind::Other, "no error was reported"), |e| self.error(e));
+        let outcome = match outcome {
+            wit::Outcome::Accepted => {
+                Outcome::Accepted(receipt.map_or_else(Receipt::default, |receipt| self.receipt(receipt)))
+            }
+            wit::Outcome::Refused => Outcome::Refused(error()),
+            wit::Outcome::NotApplied => Outcome::NotApplied(error()),
+            wit::Outcome::Unknown => Outcome::Unknown(error()),
         };
-        Batch { ids: batch.ids, attempts: batch.attempts, outcome }
+        Batch { ids, attempts, outcome }
     }
 
-    fn error(&self, error: wit::Error) -> Error {
-        match error {
-            wit::Error::InvalidArgument(text) => Error::InvalidArgument(in_rust(&text)),
-            wit::Error::NoToken(text) => Error::NoToken(self.clean(text)),
-            wit::Error::DeniedByHost(text) => Error::DeniedByHost(self.clean(text)),
-            wit::Error::Unauthenticated(error) => Error::Unauthenticated(self.graph_error(error)),
-            wit::Error::Forbidden(error) => Error::Forbidden(self.graph_error(error)),
-            wit::Error::ClientError(error) => Error::ClientError(self.graph_error(error)),
-            wit::Error::Throttled(error) => Error::Throttled(self.graph_error(error)),
-            wit::Error::ServerError(error) => Error::ServerError(self.graph_error(error)),
-            wit::Error::UnexpectedStatus(error) => Error::UnexpectedStatus(self.graph_error(error)),
-            wit::Error::Unreachable(text) => Error::Unreachable(self.clean(text)),
-            wit::Error::NoResponse(text) => Error::NoResponse(self.clean(text)),
-            wit::Error::DeadlineExceeded => Error::DeadlineExceeded,
-            wit::Error::Cancelled => Error::Cancelled,
-            wit::Error::NotAttempted => Error::NotAttempted,
-            wit::Error::Other(text) => Error::Other(self.clean(text)),
+    fn receipt(&self, receipt: wit::Receipt) -> Receipt {
+        Receipt {
+            request_id: receipt.request_id.map(|text| self.clean(text)),
+            client_request_id: receipt.client_request_id,
+            date: receipt.date.map(|text| self.clean(text)),
         }
     }
 
-    fn graph_error(&self, error: wit::GraphError) -> GraphError {
-        GraphError {
-            status: error.status,
-            code: self.clean(error.code),
-            message: self.clean(error.message),
-            request_id: error.request_id.map(|text| self.clean(text)),
-            client_request_id: error.client_request_id,
-            date: error.date.map(|text| self.clean(text)),
-            retry_after_ms: error.retry_after_ms,
-        }
+    /// An error, without tokens.
+    pub(crate) fn error(&self, error: wit::Error) -> Error {
+        let response = error.response.map(|response| Response {
+            status: response.status,
+            code: self.clean(response.code),
+            message: self.clean(response.message),
+            request_id: response.request_id.map(|text| self.clean(text)),
+            client_request_id: response.client_request_id,
+            date: response.date.map(|text| self.clean(text)),
+            retry_after: response.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
+        });
+        Error { kind: error.kind.into(), message: self.clean(error.message), response }
     }
 }
 
-/// Spells the argument in a message of the plugin as in Rust: `options.max-in-flight: …` as `max_in_flight: …`.
-fn in_rust(text: &str) -> String {
-    let (argument, rest) = text.split_once(": ").unwrap_or(("", text));
-    let argument = argument.strip_prefix("options.").unwrap_or(argument).replace('-', "_");
-    if argument.is_empty() { rest.to_owned() } else { format!("{argument}: {rest}") }
+/// A duration in milliseconds, rounded up.
+pub(crate) fn in_ms(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }

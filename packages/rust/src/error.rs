@@ -1,11 +1,64 @@
-//! What went wrong.
+//! What went wrong with a call or with a batch.
 
 use std::fmt;
+use std::time::Duration;
+
+/// What went wrong. `kind` determines the next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// What went wrong, for programs.
+    pub kind: ErrorKind,
+    /// What happened and what to do, for people. It may quote a response. Do not parse it: its wording may change.
+    pub message: String,
+    /// The response that the error is about, if there was one.
+    pub response: Option<Response>,
+}
+
+/// What went wrong, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is not as documented. [`EntraRisk::start`](crate::EntraRisk::start) finds that first.
+    InvalidArgument,
+    /// The token source supplied no usable token; the message contains the reason. Ends the call: immediately if the token
+    /// was denied, and when patience is over if it was unavailable.
+    NoToken,
+    /// The address is not an allowed endpoint, or the proxy demands credentials. Ends the call.
+    DeniedByHost,
+    /// 401, also with a fresh token: check the audience and the tenant of the token. Ends the call.
+    Unauthenticated,
+    /// 403: a permission, a role or a license is missing. Ends the call.
+    Forbidden,
+    /// Any other 4xx. Often one of the ids does not exist in the tenant or is not at risk.
+    ClientError,
+    /// 429 for longer than `patience`: wait `retry_after`, then call again. Ends the call.
+    Throttled,
+    /// 5xx at the last attempt: call again later.
+    ServerError,
+    /// A response that Microsoft Graph does not give to these requests: look for something on the way that responds.
+    UnexpectedStatus,
+    /// No connection was established, so nothing was sent: check name, network, proxy and certificate.
+    Unreachable,
+    /// The request was sent, or perhaps sent, and no complete response arrived: call again.
+    NoResponse,
+    /// The request was in flight at the deadline. As the cause: the deadline ended the call.
+    DeadlineExceeded,
+    /// [`Call::stop`](crate::Call::stop) ended the call.
+    Cancelled,
+    /// Never sent, because an earlier error ended the call.
+    NotAttempted,
+    /// This library stopped the plugin, because it exceeded `max_memory_bytes` or `max_instructions`, or trapped. The
+    /// message contains the reason. Ids that had no outcome yet are `Unknown` if the call had sent anything, and
+    /// `NotApplied` if not. Every other call of the tenant ends with it; the next one starts a new instance.
+    PluginStopped,
+    /// Anything else.
+    Other,
+}
 
 /// A response other than success, from Microsoft Graph or from something on the way to it. Treat `code` and `message` as
 /// untrusted text. No string contains the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GraphError {
+pub struct Response {
     /// The HTTP status code.
     pub status: u16,
     /// `error.code` of the response, for programs; empty if it has none.
@@ -18,112 +71,49 @@ pub struct GraphError {
     pub client_request_id: String,
     /// When the service responded, an HTTP date.
     pub date: Option<String>,
-    /// `Retry-After` of the response in milliseconds: do not send again sooner.
-    pub retry_after_ms: Option<u32>,
-}
-
-/// What went wrong. The case determines the next step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Error {
-    /// An argument is not as documented; nothing was sent and no token was requested. The text names the argument, its
-    /// position and value, and the rule.
-    InvalidArgument(String),
-    /// The token source supplied no token; the text contains the reason.
-    NoToken(String),
-    /// The address is not an allowed endpoint, or the proxy demands credentials. Ends the call.
-    DeniedByHost(String),
-    /// 401, also with a fresh token: check the audience and the tenant of the token. Ends the call.
-    Unauthenticated(GraphError),
-    /// 403: grant the permission, role or licence. Ends the call.
-    Forbidden(GraphError),
-    /// Any other 4xx: see `code` and `message`.
-    ClientError(GraphError),
-    /// 429 for longer than `patience_ms`: wait `retry_after_ms`, then call again. Ends the call.
-    Throttled(GraphError),
-    /// 5xx at the last attempt: call again later.
-    ServerError(GraphError),
-    /// A response that Microsoft Graph does not give to these requests: look for something on the way that responds.
-    UnexpectedStatus(GraphError),
-    /// No connection was established, so nothing was sent: check name, network, proxy and certificate.
-    Unreachable(String),
-    /// Sent, or perhaps sent, without a complete response: call again.
-    NoResponse(String),
-    /// In flight at the deadline. As cause: the deadline ended the call.
-    DeadlineExceeded,
-    /// The token source asked to stop. Ends the call.
-    Cancelled,
-    /// Never sent, because an earlier error ended the call.
-    NotAttempted,
-    /// This host stopped the plugin: it exceeded `max_memory_bytes` or `max_instructions`, or trapped. The text contains
-    /// the reason. Its instance is gone, and with it the outcome of each id: if the call had sent anything, every id is
-    /// `Outcome::Unknown`. The next call starts a new instance.
-    PluginStopped(String),
-    /// Anything else. The text is for people.
-    Other(String),
+    /// `Retry-After` of the response: do not send again sooner.
+    pub retry_after: Option<Duration>,
 }
 
 impl Error {
-    /// The name of the case, as in the contract: `no-token`, `throttled` and so on.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), response: None }
+    }
+}
+
+impl ErrorKind {
+    /// The name of the kind in the contract: `no-token`, `throttled` and so on.
+    pub fn name(self) -> &'static str {
         match self {
-            Error::InvalidArgument(_) => "invalid-argument",
-            Error::NoToken(_) => "no-token",
-            Error::DeniedByHost(_) => "denied-by-host",
-            Error::Unauthenticated(_) => "unauthenticated",
-            Error::Forbidden(_) => "forbidden",
-            Error::ClientError(_) => "client-error",
-            Error::Throttled(_) => "throttled",
-            Error::ServerError(_) => "server-error",
-            Error::UnexpectedStatus(_) => "unexpected-status",
-            Error::Unreachable(_) => "unreachable",
-            Error::NoResponse(_) => "no-response",
-            Error::DeadlineExceeded => "deadline-exceeded",
-            Error::Cancelled => "cancelled",
-            Error::NotAttempted => "not-attempted",
-            Error::PluginStopped(_) => "plugin-stopped",
-            Error::Other(_) => "other",
+            ErrorKind::InvalidArgument => "invalid-argument",
+            ErrorKind::NoToken => "no-token",
+            ErrorKind::DeniedByHost => "denied-by-host",
+            ErrorKind::Unauthenticated => "unauthenticated",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::ClientError => "client-error",
+            ErrorKind::Throttled => "throttled",
+            ErrorKind::ServerError => "server-error",
+            ErrorKind::UnexpectedStatus => "unexpected-status",
+            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::NoResponse => "no-response",
+            ErrorKind::DeadlineExceeded => "deadline-exceeded",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::NotAttempted => "not-attempted",
+            ErrorKind::PluginStopped => "plugin-stopped",
+            ErrorKind::Other => "other",
         }
     }
+}
 
-    /// The response, if there was one.
-    pub fn graph_error(&self) -> Option<&GraphError> {
-        match self {
-            Error::Unauthenticated(error)
-            | Error::Forbidden(error)
-            | Error::ClientError(error)
-            | Error::Throttled(error)
-            | Error::ServerError(error)
-            | Error::UnexpectedStatus(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    fn text(&self) -> Option<&str> {
-        match self {
-            Error::InvalidArgument(text)
-            | Error::NoToken(text)
-            | Error::DeniedByHost(text)
-            | Error::Unreachable(text)
-            | Error::NoResponse(text)
-            | Error::PluginStopped(text)
-            | Error::Other(text) => Some(text),
-            _ => None,
-        }
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())?;
-        if let Some(GraphError { status, code, message, .. }) = self.graph_error() {
-            write!(f, ": {status}")?;
-            return [code, message]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .try_for_each(|part| write!(f, " {part}"));
-        }
-        self.text().filter(|text| !text.is_empty()).map_or(Ok(()), |text| write!(f, ": {text}"))
+        write!(f, "{}: {}", self.kind, self.message)
     }
 }
 

@@ -1,19 +1,27 @@
 //! An instance of the plugin, with its limits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::select;
+use tokio::sync::watch;
+use wasmtime::component::ResourceAny;
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::action::Action;
-use crate::bindings::actions::{Batch, Failure, Options};
-use crate::bindings::credentials::{self, Credential, TokenError, TokenRequest};
+use crate::bindings::actions::Options;
+use crate::bindings::calls::{Action, Event};
+use crate::bindings::credentials::{self, Credential};
 use crate::bindings::{Plugin, PluginPre};
-use crate::outbound::{HttpClient, Outbound, Sent};
-use crate::token::AnyTokenSource;
+use crate::call_state::CallState;
+use crate::conversion::in_ms;
+use crate::outbound::{HttpClient, Outbound};
+use crate::redaction::Redaction;
+use crate::token::{AnyTokenSource, FutureToken};
+use crate::{AccessToken, TokenError, TokenRequest};
 
-/// An instance of the plugin. It can be called repeatedly until a call of it is stopped or abandoned.
+/// An instance of the plugin. Once a function has failed, it cannot be used again.
 pub(crate) struct Instance {
     store: Store<Host>,
     plugin: Plugin,
@@ -23,7 +31,17 @@ pub(crate) struct Instance {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_memory_bytes: usize,
+    /// For each call.
     pub(crate) max_instructions: u64,
+}
+
+/// What a call has taken up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    max_instructions: u64,
+    instructions_left: u64,
+    /// Requests that the call has sent.
+    pub(crate) requests: u32,
 }
 
 /// What an instance is linked to.
@@ -33,6 +51,14 @@ pub(crate) struct Host {
     http: WasiHttpCtx,
     outbound: Outbound,
     token_source: Arc<dyn AnyTokenSource>,
+    /// The token that a call did not wait for, because another one had an order.
+    pending_token: Option<(TokenRequest, FutureToken)>,
+    /// Changes whenever an open call has an order.
+    orders: watch::Receiver<()>,
+    /// The open calls.
+    open: Vec<Arc<CallState>>,
+    /// The call whose `next` runs.
+    current: Option<Arc<CallState>>,
     memory: Memory,
     max_instructions: u64,
 }
@@ -45,8 +71,21 @@ struct Memory {
     is_exceeded: bool,
 }
 
-/// The end of a call: its result, or why the plugin was stopped.
-pub(crate) type Ended = Result<Result<Vec<Batch>, Failure>, String>;
+/// The result of a function of the plugin, or in words why the plugin was stopped.
+type Called<T> = Result<T, String>;
+
+impl Usage {
+    /// Nothing.
+    pub(crate) fn of(limits: Limits) -> Usage {
+        let Limits { max_instructions, .. } = limits;
+        Usage { max_instructions, instructions_left: max_instructions, requests: 0 }
+    }
+
+    /// Instructions that the call has executed.
+    pub(crate) fn instructions(self) -> u64 {
+        self.max_instructions.saturating_sub(self.instructions_left)
+    }
+}
 
 impl Instance {
     /// Instantiates the plugin. The error is the reason in words.
@@ -56,56 +95,114 @@ impl Instance {
         http_client: Arc<HttpClient>,
         token_source: Arc<dyn AnyTokenSource>,
     ) -> Result<Instance, String> {
-        let Limits { max_memory_bytes, max_instructions } = limits;
-        let host = Host {
-            table: ResourceTable::new(),
-            // A clock and random numbers. Nothing is inherited from this process.
-            wasi: WasiCtx::builder().build(),
-            http: WasiHttpCtx::new(),
-            outbound: Outbound::new(http_client),
-            token_source,
-            memory: Memory { bytes: 0, max_bytes: max_memory_bytes, is_exceeded: false },
-            max_instructions,
-        };
-        let mut store = Store::new(plugin.engine(), host);
+        let mut store = Store::new(plugin.engine(), Host::new(limits, http_client, token_source));
         store.limiter(|host| &mut host.memory);
-        refuel(&mut store)?;
+        store
+            .set_fuel(limits.max_instructions)
+            .and_then(|()| store.fuel_async_yield_interval(Some(YIELD_INSTRUCTIONS)))
+            .map_err(|error| error.to_string())?;
         match plugin.instantiate_async(&mut store).await {
             Ok(plugin) => Ok(Instance { store, plugin }),
             Err(error) => Err(store.data().reason(&error)),
         }
     }
 
-    /// Performs an action. After an error the instance cannot be called again.
-    pub(crate) async fn call(&mut self, action: Action, ids: &[String], options: &Options) -> (Ended, Sent) {
-        let (store, actions, options) = (&mut self.store, self.plugin.entra_risk_actions(), Some(options));
-        let ended = match refuel(store) {
-            Err(reason) => Err(reason),
-            Ok(()) => match action {
-                Action::DismissSignIns => actions.call_dismiss_sign_ins(&mut *store, ids, options).await,
-                Action::ConfirmSignInsSafe => actions.call_confirm_sign_ins_safe(&mut *store, ids, options).await,
-                Action::ConfirmSignInsCompromised => {
-                    actions.call_confirm_sign_ins_compromised(&mut *store, ids, options).await
-                }
-                Action::DismissRiskyUsers => actions.call_dismiss_risky_users(&mut *store, ids, options).await,
-            }
-            .map_err(|error| store.data().reason(&error)),
-        };
-        (ended, store.data_mut().outbound.finish())
+    /// Tells the instance which calls are open, and where they announce orders. Without any, it forgets every token.
+    pub(crate) fn attend(&mut self, open: Vec<Arc<CallState>>, orders: &watch::Receiver<()>) {
+        let host = self.store.data_mut();
+        if open.is_empty() {
+            host.outbound.forget_tokens();
+            host.pending_token = None;
+        }
+        host.open = open;
+        host.orders = orders.clone();
     }
 
-    /// Instructions of the latest call.
-    pub(crate) fn instructions(&self) -> u64 {
-        self.store.data().max_instructions.saturating_sub(self.store.get_fuel().unwrap_or_default())
+    /// Starts a call. The inner error says which argument is not valid.
+    pub(crate) async fn start(
+        &mut self,
+        usage: &mut Usage,
+        action: Action,
+        ids: &[String],
+        options: &Options,
+    ) -> Called<Result<ResourceAny, String>> {
+        self.refuel(usage)?;
+        let calls = self.plugin.entra_risk_calls();
+        let result = calls.call().call_start(&mut self.store, action, ids, Some(options)).await;
+        self.account(usage, result)
+    }
+
+    /// Works on a call until an id gets its outcome, but no longer than this.
+    pub(crate) async fn next(
+        &mut self,
+        usage: &mut Usage,
+        call: ResourceAny,
+        state: &Arc<CallState>,
+        wait: Duration,
+    ) -> Called<Event> {
+        self.refuel(usage)?;
+        self.store.data_mut().current = Some(Arc::clone(state));
+        let calls = self.plugin.entra_risk_calls();
+        let result = calls.call().call_next(&mut self.store, call, Some(in_ms(wait))).await;
+        self.store.data_mut().current = None;
+        self.account(usage, result)
+    }
+
+    /// Ends a call early.
+    pub(crate) async fn stop(&mut self, usage: &mut Usage, call: ResourceAny, grace: Option<Duration>) -> Called<()> {
+        self.refuel(usage)?;
+        let calls = self.plugin.entra_risk_calls();
+        let result = calls.call().call_stop(&mut self.store, call, grace.map(in_ms)).await;
+        self.account(usage, result)
+    }
+
+    /// Drops a call, and abandons its requests.
+    pub(crate) async fn close(&mut self, usage: &mut Usage, call: ResourceAny) -> Called<()> {
+        self.refuel(usage)?;
+        let result = call.resource_drop_async(&mut self.store).await;
+        self.account(usage, result)
+    }
+
+    /// Replaces the tokens of the open calls in texts.
+    pub(crate) fn redaction(&mut self) -> Redaction<'_> {
+        self.store.data_mut().outbound.redaction()
     }
 
     /// The size of its linear memory. It never shrinks.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.store.data().memory.bytes
     }
+
+    /// Grants the instructions that a call may still execute. The plugin yields to other tasks of the runtime meanwhile.
+    fn refuel(&mut self, usage: &Usage) -> Called<()> {
+        self.store.set_fuel(usage.instructions_left).map_err(|error| error.to_string())
+    }
+
+    fn account<T>(&mut self, usage: &mut Usage, result: wasmtime::Result<T>) -> Called<T> {
+        usage.instructions_left = self.store.get_fuel().unwrap_or_default();
+        usage.requests = usage.requests.saturating_add(self.store.data_mut().outbound.take_requests());
+        result.map_err(|error| self.store.data().reason(&error))
+    }
 }
 
 impl Host {
+    fn new(limits: Limits, http_client: Arc<HttpClient>, token_source: Arc<dyn AnyTokenSource>) -> Host {
+        Host {
+            table: ResourceTable::new(),
+            // A clock and random numbers. Nothing is inherited from this process.
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound::new(http_client),
+            token_source,
+            pending_token: None,
+            orders: watch::channel(()).1,
+            open: Vec::new(),
+            current: None,
+            memory: Memory { bytes: 0, max_bytes: limits.max_memory_bytes, is_exceeded: false },
+            max_instructions: limits.max_instructions,
+        }
+    }
+
     /// Why the plugin was stopped, in words.
     fn reason(&self, error: &wasmtime::Error) -> String {
         if self.memory.is_exceeded {
@@ -114,6 +211,32 @@ impl Host {
         match error.downcast_ref() {
             Some(Trap::OutOfFuel) => format!("it executed more than {} instructions", self.max_instructions),
             _ => error.root_cause().to_string(),
+        }
+    }
+
+    /// Asks the token source, but returns as soon as an open call has an order, because no other function of the plugin can
+    /// be called meanwhile.
+    async fn token(&mut self, request: TokenRequest) -> Result<AccessToken, TokenError> {
+        let mut token = match self.pending_token.take() {
+            Some((pending, token)) if pending == request => token,
+            _ => Arc::clone(&self.token_source).get_token(request.clone()),
+        };
+        loop {
+            select! {
+                biased;
+                result = &mut token => return result,
+                Ok(()) = self.orders.changed() => {}
+            }
+            if self.current.as_ref().is_some_and(|call| call.has_order()) {
+                return Err(TokenError::Unavailable(
+                    "the call was stopped before the token source returned".to_owned(),
+                ));
+            }
+            if self.open.iter().any(|call| call.has_order()) {
+                // The same token is waited for when the plugin asks again: a person may be signing in.
+                self.pending_token = Some((request, token));
+                return Err(TokenError::Unavailable("the token source has not returned yet".to_owned()));
+            }
         }
     }
 }
@@ -131,16 +254,26 @@ impl WasiHttpView for Host {
 }
 
 impl credentials::Host for Host {
-    async fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
+    async fn get_token(&mut self, request: credentials::TokenRequest) -> Result<Credential, credentials::TokenError> {
         let endpoint = request.endpoint.clone();
         // The request is denied when it is sent: it needs no token.
         if self.outbound.allows(&endpoint) {
-            let token = self.token_source.get_token(request.into()).await?;
+            let credentials::TokenRequest { tenant, audience, endpoint: to, refresh, claims } = request;
+            let request = TokenRequest { tenant, audience, endpoint: to, refresh, claims };
+            let token = self.token(request).await.map_err(|error| match error {
+                TokenError::Unavailable(text) => credentials::TokenError::Unavailable(text),
+                TokenError::Denied(text) => credentials::TokenError::Denied(text),
+                TokenError::Failed(error) => {
+                    self.current.iter().for_each(|call| call.token_source_failed(Arc::clone(&error)));
+                    credentials::TokenError::Denied("the token source failed".to_owned())
+                }
+            })?;
             if !self.outbound.attach(endpoint, token) {
-                return Err(TokenError::Denied("the token does not fit into a header".to_owned()));
+                return Err(credentials::TokenError::Denied("the token does not fit into a header".to_owned()));
             }
         }
-        Ok(Credential::AttachedByHost)
+        // The host attaches it.
+        Ok(Credential { bearer: None })
     }
 }
 
@@ -159,15 +292,6 @@ impl ResourceLimiter for Memory {
     }
 }
 
-/// Grants the instructions of a call. The plugin yields to other tasks of the runtime while it executes them.
-fn refuel(store: &mut Store<Host>) -> Result<(), String> {
-    let instructions = store.data().max_instructions;
-    store
-        .set_fuel(instructions)
-        .and_then(|()| store.fuel_async_yield_interval(Some(YIELD_INSTRUCTIONS)))
-        .map_err(|error| error.to_string())
-}
-
 /// About a millisecond.
 const YIELD_INSTRUCTIONS: u64 = 1_000_000;
 
@@ -177,29 +301,27 @@ const MAX_TABLE_ELEMENTS: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AccessToken, Proxy, Settings};
+    use crate::{Proxy, Settings};
 
     #[tokio::test]
     async fn the_plugin_never_gets_a_token() {
         let settings = Settings { proxy: Proxy::None, ..Settings::default() };
-        let mut host = Host {
-            table: ResourceTable::new(),
-            wasi: WasiCtx::builder().build(),
-            http: WasiHttpCtx::new(),
-            outbound: Outbound::new(Arc::new(HttpClient::new(&settings).unwrap())),
-            token_source: Arc::new(AccessToken::new("canary").unwrap()),
-            memory: Memory { bytes: 0, max_bytes: 0, is_exceeded: false },
-            max_instructions: 0,
-        };
+        let token_source = Arc::new(AccessToken::new("canary-of-24-characters!").unwrap());
+        let limits = Limits { max_memory_bytes: 0, max_instructions: 0 };
+        let mut host = Host::new(limits, Arc::new(HttpClient::new(&settings).unwrap()), token_source);
         let graph = "https://graph.microsoft.com".to_owned();
-        for endpoint in [graph.clone(), "https://graph.test".to_owned()] {
+        let mut redacted = Vec::new();
+        for endpoint in ["https://graph.test".to_owned(), graph.clone()] {
+            let (tenant, claims) = (None, None);
             let request =
-                TokenRequest { tenant: None, audience: graph.clone(), endpoint, refresh: false, claims: None };
+                credentials::TokenRequest { tenant, audience: graph.clone(), endpoint, refresh: false, claims };
             let credential = credentials::Host::get_token(&mut host, request).await;
-            assert!(matches!(credential, Ok(Credential::AttachedByHost)));
+            assert!(matches!(credential, Ok(Credential { bearer: None })));
+            redacted.push(host.outbound.redaction().clean("canary-of-24-characters!".to_owned()));
         }
-        // It was requested once, for Microsoft Graph, and is gone after the call.
-        assert_eq!(host.outbound.finish().tokens, [AccessToken::new("canary").unwrap()]);
-        assert!(host.outbound.finish().tokens.is_empty());
+        // It was requested for Microsoft Graph only, and is gone when no call is open.
+        host.outbound.forget_tokens();
+        redacted.push(host.outbound.redaction().clean("canary-of-24-characters!".to_owned()));
+        assert_eq!(redacted, ["canary-of-24-characters!", "[token]", "canary-of-24-characters!"]);
     }
 }

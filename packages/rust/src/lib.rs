@@ -7,16 +7,20 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let token = AccessToken::new(std::env::var("GRAPH_TOKEN")?)?;
 //! let risk = EntraRisk::new(token, Settings::default())?;
-//! risk.dismiss_risky_users(&["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11"], &Options::default()).await?;
+//! let report = risk.dismiss_risky_users(&["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11"], &Options::default()).await?;
+//! println!("{report}"); // 1 of 1 ids accepted, 0 refused, 0 to retry
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The library contains the plugin, a WebAssembly component, and performs it with wasmtime: [`EntraRisk`] has the actions,
-//! [`TokenSource`] supplies the tokens, [`Failure`] reports the outcome of every id.
+//! The library contains the plugin, a WebAssembly component, and performs it with wasmtime: [`EntraRisk`] has the actions, a
+//! [`Report`] contains the outcome of every id, a [`Call`] yields the outcomes as they come, and a [`TokenSource`] supplies
+//! the tokens.
 
 mod action;
 mod bindings;
+mod call;
+mod call_state;
 mod client;
 mod connector;
 mod conversion;
@@ -25,6 +29,7 @@ mod instance;
 mod options;
 mod outbound;
 mod plugin;
+mod progress;
 mod proxy;
 mod redaction;
 mod report;
@@ -32,11 +37,15 @@ mod settings;
 mod tenants;
 mod token;
 mod transport_error;
+mod worker;
 
+pub use action::{Action, UnknownAction};
+pub use call::Call;
 pub use client::EntraRisk;
-pub use error::{Error, GraphError};
-pub use options::{ApiVersion, Cloud, Options, RateLimit};
+pub use error::{Error, ErrorKind, Response};
+pub use options::{ApiVersion, Cloud, InvalidArgument, Options, RateLimit};
+pub use progress::Progress;
 pub use proxy::Proxy;
-pub use report::{Batch, Failure, Outcome, Receipt};
+pub use report::{Batch, CallError, Failure, Outcome, Receipt, Report};
 pub use settings::{Allocation, Settings, SetupError};
-pub use token::{AccessToken, InvalidToken, TokenError, TokenRequest, TokenSource};
+pub use token::{AccessToken, InvalidToken, TokenError, TokenRequest, TokenSource, TokenSourceError};

@@ -15,6 +15,7 @@ use tracing::{Instrument, Span, debug_span, field, warn};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::connector::Connector;
+use crate::redaction::Redaction;
 use crate::transport_error::{causes, transport_error};
 use crate::{AccessToken, Settings, SetupError};
 
@@ -27,19 +28,13 @@ pub(crate) struct HttpClient {
 /// The requests of one instance.
 pub(crate) struct Outbound {
     http_client: Arc<HttpClient>,
-    /// The latest token of the call, and the endpoint it is for.
+    /// The latest token, and the endpoint it is for. The open calls of an instance share it, because they have the tenant, the
+    /// endpoint and the audience in common.
     attached: Option<(String, HeaderValue)>,
-    /// Every token of the call, the latest last.
+    /// The tokens since the instance was idle, the latest last.
     tokens: VecDeque<AccessToken>,
+    /// Requests that were not counted yet.
     requests: u32,
-}
-
-/// What an instance sent in a call.
-pub(crate) struct Sent {
-    /// Its tokens.
-    pub(crate) tokens: Vec<AccessToken>,
-    /// Its requests.
-    pub(crate) requests: u32,
 }
 
 /// A response, and the work that continues while its body is read: none here, because the connection has a task of its own.
@@ -99,10 +94,20 @@ impl Outbound {
         true
     }
 
-    /// Ends a call. No token stays here.
-    pub(crate) fn finish(&mut self) -> Sent {
+    /// Requests since this was asked before.
+    pub(crate) fn take_requests(&mut self) -> u32 {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Replaces the tokens in texts.
+    pub(crate) fn redaction(&mut self) -> Redaction<'_> {
+        Redaction::of(self.tokens.make_contiguous())
+    }
+
+    /// Forgets every token, because no call is open.
+    pub(crate) fn forget_tokens(&mut self) {
         self.attached = None;
-        Sent { tokens: std::mem::take(&mut self.tokens).into(), requests: std::mem::take(&mut self.requests) }
+        self.tokens.clear();
     }
 
     /// Adds the token to a request. Returns false if the request may not be sent: there is a token for allowed endpoints only.

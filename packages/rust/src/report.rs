@@ -2,17 +2,27 @@
 
 use std::fmt;
 
-use crate::Error;
+use crate::{Error, InvalidArgument, TokenSourceError};
 
-/// Identifies an accepted request (`204 No Content`).
+/// What a call achieved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// The ids that have their outcome, each exactly once, in the order given. When the call is over, these are all.
+    pub batches: Vec<Batch>,
+    /// Why not every id was accepted: what ended the call, or else the error of the first batch that ended other than
+    /// accepted. `None`: every id was accepted, or the call is not over.
+    pub cause: Option<Error>,
+}
+
+/// Neighboring ids that ended in the same request with the same outcome, or that were never sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The `request-id` header of the response.
-    pub request_id: Option<String>,
-    /// The `client-request-id` header of the request.
-    pub client_request_id: String,
-    /// The `date` header of the response, an HTTP date.
-    pub date: Option<String>,
+pub struct Batch {
+    /// The ids, in the order given and in their first spelling.
+    pub ids: Vec<String>,
+    /// Requests that carried these ids; 0 if none did. After `ErrorKind::PluginStopped`, all requests of the call.
+    pub attempts: u32,
+    /// What became of them.
+    pub outcome: Outcome,
 }
 
 /// What became of a batch, and what to do with its ids next.
@@ -28,36 +38,31 @@ pub enum Outcome {
     Unknown(Error),
 }
 
-/// Neighbouring ids that ended in the same request with the same outcome.
+/// Identifies an accepted request (`204 No Content`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// The `request-id` header of the response.
+    pub request_id: Option<String>,
+    /// The `client-request-id` header of the request.
+    pub client_request_id: String,
+    /// The `date` header of the response, an HTTP date.
+    pub date: Option<String>,
+}
+
+/// Not every id was accepted: a report as an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// The ids, in the order given.
-    pub ids: Vec<String>,
-    /// Requests that carried these ids; 0 if none did. After `Error::PluginStopped`, all requests of the call.
-    pub attempts: u32,
-    /// What became of them.
-    pub outcome: Outcome,
+pub struct Failure(pub Report);
+
+/// Why a method of [`EntraRisk`](crate::EntraRisk) has no report as its result.
+#[derive(Debug, Clone)]
+pub enum CallError {
+    /// An argument is not as documented.
+    InvalidArgument(InvalidArgument),
+    /// The token source itself failed. The error contains the report.
+    TokenSource(TokenSourceError),
 }
 
-/// Not every id was accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What ended the call, or else the first error.
-    pub cause: Error,
-    /// Every id exactly once, in the order given. Empty for `Error::InvalidArgument`.
-    pub batches: Vec<Batch>,
-}
-
-/// How many ids had which outcome.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) accepted: usize,
-    pub(crate) refused: usize,
-    pub(crate) not_applied: usize,
-    pub(crate) unknown: usize,
-}
-
-impl Failure {
+impl Report {
     /// The ids that are done.
     pub fn accepted(&self) -> impl Iterator<Item = &str> {
         self.ids(|outcome| matches!(outcome, Outcome::Accepted(_)))
@@ -73,41 +78,95 @@ impl Failure {
         self.ids(|outcome| matches!(outcome, Outcome::NotApplied(_) | Outcome::Unknown(_)))
     }
 
+    /// The report of a call in which every id was accepted, so that `?` stops at anything less.
+    ///
+    /// # Errors
+    /// If not every id was accepted. The error contains the report.
+    pub fn into_result(self) -> Result<Report, Failure> {
+        if self.cause.is_none() { Ok(self) } else { Err(Failure(self)) }
+    }
+
     fn ids(&self, has: impl Fn(&Outcome) -> bool) -> impl Iterator<Item = &str> {
         self.batches.iter().filter(move |batch| has(&batch.outcome)).flat_map(|batch| &batch.ids).map(String::as_str)
     }
 }
 
+impl Outcome {
+    /// The name of the outcome in the contract: `accepted`, `refused`, `not-applied` or `unknown`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Accepted(_) => "accepted",
+            Outcome::Refused(_) => "refused",
+            Outcome::NotApplied(_) => "not-applied",
+            Outcome::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Identifies the request, if the outcome is `Accepted`.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Outcome::Accepted(receipt) => Some(receipt),
+            _ => None,
+        }
+    }
+
+    /// Why the ids were not accepted, if the outcome is another one.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Outcome::Accepted(_) => None,
+            Outcome::Refused(error) | Outcome::NotApplied(error) | Outcome::Unknown(error) => Some(error),
+        }
+    }
+}
+
+/// One line, such as `59 of 60 ids accepted, 1 refused, 0 to retry; cause: client-error: …`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (accepted, refused, to_retry) = (self.accepted().count(), self.refused().count(), self.to_retry().count());
+        let total: usize = [accepted, refused, to_retry].into_iter().sum();
+        write!(f, "{accepted} of {total} ids accepted, {refused} refused, {to_retry} to retry")?;
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, "; cause: {cause}"))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.batches.is_empty() {
-            return self.cause.fmt(f);
-        }
-        let Counts { accepted, refused, not_applied, unknown } = Counts::of(&self.batches);
-        let total: usize = [accepted, refused, not_applied, unknown].into_iter().sum();
-        let to_retry = not_applied.saturating_add(unknown);
-        write!(f, "{accepted} of {total} ids accepted, {refused} refused, {to_retry} to retry; cause: {}", self.cause)
+        self.0.fmt(f)
     }
 }
 
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
+        self.0.cause.as_ref().map(|cause| cause as _)
     }
 }
 
-impl Counts {
-    pub(crate) fn of(batches: &[Batch]) -> Counts {
-        let mut counts = Counts::default();
-        for batch in batches {
-            let count = match batch.outcome {
-                Outcome::Accepted(_) => &mut counts.accepted,
-                Outcome::Refused(_) => &mut counts.refused,
-                Outcome::NotApplied(_) => &mut counts.not_applied,
-                Outcome::Unknown(_) => &mut counts.unknown,
-            };
-            *count = count.saturating_add(batch.ids.len());
+impl From<InvalidArgument> for CallError {
+    fn from(error: InvalidArgument) -> Self {
+        CallError::InvalidArgument(error)
+    }
+}
+
+impl From<TokenSourceError> for CallError {
+    fn from(error: TokenSourceError) -> Self {
+        CallError::TokenSource(error)
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::InvalidArgument(error) => error.fmt(f),
+            CallError::TokenSource(error) => error.fmt(f),
         }
-        counts
+    }
+}
+
+impl std::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            CallError::InvalidArgument(_) => None,
+            CallError::TokenSource(error) => error.source(),
+        }
     }
 }

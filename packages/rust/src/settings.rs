@@ -21,7 +21,7 @@ pub struct Settings {
     /// cloud's root.
     pub audience: Option<String>,
     /// Endpoints that requests may reach besides the Microsoft Graph of `cloud`, written like `endpoint`. A request to
-    /// any other address is not sent and ends the call with `Error::DeniedByHost`. Default: none.
+    /// any other address is not sent and ends the call with `ErrorKind::DeniedByHost`. Default: none.
     pub allowed_endpoints: Vec<String>,
     /// The proxy of `https` requests. Default: that of the environment.
     pub proxy: Proxy,
@@ -29,9 +29,9 @@ pub struct Settings {
     pub extra_roots: Vec<u8>,
     /// Maximum time to establish a connection, with name resolution, proxy and TLS. Default: 30 s.
     pub connect_timeout: Duration,
-    /// Maximum instances of the plugin, and so of tenants whose calls run at the same time: at least 1. Further calls
-    /// wait. If there are more tenants, the least recently used idle instance is dropped, and with it what it has learned
-    /// about the rate limit of its tenant. Default: 1 000.
+    /// Maximum instances of the plugin, and so of tenants whose calls run at the same time: at least 1. Calls of further
+    /// tenants wait. If there are more tenants, the least recently used instance without an open call is dropped, and with it
+    /// what it has learned about the rate limit of its tenant. Default: 1 000.
     pub max_instances: u32,
     /// How the memory of instances is allocated. Default: `OnDemand`.
     pub allocation: Allocation,

@@ -1,5 +1,6 @@
 //! Where tokens come from. They go from here to the requests, and never into the plugin.
 
+use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,9 +8,11 @@ use std::sync::Arc;
 use entra_risk_engine::token::Token;
 use http::HeaderValue;
 
-/// An access token without the word `Bearer`: 1 to 65 536 bytes of visible ASCII. Its `Debug` does not print it.
+use crate::Report;
+
+/// An access token: 1 to 65 536 bytes of visible ASCII. Its `Debug` does not print it.
 ///
-/// As a [`TokenSource`] it cannot be renewed: when Microsoft Graph rejects it, the call ends with `Error::NoToken`.
+/// As a [`TokenSource`] it cannot be renewed: when Microsoft Graph rejects it, the call ends with `ErrorKind::NoToken`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(Arc<str>);
 
@@ -29,18 +32,34 @@ pub struct TokenRequest {
     pub claims: Option<String>,
 }
 
-/// Why no token is returned. The text reaches the caller of the action: it must not contain a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why no token is returned.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum TokenError {
-    /// No token now; the same request may succeed later. Retried until patience is over.
+    /// No token right now; the same request may succeed later. Retried until patience is over. The text becomes part of the
+    /// report: it must not contain a secret.
     Unavailable(String),
-    /// No token until somebody changes something. Ends the call.
+    /// No token until somebody changes something. Ends the call. The text becomes part of the report: it must not contain a
+    /// secret.
     Denied(String),
-    /// The caller has asked to stop. Ends the call with `Error::Cancelled`; requests in flight get 10 s more.
-    Cancelled,
+    /// The token source itself failed. Ends the call, whose result is then a [`TokenSourceError`] with this error. Nothing of
+    /// it becomes part of the report.
+    Failed(Arc<dyn Error + Send + Sync>),
+}
+
+/// The token source itself failed, and that ended the call.
+#[derive(Debug, Clone)]
+pub struct TokenSourceError {
+    /// The error of the token source.
+    pub error: Arc<dyn Error + Send + Sync>,
+    /// The outcome of every id.
+    pub report: Report,
 }
 
 /// Supplies tokens for Microsoft Graph. It is asked before each attempt and nothing else caches: caching is its task.
+///
+/// It may take minutes, as when a person has to sign in with a device code: [`Call::stop`](crate::Call::stop) ends the call
+/// meanwhile, and drops the future. It must not block the thread.
 pub trait TokenSource: Send + Sync {
     /// Returns a token for Microsoft Graph. Write it as `async fn get_token(&self, request: TokenRequest) -> …`.
     fn get_token(&self, request: TokenRequest) -> impl Future<Output = Result<AccessToken, TokenError>> + Send;
@@ -50,22 +69,26 @@ pub trait TokenSource: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidToken(String);
 
+/// A token that a source is asked for.
+pub(crate) type FutureToken = Pin<Box<dyn Future<Output = Result<AccessToken, TokenError>> + Send>>;
+
 /// A [`TokenSource`] of any type.
 pub(crate) trait AnyTokenSource: Send + Sync {
-    fn get_token(
-        &self,
-        request: TokenRequest,
-    ) -> Pin<Box<dyn Future<Output = Result<AccessToken, TokenError>> + Send + '_>>;
+    fn get_token(self: Arc<Self>, request: TokenRequest) -> FutureToken;
 }
 
 impl AccessToken {
-    /// Parses a token.
+    /// Parses a token, with or without the word `Bearer` before it.
     ///
     /// # Errors
     /// If it is empty, longer than 65 536 bytes, or contains anything but visible ASCII.
     pub fn new(token: impl Into<String>) -> Result<AccessToken, InvalidToken> {
         let token = token.into();
-        Token::parse(token.clone()).map_err(InvalidToken)?;
+        let token = match token.split_at_checked(BEARER.len()) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(BEARER) => token,
+            _ => token.as_str(),
+        };
+        Token::parse(token.to_owned()).map_err(InvalidToken)?;
         Ok(AccessToken(token.into()))
     }
 
@@ -76,7 +99,7 @@ impl AccessToken {
 
     /// The value of the `authorization` header, which does not print.
     pub(crate) fn header_value(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
+        let mut value = HeaderValue::from_str(&format!("{BEARER}{}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
@@ -104,12 +127,16 @@ impl<T: TokenSource> TokenSource for Arc<T> {
     }
 }
 
-impl<T: TokenSource> AnyTokenSource for T {
-    fn get_token(
-        &self,
-        request: TokenRequest,
-    ) -> Pin<Box<dyn Future<Output = Result<AccessToken, TokenError>> + Send + '_>> {
-        Box::pin(TokenSource::get_token(self, request))
+impl<T: TokenSource + 'static> AnyTokenSource for T {
+    fn get_token(self: Arc<Self>, request: TokenRequest) -> FutureToken {
+        Box::pin(async move { TokenSource::get_token(&*self, request).await })
+    }
+}
+
+impl TokenError {
+    /// The token source itself failed, with any error.
+    pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> TokenError {
+        TokenError::Failed(error.into().into())
     }
 }
 
@@ -125,7 +152,22 @@ impl fmt::Display for InvalidToken {
     }
 }
 
-impl std::error::Error for InvalidToken {}
+impl Error for InvalidToken {}
+
+impl fmt::Display for TokenSourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the token source failed: {}", self.error)
+    }
+}
+
+impl Error for TokenSourceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.error)
+    }
+}
+
+/// The scheme of the `authorization` header (RFC 6750, section 2.1), which people copy together with a token.
+const BEARER: &str = "Bearer ";
 
 #[cfg(test)]
 mod tests {
@@ -136,5 +178,15 @@ mod tests {
         let token = AccessToken::new("eyJjanary.0token").unwrap();
         assert_eq!(format!("{token:?} {:?}", token.header_value().unwrap()), "AccessToken Sensitive");
         assert!(!format!("{:?}", AccessToken::new("eyJ canary")).contains("canary"));
+    }
+
+    #[test]
+    fn the_word_bearer_before_a_token_is_understood() {
+        for text in ["eyJ.0", "Bearer eyJ.0", "bearer eyJ.0"] {
+            assert_eq!(AccessToken::new(text).unwrap().secret(), "eyJ.0");
+        }
+        for text in ["Bearer ", "Bearer Bearer eyJ.0", "Basic eyJ.0"] {
+            assert!(AccessToken::new(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The proxy of `https` requests.
 
-use entra_risk_host::{Error, Proxy, Settings};
+use entra_risk_host::{ErrorKind, Proxy, Settings};
 
 use crate::proxy_server::ProxyServer;
-use crate::service::{Recorder, fast, ids, risk, settings};
+use crate::service::{Recorder, accepted, failed, fast, ids, risk, settings};
 use crate::tls_server::{TlsServer, certificates};
 
 fn proxy(server: &ProxyServer, no_proxy: &str) -> Proxy {
@@ -23,7 +23,7 @@ async fn a_proxy_is_asked_to_connect() {
         ..settings("https://graph.test")
     });
     for _ in 0..2 {
-        risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
+        accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     }
     let requests = proxy_server.requests();
     assert_eq!(requests.len(), 1, "the tunnel is kept: {requests:?}");
@@ -45,7 +45,7 @@ async fn a_proxy_may_use_tls_itself() {
         proxy: Proxy::Given { https_proxy, no_proxy: String::new() },
         ..settings("https://graph.test")
     });
-    risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
+    accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     assert_eq!((proxy_server.requests().len(), server.handshakes()), (1, 1));
 }
 
@@ -59,7 +59,7 @@ async fn no_proxy_bypasses_the_proxy() {
         proxy: proxy(&proxy_server, "graph.test, localhost"),
         ..settings(server.endpoint())
     });
-    risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
+    accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     assert!(proxy_server.requests().is_empty());
     assert_eq!(service.requests().len(), 1);
 }
@@ -68,7 +68,7 @@ async fn no_proxy_bypasses_the_proxy() {
 async fn a_proxy_that_demands_credentials_ends_the_call() {
     let proxy_server = ProxyServer::start(None, None).await;
     let risk = risk(Settings { proxy: proxy(&proxy_server, ""), ..settings("https://graph.test") });
-    let failure = risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap_err();
-    assert!(matches!(failure.cause, Error::DeniedByHost(_)), "{failure}");
+    let (_, cause) = failed(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
+    assert_eq!(cause, ErrorKind::DeniedByHost);
     assert_eq!(proxy_server.requests().len(), 1);
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use entra_risk_host::{AccessToken, EntraRisk, Options, Proxy, RateLimit, Settings, TokenSource};
+use entra_risk_host::{
+    AccessToken, CallError, EntraRisk, ErrorKind, Options, Proxy, RateLimit, Report, Settings, TokenSource,
+};
 use graph_model::{Behavior, Graph, Limit, Reply, Request, Response, Service};
 use http::{HeaderMap, Version};
 use uuid::Uuid;
@@ -53,7 +55,8 @@ pub fn response(status: u16, body: impl Into<Bytes>) -> Response {
 pub fn graph() -> Arc<Graph> {
     let limit = Limit { requests: 1_000_000, ..Limit::USERS };
     let latency = Duration::ZERO..=Duration::ZERO;
-    Arc::new(Graph::new(graph_model::Settings { users: limit, latency, ..graph_model::Settings::default() }))
+    let settings = graph_model::Settings { users: limit, sign_ins: limit, latency, ..Default::default() };
+    Arc::new(Graph::new(settings))
 }
 
 /// Requests to this endpoint, without a proxy.
@@ -78,7 +81,20 @@ pub fn risk_with(token_source: impl TokenSource + 'static, settings: Settings) -
 
 /// A thousand requests in a second.
 pub fn fast() -> Options {
-    Options { rate_limit: Some(RateLimit { requests: 1_000, window_ms: 1_000 }), ..Options::default() }
+    Options { rate_limit: Some(RateLimit { requests: 1_000, window: Duration::from_secs(1) }), ..Options::default() }
+}
+
+/// The report of a call in which every id was accepted.
+pub async fn accepted(call: impl Future<Output = Result<Report, CallError>>) -> Report {
+    call.await.unwrap().into_result().unwrap()
+}
+
+/// The report of a call in which not every id was accepted, and the kind of its cause.
+pub async fn failed(call: impl Future<Output = Result<Report, CallError>>) -> (Report, ErrorKind) {
+    let report = call.await.unwrap();
+    assert_eq!(report.clone().into_result().unwrap_err().0, report);
+    let kind = report.cause.as_ref().unwrap().kind;
+    (report, kind)
 }
 
 /// So many ids, from this number on.

@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use entra_risk_host::{AccessToken, EntraRisk, Error, Options, Settings};
+use entra_risk_host::{AccessToken, EntraRisk, ErrorKind, Options, Settings};
 use http::Version;
 use tokio::net::TcpListener;
 
-use crate::service::{Recorder, fast, ids, risk, settings};
+use crate::service::{Recorder, accepted, failed, fast, ids, risk, settings};
 use crate::tls_server::TlsServer;
 
 #[tokio::test]
@@ -15,8 +15,8 @@ async fn an_extra_root_is_trusted() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
     let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
-    let batches = risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
-    assert_eq!(batches[0].ids, ids(1, 1));
+    let report = accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
+    assert_eq!(report.batches[0].ids, ids(1, 1));
     assert_eq!(service.requests().len(), 1);
 }
 
@@ -25,12 +25,14 @@ async fn an_unknown_root_ends_the_call_at_once() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
     let start = Instant::now();
-    let failure = risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 100), &fast()).await.unwrap_err();
-    assert_eq!(failure.cause, Error::Unreachable("TLS-certificate-error".to_owned()));
-    assert_eq!(failure.to_retry().collect::<Vec<_>>(), ids(1, 100));
+    let users = ids(1, 100);
+    let (report, cause) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&users, &fast())).await;
+    assert_eq!(cause, ErrorKind::Unreachable);
+    assert!(report.cause.as_ref().unwrap().message.contains("TLS-certificate-error"));
+    assert_eq!(report.to_retry().collect::<Vec<_>>(), ids(1, 100));
     assert!(service.requests().is_empty());
     // The first retry would come after 3 s.
-    assert!(start.elapsed() < Duration::from_secs(20) && failure.batches.iter().all(|batch| batch.attempts <= 1));
+    assert!(start.elapsed() < Duration::from_secs(20) && report.batches.iter().all(|batch| batch.attempts <= 1));
 }
 
 #[tokio::test]
@@ -40,7 +42,7 @@ async fn requests_share_one_connection() {
         let server = TlsServer::start(service.clone(), protocols).await;
         let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
         for _ in 0..3 {
-            risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
+            accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
         }
         let versions: Vec<_> = service.requests().iter().map(|(version, _)| *version).collect();
         assert_eq!(versions, [version; 3]);
@@ -53,13 +55,13 @@ async fn http2_carries_concurrent_requests_of_all_tenants() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
     let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
-    risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
+    accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     let calls = (0..20).map(|tenant: u32| {
         let (risk, options) = (risk.clone(), Options { tenant: Some(tenant.to_string()), ..fast() });
-        tokio::spawn(async move { risk.dismiss_risky_users(&ids(1, 600), &options).await.map(|batches| batches.len()) })
+        tokio::spawn(async move { accepted(risk.dismiss_risky_users(&ids(1, 600), &options)).await.batches.len() })
     });
     for call in calls.collect::<Vec<_>>() {
-        assert_eq!(call.await.unwrap(), Ok(10));
+        assert_eq!(call.await.unwrap(), 10);
     }
     assert_eq!((service.requests().len(), server.handshakes()), (201, 1));
 }
@@ -71,8 +73,9 @@ async fn a_server_without_tls_is_unreachable_in_time() {
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
     let risk = risk(Settings { connect_timeout: Duration::from_millis(200), ..settings(endpoint) });
     let options = Options { max_attempts: Some(1), ..fast() };
-    let failure = risk.dismiss_risky_users(&ids(1, 1), &options).await.unwrap_err();
-    assert_eq!(failure.cause, Error::Unreachable("destination-unavailable".to_owned()));
+    let (report, cause) = failed(risk.dismiss_risky_users(&ids(1, 1), &options)).await;
+    assert_eq!(cause, ErrorKind::Unreachable);
+    assert!(report.cause.unwrap().message.contains("destination-unavailable"));
 }
 
 #[test]

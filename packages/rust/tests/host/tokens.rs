@@ -1,12 +1,14 @@
 //! Tokens: attached by the host, refreshed when Microsoft Graph rejects them, and absent from every text.
 
+use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use entra_risk_host::{AccessToken, Error, Options, Outcome, TokenError, TokenRequest, TokenSource};
+use entra_risk_host::{AccessToken, CallError, ErrorKind, Options, TokenError, TokenRequest, TokenSource};
 use graph_model::{CLAIMS, Fault, FaultKind, Server};
 use http::header::AUTHORIZATION;
 
-use crate::service::{CANARY, Recorder, fast, graph, ids, response, risk, risk_with, settings};
+use crate::service::{CANARY, Recorder, accepted, failed, fast, graph, ids, response, risk, risk_with, settings};
 
 /// Returns a new token only if a refresh is requested, and records the requests.
 #[derive(Default)]
@@ -34,7 +36,7 @@ impl TokenSource for Failing {
 async fn the_token_is_attached_to_each_request() {
     let service = Recorder::accepting();
     let server = Server::start(service.clone(), 0).await.unwrap();
-    risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 120), &fast()).await.unwrap();
+    accepted(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 120), &fast())).await;
     let requests = service.requests();
     assert_eq!(requests.len(), 2);
     assert!(requests.iter().all(|(_, headers)| headers[AUTHORIZATION] == format!("Bearer {CANARY}")));
@@ -48,7 +50,7 @@ async fn a_rejected_token_is_refreshed_with_its_claims() {
     let source = Arc::new(Refreshing::default());
     let risk = risk_with(source.clone(), settings(server.endpoint()));
     let options = Options { tenant: Some("contoso".to_owned()), max_in_flight: Some(1), ..fast() };
-    risk.dismiss_risky_users(&ids(1, 180), &options).await.unwrap();
+    accepted(risk.dismiss_risky_users(&ids(1, 180), &options)).await;
     let requests = source.0.lock().unwrap().clone();
     let expected = |refresh: bool| TokenRequest {
         tenant: Some("contoso".to_owned()),
@@ -68,9 +70,9 @@ async fn a_fixed_token_that_is_rejected_ends_the_call() {
     let graph = graph();
     graph.plan([Some(Fault::of(FaultKind::Expired))]);
     let server = Server::start(graph, 0).await.unwrap();
-    let failure = risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap_err();
-    let Error::NoToken(reason) = &failure.cause else { panic!("{failure}") };
-    assert!(reason.contains("cannot be renewed"), "{reason}");
+    let (report, cause) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &fast())).await;
+    assert_eq!(cause, ErrorKind::NoToken);
+    assert!(report.to_string().contains("cannot be renewed"), "{report}");
 }
 
 #[tokio::test]
@@ -79,16 +81,30 @@ async fn the_errors_of_a_token_source_end_the_call() {
     let server = Server::start(service.clone(), 0).await.unwrap();
     let call = async |error| {
         let risk = risk_with(Failing(error), settings(server.endpoint()));
-        let options = Options { patience_ms: Some(1), ..fast() };
-        let failure = risk.dismiss_risky_users(&ids(1, 1), &options).await.unwrap_err();
-        assert!(matches!(failure.batches[0].outcome, Outcome::NotApplied(_)));
-        failure.cause
+        let options = Options { patience: Some(Duration::from_millis(1)), ..fast() };
+        let (report, cause) = failed(risk.dismiss_risky_users(&ids(1, 1), &options)).await;
+        assert_eq!((report.batches[0].outcome.name(), cause), ("not-applied", ErrorKind::NoToken));
+        report.cause.unwrap().message
     };
     let denied = call(|| TokenError::Denied("no consent".to_owned())).await;
-    assert_eq!(denied, Error::NoToken("denied: no consent".to_owned()));
+    assert!(denied.contains("no consent"), "{denied}");
     let unavailable = call(|| TokenError::Unavailable("login is down".to_owned())).await;
-    assert_eq!(unavailable, Error::NoToken("unavailable: login is down".to_owned()));
-    assert_eq!(call(|| TokenError::Cancelled).await, Error::Cancelled);
+    assert!(unavailable.contains("login is down"), "{unavailable}");
+    assert!(service.requests().is_empty());
+}
+
+#[tokio::test]
+async fn the_own_error_of_a_token_source_is_an_error_with_the_report() {
+    let service = Recorder::accepting();
+    let server = Server::start(service.clone(), 0).await.unwrap();
+    let failing = Failing(|| TokenError::failed(io::Error::other("the device is locked")));
+    let risk = risk_with(failing, settings(server.endpoint()));
+    let Err(CallError::TokenSource(failed)) = risk.dismiss_risky_users(&ids(1, 2), &fast()).await else { panic!() };
+    assert!(failed.error.downcast_ref::<io::Error>().is_some());
+    assert_eq!(failed.to_string(), "the token source failed: the device is locked");
+    assert_eq!(failed.report.to_retry().collect::<Vec<_>>(), ids(1, 2));
+    assert_eq!(failed.report.cause.as_ref().unwrap().kind, ErrorKind::NoToken);
+    assert!(!failed.report.to_string().contains("locked"));
     assert!(service.requests().is_empty());
 }
 
@@ -99,7 +115,7 @@ async fn a_token_that_a_response_repeats_does_not_show() {
         response(400, format!(r#"{{"error":{{"code":"BadRequest","message":"what is {token}?"}}}}"#))
     });
     let server = Server::start(service, 0).await.unwrap();
-    let failure = risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap_err();
-    assert_eq!(failure.cause.graph_error().unwrap().message, "what is Bearer [token]?");
-    assert!(!format!("{failure:?}").contains("canary") && !format!("{failure:?}").contains("janary"));
+    let (report, _) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &fast())).await;
+    assert_eq!(report.cause.as_ref().unwrap().response.as_ref().unwrap().message, "what is Bearer [token]?");
+    assert!(!format!("{report:?}").contains("canary") && !format!("{report:?}").contains("janary"));
 }

@@ -1,0 +1,256 @@
+//! Performs the calls of a tenant in its instance of the plugin, in turn and a little at a time, so that none waits for the
+//! end of another.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{Instrument, Span, debug, info};
+use wasmtime::component::ResourceAny;
+
+use crate::bindings::actions::Options;
+use crate::bindings::calls::{self, Event};
+use crate::call_state::{CallState, Order};
+use crate::client::Library;
+use crate::instance::{Instance, Usage};
+use crate::tenants::{Lease, Tenant};
+use crate::{Action, Error, ErrorKind};
+
+/// A call that a worker has to perform. If it is dropped before it is over, its worker is gone.
+pub(crate) struct Task {
+    pub(crate) state: Arc<CallState>,
+    pub(crate) action: Action,
+    pub(crate) options: Options,
+    pub(crate) span: Span,
+    pub(crate) usage: Usage,
+}
+
+/// A call that is open in an instance.
+struct OpenCall {
+    task: Task,
+    resource: ResourceAny,
+    /// An id has just got its outcome: what the call does next is to be found out.
+    has_news: bool,
+    /// The latest progress that was made known, and when that was.
+    published: Option<(calls::Progress, Instant)>,
+    end: Option<End>,
+}
+
+/// Why a call is closed.
+enum End {
+    Over(Option<Error>),
+    Abandoned,
+}
+
+/// Performs the calls of a tenant until none is left.
+pub(crate) async fn work(library: Arc<Library>, tenant: Tenant) {
+    loop {
+        let mut lease = library.tenants.lease(&tenant).await;
+        perform(&library, &mut lease).await;
+        if !lease.end() {
+            return;
+        }
+    }
+}
+
+async fn perform(library: &Library, lease: &mut Lease<Instance, Task>) {
+    let mut orders = lease.orders();
+    let mut open: Vec<OpenCall> = Vec::new();
+    while let Some(tasks) = lease.accept(!open.is_empty()) {
+        for task in tasks.into_iter().filter(|task| task.state.admit()) {
+            if let Err(reason) = start(library, lease, task, &mut open).await {
+                stop_plugin(lease, &mut open, &reason);
+            }
+        }
+        orders.borrow_and_update();
+        if let Some(instance) = &mut lease.instance {
+            instance.attend(open.iter().map(|call| Arc::clone(&call.task.state)).collect(), &orders);
+            if let Err(reason) = round(instance, &mut open).await {
+                stop_plugin(lease, &mut open, &reason);
+            }
+        }
+    }
+    if let Some(instance) = &mut lease.instance {
+        instance.attend(Vec::new(), &orders);
+    }
+}
+
+/// Starts a call, in a new instance if there is none. An error means that the plugin was stopped.
+async fn start(
+    library: &Library,
+    lease: &mut Lease<Instance, Task>,
+    mut task: Task,
+    open: &mut Vec<OpenCall>,
+) -> Result<(), String> {
+    let instance = match lease.instance.take() {
+        Some(instance) => Ok(instance),
+        None => {
+            lease.make_room();
+            library.instance().await
+        }
+    };
+    let instance = match instance {
+        Ok(instance) => lease.instance.insert(instance),
+        Err(reason) => {
+            lease.discard();
+            task.stopped(&reason);
+            return Ok(());
+        }
+    };
+    let ids: Vec<String> = task.state.ids().iter().map(|id| id.as_str().to_owned()).collect();
+    match instance.start(&mut task.usage, task.action.into(), &ids, &task.options).await {
+        Ok(Ok(resource)) => {
+            open.push(OpenCall { task, resource, has_news: true, published: None, end: None });
+            Ok(())
+        }
+        // Not to be expected: the same code has checked them before.
+        Ok(Err(rule)) => {
+            task.state.end_unsent(Error::new(ErrorKind::InvalidArgument, rule));
+            task.report(instance.memory_bytes());
+            Ok(())
+        }
+        Err(reason) => {
+            lease.discard();
+            task.stopped(&reason);
+            Err(reason)
+        }
+    }
+}
+
+/// Gives every open call a share of the time. An error means that the plugin was stopped.
+async fn round(instance: &mut Instance, open: &mut Vec<OpenCall>) -> Result<(), String> {
+    let share = u32::try_from(open.len()).ok().and_then(|calls| ROUND.checked_div(calls)).unwrap_or_default();
+    for call in open.iter_mut() {
+        let span = call.task.span.clone();
+        call.step(instance, share).instrument(span).await?;
+    }
+    while let Some(index) = open.iter().position(|call| call.end.is_some()) {
+        let mut call = open.remove(index);
+        let closed = instance.close(&mut call.task.usage, call.resource).await;
+        call.finish(instance.memory_bytes());
+        closed?;
+    }
+    Ok(())
+}
+
+/// Drops the instance, and with it every open call.
+fn stop_plugin(lease: &mut Lease<Instance, Task>, open: &mut Vec<OpenCall>, reason: &str) {
+    lease.discard();
+    open.drain(..).for_each(|call| call.task.stopped(reason));
+}
+
+impl OpenCall {
+    /// Follows an order, and lets the plugin work on the call for a while.
+    async fn step(&mut self, instance: &mut Instance, share: Duration) -> Result<(), String> {
+        let Task { state, usage, .. } = &mut self.task;
+        match state.take_order() {
+            Some(Order::Abandon) => {
+                self.end = Some(End::Abandoned);
+                return Ok(());
+            }
+            Some(Order::Stop(grace)) => instance.stop(usage, self.resource, grace).await?,
+            None => {}
+        }
+        let wait = if mem::take(&mut self.has_news) { Duration::ZERO } else { share };
+        match instance.next(usage, self.resource, state, wait).await? {
+            Event::Ended(batches) => {
+                let redaction = instance.redaction();
+                state.ended(batches.into_iter().map(|batch| redaction.batch(batch)).collect(), usage.requests);
+                self.has_news = true;
+            }
+            Event::Waiting(progress) => self.waiting(instance, progress),
+            Event::Over(cause) => {
+                self.end = Some(End::Over(cause.map(|cause| instance.redaction().error(cause))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes progress known, and why something is repeated: when it is news, and otherwise once a second.
+    fn waiting(&mut self, instance: &mut Instance, progress: calls::Progress) {
+        let (is_news, is_due, is_new_failure) = match &self.published {
+            Some((last, at)) => {
+                let is_new_failure = (&last.error, last.requests) != (&progress.error, progress.requests);
+                let is_news = is_new_failure || (last.in_flight, last.left) != (progress.in_flight, progress.left);
+                (is_news, at.elapsed() >= PROGRESS_INTERVAL, is_new_failure)
+            }
+            None => (true, true, true),
+        };
+        if !is_news && !is_due {
+            return;
+        }
+        let error = progress.error.clone().map(|error| instance.redaction().error(error));
+        let next_send = progress.next_send_ms.map(|ms| Duration::from_millis(ms.into()));
+        if let Some(error) = error.as_ref().filter(|_| is_new_failure) {
+            let (reason, status) = (error.kind.name(), error.response.as_ref().map(|response| response.status));
+            match next_send {
+                Some(wait) if wait >= LONG_WAIT => info!(reason, status, ?wait, "waiting before the next request"),
+                Some(wait) => debug!(reason, status, ?wait, "waiting before the next request"),
+                None => debug!(reason, status, "waiting for requests in flight"),
+            }
+        }
+        self.task.state.waiting(|known| {
+            known.requests = progress.requests;
+            known.in_flight = progress.in_flight;
+            known.next_send = next_send;
+            known.error = error;
+        });
+        self.published = Some((progress, Instant::now()));
+    }
+
+    fn finish(self, memory_bytes: usize) {
+        match self.end {
+            Some(End::Over(cause)) => {
+                self.task.state.over(cause);
+                self.task.report(memory_bytes);
+            }
+            Some(End::Abandoned) | None => {
+                self.task.state.over(None);
+                self.task.span.in_scope(|| info!("abandoned"));
+            }
+        }
+    }
+}
+
+impl Task {
+    /// The plugin was stopped.
+    pub(crate) fn stopped(self, reason: &str) {
+        self.state.plugin_stopped(reason, self.usage.requests);
+        self.report(0);
+    }
+
+    /// Records the result of the call in its span, without ids and texts of responses, which could imitate lines of a log.
+    pub(crate) fn report(&self, memory_bytes: usize) {
+        let progress = self.state.progress().borrow().clone();
+        let cause = self.state.cause();
+        self.span.record("requests", self.usage.requests);
+        self.span.record("instructions", self.usage.instructions());
+        self.span.record("memory_bytes", memory_bytes);
+        self.span.record("accepted", progress.accepted);
+        self.span.record("refused", progress.refused);
+        self.span.record("not_applied", progress.not_applied);
+        self.span.record("unknown", progress.unknown);
+        self.span.record("outcome", cause.map_or("accepted", |cause| cause.kind.name()));
+        self.span.in_scope(|| info!("ended"));
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if !self.state.is_over() {
+            let reason =
+                "the task that performed the call is gone: the runtime has stopped, or the token source has panicked";
+            self.state.plugin_stopped(reason, self.usage.requests);
+        }
+    }
+}
+
+/// The time in which each open call of a tenant has its turn, and an order is noticed.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// How often progress is made known while a call waits.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A wait that somebody who reads the log wants to know about.
+const LONG_WAIT: Duration = Duration::from_secs(5);
