@@ -5,7 +5,7 @@ export function getToken(request: TokenRequest): Credential {
   const token = process.env.GRAPH_TOKEN;
   if (!token) throw denied(`GRAPH_TOKEN is not set: set it to an access token for ${request.audience}`);
   if (request.refresh) throw denied('Microsoft Graph rejected the token in GRAPH_TOKEN');
-  return { tag: 'bearer', val: token };
+  return { bearer: token };
 }
 
 // jco expects the error of a `result` to be thrown as the payload of an Error.

@@ -1,15 +1,17 @@
 // Dismisses the risk of users: `npm start -- USER-ID...`, with the token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go
 // there instead of to Microsoft Graph.
-import { EntraRisk, PartialFailure } from 'entra-risk';
+import { EntraRisk } from 'entra-risk';
 
 const risk = new EntraRisk(process.env.GRAPH_TOKEN ?? '', { endpoint: process.env.GRAPH_ENDPOINT });
-try {
-  const batches = await risk.dismissRiskyUsers(process.argv.slice(2));
-  console.log(`accepted: ${batches.flatMap((batch) => batch.ids).length}`);
-} catch (failure) {
-  if (!(failure instanceof PartialFailure)) throw failure;
-  console.log(failure.message);
-  console.log('refused:', ...failure.refused);
-  console.log('to retry:', ...failure.toRetry);
+const call = risk.start('dismiss-risky-users', process.argv.slice(2));
+for await (const { outcome, ids } of call) {
+  console.log(`${outcome}: ${ids.length}`); // As soon as these ids have their outcome.
+}
+
+const report = call.report();
+if (report.cause) {
+  console.log(String(report));
+  console.log('refused:', ...report.refused);
+  console.log('to retry:', ...report.toRetry);
   process.exitCode = 1;
 }

@@ -45,7 +45,8 @@ export class Call implements AsyncIterable<Batch> {
   #thread: Thread | undefined;
   #isOver = false;
   #cause: RiskError | undefined;
-  #invalid: InvalidArgument | undefined;
+  // What is wrong with an argument.
+  #invalid: string | undefined;
   // What the credential or `onProgress` threw first. An object, because anything can be thrown.
   #thrown: { readonly value: unknown } | undefined;
   // Why there is no token. From then on the credential is not asked again.
@@ -107,7 +108,7 @@ export class Call implements AsyncIterable<Batch> {
    * @throws {InvalidArgument} If `graceSeconds` is no number of seconds.
    */
   stop(graceSeconds?: number): void {
-    if (graceSeconds !== undefined && !(graceSeconds >= 0)) {
+    if (graceSeconds !== undefined && !(typeof graceSeconds === 'number' && graceSeconds >= 0)) {
       throw new InvalidArgument(`graceSeconds: expected at least 0 seconds; got ${String(graceSeconds)}`);
     }
     if (this.#isOver) return;
@@ -165,7 +166,7 @@ export class Call implements AsyncIterable<Batch> {
         this.#cause = end.cause && errorFrom(end.cause);
         break;
       case 'invalid':
-        this.#invalid = new InvalidArgument(inJavaScript(end.message));
+        this.#invalid = inJavaScript(end.message);
         return; // Nothing happened that could be told.
       case 'broken':
         this.#cause = this.#addLeft({ kind: 'other', message: `The plugin ended: ${nameOf(end.error, 'message')}` });
@@ -231,7 +232,7 @@ export class Call implements AsyncIterable<Batch> {
   }
 
   #throw(): void {
-    if (this.#invalid !== undefined) throw this.#invalid;
+    if (this.#invalid !== undefined) throw new InvalidArgument(this.#invalid);
     const report = this.report();
     if (this.#thrown !== undefined) {
       const { value } = this.#thrown;

