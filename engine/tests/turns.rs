@@ -1,5 +1,5 @@
-//! Drives calls that take turns through random answers of the store and of the service: each turn is used once and in time,
-//! a hold is announced, and a store that fails or is slow does not end a call.
+//! Drives calls that take turns through random answers of the store and of the service: each turn is
+//! used once and in time, a hold is announced, and a store that fails or is slow does not end a call.
 
 #![allow(
     clippy::arithmetic_side_effects,

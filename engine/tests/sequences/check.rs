@@ -11,19 +11,15 @@ use entra_risk_engine::token::{Authorization, Credential, TokenError};
 use entra_risk_engine::turns::NoTurns;
 
 use crate::arguments::Settings;
+use crate::attempt::{Attempt, Id};
 use crate::circuit::Circuit;
-use crate::instance::{Instance, Unseen};
+use crate::end::End;
+use crate::instance::Instance;
 use crate::outcome::Reported;
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::Kind;
 
 /// The wait before the first retry, without jitter.
 pub const BACKOFF: Nanos = 3 * SECOND;
-
-/// The time that requests in flight get after the end of a call.
-const GRACE: Nanos = 10 * SECOND;
-
-/// Of a pause, so much counts for timeouts, patience and grace.
-const MAX_COUNTED_PAUSE: Nanos = SECOND;
 
 pub struct Check {
     pub instance: Rc<RefCell<Instance>>,
@@ -36,13 +32,14 @@ pub struct Check {
     pub client_request_ids: HashSet<String>,
     pub tokens: TokenState,
     pub circuit: Circuit,
-    has_accepted: bool,
-    failing_since: Option<Nanos>,
-    /// The latest failure in the sense of the patience, and the one that the call waits out: as it may be labeled.
-    last_failure: Vec<String>,
+    pub has_accepted: bool,
+    pub failing_since: Option<Nanos>,
+    /// The latest failure in the sense of the patience, as it may be labeled.
+    pub last_failure: Vec<String>,
+    /// The failure that the call waits out, likewise.
     pub waits_out: Vec<String>,
     /// The holds of the limit that the call has seen.
-    seen_holds: usize,
+    pub seen_holds: usize,
     pub end: Option<End>,
     /// Ids that have ended and are not reported.
     pub pending: Vec<usize>,
@@ -50,39 +47,6 @@ pub struct Check {
     pub first_error: Option<Rc<Error>>,
     pub over: Option<Option<Rc<Error>>>,
     pub paused: Nanos,
-}
-
-/// What ended the call.
-#[derive(Debug)]
-pub struct End {
-    /// The causes that the contract allows.
-    pub labels: Vec<String>,
-    /// Until when requests in flight have time.
-    grace: Nanos,
-}
-
-/// What happened to an id.
-#[derive(Debug, Default)]
-pub struct Id {
-    pub attempts: u32,
-    pub counted: u32,
-    pub maybe_applied: bool,
-    pub had_fresh_token: bool,
-    /// The attempt that carried it last.
-    pub last: Option<usize>,
-    /// Its outcome is final.
-    pub has_ended: bool,
-}
-
-pub struct Attempt {
-    pub id: AttemptId,
-    /// Their positions.
-    pub ids: Vec<usize>,
-    pub sent: Nanos,
-    pub client_request_id: String,
-    pub generation: u32,
-    pub timeout: Nanos,
-    pub end: Option<(Nanos, Verdict)>,
 }
 
 #[derive(Default)]
@@ -144,52 +108,6 @@ impl Check {
         self.ids.iter().any(|id| !id.has_ended)
     }
 
-    /// The last attempt of an id was refused, and carried no other id that may be at fault instead.
-    pub fn is_at_fault(&self, position: usize) -> bool {
-        let last = self.ids[position].last.map(|last| &self.attempts[last]);
-        last.is_some_and(|last| {
-            let is_refused = last.end.as_ref().is_some_and(|(_, verdict)| verdict.kind == Kind::Refused);
-            is_refused && (last.ids.len() == 1 || !self.settings.isolates)
-        })
-    }
-
-    /// Holds of other calls that this one takes for failures when it goes on at `now`.
-    pub fn unseen_holds(&self, now: Nanos) -> Unseen {
-        let instance = self.instance.borrow();
-        let limit = instance.limits.get(&self.settings.key).filter(|_| self.end.is_none());
-        limit.map(|limit| limit.unseen(self.number, self.seen_holds, now)).unwrap_or_default()
-    }
-
-    /// Of the time since the call was paused, at most a second counts.
-    pub fn resume(&mut self, now: Nanos) {
-        let excess = (now - self.paused).saturating_sub(MAX_COUNTED_PAUSE);
-        for attempt in &mut self.attempts {
-            attempt.timeout += excess;
-        }
-        self.failing_since = self.failing_since.map(|since| since + excess);
-        if let Some(end) = &mut self.end {
-            end.grace += excess;
-        }
-    }
-
-    pub fn pause(&mut self, now: Nanos) {
-        self.paused = now;
-    }
-
-    /// The caller asked for the end at `asked`, and the call learns of it at `now`.
-    pub fn stop(&mut self, asked: Nanos, grace: Nanos, now: Nanos) {
-        if !self.has_left() {
-            return;
-        }
-        let until = asked.max(now.saturating_sub(MAX_COUNTED_PAUSE)) + grace;
-        if self.end.is_none() {
-            self.end(vec!["cancelled".to_owned()], now);
-            self.end.as_mut().unwrap().grace = until;
-        }
-        let end = self.end.as_mut().unwrap();
-        end.grace = end.grace.min(until);
-    }
-
     /// Checks what the engine asks for at `now`.
     pub fn step(&mut self, step: &Step<NoTurns>, uploading: Option<AttemptId>, now: Nanos) {
         if let Step::Abandon(id) = step {
@@ -217,43 +135,6 @@ impl Check {
             Step::Over(cause) => self.over(cause),
             Step::Abandon(_) => {}
             Step::Turn(turn) => match *turn {},
-        }
-    }
-
-    /// Whether the call ends at `now`. If what is left would have to wait beyond the deadline or the patience, it ends at once;
-    /// the jitter of a wait may decide.
-    fn judge(&mut self, step: &Step<NoTurns>, now: Nanos) {
-        self.notice_holds(now);
-        let is_idle = self.in_flight().count() == 0;
-        let patience_ends = self.failing_since.map(|since| since + self.settings.patience);
-        let next_send = self.next_send(now).filter(|_| is_idle);
-        let (earliest, latest) = next_send.map_or((now, now), |next| (next.earliest.max(now), next.latest));
-        let is_after = |time: Nanos, end: Option<Nanos>| end.is_some_and(|end| end <= time);
-        let deadline = self.settings.deadline.filter(|_| is_idle);
-        let must_end = is_after(earliest, deadline) || is_after(earliest, patience_ends);
-        if self.end.is_some() || !(must_end || matches!(step, Step::Ended(_))) {
-            return;
-        }
-        let mut labels = Vec::new();
-        if is_after(latest, patience_ends) {
-            labels.extend(self.last_failure.clone());
-        }
-        if is_after(latest, deadline) {
-            labels.push("deadline-exceeded".to_owned());
-        }
-        require("a call ends for a reason", !labels.is_empty(), String::new);
-        self.end(labels, now);
-    }
-
-    /// A hold that another call has received is a failure of this one.
-    fn notice_holds(&mut self, now: Nanos) {
-        let unseen = self.unseen_holds(now);
-        self.seen_holds = self.instance.borrow().limits.get(&self.settings.key).map_or(0, |limit| limit.holds.len());
-        if unseen.is_certain {
-            self.failure(unseen.labels.clone(), now);
-            if self.is_past_deadline(unseen.least) {
-                self.end(unseen.labels, now);
-            }
         }
     }
 
@@ -286,7 +167,7 @@ impl Check {
         require("a call waits only while ids are left", self.has_left(), String::new);
         let others = match self.end {
             Some(_) => [None, None],
-            None => [self.failing_since.map(|since| since + self.settings.patience), self.settings.deadline],
+            None => [self.patience_ends(), self.settings.deadline],
         };
         let latest = others.into_iter().chain([self.next_timeout()]).flatten().min().unwrap_or(Nanos::MAX - 1);
         require("waits end by the next timeout", until <= latest, || format!("{until}, expected {latest}"));
@@ -299,139 +180,6 @@ impl Check {
             require("waits end when a request can be sent", until <= next.latest, || {
                 format!("{until}, expected {}", next.latest)
             });
-        }
-    }
-
-    /// When an attempt is abandoned.
-    fn abandon_at(&self, attempt: &Attempt) -> Nanos {
-        let grace = self.end.as_ref().map(|end| end.grace);
-        grace.into_iter().chain(self.settings.deadline).fold(attempt.timeout, Nanos::min)
-    }
-
-    fn next_timeout(&self) -> Option<Nanos> {
-        let in_flight = self.attempts.iter().filter(|attempt| attempt.end.is_none());
-        in_flight.map(|attempt| self.abandon_at(attempt)).min()
-    }
-
-    /// Takes in the end of an attempt.
-    pub fn ended(&mut self, id: AttemptId, verdict: Verdict, now: Nanos) {
-        let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.id == id) else { return };
-        let (ids, generation, sent) = (attempt.ids.clone(), attempt.generation, attempt.sent);
-        attempt.end = Some((now, verdict.clone()));
-        self.share(&verdict, now);
-        match verdict.kind {
-            Kind::Accepted => {
-                self.has_accepted = true;
-                self.failing_since = None;
-                self.waits_out.clear();
-            }
-            Kind::Refused if self.has_accepted && ids.len() == 1 => self.failing_since = None,
-            Kind::Refused if self.has_accepted => {}
-            Kind::Refused => {
-                self.failing_since.get_or_insert(now);
-                self.last_failure = vec![verdict.label.clone()];
-            }
-            _ => self.failure(vec![verdict.label.clone()], now),
-        }
-        let has_status = verdict.label.starts_with("status");
-        let too_many_unexpected = self.circuit.ended(verdict.kind, has_status, sent, now);
-        if verdict.kind == Kind::TokenRejected && generation == self.tokens.generation {
-            self.tokens.ready = None;
-            let claims = self.tokens.rejected.get_or_insert_default();
-            *claims = claims.take().or(verdict.claims.clone());
-        }
-        let had_fresh_token = self.ids[ids[0]].had_fresh_token;
-        for &position in &ids {
-            self.count(position, &verdict, ids.len() > 1);
-            if self.end.is_some() || !self.may_be_sent_again(position) {
-                self.id_ended(position);
-            }
-        }
-        let is_too_long = verdict.retry_after.is_some_and(|asked| {
-            let until = now.saturating_add(asked);
-            let patience_ends = self.failing_since.map(|since| since + self.settings.patience);
-            self.is_past_deadline(until) || patience_ends.is_some_and(|end| end <= until)
-        });
-        let ends = match verdict.kind {
-            Kind::Fatal => true,
-            Kind::TokenRejected => had_fresh_token,
-            Kind::Throttled | Kind::Transient => is_too_long,
-            Kind::Unexpected => too_many_unexpected,
-            _ => verdict.label == "deadline-exceeded",
-        };
-        if ends {
-            self.end(vec![verdict.label], now);
-        }
-    }
-
-    /// What the other calls of the instance learn from the end of an attempt.
-    fn share(&mut self, verdict: &Verdict, now: Nanos) {
-        let instance = &mut *self.instance.borrow_mut();
-        let limit = instance.limits.entry(self.settings.key.clone()).or_default();
-        if verdict.kind == Kind::Accepted {
-            instance.has_accepted = true;
-            limit.has_accepted = true;
-        }
-        limit.hold(self.number, &self.settings, verdict, now);
-        if verdict.holds() {
-            self.seen_holds = limit.holds.len();
-        }
-    }
-
-    /// What the end of an attempt means for the further attempts of an id.
-    fn count(&mut self, position: usize, verdict: &Verdict, is_one_of_several: bool) {
-        let id = &mut self.ids[position];
-        id.maybe_applied |= verdict.maybe_applied;
-        match verdict.kind {
-            Kind::Throttled => id.counted -= 1,
-            Kind::TokenRejected if !id.had_fresh_token => {
-                id.had_fresh_token = true;
-                id.counted -= 1;
-            }
-            // The parts of a split batch start afresh.
-            Kind::Refused if is_one_of_several && self.settings.isolates => {
-                id.had_fresh_token = false;
-                id.counted = 0;
-            }
-            _ => {}
-        }
-    }
-
-    /// The last error of an id may pass, and it has attempts left.
-    fn may_be_sent_again(&self, position: usize) -> bool {
-        let id = &self.ids[position];
-        let Some((_, verdict)) = id.last.and_then(|last| self.attempts[last].end.as_ref()) else { return true };
-        match verdict.kind {
-            Kind::Throttled | Kind::TokenRejected => true,
-            Kind::Transient => id.counted < self.settings.max_attempts,
-            Kind::Refused => !self.is_at_fault(position),
-            _ => false,
-        }
-    }
-
-    fn failure(&mut self, labels: Vec<String>, now: Nanos) {
-        self.failing_since.get_or_insert(now);
-        self.waits_out.clone_from(&labels);
-        self.last_failure = labels;
-    }
-
-    fn id_ended(&mut self, position: usize) {
-        self.ids[position].has_ended = true;
-        self.pending.push(position);
-    }
-
-    /// Ends the call: what is not in flight ends.
-    fn end(&mut self, labels: Vec<String>, now: Nanos) {
-        if self.end.is_some() {
-            return;
-        }
-        self.end = Some(End { labels, grace: now + GRACE });
-        for position in 0..self.ids.len() {
-            let id = &self.ids[position];
-            let is_in_flight = id.last.is_some_and(|last| self.attempts[last].end.is_none());
-            if !id.has_ended && !is_in_flight {
-                self.id_ended(position);
-            }
         }
     }
 }

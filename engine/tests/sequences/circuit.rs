@@ -21,7 +21,8 @@ impl Circuit {
         self.is_open || self.failures >= 2
     }
 
-    /// Takes in the end of an attempt that was sent at `sent`. Returns whether three statuses in a row were unexpected.
+    /// Takes in the end of an attempt that was sent at `sent`. Returns whether three statuses in a
+    /// row were unexpected.
     pub fn ended(&mut self, kind: Kind, has_status: bool, sent: Nanos, now: Nanos) -> bool {
         // A request that was in flight at the second failure is no probe.
         let counts = self.failures < 2 || sent >= self.second_failure_at;

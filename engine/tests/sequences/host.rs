@@ -35,8 +35,9 @@ pub struct Host {
     pub token: String,
     /// The tokens returned so far.
     pub tokens: Vec<String>,
-    /// In how many of 100 steps the caller stops the call, and in how many waits nobody drives it any further.
+    /// How many of 100 steps the caller takes for an occasion to stop the call.
     pub percent_stopped: u64,
+    /// In how many of 100 waits nobody drives the call any further.
     pub percent_paused: u64,
     /// When the call goes on, if nothing happens before.
     pub wakes: Nanos,
@@ -166,7 +167,8 @@ impl Host {
     /// Ends an attempt with a response or an error.
     fn end(&mut self, id: AttemptId) {
         let (event, verdict) = self.event();
-        // Of two holds that a call meets at once, the one with more jitter is its failure: which one is not known here.
+        // Of two holds that a call meets at once, the longer one is its failure. With their jitter,
+        // it is not known here which one that is.
         if verdict.holds() && !self.check.unseen_holds(self.now).labels.is_empty() {
             return;
         }

@@ -1,4 +1,5 @@
-//! What the calls of an instance share, as the contract states it: the sends and the holds of each limit.
+//! What the calls of an instance share, as the contract states it: the sends and the holds of each
+//! limit.
 
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ pub struct Limit {
     pub holds: Vec<Hold>,
 }
 
-/// A time during which no request is sent. When it ends is not known exactly, because it has jitter.
+/// A time during which no request is sent. Because of its jitter, when it ends is a span.
 pub struct Hold {
     /// The call whose response asked for it.
     by: usize,
@@ -64,7 +65,7 @@ pub struct Unseen {
 }
 
 impl Unseen {
-    /// Until when it is not clear whether one of them lasts, or whether it lasts beyond the deadline.
+    /// Until when it is not clear whether one of them lasts, or lasts beyond the deadline.
     pub fn unclear_until(&self, deadline: Option<Nanos>) -> Option<Nanos> {
         let may_pass = deadline.is_some_and(|deadline| self.least < deadline && deadline <= self.most);
         (!self.labels.is_empty() && (!self.is_certain || may_pass)).then_some(self.most)
@@ -98,7 +99,7 @@ impl Limit {
         ends.fold((0, 0), |(least, most), (one_least, one_most)| (least.max(one_least), most.max(one_most)))
     }
 
-    /// Takes in a response to a call: a 429 holds every request, and so does a 503 with `Retry-After`.
+    /// Takes in a response to a call: a 429, or a 503 with `Retry-After`, holds every request.
     pub fn hold(&mut self, call: usize, settings: &Settings, verdict: &Verdict, now: Nanos) {
         let window = from_ms(settings.rate_limit.window_ms);
         let (least, most) = match (verdict.kind, verdict.retry_after) {
@@ -128,7 +129,8 @@ impl Limit {
         self.holds.push(Hold { by: call, least, most, least_for_others, most_for_others, label, effect });
     }
 
-    /// The holds after the first `seen` ones that a call must, or may, take for a failure of its own at `now`.
+    /// The holds after the first `seen` ones that a call takes, or may take, for a failure of its own
+    /// at `now`.
     pub fn unseen(&self, call: usize, seen: usize, now: Nanos) -> Unseen {
         let others = self.holds.iter().skip(seen).filter(|hold| hold.by != call && hold.effect != Effect::None);
         let lasting = others.clone().filter(|hold| hold.most_for_others > now);

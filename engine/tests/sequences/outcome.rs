@@ -1,4 +1,5 @@
-//! Checks what a call reports: each id once, with its final outcome, as soon as it has ended; and the end of the call.
+//! Checks what a call reports: each id once, with its final outcome, as soon as it has ended; and
+//! the end of the call.
 
 use std::collections::HashSet;
 use std::mem;
@@ -105,7 +106,8 @@ impl Check {
         Key { last: id.last, attempts: id.attempts, outcome }
     }
 
-    /// Checks the outcomes so far: what the events said, by position, with neighbors that ended alike together.
+    /// Checks the outcomes so far: what the events said, by position, with neighbors that ended alike
+    /// together.
     pub fn report(&self, batches: &[Batch]) {
         // What has ended since the last event may be in the report or not.
         if !self.pending.is_empty() {

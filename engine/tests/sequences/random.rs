@@ -1,6 +1,7 @@
 //! Random numbers from a seed.
 
-/// Xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016).
+/// Xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled",
+/// 2016).
 pub struct Random(u64);
 
 impl Random {

@@ -5,7 +5,8 @@ use entra_risk_engine::request::Request;
 use entra_risk_engine::time::{Nanos, SECOND};
 use entra_risk_engine::token::TokenRequest;
 
-use crate::check::{Attempt, BACKOFF, Check, Id, require};
+use crate::attempt::{Attempt, Id};
+use crate::check::{BACKOFF, Check, require};
 use crate::verdict::Kind;
 
 /// A request that is not written after this time does not keep others waiting.
