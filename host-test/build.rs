@@ -1,5 +1,5 @@
-//! Builds the components that the tests load: the plugin as it is published, whose file is `PLUGIN_WASM`, and the guest
-//! that the benchmark compares it with, `BARE_REQUEST_WASM`.
+//! Builds the components that the tests load: the plugin as it is published, whose file is
+//! `PLUGIN_WASM`, and the guest that the benchmark compares it with, `BARE_REQUEST_WASM`.
 
 use std::error::Error;
 use std::fs;

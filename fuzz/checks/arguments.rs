@@ -1,6 +1,6 @@
-//! Parses the arguments of a call: the first line is the endpoint, the others are ids. Nothing panics. Every accepted
-//! id and endpoint is accepted by the crates `uuid` and `url` with the same meaning. Every id is kept once, in the order
-//! given and as spelled first.
+//! Parses the arguments of a call: the first line is the endpoint, the others are ids. Nothing
+//! panics. Every accepted id and endpoint is accepted by the crates `uuid` and `url` with the same
+//! meaning. Every id is kept once, in the order given and as spelled first.
 
 use std::collections::HashSet;
 

@@ -1,6 +1,7 @@
-//! Parses and judges a response. The input has six lines: status, `retry-after`, `date`, `www-authenticate`,
-//! `request-id`, and the body, which may contain more lines. Nothing panics, only 204 is success, the token never
-//! appears in the result, and dates agree with the crate `httpdate`.
+//! Parses and judges a response. The input has six lines: status, `retry-after`, `date`,
+//! `www-authenticate`, `request-id`, and the body, which may contain more lines. Nothing panics,
+//! only 204 is success, the token never appears in the result, and dates agree with the crate
+//! `httpdate`.
 
 use std::time::{Duration, SystemTime};
 

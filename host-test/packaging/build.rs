@@ -1,4 +1,5 @@
-//! Builds the components that `target/dist` is made of: `ENTRA_RISK_WASM` is the file of the plugin, and so on.
+//! Builds the components that `target/dist` is made of: `ENTRA_RISK_WASM` is the file of the
+//! plugin, and so on.
 
 use std::error::Error;
 

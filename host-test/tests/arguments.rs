@@ -1,4 +1,5 @@
-//! Arguments. With an invalid one, nothing is sent, no token is requested, and the message names the argument.
+//! Arguments. With an invalid one, nothing is sent, no token is requested, and the message names
+//! the argument.
 
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ const SIGN_INS: [Action; 3] = [Action::DismissSignIns, Action::ConfirmSignInsSaf
 
 const ID: &str = "29f270bb-4d23-4f68-8a57-dc73dc0d4caf";
 
-/// Asserts that a call is rejected with a message that contains all of `parts`. `CheckedCall` checks that nothing was
-/// sent, no token requested and no batch reported.
+/// Asserts that a call is rejected with a message that contains all of `parts`. `CheckedCall`
+/// checks that nothing was sent, no token requested and no batch reported.
 #[track_caller]
 fn assert_invalid(call: &CheckedCall, parts: &[&str]) {
     let text = call.message(ErrorKind::InvalidArgument);

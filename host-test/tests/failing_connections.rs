@@ -12,8 +12,9 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
-/// A tenth of the connections is reset or never responds, half of them after the action was applied. After two failures
-/// in a row the plugin probes for seconds, so that not every batch fits before the deadline.
+/// A tenth of the connections is reset or never responds, half of them after the action was
+/// applied. After two failures in a row the plugin probes for seconds, so that not every batch fits
+/// before the deadline.
 #[tokio::test]
 async fn a_thousand_users_over_failing_connections_are_all_reported() {
     let limit = Limit { requests: 20, window: Duration::from_millis(100), sends_retry_after: false, ..Limit::USERS };

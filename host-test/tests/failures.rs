@@ -1,4 +1,5 @@
-//! Responses other than success: the error, the outcome of every id, and the details that the error contains.
+//! Responses other than success: the error, the outcome of every id, and the details that the error
+//! contains.
 
 use std::time::Duration;
 
@@ -74,7 +75,8 @@ const STATUSES: &[(u16, &str, bool)] = &[
     (999, "unknown(unexpected-status)", false),
 ];
 
-/// A name, a body, the behavior that sends it, and the code and message that the plugin must read from it.
+/// A name, a body, the behavior that sends it, and the code and message that the plugin must read
+/// from it.
 type Body = (&'static str, Bytes, fn(Response) -> Behavior, [&'static str; 2]);
 
 fn bodies() -> Vec<Body> {

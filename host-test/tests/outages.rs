@@ -1,4 +1,5 @@
-//! Outages: how long they keep the caller waiting, how many requests they cost, and that nothing is lost.
+//! Outages: how long they keep the caller waiting, how many requests they cost, and that nothing is
+//! lost.
 
 use std::sync::Arc;
 use std::time::Duration;

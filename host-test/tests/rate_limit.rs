@@ -1,4 +1,5 @@
-//! The rate limit: spacing, what a 429 and `Retry-After` mean, and what an instance remembers between calls.
+//! The rate limit: spacing, what a 429 and `Retry-After` mean, and what an instance remembers
+//! between calls.
 
 use std::time::Duration;
 

@@ -149,7 +149,8 @@ impl Service for AcceptAll {
 #[tokio::test(start_paused = true)]
 async fn time_in_the_token_provider_is_not_charged_to_requests_in_flight() {
     let ids: Vec<String> = (1..=4).map(|n| Uuid::from_u128(n).to_string()).collect();
-    // Each response takes 800 ms of the 1 000 allowed; the token for the next request takes 5 s in between.
+    // Each response takes 800 ms of the 1 000 allowed; the token for the next request takes 5 s in
+    // between.
     let plugin = with_latency(Arc::new(AcceptAll(Duration::from_millis(800))), Duration::from_secs(5)).await;
     let options = Options {
         ids_per_request: Some(1),

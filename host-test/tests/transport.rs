@@ -1,4 +1,5 @@
-//! The error and outcome for each error code of wasi:http. The table does not compile if it lacks one.
+//! The error and outcome for each error code of wasi:http. The table does not compile if it lacks
+//! one.
 
 use host_test::bindings::actions::Options;
 use host_test::checked_call::CheckedCall;

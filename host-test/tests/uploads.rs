@@ -110,7 +110,8 @@ async fn pending_bodies_are_written_before_a_token_is_requested() {
     }
 }
 
-/// A host's stream that accepts a few bytes at a time, forwards them when flushed, and discards them when dropped.
+/// A host's stream that accepts a few bytes at a time, forwards them when flushed, and discards
+/// them when dropped.
 struct Slow {
     inner: DynOutputStream,
     buffer: Vec<u8>,
@@ -150,7 +151,8 @@ impl OutputStream for Slow {
     }
 }
 
-/// A host's stream that accepts everything and is closed when it is flushed, because the reader has all it needs.
+/// A host's stream that accepts everything and is closed when it is flushed, because the reader has
+/// all it needs.
 struct ClosedByReader(DynOutputStream);
 
 #[async_trait]
@@ -185,7 +187,8 @@ async fn a_body_is_complete_if_the_host_closes_it_before_the_flush() {
     dismiss_through(|inner| Box::new(ClosedByReader(inner))).await;
 }
 
-/// A call whose host wraps the stream of the body like this: the service receives the whole body, and accepts it.
+/// A call whose host wraps the stream of the body like this: the service receives the whole body,
+/// and accepts it.
 async fn dismiss_through(wrap: fn(DynOutputStream) -> DynOutputStream) {
     let engine = Engine::default();
     let mut linker = grant(&engine).unwrap();
