@@ -175,8 +175,10 @@ impl Attempt<'_> {
         }
         match call.worked(self.sent(), at) {
             worked if worked + MARGIN < call.attempt_timeout() => Some(true),
-            // While the token provider is asked, the plugin does not stop waiting.
-            worked if worked > call.attempt_timeout() + MARGIN && !call.is_asking(at) => Some(false),
+            // While the token provider is asked, and between two `next`, the plugin does not stop waiting.
+            worked if worked > call.attempt_timeout() + MARGIN && !call.is_asking(at) && !call.begins(at) => {
+                Some(false)
+            }
             _ => None,
         }
     }

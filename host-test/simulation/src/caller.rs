@@ -72,15 +72,9 @@ pub struct Stop {
     pub in_token_request: bool,
 }
 
-impl Form {
-    /// Draws a form.
-    pub(crate) fn draw(rng: &mut StdRng, has_function: bool) -> Form {
-        if has_function && rng.random() { Form::Function } else { Form::Call(Caller::draw(rng)) }
-    }
-}
-
 impl Caller {
-    fn draw(rng: &mut StdRng) -> Caller {
+    /// Draws a host.
+    pub(crate) fn draw(rng: &mut StdRng) -> Caller {
         let waits = *[Waits::Endless, Waits::Zero, Waits::Short, Waits::Long, Waits::Mixed]
             .choose(rng)
             .unwrap_or(&Waits::Mixed);

@@ -62,6 +62,18 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
     violations.0
 }
 
+/// Checks that the four functions do what calls do that are driven without a pause.
+pub(crate) fn check_same(functions: &[CallRecord], calls: &[CallRecord]) -> Vec<Violation> {
+    let mut violations = Violations(Vec::new());
+    for (function, call) in functions.iter().zip(calls) {
+        let did = |record: &CallRecord| (record.started, record.ended, record.arrivals.len(), record.result.clone());
+        if did(function) != did(call) {
+            violations.add("a function does what a call does", || format!("{function}\nas a call:\n{call}"));
+        }
+    }
+    violations.0
+}
+
 /// Checks a whole run of many instances: each by itself, and all together.
 pub(crate) fn check_crowd(run: &CrowdRun) -> Vec<Violation> {
     let each = run.plan.instances.iter().zip(&run.calls);

@@ -94,6 +94,21 @@ impl Plan {
         Plan { seed, graph, tokens, calls, overlaps }
     }
 
+    /// The same plan, with a call in place of each function; none if it has something else than one function after the other.
+    pub(crate) fn as_calls(&self) -> Option<Plan> {
+        if self.overlaps {
+            return None;
+        }
+        let mut plan = self.clone();
+        for call in &mut plan.calls {
+            match call.form {
+                Form::Function => call.form = Form::Call(Caller::default()),
+                Form::Call(_) => return None,
+            }
+        }
+        Some(plan)
+    }
+
     /// Whether nothing but bad ids and a limit can fail a request.
     pub fn is_calm(&self) -> bool {
         let graph = &self.graph;
@@ -194,7 +209,11 @@ impl Call {
             *id = id.to_uppercase();
         }
         let options = Call::draw_options(rng, action, ids.len(), tenants);
-        let form = Form::draw(rng, Action::FUNCTIONS.contains(&action));
+        let form = if Action::FUNCTIONS.contains(&action) && rng.random() {
+            Form::Function
+        } else {
+            Form::Call(Caller::draw(rng))
+        };
         Call { pause: millis(rng, 1..=30_000), action, ids, options, form }
     }
 

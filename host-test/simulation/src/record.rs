@@ -154,6 +154,11 @@ impl CallRecord {
         pauses.next().map_or(at, |(from, _)| from)
     }
 
+    /// Whether a `next` begins.
+    pub(crate) fn begins(&self, at: Duration) -> bool {
+        self.nexts.iter().any(|next| next.began == at)
+    }
+
     /// When the plugin notices something that happens at `at`, at the latest: not between two `next`, and not while the token
     /// provider is asked.
     pub(crate) fn notices(&self, at: Duration) -> Option<Duration> {

@@ -10,6 +10,7 @@ use host_test::host::{Outbound, Upload};
 use host_test::plugin::Plugin;
 use tokio::time::Instant;
 
+use crate::check::check_same;
 use crate::host::Host;
 use crate::runaway_guard::RunawayGuard;
 use crate::token_log::TokenLog;
@@ -34,7 +35,10 @@ impl Run {
     pub fn play(plugin: &PluginComponent, seed: u64) -> wasmtime::Result<Run> {
         let plan = Plan::draw(seed);
         let calls = Run::record(plugin, &plan)?;
-        let violations = check(&plan, &calls);
+        let mut violations = check(&plan, &calls);
+        if let Some(twin) = plan.as_calls() {
+            violations.extend(check_same(&calls, &Run::record(plugin, &twin)?));
+        }
         Ok(Run { plan, calls, violations })
     }
 

@@ -6,6 +6,7 @@ use graph_model::Limit;
 use http::StatusCode;
 
 use super::{Attempt, Attempts, Violations};
+use crate::plan::is_on_sign_ins;
 use crate::{CallRecord, Plan};
 
 /// The margin that is always added to the window, as a share of it.
@@ -19,29 +20,39 @@ pub(super) fn check(calls: &[Attempts<'_>], violations: &mut Violations) {
     }
 }
 
-/// The window is that of the call, and requests of other calls count.
+/// The window is that of the call, and requests of other calls count, unless they are older than the window of a call that
+/// sent a request after them: those are forgotten.
 fn check_window(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
     let limit = call.call.call.rate_limit();
     let window = call.call.call.window();
-    let mut sends: Vec<Duration> = same.iter().flat_map(|other| &other.all).map(Attempt::sent).collect();
+    let mut sends: Vec<(Duration, Duration)> =
+        same.iter().flat_map(|other| other.all.iter().map(|attempt| (attempt.sent(), memory(other)))).collect();
     sends.sort();
     for (index, attempt) in call.all.iter().enumerate() {
         let at = attempt.sent();
         // Of the requests sent in this millisecond, only the order of the call's own is known.
         let own = call.all[..index].iter().filter(|earlier| earlier.sent() == at).count();
-        let before = sends.partition_point(|sent| *sent < at) + own;
+        let before = sends.partition_point(|(sent, _)| *sent < at) + own;
         let Some(leaving) = before.checked_sub(limit.requests as usize) else { continue };
-        let since = at - sends[leaving];
-        if since < window {
+        let (first, _) = sends[leaving];
+        let since = at - first;
+        let is_forgotten = sends[leaving..before].iter().any(|(sent, memory)| first + *memory < *sent);
+        if since < window && !is_forgotten {
             violations
                 .add("the rate limit is kept", || format!("{} in {since:?}: {}", limit.requests + 1, attempt.arrival));
             return;
         }
-        if since < window.mul_f64(1.0 + MIN_MARGIN) {
+        if since < window.mul_f64(1.0 + MIN_MARGIN) && !is_forgotten {
             violations.add("a margin is added to the window", || format!("{since:?}: {}", attempt.arrival));
             return;
         }
     }
+}
+
+/// How long a call remembers what was sent: its window, or the documented one.
+fn memory(call: &Attempts<'_>) -> Duration {
+    let documented = if is_on_sign_ins(call.call.call.action) { Limit::SIGN_INS } else { Limit::USERS };
+    call.call.call.window().max(documented.window)
 }
 
 /// A wait that a response asks for holds the requests of every call from when the response was read.
