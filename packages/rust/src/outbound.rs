@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tracing::{Instrument, Span, debug_span, field, warn};
+use tracing::{Instrument, Span, debug, debug_span, field, warn};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::connector::Connector;
@@ -161,7 +161,11 @@ impl WasiHttpHooks for Outbound {
                     code
                 })?;
                 let span = Span::current();
-                span.record("status", response.status().as_u16());
+                let status = response.status().as_u16();
+                span.record("status", status);
+                if let 408 | 421 | 429 | 500.. = status {
+                    debug!(status, "the ids of this request are to be sent again");
+                }
                 span.record("request_id", header(response.headers(), "request-id"));
                 let response = response.map(|body| body.map_err(Error::from).boxed_unsync());
                 Ok((response, Box::new(async { Ok(()) }) as _))

@@ -58,8 +58,10 @@ async fn perform(library: &Library, lease: &mut Lease<Instance, Task>) {
     let mut orders = lease.orders();
     let mut open: Vec<OpenCall> = Vec::new();
     while let Some(tasks) = lease.accept(!open.is_empty()) {
-        for task in tasks.into_iter().filter(|task| task.state.admit()) {
-            if let Err(reason) = start(library, lease, task, &mut open).await {
+        for task in tasks {
+            if !task.state.admit() {
+                task.report(0);
+            } else if let Err(reason) = start(library, lease, task, &mut open).await {
                 stop_plugin(lease, &mut open, &reason);
             }
         }

@@ -1,6 +1,8 @@
 //! The limits of the plugin: exceeding one ends the call, not the process.
 
-use entra_risk_host::{ErrorKind, Outcome, Report, Settings};
+use std::time::Duration;
+
+use entra_risk_host::{Action, ErrorKind, Options, Outcome, RateLimit, Report, Settings};
 use graph_model::Server;
 
 use crate::service::{Recorder, accepted, fast, ids, response, risk, settings};
@@ -52,6 +54,24 @@ async fn too_many_instructions_end_the_call_and_its_ids_are_unknown() {
     assert_eq!(batch.outcome.name(), "unknown");
     assert_eq!((batch.ids.clone(), batch.attempts as usize), (ids(1, 60), service.requests().len()));
     assert!(batch.attempts > 1);
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_stopped_ends_every_call_of_the_tenant_and_keeps_what_has_ended() {
+    let service = Recorder::accepting();
+    let server = Server::start(service.clone(), 0).await.unwrap();
+    let risk = risk(Settings { max_memory_bytes: 1 << 20, ..settings(server.endpoint()) });
+    let users = ids(1, 120);
+    // The second request would be sent after a minute.
+    let rate_limit = Some(RateLimit { requests: 1, window: Duration::from_secs(60) });
+    let slow = Options { rate_limit, ..Options::default() };
+    let mut waiting = risk.start(Action::DismissRiskyUsers, &users, &slow).unwrap();
+    assert!(waiting.next().await.is_some());
+    assert!(is_unsent(&risk.dismiss_risky_users(&ids(1_000, 40_000), &slow).await.unwrap()));
+    let report = waiting.finish().await.unwrap();
+    assert_eq!(reason(&report), "it needed more than 1048576 bytes of memory");
+    assert_eq!(report.accepted().collect::<Vec<_>>(), users[..60]);
+    assert_eq!((report.batches[1].ids.as_slice(), report.batches[1].outcome.name()), (&users[60..], "unknown"));
 }
 
 #[tokio::test]

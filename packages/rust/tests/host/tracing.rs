@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use entra_risk_host::Options;
-use graph_model::{Fault, FaultKind, Server};
+use entra_risk_host::{Action, Options};
+use graph_model::{Fault, FaultKind, RetryAfter, Server};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::service::{fast, graph, ids, risk, settings};
+use crate::service::{self, fast, graph, ids, risk, settings};
 
 /// Everything that was written.
 #[derive(Clone, Default)]
@@ -61,6 +62,19 @@ async fn child() {
     let options = Options { tenant: Some("contoso".to_owned()), ..fast() };
     let report = risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 120), &options).await.unwrap();
     assert_eq!(report.accepted().count(), 60);
+    let wait = Fault::of(FaultKind::Throttled).retry_after(RetryAfter::Seconds(30));
+    let failing = service::graph();
+    failing.plan([None, Some(wait), Some(Fault::of(FaultKind::ServerError))]);
+    let server = Server::start(failing, 0).await.unwrap();
+    for tenant in ["waits long", "waits briefly"].map(|tenant| Some(tenant.replace(' ', "-"))) {
+        let options = Options { tenant, max_in_flight: Some(1), ..fast() };
+        let mut call =
+            risk(settings(server.endpoint())).start(Action::DismissRiskyUsers, &ids(1, 61), &options).unwrap();
+        let mut progress = call.progress();
+        progress.wait_for(|progress| progress.error.is_some() && progress.next_send.is_some()).await.unwrap();
+        call.stop(Some(Duration::ZERO));
+        call.finish().await.unwrap();
+    }
     drop(guard);
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -86,6 +100,12 @@ async fn child() {
         assert!(request.contains(&status) && request.contains("request_id="), "{request}");
         assert!(request.contains("path=\"/v1.0/identityProtection/riskyUsers/dismiss\""), "{request}");
     }
+    let waits: Vec<_> = log.lines().filter(|line| line.contains("waiting before the next request")).collect();
+    let [long, brief] = waits.as_slice() else { panic!("{waits:?}") };
+    assert!(long.contains(" INFO ") && long.contains(r#"reason="throttled" status=429 wait=3"#), "{long}");
+    assert!(brief.contains("DEBUG ") && brief.contains(r#"reason="server-error" status=503 wait="#), "{brief}");
+    // Neither ids nor what Microsoft Graph says about them.
+    assert!(waits.iter().all(|line| !line.contains("00000000-") && !line.contains("Too")), "{waits:?}");
     // The events of all libraries on the way are in the log, and none contains the token.
     assert!(log.contains("hyper"), "{log}");
     assert!(!log.contains("janary") && !log.contains("token-that-must-never-show"));
