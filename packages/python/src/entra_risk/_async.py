@@ -56,24 +56,23 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
 
         Raises `InvalidArgument` for an unknown action or an argument of the wrong type, and iterating raises
         it for any other that is not as documented."""
-        return self._start(action, ids, on_progress, options)
+        call = self._call(action, ids, on_progress, options)
+        call._begin()
+        return call
 
     async def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
     ) -> Report:
-        call = self._start(action, ids, on_progress, options)
-        while await call._next_batch() is not None:
-            pass
-        return call.report()
+        call = self._call(action, ids, on_progress, options)
+        call._begin()
+        return await call._complete()
 
-    def _start(
+    def _call(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
     ) -> AsyncCall:
         items = _Items(asyncio.get_running_loop())
         work = self._tenants.work(action, ids, options, self._fetch_in(items.loop), items.push)
-        call = AsyncCall(work, items, on_progress)
-        self._tenants.begin(work)
-        return call
+        return AsyncCall(self._tenants, work, items, on_progress)
 
     def _fetch_in(self, loop: asyncio.AbstractEventLoop) -> Fetch:
         def in_thread(request: TokenRequest, stopped: Stopped) -> str:
@@ -96,17 +95,19 @@ class AsyncCall:
     Iterating raises what the credential or `on_progress` raises, and `asyncio.CancelledError` while it waits.
     They end the call, and have its report as the attribute `report`: see `report_of`."""
 
-    def __init__(self, work: Work, items: _Items, on_progress: OnProgress | None) -> None:
+    def __init__(self, tenants: Tenants, work: Work, items: _Items, on_progress: OnProgress | None) -> None:
+        self._tenants = tenants
         self._work = work
         self._items = items
         self._on_progress = on_progress
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
         try:
-            while (batch := await self._next_batch()) is not None:
+            while (batch := await self._next()) is not None:
                 yield batch
-        except GeneratorExit:
-            await self._leave()
+            self._raise()
+        except BaseException as error:
+            await self._end(error)
             raise
 
     def report(self) -> Report:
@@ -128,23 +129,28 @@ class AsyncCall:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._leave()
+        self._work.stop(0)
+        await self._items.wait_until_over(self._work)
         if error is not None:
             attach(error, self.report())
 
     def __del__(self) -> None:
         self._work.stop(0)
 
-    async def _next_batch(self) -> Batch | None:
-        """The next batch. None: the call is over."""
+    def _begin(self) -> None:
+        """Begins the call."""
+        self._tenants.begin(self._work)
+
+    async def _complete(self) -> Report:
+        """Waits until the call is over."""
         try:
-            item = await self._next()
-        except BaseException as interruption:
-            await self._interrupt(interruption)
+            while await self._next() is not None:
+                pass
+            self._raise()
+            return self.report()
+        except BaseException as error:
+            await self._end(error)
             raise
-        if item is None and self._work.raised is not None:
-            raise self._work.raised
-        return item
 
     async def _next(self) -> Batch | None:
         while True:
@@ -154,13 +160,16 @@ class AsyncCall:
             if self._on_progress is not None:
                 self._on_progress(item)
 
-    async def _leave(self) -> None:
-        self._work.stop(0)
-        await self._items.wait_until_over(self._work)
+    def _raise(self) -> None:
+        if self._work.raised is not None:
+            raise self._work.raised
 
-    async def _interrupt(self, interruption: BaseException) -> None:
-        """Stops the call because of an exception, and attaches the report to it."""
-        self._work.stop(GRACE)
+    async def _end(self, error: BaseException) -> None:
+        """Ends the call because of an exception, and attaches the report to it."""
+        if error is self._work.raised:
+            return
+        # A generator is closed because its loop was left.
+        self._work.stop(0 if isinstance(error, GeneratorExit) else GRACE)
         try:
             await self._items.wait_until_over(self._work)
         except BaseException as second:  # Cancelling a second time does not wait.
@@ -168,7 +177,7 @@ class AsyncCall:
             self._work.end_now()
             attach(second, self.report())
             raise
-        attach(interruption, self.report())
+        attach(error, self.report())
 
 
 class _Items:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from ._actions import OnProgress
+from ._errors import InvalidArgument
 from ._options import Seconds, milliseconds
 from ._progress import Progress
 from ._report import Batch, Report, attach
+from ._tenants import Tenants
 from ._work import GRACE, Item, Work
 
 _TICK = 0.25
@@ -30,17 +32,21 @@ class Call:
     Iterating raises what the credential or `on_progress` raises, and `KeyboardInterrupt` while it waits.
     They end the call, and have its report as the attribute `report`: see `report_of`."""
 
-    def __init__(self, work: Work, items: queue.SimpleQueue[Item], on_progress: OnProgress | None) -> None:
+    def __init__(
+        self, tenants: Tenants, work: Work, items: queue.SimpleQueue[Item], on_progress: OnProgress | None
+    ) -> None:
+        self._tenants = tenants
         self._work = work
         self._items = items
         self._on_progress = on_progress
 
     def __iter__(self) -> Iterator[Batch]:
         try:
-            while (batch := self._next_batch()) is not None:
+            while (batch := self._next()) is not None:
                 yield batch
-        except GeneratorExit:
-            self._leave()
+            self._raise()
+        except BaseException as error:
+            self._end(error)
             raise
 
     def report(self) -> Report:
@@ -62,34 +68,36 @@ class Call:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        self._work.stop(0)
+        self._wait()
         if error is not None:
             attach(error, self.report())
 
     def __del__(self) -> None:
         self._work.stop(0)
 
-    def _wait_until_started(self) -> None:
-        """Waits until the arguments have been checked, and raises what is wrong with them."""
+    def _begin(self) -> None:
+        """Begins the call, and raises what is wrong with its arguments."""
         try:
+            self._tenants.begin(self._work)
             while not self._work.started.wait(_TICK):
                 pass
-        except BaseException as interruption:
-            self._interrupt(interruption)
+            if isinstance(self._work.raised, InvalidArgument):
+                self._raise()
+        except BaseException as error:
+            self._end(error)
             raise
-        if self._work.over.is_set():
-            self._raise()
 
-    def _next_batch(self) -> Batch | None:
-        """The next batch. None: the call is over."""
+    def _complete(self) -> Report:
+        """Waits until the call is over."""
         try:
-            item = self._next()
-        except BaseException as interruption:
-            self._interrupt(interruption)
-            raise
-        if item is None:
+            while self._next() is not None:
+                pass
             self._raise()
-        return item
+            return self.report()
+        except BaseException as error:
+            self._end(error)
+            raise
 
     def _next(self) -> Batch | None:
         while True:
@@ -114,23 +122,23 @@ class Call:
         if self._work.raised is not None:
             raise self._work.raised
 
-    def _leave(self) -> None:
-        self._work.stop(0)
-        self._wait_until_over()
-
-    def _interrupt(self, interruption: BaseException) -> None:
-        """Stops the call because of an exception, and attaches the report to it."""
-        self._work.stop(GRACE)
+    def _end(self, error: BaseException) -> None:
+        """Ends the call because of an exception, and attaches the report to it."""
+        if error is self._work.raised:
+            return
+        # A generator is closed because its loop was left.
+        self._work.stop(0 if isinstance(error, GeneratorExit) else GRACE)
         try:
-            self._wait_until_over()
+            self._wait()
         except BaseException as second:  # A second Ctrl-C does not wait.
             self._work.stop(0)
             self._work.end_now()
             attach(second, self.report())
             raise
-        attach(interruption, self.report())
+        attach(error, self.report())
 
-    def _wait_until_over(self) -> None:
+    def _wait(self) -> None:
+        """Waits until a stopped call is over."""
         self._work.end_if_late()
         while not self._work.over.wait(_TICK):
             self._work.end_if_late()

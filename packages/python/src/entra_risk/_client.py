@@ -54,25 +54,23 @@ class EntraRisk(Actions[Report]):
         have their outcome. `on_progress` is called while you iterate.
 
         Raises `InvalidArgument` if an argument is not as documented."""
-        return self._start(action, ids, on_progress, options)
+        call = self._call(action, ids, on_progress, options)
+        call._begin()
+        return call
 
     def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
     ) -> Report:
-        call = self._start(action, ids, on_progress, options)
-        while call._next_batch() is not None:
-            pass
-        return call.report()
+        call = self._call(action, ids, on_progress, options)
+        call._begin()
+        return call._complete()
 
-    def _start(
+    def _call(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
     ) -> Call:
         items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         work = self._tenants.work(action, ids, options, self._fetch, items.put)
-        call = Call(work, items, on_progress)
-        self._tenants.begin(work)
-        call._wait_until_started()
-        return call
+        return Call(self._tenants, work, items, on_progress)
 
     def _fetch(self, request: TokenRequest, _: Stopped) -> str:
         fetched = fetch(self._tenants.credential, request)

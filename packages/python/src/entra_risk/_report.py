@@ -103,6 +103,8 @@ class Report:
     cause: Error | None = None
     """What ended the call, or else the first error. None: every id was accepted, or the call is not
     over yet."""
+    left: int = 0
+    """How many ids have no outcome yet: 0 once the call is over."""
 
     @property
     def accepted(self) -> list[str]:
@@ -121,10 +123,10 @@ class Report:
         return self._ids("not-applied", "unknown")
 
     def raise_for_failure(self) -> Report:
-        """Returns the report itself if every id in it was accepted.
+        """Returns the report itself if every id was accepted.
 
         Raises `EntraRiskError`, with the report as its attribute `report`, if not."""
-        if self.cause is not None or any(batch.outcome != "accepted" for batch in self.batches):
+        if self.left or any(batch.outcome != "accepted" for batch in self.batches):
             raise EntraRiskError(self)
         return self
 
@@ -133,10 +135,12 @@ class Report:
 
     def __str__(self) -> str:
         accepted, refused, to_retry = len(self.accepted), len(self.refused), len(self.to_retry)
-        counts = f"{accepted} of {accepted + refused + to_retry} ids accepted"
+        text = f"{accepted} of {accepted + refused + to_retry + self.left} ids accepted"
         if refused or to_retry:
-            counts += f", {refused} refused, {to_retry} to retry"
-        return counts if self.cause is None else f"{counts}; cause: {self.cause}"
+            text += f", {refused} refused, {to_retry} to retry"
+        if self.left:
+            text += f", {self.left} without an outcome yet"
+        return text if self.cause is None else f"{text}; cause: {self.cause}"
 
 
 def report_of(error: BaseException) -> Report | None:

@@ -27,6 +27,8 @@ class Tokens:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._context = contextvars.copy_context()
+        self.supplied = False
+        """Whether there was a token. Without one, nothing was sent."""
         self.raised: BaseException | None = None
         """What the credential has raised. It ends the call."""
 
@@ -50,6 +52,7 @@ class Tokens:
             return Variant("denied", f"the credential raised {type(error).__name__}")
         if token is None:
             return Variant("unavailable", "the call was stopped while the credential had not answered")
+        self.supplied = True
         credential = Record()
         setattr(credential, "bearer", token)
         return credential

@@ -31,8 +31,8 @@ _PROGRESS_EVERY = 1.0
 """Seconds after which the caller is told how far the call is, although nothing has ended."""
 
 _CANCELLED = Error("cancelled", "the call was stopped")
-_NOT_ATTEMPTED = Error("not-attempted", "never sent, because the call was stopped before it began")
-_NO_OUTCOME = Error("no-response", "the call ended before the component reported the outcome")
+_NOT_ATTEMPTED = Error("not-attempted", "never sent, because the call ended before")
+_NO_OUTCOME = Error("no-response", "perhaps sent: the call ended before the component reported the outcome")
 
 
 class Work:
@@ -100,7 +100,8 @@ class Work:
     def report(self) -> Report:
         """The outcomes so far."""
         with self._lock:
-            return Report(in_order(self._ended, self._positions), self._cause)
+            left = self._meter.progress().left
+            return Report(in_order(self._ended, self._positions), self._cause, left)
 
     # For the driver, in its thread.
 
@@ -190,8 +191,8 @@ class Work:
         known = {id.lower() for batch in self._ended for id in batch.ids}
         spelling = {id.lower(): id for id in reversed(self._ids)}
         rest = tuple(spelling[id] for id in self._positions if id not in known)
-        if rest and self._begun:
-            self._add([Batch(rest, 0, "unknown", error=_NO_OUTCOME)])
+        if rest and self._tokens.supplied:
+            self._add([Batch(rest, 1, "unknown", error=_NO_OUTCOME)])
         elif rest:
             self._add([Batch(rest, 0, "not-applied", error=_NOT_ATTEMPTED)])
         self._cause = cause
