@@ -1,5 +1,6 @@
 //! Drives calls that take turns through random answers of the store and of the service: each turn is
-//! used once and in time, a hold is announced, and a store that fails or is slow does not end a call.
+//! used once and in time, a hold is announced, a store that fails or is slow does not end a call, and
+//! a call that was stopped takes no more turns.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -14,6 +15,7 @@
 use entra_risk_engine::action::ACTIONS;
 use entra_risk_engine::arguments::Options;
 use entra_risk_engine::call::{AttemptId, Call, Step};
+use entra_risk_engine::error::Error;
 use entra_risk_engine::rate_limit::InstanceState;
 use entra_risk_engine::response::Response;
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
@@ -83,7 +85,7 @@ impl World {
             Call::new(&ACTIONS[3], "ids", &ids, options, &mut instance, 0, self.seed).unwrap();
         self.percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
         self.percent_late = [0, 0, 10, 60, 100][self.below(5) as usize];
-        let mut ended = 0;
+        let (mut ended, mut is_stopped) = (0, false);
         for _ in 0..100_000 {
             let step = call.next(self.now, None);
             let is_announced = matches!(step, Step::Turn(TurnStep::Hold(..)) | Step::Ended(_) | Step::Over(_));
@@ -95,6 +97,7 @@ impl World {
                     call.token(Ok(Credential { bearer: None }), self.now);
                 }
                 Step::Turn(TurnStep::Reserve(request)) => {
+                    assert!(!is_stopped, "{}: a turn after the end", self.seed);
                     assert_eq!(request.ticket, self.ticket, "{}", self.seed);
                     assert!(request.spacing > SECOND, "{}: {}", self.seed, request.spacing);
                     let result = self.answer();
@@ -106,16 +109,29 @@ impl World {
                     let result = self.hold();
                     call.held(result, self.now);
                 }
-                Step::Send(id, _) => self.send(id),
+                Step::Send(id, _) => {
+                    assert!(!is_stopped, "{}: sent after the end", self.seed);
+                    self.send(id);
+                }
                 Step::Abandon(id) => {
                     self.in_flight.retain(|(other, _)| *other != id);
                     call.abandoned(id, None, self.now);
                 }
+                Step::Wait(_) if self.below(50) == 0 => {
+                    // Nobody drives the call for a while: a turn that begins meanwhile is lost.
+                    call.pause(self.now);
+                    self.now += self.below(5_000) * MILLISECOND;
+                    call.resume(self.now);
+                    is_stopped |= self.seed.is_multiple_of(4);
+                    if is_stopped {
+                        call.stop(self.now, self.below(3_000) * MILLISECOND, self.now);
+                    }
+                }
                 Step::Wait(until) => self.wait(&mut call, until),
                 Step::Ended(batches) => ended += batches.iter().map(|batch| batch.ids.len()).sum::<usize>(),
                 Step::Over(cause) => {
-                    let is_answered = cause.as_ref().is_none_or(|cause| cause.response.is_some());
-                    assert!(is_answered, "{}: {cause:?}", self.seed);
+                    let is_known = |cause: &Error| cause.response.is_some() || is_stopped;
+                    assert!(cause.as_deref().is_none_or(is_known), "{}: {cause:?}", self.seed);
                     assert_eq!(ended as u64, count, "{}", self.seed);
                     return self.counts.to_vec();
                 }
