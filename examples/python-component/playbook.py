@@ -1,7 +1,7 @@
 """Dismisses the risk of users: a component in Python that calls the plugin.
 
-The arguments are the ids of the users. If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
-componentize-py generates `wit_world` from the world in `../playbook.wit`.
+The arguments are the ids of the users. If GRAPH_ENDPOINT is set, requests go there instead of to
+Microsoft Graph. componentize-py generates `wit_world` from the world in `../playbook.wit`.
 """
 
 from typing import Any
@@ -31,7 +31,8 @@ class Run(exports.Run):
 
 
 def follow(call: calls.Call) -> actions.Error | None:
-    """Works on the call, and prints each outcome as soon as it is known. Returns the cause of a failure."""
+    """Works on the call, and prints each outcome as soon as it is known. Returns the cause of a
+    failure."""
     while True:
         match call.next(1000):
             case calls.Event_Ended(batches):

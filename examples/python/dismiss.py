@@ -1,5 +1,5 @@
-"""Dismisses the risk of users: `dismiss.py USER-ID...`, with the token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go
-there instead of to Microsoft Graph."""
+"""Dismisses the risk of users: `dismiss.py USER-ID...`, with the token in GRAPH_TOKEN. If
+GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph."""
 
 import os
 import sys

@@ -1,8 +1,10 @@
-"""Dismisses the risk of users with wasmtime-py alone. The package entra-risk does this in ten lines: see dismiss.py.
+"""Dismisses the risk of users with wasmtime-py alone. The package entra-risk does this in ten
+lines: see dismiss.py.
 
 Usage: without_package.py COMPONENT USER-ID...
 
-The token is read from GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
+The token is read from GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go there instead of to
+Microsoft Graph.
 """
 
 import os
@@ -15,7 +17,8 @@ from wasmtime.component import Component, Func, Linker, Record, Variant
 
 
 class Options(Record):
-    """The record `options`. A field that is not given is None: it has the default of the contract."""
+    """The record `options`. A field that is not given is None: it has the default of the
+    contract."""
 
     FIELDS = (
         "tenant", "cloud", "endpoint", "audience", "api-version", "ids-per-request", "max-in-flight", "max-attempts",
@@ -35,8 +38,9 @@ class Credential(Record):
 
 
 def get_token(_store: Store, request: Any) -> Credential | Variant:
-    """Returns a token for `request.audience`. The plugin calls it before each attempt, and after Microsoft Graph has rejected
-    a token with `request.refresh` set: then a fresh one is needed, which this program cannot get."""
+    """Returns a token for `request.audience`. The plugin calls it before each attempt, and after
+    Microsoft Graph has rejected a token with `request.refresh` set: then a fresh one is needed,
+    which this program cannot get."""
     if request.refresh:
         return Variant("denied", "the token in GRAPH_TOKEN was rejected")
     return Credential(os.environ.get("GRAPH_TOKEN", ""))
@@ -69,7 +73,8 @@ class Plugin:
         self._next = function("[method]call.next")
 
     def events(self, action: str, ids: list[str], options: Options) -> Iterator[tuple[str, Any]]:
-        """Starts a call, and yields the case and the payload of each `event`: the last one is `over`."""
+        """Starts a call, and yields the case and the payload of each `event`: the last one is
+        `over`."""
         call = self._enter(self._start, action, ids, options)
         if isinstance(call, str):
             raise ValueError(call)

@@ -53,7 +53,8 @@ class Actions(unittest.TestCase):
         [refused] = [batch for batch in report.batches if batch.outcome == "refused"]
         assert refused.error is not None and refused.error.response is not None
         self.assertEqual(refused.error.kind, "client-error")
-        self.assertEqual((refused.error.response.status, refused.error.response.code), (404, "Request_ResourceNotFound"))
+        self.assertEqual(refused.error.response.status, 404)
+        self.assertEqual(refused.error.response.code, "Request_ResourceNotFound")
         assert report.cause is not None
         self.assertEqual(report.cause.kind, "client-error")
         self.assertIn("90 of 91 ids accepted, 1 refused, 0 to retry; cause: client-error: ", str(report))
@@ -129,7 +130,8 @@ class Actions(unittest.TestCase):
     def test_unknown_action_is_named_before_anything_else(self) -> None:
         action: Any = "dismiss-risky-user"
         ids: Any = 5
-        with self.assertRaisesRegex(InvalidArgument, "^unknown action 'dismiss-risky-user'; the actions are dismiss-sign-ins, "):
+        message = "^unknown action 'dismiss-risky-user'; the actions are dismiss-sign-ins, "
+        with self.assertRaisesRegex(InvalidArgument, message):
             EntraRisk(CANARY).start(action, ids, tennant="x")  # type: ignore[call-arg]
 
     def test_invalid_settings_are_value_errors(self) -> None:

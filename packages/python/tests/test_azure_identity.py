@@ -1,4 +1,5 @@
-"""Credentials of azure-identity, against a stub of the token endpoint. Skipped if azure-identity is not installed."""
+"""Credentials of azure-identity, against a stub of the token endpoint. Skipped if azure-identity is
+not installed."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ SECRET = "the-secret"
 
 
 class TokenEndpoint:
-    """Issues `token-1`, `token-2`, … to the right secret. `requests` contains the fields of each request for a token."""
+    """Issues `token-1`, `token-2`, … to the right secret. `requests` contains the fields of each
+    request for a token."""
 
     def __init__(self) -> None:
         endpoint = self

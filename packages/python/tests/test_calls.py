@@ -108,7 +108,8 @@ class Ends(unittest.TestCase):
 
     def test_stop_gives_requests_in_flight_their_grace(self) -> None:
         with Model("--latency-ms", "700") as model:
-            for grace, outcome in ((None, "accepted"), (timedelta(seconds=5), "accepted"), (0, "unknown"), (0.05, "unknown")):
+            graces = {None: "accepted", timedelta(seconds=5): "accepted", 0: "unknown", 0.05: "unknown"}
+            for grace, outcome in graces.items():
                 with self.subTest(grace=grace):
                     before = len(model.arrivals())
                     call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", [PRESENT])
@@ -277,7 +278,8 @@ class Logs(unittest.TestCase):
 
     def test_begin_and_end_are_logged_with_counts(self) -> None:
         with Model("--absent", ABSENT) as model, self.assertLogs("entra_risk", "INFO") as logs:
-            EntraRisk("token", endpoint=model.endpoint, tenant="contoso", rate_limit=FAST).dismiss_risky_users([PRESENT, ABSENT])
+            risk = EntraRisk("token", endpoint=model.endpoint, tenant="contoso", rate_limit=FAST)
+            risk.dismiss_risky_users([PRESENT, ABSENT])
         [began, *_, ended] = logs.output
         self.assertIn("dismiss-risky-users: 2 ids, tenant 'contoso'", began)
         self.assertIn("dismiss-risky-users: 1 ids accepted, 1 refused, 0 to retry, cause client-error, ", ended)

@@ -26,7 +26,8 @@ class Threads(unittest.TestCase):
             self.assertEqual(model.applied(), {id for part in parts for id in part})
             self.assertEqual(model.statuses(), [204] * 16)
             times = [arrival["at"] for arrival in model.arrivals()]
-            # The rate limit allows the last one after 3 s. With one for each call, the model receives all of them within a second.
+            # The rate limit allows the last one after 3 s. With one for each call, the model
+            # receives all of them within a second.
             self.assertGreater(max(times) - min(times), 2)
             self.assertEqual(len(risk._tenants), 1)
 

@@ -29,16 +29,15 @@ _TICK = 0.25
 
 
 class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
-    """`EntraRisk` for asyncio: the same arguments, reports and exceptions. The component runs in a thread of
-    its own and never blocks the event loop.
+    """`EntraRisk` for asyncio: the same arguments, reports and exceptions. The component runs in a
+    thread of its own and never blocks the event loop.
 
-    The credential may also be one of `azure.identity.aio` or a coroutine function: these run in the event
-    loop, others in a thread. `on_progress` is called in the event loop.
+    The credential may also be one of `azure.identity.aio` or a coroutine function: these run in the
+    event loop, others in a thread. `on_progress` is called in the event loop.
 
-    Cancelling a task ends its call: nothing new is sent, and requests in flight get up to 10 s more. Then
-    `asyncio.CancelledError` is raised, and `report_of` returns the report from it. Cancelling a second time
-    does not wait.
-    """
+    Cancelling a task ends its call: nothing new is sent, and requests in flight get up to 10 s
+    more. Then `asyncio.CancelledError` is raised, and `report_of` returns the report from it.
+    Cancelling a second time does not wait."""
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
         self._tenants = Tenants(credential, settings)
@@ -51,11 +50,12 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
         on_progress: OnProgress | None = None,
         **options: Unpack[Options],
     ) -> AsyncCall:
-        """Starts an action, and returns an `AsyncCall`: iterate over it with `async for`, and get each `Batch`
-        as soon as its ids have their outcome. `on_progress` is called while you iterate.
+        """Starts an action, and returns an `AsyncCall`: iterate over it with `async for`, and get
+        each `Batch` as soon as its ids have their outcome. `on_progress` is called while you
+        iterate.
 
-        Raises `InvalidArgument` for an unknown action or an argument of the wrong type, and iterating raises
-        it for any other that is not as documented."""
+        Raises `InvalidArgument` for an unknown action or an argument of the wrong type, and
+        iterating raises it for any other that is not as documented."""
         call = self._call(action, ids, on_progress, options)
         call._begin()
         return call
@@ -83,17 +83,18 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
 
 
 class AsyncCall:
-    """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their outcome:
+    """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their
+    outcome:
 
     >>> async for batch in risk.start("dismiss-risky-users", ids):
     ...     print(batch.outcome, *batch.ids)
 
-    The call goes on while your program handles a batch. Leaving the loop early is `stop(0)`, and so is
-    leaving an `async with` block, or losing the last reference to the call: nothing more is sent, and ids in
-    flight end as `unknown`.
+    The call goes on while your program handles a batch. Leaving the loop early is `stop(0)`, and so
+    is leaving an `async with` block, or losing the last reference to the call: nothing more is
+    sent, and ids in flight end as `unknown`.
 
-    Iterating raises what the credential or `on_progress` raises, and `asyncio.CancelledError` while it waits.
-    They end the call, and have its report as the attribute `report`: see `report_of`."""
+    Iterating raises what the credential or `on_progress` raises, and `asyncio.CancelledError` while
+    it waits. They end the call, and have its report as the attribute `report`: see `report_of`."""
 
     def __init__(self, tenants: Tenants, work: Work, items: _Items, on_progress: OnProgress | None) -> None:
         self._tenants = tenants
@@ -111,16 +112,16 @@ class AsyncCall:
             raise
 
     def report(self) -> Report:
-        """What became of the ids so far, with the batches that the iterator has not yielded yet. When
-        iteration is over, every id is in it, and the cause."""
+        """What became of the ids so far, with the batches that the iterator has not yielded yet.
+        When iteration is over, every id is in it, and the cause."""
         return self._work.report()
 
     def stop(self, grace: Seconds | None = None) -> None:
-        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It returns
-        immediately, and may be called from any thread.
+        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It
+        returns immediately, and may be called from any thread.
 
-        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default 10 s. A
-        later call can only shorten it."""
+        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default
+        10 s. A later call can only shorten it."""
         self._work.stop(GRACE if grace is None else milliseconds("grace", grace, least=0) / 1000)
 
     async def __aenter__(self) -> AsyncCall:

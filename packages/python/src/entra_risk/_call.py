@@ -15,22 +15,23 @@ from ._tenants import Tenants
 from ._work import GRACE, Item, Work
 
 _TICK = 0.25
-"""Seconds between two looks at what must not be missed. On Windows, a wait without a time limit does not
-notice Ctrl-C."""
+"""Seconds between two looks at what must not be missed. On Windows, a wait without a time limit
+does not notice Ctrl-C."""
 
 
 class Call:
-    """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their outcome:
+    """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their
+    outcome:
 
     >>> for batch in risk.start("dismiss-risky-users", ids):
     ...     print(batch.outcome, *batch.ids)
 
-    The call goes on while your program handles a batch. Leaving the loop early is `stop(0)`, and so is
-    leaving a `with` block, or losing the last reference to the call: nothing more is sent, and ids in flight
-    end as `unknown`.
+    The call goes on while your program handles a batch. Leaving the loop early is `stop(0)`, and so
+    is leaving a `with` block, or losing the last reference to the call: nothing more is sent, and
+    ids in flight end as `unknown`.
 
-    Iterating raises what the credential or `on_progress` raises, and `KeyboardInterrupt` while it waits.
-    They end the call, and have its report as the attribute `report`: see `report_of`."""
+    Iterating raises what the credential or `on_progress` raises, and `KeyboardInterrupt` while it
+    waits. They end the call, and have its report as the attribute `report`: see `report_of`."""
 
     def __init__(
         self, tenants: Tenants, work: Work, items: queue.SimpleQueue[Item], on_progress: OnProgress | None
@@ -50,16 +51,16 @@ class Call:
             raise
 
     def report(self) -> Report:
-        """What became of the ids so far, with the batches that the iterator has not yielded yet. When
-        iteration is over, every id is in it, and the cause."""
+        """What became of the ids so far, with the batches that the iterator has not yielded yet.
+        When iteration is over, every id is in it, and the cause."""
         return self._work.report()
 
     def stop(self, grace: Seconds | None = None) -> None:
-        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It returns
-        immediately, and may be called from any thread and from a signal handler.
+        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It
+        returns immediately, and may be called from any thread and from a signal handler.
 
-        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default 10 s. A
-        later call can only shorten it."""
+        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default
+        10 s. A later call can only shorten it."""
         self._work.stop(GRACE if grace is None else milliseconds("grace", grace, least=0) / 1000)
 
     def __enter__(self) -> Call:

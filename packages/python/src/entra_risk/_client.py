@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 class EntraRisk(Actions[Report]):
     """Performs the actions, with one rate-limit state for each tenant.
 
-    `credential` is a credential of azure-identity, a callable that takes a `TokenRequest` and returns a
-    token, or a token. `settings` are options for every call, and where the token goes; `Options` and
-    `Settings` document them.
+    `credential` is a credential of azure-identity, a callable that takes a `TokenRequest` and
+    returns a token, or a token. `settings` are options for every call, and where the token goes;
+    `Options` and `Settings` document them.
 
-    Each method blocks until every id has its outcome, and returns a `Report`, whatever happened. It raises
-    `InvalidArgument`, a `ValueError`, before anything is sent. What the credential or `on_progress` raises
-    ends the call and is raised, and so is `KeyboardInterrupt`: `report_of(error)` returns the report from
-    them. An exception of the credential is not repeated: azure-identity does that itself.
+    Each method blocks until every id has its outcome, and returns a `Report`, whatever happened. It
+    raises `InvalidArgument`, a `ValueError`, before anything is sent. What the credential or
+    `on_progress` raises ends the call and is raised, and so is `KeyboardInterrupt`:
+    `report_of(error)` returns the report from them. An exception of the credential is not repeated:
+    azure-identity does that itself.
 
-    `on_progress` is called with a `Progress` after each batch, and about once a second while nothing ends,
-    in the thread of the caller.
+    `on_progress` is called with a `Progress` after each batch, and about once a second while
+    nothing ends, in the thread of the caller.
 
-    Keep the object: what it learns about the rate limit is lost with it. Threads may share it.
-    """
+    Keep the object: what it learns about the rate limit is lost with it. Threads may share it."""
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
         self._tenants = Tenants(credential, settings)
@@ -50,8 +50,8 @@ class EntraRisk(Actions[Report]):
         on_progress: OnProgress | None = None,
         **options: Unpack[Options],
     ) -> Call:
-        """Starts an action, and returns a `Call`: iterate over it, and get each `Batch` as soon as its ids
-        have their outcome. `on_progress` is called while you iterate.
+        """Starts an action, and returns a `Call`: iterate over it, and get each `Batch` as soon as
+        its ids have their outcome. `on_progress` is called while you iterate.
 
         Raises `InvalidArgument` if an argument is not as documented."""
         call = self._call(action, ids, on_progress, options)

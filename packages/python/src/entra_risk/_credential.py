@@ -66,17 +66,20 @@ def fetch(credential: Credential, request: TokenRequest) -> Any:
     if request.tenant is not None:
         options["tenant_id"] = request.tenant
     if request.refresh:
-        # Claims are what makes azure-identity and MSAL bypass their caches. An empty object claims nothing.
+        # Claims are what makes azure-identity and MSAL bypass their caches. An empty object claims
+        # nothing.
         options["claims"] = request.claims or "{}"
     return get_token(request.scope, **options)
 
 
 def token_of(fetched: Any) -> str:
-    """Returns the token in a `str`, or in azure-core's `AccessToken`, without the word `Bearer` in front."""
+    """Returns the token in a `str`, or in azure-core's `AccessToken`, without the word `Bearer` in
+    front."""
     token = getattr(fetched, "token", fetched)
     if not isinstance(token, str):
         # Not the value: it may contain a token.
-        raise TypeError(f"the credential returned {type(fetched).__name__}; expected a str, or an object with the str `token`")
+        kind = type(fetched).__name__
+        raise TypeError(f"the credential returned {kind}; expected a str, or an object with the str `token`")
     if not token.isascii():
         raise ValueError("the credential returned a token with characters other than ASCII")
     return token[7:].lstrip() if token[:7].lower() == "bearer " else token

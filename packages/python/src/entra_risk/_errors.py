@@ -23,5 +23,5 @@ class EntraRiskError(Exception):
 
 
 class InvalidArgument(ValueError):
-    """An argument is not as documented. Nothing was sent and no token was requested. The text names the
-    argument, its position and value, and the rule."""
+    """An argument is not as documented. Nothing was sent and no token was requested. The text names
+    the argument, its position and value, and the rule."""

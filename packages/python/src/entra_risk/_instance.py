@@ -1,9 +1,9 @@
 """An instance of the plugin, and the thread that drives its calls.
 
-A signal such as Ctrl-C raises its exception in the main thread, at the next Python code that runs there.
-During a call that would be wasmtime-py's, between WebAssembly and `get-token`: ctypes discards the
-exception, the plugin traps, and the outcomes are lost. Therefore the plugin never runs in the thread of a
-caller."""
+A signal such as Ctrl-C raises its exception in the main thread, at the next Python code that runs
+there. During a call that would be wasmtime-py's, between WebAssembly and `get-token`: ctypes
+discards the exception, the plugin traps, and the outcomes are lost. Therefore the plugin never runs
+in the thread of a caller."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ class Instance:
 
 class _GetToken:
     """The import `get-token`: passes a request on to the call in progress. It does not refer to the
-    instance, because wasmtime-py keeps imports in a global table, and such an instance would never be
-    freed."""
+    instance, because wasmtime-py keeps imports in a global table, and such an instance would never
+    be freed."""
 
     work: Work | None = None
 
@@ -117,8 +117,8 @@ class _GetToken:
 
 @atexit.register
 def _stop_all() -> None:
-    """Abandons the calls that nobody waits for any more, so that no thread is in WebAssembly when the
-    process ends."""
+    """Abandons the calls that nobody waits for any more, so that no thread is in WebAssembly when
+    the process ends."""
     instances = list(_instances)
     for instance in instances:
         instance.stop()

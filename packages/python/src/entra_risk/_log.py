@@ -1,4 +1,5 @@
-"""What a call logs: no ids, no tokens, and no texts of responses, which could imitate lines of the log."""
+"""What a call logs: no ids, no tokens, and no texts of responses, which could imitate lines of the
+log."""
 
 from __future__ import annotations
 

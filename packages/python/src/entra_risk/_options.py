@@ -31,13 +31,13 @@ class RateLimit:
 
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of each action, and of `EntraRisk` for every call. None, or an absent argument,
-    is the default. Spans of time are seconds or a `timedelta`, at least 0.001 s."""
+    """Keyword arguments of each action, and of `EntraRisk` for every call. None, or an absent
+    argument, is the default. Spans of time are seconds or a `timedelta`, at least 0.001 s."""
 
     tenant: str | None
-    """Names the tenant that the ids belong to: 1 to 256 visible ASCII characters, such as its GUID. It is
-    passed to the credential as `tenant_id`, and each tenant has a rate-limit state of its own. Default:
-    none."""
+    """Names the tenant that the ids belong to: 1 to 256 visible ASCII characters, such as its GUID.
+    It is passed to the credential as `tenant_id`, and each tenant has a rate-limit state of its
+    own. Default: none."""
     api_version: ApiVersion | None
     """`v1` or `beta`. Default: `beta` to confirm sign-ins and for agents, `v1` for all others."""
     ids_per_request: int | None
@@ -45,39 +45,41 @@ class Options(TypedDict, total=False):
     max_in_flight: int | None
     """Maximum concurrent requests: 1 to 32. Default: 4."""
     max_attempts: int | None
-    """Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor those
-    repeated with a fresh token. Default: 4."""
+    """Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor
+    those repeated with a fresh token. Default: 4."""
     attempt_timeout: Seconds | None
     """Time from sending a request to the end of its response: at most 600 s. Default: 30 s."""
     deadline: Seconds | None
-    """Time for the whole call. Requests in flight at the deadline are abandoned, and nothing more is
-    sent. Default: no deadline."""
+    """Time for the whole call. Requests in flight at the deadline are abandoned, and nothing more
+    is sent. Default: no deadline."""
     patience: Seconds | None
-    """Longest time from a failure to the next acceptance: after that, the call ends with its last error.
-    Default: 180 s."""
+    """Longest time from a failure to the next acceptance: after that, the call ends with its last
+    error. Default: 180 s."""
     isolate_refused: bool | None
-    """Whether a batch that Microsoft Graph refuses is split to find the ids at fault. Default: True."""
+    """Whether a batch that Microsoft Graph refuses is split to find the ids at fault. Default:
+    True."""
     rate_limit: RateLimit | None
-    """The rate limit to keep. Default: the documented one, 5 requests in 10 s for sign-ins and 1 request
-    in 1 s for users, service principals and agents."""
+    """The rate limit to keep. Default: the documented one, 5 requests in 10 s for sign-ins and 1
+    request in 1 s for users, service principals and agents."""
 
 
 class Settings(Options, total=False):
-    """Keyword arguments of `EntraRisk`: the options, where the token goes, and how many instances are
-    kept. Where the token goes belongs to the credential, so an action does not accept it."""
+    """Keyword arguments of `EntraRisk`: the options, where the token goes, and how many instances
+    are kept. Where the token goes belongs to the credential, so an action does not accept it."""
 
     cloud: Cloud | None
     """The national cloud: `global`, `us-gov-l4`, `us-gov-l5` or `china`. Default: `global`."""
     endpoint: str | None
-    """Replaces the cloud's root as the address of the requests: `https://` with a host and optionally a
-    port, or `http://` with a loopback host. The token is sent there. Default: the cloud's root."""
+    """Replaces the cloud's root as the address of the requests: `https://` with a host and
+    optionally a port, or `http://` with a loopback host. The token is sent there. Default: the
+    cloud's root."""
     audience: str | None
-    """Replaces the cloud's root as the audience of the token: `https://` with a host and optionally a
-    port. Default: the cloud's root."""
+    """Replaces the cloud's root as the audience of the token: `https://` with a host and optionally
+    a port. Default: the cloud's root."""
     max_instances: int | None
-    """How many tenants' instances of the component are kept, with what they learned about the rate limit:
-    at least 1. The one that was used least recently goes first, but never one with an open call.
-    Default: 64."""
+    """How many tenants' instances of the component are kept, with what they learned about the rate
+    limit: at least 1. The one that was used least recently goes first, but never one with an open
+    call. Default: 64."""
 
 
 class OptionsRecord(Record):
@@ -100,7 +102,8 @@ def only(expected: type[Options], given: Mapping[str, Any]) -> None:
 
 
 def encodable(text: str) -> str:
-    """Replaces lone surrogates, which have no UTF-8, by characters that the plugin accepts in no argument."""
+    """Replaces lone surrogates, which have no UTF-8, by characters that the plugin accepts in no
+    argument."""
     return text.encode(errors="surrogatepass").decode(errors="replace")
 
 

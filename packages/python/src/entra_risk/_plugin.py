@@ -1,4 +1,5 @@
-"""The plugin in wasmtime: compiled once in a process, and its interface `calls` for one instance."""
+"""The plugin in wasmtime: compiled once in a process, and its interface `calls` for one
+instance."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ _compiling = threading.Lock()
 
 
 class Plugin:
-    """An instance of the plugin. One thread enters it at a time, and none while another one is inside.
+    """An instance of the plugin. One thread enters it at a time, and none while another one is
+    inside.
 
-    `get_token` is its import. It must not raise, and must not refer to this object: wasmtime-py keeps
-    imports in a global table, and would never free it."""
+    `get_token` is its import. It must not raise, and must not refer to this object: wasmtime-py
+    keeps imports in a global table, and would never free it."""
 
     def __init__(self, get_token: Callable[[Any, Any], Any]) -> None:
         engine, component = _compile()

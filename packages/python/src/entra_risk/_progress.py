@@ -18,7 +18,8 @@ class Progress:
     done: int
     """Ids that have their outcome."""
     left: int
-    """Ids without an outcome; 0 when the call is over. `done + left` is the number of distinct ids given."""
+    """Ids without an outcome; 0 when the call is over. `done + left` is the number of distinct ids
+    given."""
     accepted: int
     """Ids among `done` that Microsoft Graph accepted."""
     refused: int
@@ -32,11 +33,11 @@ class Progress:
     in_flight: int
     """Requests among these that have no outcome yet."""
     next_send: float | None
-    """Seconds until a request may be sent again. None: nothing is to be sent, or the time is not known,
-    as while `max_in_flight` requests are in flight."""
+    """Seconds until a request may be sent again. None: nothing is to be sent, or the time is not
+    known, as while `max_in_flight` requests are in flight."""
     error: Error | None
-    """The failure that the call waits out: 429, 5xx, no connection or no token. None: there was none
-    since the last acceptance."""
+    """The failure that the call waits out: 429, 5xx, no connection or no token. None: there was
+    none since the last acceptance."""
 
 
 class Meter:

@@ -54,9 +54,11 @@ class Error:
     """What went wrong with a call or with a batch."""
 
     kind: ErrorKind
-    """What went wrong, for programs. It determines the next step: see the table "Errors" of README.md."""
+    """What went wrong, for programs. It determines the next step: see the table "Errors" of
+    README.md."""
     message: str
-    """What happened and what to do, for people. It may quote a response. Do not parse it: its wording may change."""
+    """What happened and what to do, for people. It may quote a response. Do not parse it: its
+    wording may change."""
     response: Response | None = None
     """The response that the error is about, if there was one."""
 
@@ -85,8 +87,9 @@ class Batch:
     attempts: int
     """Requests that carried these ids; 0 if none did."""
     outcome: Outcome
-    """`accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send
-    them again once the cause is gone. `unknown`: may have been applied; sending them again is safe."""
+    """`accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`:
+    send them again once the cause is gone. `unknown`: may have been applied; sending them again is
+    safe."""
     receipt: Receipt | None = None
     """Identifies the request, if `outcome` is `accepted`, and only then."""
     error: Error | None = None
@@ -95,8 +98,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of the ids of a call. The report of a call that is over contains every id once, in
-    the order given."""
+    """What became of the ids of a call. The report of a call that is over contains every id once,
+    in the order given."""
 
     batches: tuple[Batch, ...]
     """The outcomes, in the order in which the ids were given."""
@@ -118,8 +121,8 @@ class Report:
 
     @property
     def to_retry(self) -> list[str]:
-        """The ids to pass again once the cause is gone: those that were not applied, and those that may
-        have been applied. All actions are idempotent."""
+        """The ids to pass again once the cause is gone: those that were not applied, and those that
+        may have been applied. All actions are idempotent."""
         return self._ids("not-applied", "unknown")
 
     def raise_for_failure(self) -> Report:
@@ -173,6 +176,7 @@ def in_order(ended: Iterable[Batch], positions: Mapping[str, int]) -> tuple[Batc
     `positions` has each id in lower case."""
     placed = sorted((positions[id.lower()], number, id) for number, batch in enumerate(ended) for id in batch.ids)
     batches = list(ended)
-    # Neighbors of one batch have the same difference between their position and their place in this list.
+    # Neighbors of one batch have the same difference between their position and their place in this
+    # list.
     runs = groupby(enumerate(placed), key=lambda item: (item[1][1], item[1][0] - item[0]))
     return tuple(replace(batches[number], ids=tuple(id for _, (_, _, id) in run)) for (number, _), run in runs)

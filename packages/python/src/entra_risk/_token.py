@@ -21,8 +21,9 @@ Fetch = Callable[[TokenRequest, Stopped], str]
 
 
 class Tokens:
-    """Asks the credential of a call for tokens, each time in a thread of its own: a credential may block
-    for minutes, while somebody enters a device code, and the call must be able to end meanwhile."""
+    """Asks the credential of a call for tokens, each time in a thread of its own: a credential may
+    block for minutes, while somebody enters a device code, and the call must be able to end
+    meanwhile."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
@@ -33,8 +34,8 @@ class Tokens:
         """What the credential has raised. It ends the call."""
 
     def get(self, record: Any, stopped: Stopped) -> Record | Variant:
-        """Returns a `result<credential, token-error>` for a record `token-request`. It never raises:
-        wasmtime-py would end the instance, and with it what is known about the ids."""
+        """Returns a `result<credential, token-error>` for a record `token-request`. It never
+        raises: wasmtime-py would end the instance, and with it what is known about the ids."""
         request = TokenRequest(
             f"{record.audience}/.default", record.tenant, record.endpoint, record.refresh, record.claims
         )
@@ -44,7 +45,7 @@ class Tokens:
         try:
             token = None if stopped() else self._wait(self._begin(request, stopped), stopped)
         except CannotRenew:
-            reason = "Microsoft Graph rejected the token, and a str cannot be renewed: pass a new token, or a credential"
+            reason = "Microsoft Graph rejected it, and a str cannot be renewed: pass a new token, or a credential"
             return Variant("denied", reason)
         except BaseException as error:
             self.raised = error
@@ -66,8 +67,8 @@ class Tokens:
             except BaseException as error:
                 future.set_exception(error)
 
-        # A daemon: a credential that still blocks must not keep the process from ending. A copy of the
-        # context, because one that blocks still uses the copy that it was given.
+        # A daemon: a credential that still blocks must not keep the process from ending. A copy of
+        # the context, because one that blocks still uses the copy that it was given.
         thread = threading.Thread(target=self._context.copy().run, args=(run,), name="entra-risk-token", daemon=True)
         thread.start()
         return future

@@ -19,11 +19,12 @@ from ._report import Batch, Error, Report, attach, in_order
 from ._token import Tokens
 
 Item = Union[Batch, Progress, None]
-"""What the caller is told. For each event the batches, and then the progress. None: the call is over, and
-nothing follows."""
+"""What the caller is told. For each event the batches, and then the progress. None: the call is
+over, and nothing follows."""
 
 GRACE = 10.0
-"""Seconds that requests in flight get when a call is stopped, unless the caller gives another number."""
+"""Seconds that requests in flight get when a call is stopped, unless the caller gives another
+number."""
 _SLACK = 1.0
 """Seconds after the grace by which the plugin has ended the call. It cannot, while it waits for the
 credential of another call of the same instance."""
@@ -36,7 +37,8 @@ _NO_OUTCOME = Error("no-response", "perhaps sent: the call ended before the comp
 
 
 class Work:
-    """`push` is given each `Item`. It is called in the thread of the driver, and must return immediately."""
+    """`push` is given each `Item`. It is called in the thread of the driver, and must return
+    immediately."""
 
     def __init__(
         self, action: str, ids: list[str], options: OptionsRecord, tokens: Tokens, push: Callable[[Item], None]
@@ -56,7 +58,8 @@ class Work:
         self.over = threading.Event()
         """Set when every id has its outcome, or an argument is invalid."""
         self.raised: BaseException | None = None
-        """What ended the call, if that is to be raised: an invalid argument, or an exception of the credential."""
+        """What ended the call, if that is to be raised: an invalid argument, or an exception of the
+        credential."""
         self._lock = threading.RLock()  # A signal handler may ask for the report too.
         self._ended: list[Batch] = []
         self._cause: Error | None = None
@@ -75,8 +78,8 @@ class Work:
     # For the caller, in any thread.
 
     def stop(self, grace: float) -> None:
-        """Ends the call: nothing new is sent. A later call can only shorten the grace. It takes no lock, so
-        that a signal handler may call it."""
+        """Ends the call: nothing new is sent. A later call can only shorten the grace. It takes no
+        lock, so that a signal handler may call it."""
         late_at = time.monotonic() + grace + _SLACK
         if late_at < self._late_at:
             self._grace, self._late_at = grace, late_at
@@ -106,7 +109,8 @@ class Work:
     # For the driver, in its thread.
 
     def step(self, plugin: Plugin, wait_ms: int) -> bool:
-        """Works on the call, for `wait_ms` unless something ends before. True: nothing is left to do."""
+        """Works on the call, for `wait_ms` unless something ends before. True: nothing is left to
+        do."""
         if self._call is None and not self._begin(plugin):
             return True
         assert self._call is not None
@@ -185,7 +189,8 @@ class Work:
                 self._push(progress)
 
     def _finish(self, cause: Error | None) -> None:
-        """Ends the call. Ids of which the plugin has not reported an outcome get one that is certainly true."""
+        """Ends the call. Ids of which the plugin has not reported an outcome get one that is
+        certainly true."""
         if self.over.is_set():
             return
         known = {id.lower() for batch in self._ended for id in batch.ids}
