@@ -57,7 +57,9 @@ fn memory(call: &Attempts<'_>) -> Duration {
 
 /// A wait that a response asks for holds the requests of every call from when the response was read.
 fn check_holds(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
-    let holds: Vec<(Duration, Duration)> = same.iter().flat_map(|other| holds(other)).collect();
+    // Another call waits for an hour at most.
+    let longest = |other: &Attempts<'_>| if other.call.number == call.call.number { Duration::MAX } else { MAX_HOLD };
+    let holds: Vec<(Duration, Duration)> = same.iter().flat_map(|other| holds(other, longest(other))).collect();
     for attempt in &call.all {
         let at = attempt.sent();
         // A request may be sent in the same instant in which the response arrives.
@@ -69,16 +71,15 @@ fn check_holds(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Vio
     }
 }
 
-/// From when until when the responses to a call hold every request.
-fn holds(call: &Attempts<'_>) -> Vec<(Duration, Duration)> {
+/// From when until when the responses to a call hold every request, each for no longer than this.
+fn holds(call: &Attempts<'_>, longest: Duration) -> Vec<(Duration, Duration)> {
     let hold = |attempt: &Attempt<'_>| {
         let wait = match (attempt.status()?, attempt.retry_after()) {
             (429, asked) => asked.unwrap_or(call.call.call.window()),
             (503, asked) => asked?,
             _ => return None,
         };
-        // Later calls wait for an hour at most.
-        Some((attempt.read(call.call)?, attempt.arrival.settled? + wait.min(MAX_HOLD)))
+        Some((attempt.read(call.call)?, attempt.arrival.settled? + wait.min(longest)))
     };
     call.all.iter().filter_map(hold).collect()
 }
@@ -106,5 +107,5 @@ pub(super) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violatio
     }
 }
 
-/// The longest time for which a response holds later calls.
+/// The longest time for which a response holds other calls.
 const MAX_HOLD: Duration = Duration::from_secs(3_600);
