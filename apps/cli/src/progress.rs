@@ -33,32 +33,30 @@ static SPINNER: [char; 4] = ['|', '/', '-', '\\'];
 pub(crate) struct Progress<'a> {
     job: &'a Job,
     is_visible: bool,
-    counts: Counts,
+    total: usize,
+    /// The number of ids with each outcome, in the order of the contract.
+    counts: [usize; 4],
     start: Duration,
     /// When the line was written.
     written: Duration,
     spinner: Cycle<Iter<'static, char>>,
 }
 
-/// The number of ids with each outcome.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    total: usize,
-    accepted: usize,
-    refused: usize,
-    not_applied: usize,
-    unknown: usize,
-}
-
 impl<'a> Progress<'a> {
     /// The line of a call with so many ids, which is written unless there is no terminal, or nobody
     /// wants to see it.
     pub(crate) fn new(job: &'a Job, total: usize) -> Self {
-        let counts = Counts { total, ..Counts::default() };
         let is_visible = total > 0 && !job.quiet && error_is_terminal();
         let now = now();
-        let mut progress =
-            Progress { job, is_visible, counts, start: now, written: now, spinner: SPINNER.iter().cycle() };
+        let mut progress = Progress {
+            job,
+            is_visible,
+            total,
+            counts: [0; 4],
+            start: now,
+            written: now,
+            spinner: SPINNER.iter().cycle(),
+        };
         progress.show(now, None, 0);
         progress
     }
@@ -69,7 +67,10 @@ impl<'a> Progress<'a> {
         match event {
             Event::Ended(batches) => {
                 for batch in batches {
-                    self.counts.add(batch.outcome, batch.ids.len());
+                    for (count, outcome) in self.counts.iter_mut().zip(Outcome::ALL) {
+                        let ids = if outcome == batch.outcome { batch.ids.len() } else { 0 };
+                        *count = count.saturating_add(ids);
+                    }
                 }
                 if now.saturating_sub(self.written) >= INTERVAL {
                     let max_in_flight = self.job.options.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT);
@@ -96,53 +97,32 @@ impl<'a> Progress<'a> {
         let spinner = self.spinner.next().copied().unwrap_or_default();
         let elapsed = now.saturating_sub(self.start).as_secs();
         let sent = self.job.options.effective_ids_per_request().saturating_mul(in_flight as usize);
-        let unsent = self.counts.left().saturating_sub(sent);
-        let text = line(spinner, self.counts, elapsed, waiting, least_seconds(self.job, unsent));
+        let unsent = self.total.saturating_sub(self.counts.iter().sum()).saturating_sub(sent);
+        let counts = counts(self.total, self.counts);
+        let ending = ending(waiting, least_seconds(self.job, unsent));
+        let text = format!("{spinner} {counts}, {}{ending}", time(elapsed));
         let text: String = text.chars().take(MAX_CHARS).collect();
         eprint(&format!("{START}{text}{END}"));
         self.written = now;
     }
 }
 
-impl Counts {
-    fn add(&mut self, outcome: Outcome, ids: usize) {
-        let count = match outcome {
-            Outcome::Accepted => &mut self.accepted,
-            Outcome::Refused => &mut self.refused,
-            Outcome::NotApplied => &mut self.not_applied,
-            Outcome::Unknown => &mut self.unknown,
-        };
-        *count = count.saturating_add(ids);
-    }
-
-    fn done(self) -> usize {
-        [self.accepted, self.refused, self.not_applied, self.unknown].into_iter().fold(0, usize::saturating_add)
-    }
-
-    fn left(self) -> usize {
-        self.total.saturating_sub(self.done())
-    }
+/// How many ids have an outcome, and how many of these were not accepted.
+fn counts(total: usize, counts: [usize; 4]) -> String {
+    let mut text = format!("{}/{total}", counts.iter().sum::<usize>());
+    let others = Outcome::ALL.into_iter().zip(counts).skip(1).filter(|(_, count)| *count > 0);
+    text.extend(others.map(|(outcome, count)| format!(", {count} {}", outcome.name())));
+    text
 }
 
-/// The line. `elapsed` and `least`, the time that the other ids take at least, are in seconds.
-fn line(spinner: char, counts: Counts, elapsed: u64, waiting: Option<&calls::Progress>, least: u64) -> String {
-    let mut text = format!("{spinner} {}/{}", counts.done(), counts.total);
-    let others = [(Outcome::Refused, counts.refused), (Outcome::NotApplied, counts.not_applied)];
-    for (outcome, count) in others.into_iter().chain([(Outcome::Unknown, counts.unknown)]) {
-        if count > 0 {
-            text.push_str(&format!(", {count} {}", outcome.name()));
-        }
+/// What the call waits for, or else the time in seconds that the other ids take at least.
+fn ending(waiting: Option<&calls::Progress>, least: u64) -> String {
+    match waiting.and_then(|waiting| Some((waiting.next_send_ms, waiting.error.as_ref()?))) {
+        Some((Some(wait @ 1..), error)) => format!(", waiting {} s: {}", wait.div_ceil(1_000), reason(error)),
+        Some((_, error)) => format!(", trying again: {}", reason(error)),
+        None if least > 0 => format!(", at least {} more", time(least)),
+        None => String::new(),
     }
-    text.push_str(&format!(", {}", time(elapsed)));
-    if let Some((waiting, error)) = waiting.and_then(|waiting| Some((waiting, waiting.error.as_ref()?))) {
-        match waiting.next_send_ms {
-            Some(wait @ 1..) => text.push_str(&format!(", waiting {} s: {}", wait.div_ceil(1_000), reason(error))),
-            _ => text.push_str(&format!(", trying again: {}", reason(error))),
-        }
-    } else if least > 0 {
-        text.push_str(&format!(", at least {} more", time(least)));
-    }
-    text
 }
 
 /// What an error is, in a few characters.
@@ -181,25 +161,23 @@ mod tests {
 
     #[test]
     fn the_line_says_what_the_call_waits_for() {
-        let counts = Counts { total: 10_000, accepted: 1_198, refused: 2, ..Counts::default() };
         let cases = [
-            (None, "at least 2:27 more"),
-            (Some(waiting(Some(300), None)), "at least 2:27 more"),
-            (Some(waiting(Some(11_001), Some((ErrorKind::Throttled, Some(429))))), "waiting 12 s: throttled (429)"),
-            (Some(waiting(Some(0), Some((ErrorKind::ServerError, Some(503))))), "trying again: server-error (503)"),
-            (Some(waiting(None, Some((ErrorKind::Unreachable, None)))), "trying again: unreachable"),
+            (None, ", at least 2:27 more"),
+            (Some(waiting(Some(300), None)), ", at least 2:27 more"),
+            (Some(waiting(Some(11_001), Some((ErrorKind::Throttled, Some(429))))), ", waiting 12 s: throttled (429)"),
+            (Some(waiting(Some(0), Some((ErrorKind::ServerError, Some(503))))), ", trying again: server-error (503)"),
+            (Some(waiting(None, Some((ErrorKind::Unreachable, None)))), ", trying again: unreachable"),
         ];
         for (waiting, expected) in cases {
-            let line = line('|', counts, 21, waiting.as_ref(), 147);
-            assert_eq!(line, format!("| 1200/10000, 2 refused, 0:21, {expected}"));
+            assert_eq!(ending(waiting.as_ref(), 147), expected);
         }
+        assert_eq!(ending(None, 0), "");
+        assert_eq!([time(7), time(3_607)], ["0:07", "1:00:07"]);
     }
 
     #[test]
     fn counts_of_zero_are_left_out() {
-        let counts = Counts { total: 900, ..Counts::default() };
-        assert_eq!(line('/', counts, 3_607, None, 0), "/ 0/900, 1:00:07");
-        let counts = Counts { total: 900, accepted: 895, refused: 0, not_applied: 3, unknown: 2 };
-        assert_eq!(line('/', counts, 0, None, 0), "/ 900/900, 3 not-applied, 2 unknown, 0:00");
+        assert_eq!(counts(900, [0; 4]), "0/900");
+        assert_eq!(counts(900, [895, 0, 3, 2]), "900/900, 3 not-applied, 2 unknown");
     }
 }

@@ -8,58 +8,41 @@ use crate::stdio::{eprint, error_is_terminal, input_is_terminal, read_answer};
 /// Whether to ask first: in a terminal, before something is confirmed as compromised. The error is
 /// that the question cannot be answered.
 pub(crate) fn must_ask(job: &Job, ids: usize) -> Result<bool, String> {
-    let Some(compromised) = Compromised::of(job.action).filter(|_| ids > 0 && !job.yes && error_is_terminal()) else {
+    let Some((targets, _)) = compromised(job.action).filter(|_| ids > 0 && !job.yes && error_is_terminal()) else {
         return Ok(false);
     };
-    if !input_is_terminal() {
-        return Err(format!(
-            "add --yes: the question whether to confirm {} as compromised cannot be answered, because standard input is \
-             not a terminal",
-            compromised.targets
-        ));
+    if input_is_terminal() {
+        return Ok(true);
     }
-    Ok(true)
+    Err(format!(
+        "add --yes: the question whether to confirm {targets} as compromised cannot be answered, because standard input \
+         is not a terminal"
+    ))
 }
 
 /// Asks whether to confirm so many targets of this action as compromised.
 pub(crate) fn ask(action: &Action, ids: usize) -> Result<bool, String> {
-    if let Some(Compromised { targets, effect }) = Compromised::of(action) {
-        eprint(&format!(
-            "Confirm {ids} {targets} as compromised? Microsoft Entra ID sets {effect}.\nType yes to continue: "
-        ));
-    }
+    let (targets, effect) = compromised(action).unwrap_or_default();
+    eprint(&format!(
+        "Confirm {ids} {targets} as compromised? Microsoft Entra ID sets {effect}.\nType yes to continue: "
+    ));
     let answer = read_answer()?;
     Ok(["yes", "y"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)))
 }
 
-/// What an action confirms as compromised.
-struct Compromised {
-    targets: &'static str,
-    /// What Microsoft Entra ID sets.
-    effect: &'static str,
-}
-
-impl Compromised {
-    fn of(action: &Action) -> Option<Self> {
-        use calls::Action::*;
-        let (targets, effect) = match action.id {
-            ConfirmSignInsCompromised => {
-                ("sign-ins", "the risk of their users to high, which can lock these users out")
-            }
-            ConfirmRiskyUsersCompromised => ("users", "their risk to high, which can lock them out"),
-            ConfirmRiskyServicePrincipalsCompromised => {
-                ("service principals", "their risk to high, which can block them")
-            }
-            ConfirmRiskyAgentsCompromised => ("agents", "their risk to high, which can block them"),
-            DismissSignIns
-            | ConfirmSignInsSafe
-            | DismissRiskyUsers
-            | ConfirmRiskyUsersSafe
-            | DismissRiskyServicePrincipals
-            | DismissRiskyAgents
-            | ConfirmRiskyAgentsSafe => return None,
-        };
-        Some(Compromised { targets, effect })
+/// What an action confirms as compromised, and what Microsoft Entra ID sets then; none for the
+/// other actions.
+fn compromised(action: &Action) -> Option<(&'static str, &'static str)> {
+    match action.id {
+        calls::Action::ConfirmSignInsCompromised => {
+            Some(("sign-ins", "the risk of their users to high, which can lock these users out"))
+        }
+        calls::Action::ConfirmRiskyUsersCompromised => Some(("users", "their risk to high, which can lock them out")),
+        calls::Action::ConfirmRiskyServicePrincipalsCompromised => {
+            Some(("service principals", "their risk to high, which can block them"))
+        }
+        calls::Action::ConfirmRiskyAgentsCompromised => Some(("agents", "their risk to high, which can block them")),
+        _ => None,
     }
 }
 
@@ -72,7 +55,7 @@ mod tests {
     #[test]
     fn every_action_that_confirms_a_compromise_is_asked_about() {
         for action in &ACTIONS {
-            let is_asked = Compromised::of(action).is_some();
+            let is_asked = compromised(action).is_some();
             assert_eq!(is_asked, action.definition.name.ends_with("-compromised"), "{action:?}");
         }
     }
