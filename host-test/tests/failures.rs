@@ -101,12 +101,7 @@ fn bodies() -> Vec<Body> {
             Behavior::Complete,
             ["C", "m"],
         ),
-        (
-            "lone surrogate",
-            r#"{"error":{"code":"C","message":"\ud83d!"}}"#.into(),
-            Behavior::Complete,
-            ["C", "\u{fffd}!"],
-        ),
+        ("lone surrogate", r#"{"error":{"code":"C","message":"\ud83d!"}}"#.into(), Behavior::Complete, ["", ""]),
         ("HTML", "<!doctype html><title>Sign in</title>".into(), Behavior::Complete, ["", ""]),
         ("deep arrays", deep("[").into(), Behavior::Complete, ["", ""]),
         ("deep objects", deep(r#"{"error":"#).into(), Behavior::Complete, ["", ""]),
