@@ -169,8 +169,9 @@ async fn retry_after_is_reported_in_either_form() {
         ("00086400", Some(86_400_000)),
         ("99999999999999999999999", Some(u32::MAX)),
         ("Sat, 21 Nov 2026 09:00:05 GMT", Some(5_000)),
-        ("Saturday, 21-Nov-26 09:00:05 GMT", Some(5_000)),
-        ("Sat Nov 21 09:00:05 2026", Some(5_000)),
+        // The obsolete forms.
+        ("Saturday, 21-Nov-26 09:00:05 GMT", None),
+        ("Sat Nov 21 09:00:05 2026", None),
         ("Sat, 21 Nov 2026 08:59:00 GMT", Some(0)),
         ("-1", None),
         ("+1", None),

@@ -79,14 +79,20 @@ async fn patience_that_a_host_waits_for_is_used_up() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_uses_up_at_most_a_second_of_the_grace() {
     for (response_ms, outcome) in [(MINUTE + 3_900, "accepted"), (MINUTE + 4_100, "unknown(no-response)")] {
-        let options = Options { attempt_timeout_ms: Some(600_000), ..in_turn() };
-        let service = script([(response_ms, accepted())]);
-        let mut open = Open::start(service, Action::DismissRiskyUsers, &ids(1), options).await;
-        waiting(open.next(Some(0)).await);
-        open.stop(Some(5_000)).await;
-        pause(MINUTE).await;
-        assert_eq!(ended(open.next(None).await), [outcome]);
-        assert_at(open.now_ms(), response_ms.min(MINUTE + 4_000));
+        // Whether or not a `next` comes between `stop` and the pause.
+        for is_applied in [false, true] {
+            let options = Options { attempt_timeout_ms: Some(600_000), ..in_turn() };
+            let service = script([(response_ms, accepted())]);
+            let mut open = Open::start(service, Action::DismissRiskyUsers, &ids(1), options).await;
+            waiting(open.next(Some(0)).await);
+            open.stop(Some(5_000)).await;
+            if is_applied {
+                waiting(open.next(Some(0)).await);
+            }
+            pause(MINUTE).await;
+            assert_eq!(ended(open.next(None).await), [outcome]);
+            assert_at(open.now_ms(), response_ms.min(MINUTE + 4_000));
+        }
     }
 }
 
