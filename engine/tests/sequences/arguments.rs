@@ -48,8 +48,6 @@ impl Arguments {
         let range = if random.chance(10) { count.div_ceil(2).max(1) } else { u64::MAX };
         let ids = (0..count).map(|_| id(random, range)).collect();
         let sometimes = |random: &mut Random, max: u64| random.chance(50).then(|| random.log_uniform(max) as u32);
-        // Some calls are more patient than a hold of another call lasts.
-        let most_patience = if random.chance(90) { 1_000_000 } else { 40_000_000 };
         let options = Options {
             tenant: random.pick(&[None, None, Some("contoso"), Some("fabrikam")]).map(str::to_owned),
             endpoint: random.pick(&[None, None, Some("https://Gateway.example:443")]).map(str::to_owned),
@@ -59,7 +57,11 @@ impl Arguments {
             max_attempts: sometimes(random, 10),
             attempt_timeout_ms: sometimes(random, 600_000),
             deadline_ms: random.chance(20).then(|| random.log_uniform(10_000_000) as u32),
-            patience_ms: sometimes(random, most_patience),
+            // Some calls are more patient than a hold of another call lasts.
+            patience_ms: match random.chance(10) {
+                true => Some(3_600_000 + random.log_uniform(36_000_000) as u32),
+                false => sometimes(random, 1_000_000),
+            },
             isolate_refused: *random.pick(&[None, Some(false), Some(true)]),
             rate_limit: random.chance(50).then(|| RateLimit {
                 requests: random.log_uniform(100) as u32,
