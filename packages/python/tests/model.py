@@ -62,6 +62,10 @@ class Model:
     def statuses(self) -> list[int]:
         return [arrival["status"] for arrival in self.arrivals()]
 
+    def paths(self) -> list[str]:
+        """The path of each request."""
+        return [line.split()[-1] for line in self._output.read_text().splitlines()[1:]]
+
     def applied(self) -> set[str]:
         """The ids to which an action was applied."""
         return {id for arrival in self.arrivals() if arrival["applied"] for id in arrival["ids"]}

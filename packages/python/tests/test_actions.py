@@ -14,6 +14,21 @@ from entra_risk import Action, Batch, EntraRisk, EntraRiskError, InvalidArgument
 from .model import ABSENT, CANARY, FAST, PRESENT, Model, some_ids
 
 
+PATHS = [
+    "/v1.0/auditLogs/signIns/dismiss",
+    "/beta/auditLogs/signIns/confirmSafe",
+    "/beta/auditLogs/signIns/confirmCompromised",
+    "/v1.0/identityProtection/riskyUsers/dismiss",
+    "/v1.0/identityProtection/riskyUsers/confirmSafe",
+    "/v1.0/identityProtection/riskyUsers/confirmCompromised",
+    "/v1.0/identityProtection/riskyServicePrincipals/dismiss",
+    "/v1.0/identityProtection/riskyServicePrincipals/confirmCompromised",
+    "/beta/identityProtection/riskyAgents/dismiss",
+    "/beta/identityProtection/riskyAgents/confirmSafe",
+    "/beta/identityProtection/riskyAgents/confirmCompromised",
+]
+
+
 def client(model: Model) -> EntraRisk:
     return EntraRisk(CANARY, endpoint=model.endpoint, rate_limit=FAST)
 
@@ -29,6 +44,7 @@ class Actions(unittest.TestCase):
                 self.assertIsNone(report.batches[0].error)
                 self.assertIsNone(report.cause)
             self.assertEqual(model.statuses(), [204] * 11)
+            self.assertEqual(model.paths(), PATHS)
 
     def test_ids_may_be_uuids_and_come_from_a_generator(self) -> None:
         with Model() as model:

@@ -8,7 +8,7 @@ import time
 import unittest
 from typing import Any, get_args
 
-from entra_risk import Action, AsyncEntraRisk, InvalidArgument, Progress, TokenRequest, report_of
+from entra_risk import Action, AsyncEntraRisk, InvalidArgument, Progress, RateLimit, TokenRequest, report_of
 
 from .model import ABSENT, FAST, PRESENT, Model, some_ids
 from .test_credential import FailsAfter, Token
@@ -58,6 +58,17 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             report = call.report()
             self.assertEqual(model.applied(), set(report.accepted))
         self.assertEqual(report.accepted + report.to_retry, ids)
+
+    async def test_leaving_the_loop_early_gives_requests_in_flight_no_grace(self) -> None:
+        with Model("--latency-ms", "1500") as model:
+            risk = AsyncEntraRisk("token", endpoint=model.endpoint, rate_limit=RateLimit(1, 0.5), ids_per_request=1)
+            call = risk.start("dismiss-risky-users", some_ids(10))
+            async for batch in call:
+                break
+            while call.report().left:
+                await asyncio.sleep(0.01)
+        outcomes = [batch.outcome for batch in call.report().batches]
+        self.assertEqual(set(outcomes), {"accepted", "unknown", "not-applied"})
 
     async def test_exception_in_a_with_block_ends_the_call_and_has_its_report(self) -> None:
         with Model() as model:
@@ -230,8 +241,10 @@ class Cancellation(unittest.IsolatedAsyncioTestCase):
             second = asyncio.create_task(risk.dismiss_risky_users([ABSENT]))
             await asyncio.sleep(0)
             second.cancel()
+            began = time.monotonic()
             with self.assertRaises(asyncio.CancelledError) as raised:
                 await second
+            self.assertLess(time.monotonic() - began, 5)
             report = report_of(raised.exception)
             assert report is not None
             self.assertEqual([(batch.ids, batch.outcome) for batch in report.batches], [((ABSENT,), "not-applied")])

@@ -10,7 +10,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import patch
 
-from entra_risk import EntraRisk, InvalidArgument, Progress, report_of
+from entra_risk import EntraRisk, EntraRiskError, InvalidArgument, Progress, RateLimit, report_of
 from entra_risk._plugin import Plugin
 
 from .model import ABSENT, FAST, PRESENT, Model, some_ids
@@ -68,6 +68,16 @@ class Iterators(unittest.TestCase):
         assert report.cause is not None
         self.assertEqual(report.cause.kind, "client-error")
 
+    def test_report_of_a_running_call_is_no_success(self) -> None:
+        with Model() as model:
+            call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", some_ids(120))
+            for _ in call:
+                report = call.report()
+                if report.left:
+                    with self.assertRaisesRegex(EntraRiskError, "60 of 120 ids accepted, 60 without an outcome yet"):
+                        report.raise_for_failure()
+            self.assertEqual(str(call.report().raise_for_failure()), "120 of 120 ids accepted")
+
     def test_finished_call_yields_nothing_again(self) -> None:
         with Model() as model:
             call = EntraRisk("token", endpoint=model.endpoint).start("dismiss-risky-users", [PRESENT])
@@ -99,6 +109,15 @@ class Ends(unittest.TestCase):
         self.assertEqual([id for batch in report.batches for id in batch.ids], ids)
         assert report.cause is not None
         self.assertEqual(report.cause.kind, "cancelled")
+
+    def test_leaving_the_loop_early_gives_requests_in_flight_no_grace(self) -> None:
+        with Model("--latency-ms", "1500") as model:
+            risk = EntraRisk("token", endpoint=model.endpoint, rate_limit=RateLimit(1, 0.5), ids_per_request=1)
+            call = risk.start("dismiss-risky-users", some_ids(10))
+            for batch in call:
+                break
+        outcomes = [batch.outcome for batch in call.report().batches]
+        self.assertEqual(set(outcomes), {"accepted", "unknown", "not-applied"})
 
     def test_batches_that_were_not_yielded_can_still_be_read(self) -> None:
         with Model() as model:
