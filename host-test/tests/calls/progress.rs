@@ -44,7 +44,8 @@ async fn the_next_send_is_known_to_the_millisecond_and_never_too_early() {
     let sent = open.plugin.exchanges()[1].sent.as_secs_f64() * 1_000.0;
     assert!(expected.len() > 20, "{expected:?}");
     for (now, ms) in expected {
-        assert!((now + ms - sent).abs() <= 1.0, "{ms} ms at {now} ms, sent at {sent} ms");
+        // Timers fire on whole milliseconds too.
+        assert!((now + ms - sent).abs() < 0.1, "{ms} ms at {now} ms, sent at {sent} ms");
     }
 }
 
@@ -53,10 +54,9 @@ async fn the_next_send_is_rounded_up() {
     let service = script([(0, graph_error(429, &[("retry-after", "7")], "TooManyRequests", "")), (0, accepted())]);
     let mut open = Open::start(service, Action::DismissRiskyUsers, &ids(1), one_by_one()).await;
     let ms = waiting(open.next(Some(1)).await).next_send_ms.expect("a time");
-    // Not a millisecond before. A timer may fire a millisecond late.
     waiting(open.next(Some(ms - 1)).await);
-    assert_eq!(open.sent_ms().len(), 1);
-    assert_eq!(ended(open.next(Some(2)).await), ["accepted"]);
+    assert_eq!(open.sent_ms().len(), 1, "sent too early");
+    assert_eq!(ended(open.next(Some(1)).await), ["accepted"]);
 }
 
 #[tokio::test(start_paused = true)]
