@@ -6,11 +6,15 @@ import gc
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event
 from unittest.mock import patch
 
-from entra_risk import EntraRisk, EntraRiskError, InvalidArgument, Progress, RateLimit, report_of
+from wasmtime.component import ResourceAny
+
+from entra_risk import EntraRisk, EntraRiskError, InvalidArgument, Progress, RateLimit, TokenRequest, report_of
 from entra_risk._plugin import Plugin
 
 from .model import ABSENT, FAST, PRESENT, Model, some_ids
@@ -192,10 +196,10 @@ class Ends(unittest.TestCase):
     def test_trap_is_reported_with_the_outcomes_so_far(self) -> None:
         ids, real = some_ids(180), Plugin.next
 
-        def trap(plugin: Plugin, call: object, wait_ms: int) -> object:
+        def trap(plugin: Plugin, call: ResourceAny, wait_ms: int) -> object:
             if len(model.arrivals()) == 2:
                 raise RuntimeError("wasm trap")
-            return real(plugin, call, wait_ms)  # type: ignore[arg-type]
+            return real(plugin, call, wait_ms)
 
         with Model() as model:
             risk = EntraRisk("token", endpoint=model.endpoint)
@@ -206,6 +210,38 @@ class Ends(unittest.TestCase):
             assert report.cause is not None
             self.assertEqual(report.cause.kind, "other")
             self.assertEqual(risk.dismiss_risky_users([PRESENT]).accepted, [PRESENT])
+
+
+    def test_call_that_has_not_begun_survives_the_trap_of_another(self) -> None:
+        real, asked, queued, trapped = Plugin.next, Event(), Event(), Event()
+
+        def credential(request: TokenRequest) -> str:
+            asked.set()
+            assert queued.wait(30)
+            return "token"
+
+        def trap_once(plugin: Plugin, call: ResourceAny, wait_ms: int) -> object:
+            event = real(plugin, call, wait_ms)
+            if not trapped.is_set():
+                trapped.set()
+                raise RuntimeError("wasm trap")
+            return event
+
+        with (
+            Model() as model,
+            patch.object(Plugin, "next", trap_once),
+            self.assertLogs("entra_risk", "ERROR"),
+            ThreadPoolExecutor() as pool,
+        ):
+            risk = EntraRisk(credential, endpoint=model.endpoint)
+            first = pool.submit(risk.dismiss_risky_users, [PRESENT])
+            asked.wait()
+            second = pool.submit(risk.dismiss_risky_users, [ABSENT])
+            while len(risk._tenants._instances[None]._open) < 2:
+                time.sleep(0.01)
+            queued.set()
+            self.assertEqual(first.result().to_retry, [PRESENT])
+            self.assertEqual(second.result().accepted, [ABSENT])
 
 
 class Progresses(unittest.TestCase):

@@ -90,11 +90,12 @@ class Instance:
             finally:
                 self._import.work = None
         except BaseException as error:
-            # wasmtime enters no instance that trapped: the next call needs a new one.
+            # wasmtime enters no instance that trapped: a call that has not begun needs a new one.
             self._plugin = None
             for other in self._works():
-                other.trapped(error)
-                self._remove(other)
+                if other is work or other.has_begun:
+                    other.trapped(error)
+                    self._remove(other)
             return
         if done:
             self._remove(work)

@@ -133,13 +133,18 @@ class Work:
         self._ask = event.tag == "ended"
         return False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the call is in the plugin."""
+        return self._call is not None
+
     def get_token(self, request: Any) -> Any:
         """The import `get-token`, while `step` runs."""
         return self._tokens.get(request, lambda: self.stopped)
 
     def trapped(self, error: BaseException) -> None:
         """Ends the call: `error` has ended its instance."""
-        if self._call is None:  # There is no component, or no memory for it.
+        if not self.has_begun:  # Such as without memory for an instance: nothing was sent.
             self._end(error)
             return
         self._log.trapped(error)
