@@ -1,10 +1,11 @@
 //! Dismisses the risk of users from a Rust host: `entra-risk-example COMPONENT USER-ID...`, with the token in
-//! `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft Graph.
+//! `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft Graph. Ctrl-C ends the call, and every
+//! outcome is reported.
 
-use std::{env, process::ExitCode};
+use std::{env, process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 
 use entra::risk::credentials::{self, Credential, TokenError, TokenRequest};
-use exports::entra::risk::actions::Options;
+use exports::entra::risk::{actions::Batch, actions::Options, calls::Action, calls::Event};
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -12,7 +13,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    inline: "package entra:example; world app { import entra:risk/credentials@0.1.0; export entra:risk/actions@0.1.0; }",
+    inline: "package entra:example;
+        world app { import entra:risk/credentials@0.1.0; export entra:risk/actions@0.1.0; export entra:risk/calls@0.1.0; }",
     exports: { default: async },
 });
 
@@ -33,13 +35,11 @@ impl WasiHttpView for State {
 
 impl credentials::Host for State {
     fn get_token(&mut self, request: TokenRequest) -> Result<Credential, TokenError> {
-        let token = env::var("GRAPH_TOKEN").ok().filter(|_| !request.refresh).map(Credential::Bearer);
-        token.ok_or_else(|| {
-            TokenError::Denied(format!(
-                "GRAPH_TOKEN is not set or was rejected: set it to an access token for {}",
-                request.audience
-            ))
-        })
+        let token = env::var("GRAPH_TOKEN").ok().filter(|token| !token.is_empty() && !request.refresh);
+        let why = "GRAPH_TOKEN is not set or was rejected: set it to an access token for";
+        token
+            .map(|token| Credential { bearer: Some(token) })
+            .ok_or_else(|| TokenError::Denied(format!("{why} {}", request.audience)))
     }
 }
 
@@ -54,6 +54,7 @@ async fn main() -> Result<ExitCode> {
     credentials::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     let mut store = Store::new(&engine, State::default());
     let plugin = App::instantiate_async(&mut store, &Component::from_file(&engine, component)?, &linker).await?;
+    let calls = plugin.entra_risk_calls().call();
 
     #[rustfmt::skip]
     let options = Options {
@@ -63,14 +64,46 @@ async fn main() -> Result<ExitCode> {
         rate_limit: None,
     };
     let ids: Vec<String> = arguments.collect();
-    // The outer error is a trap; the inner one reports the outcome of every id.
-    match plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, Some(&options)).await? {
-        Ok(batches) => println!("accepted: {}", batches.iter().map(|batch| batch.ids.len()).sum::<usize>()),
-        Err(failure) => {
-            failure.batches.iter().for_each(|batch| println!("{:?}: {:?}", batch.ids, batch.outcome));
-            println!("cause: {:?}", failure.cause);
+    // The outer error is a trap, the inner one an invalid argument.
+    let call = match calls.call_start(&mut store, Action::DismissRiskyUsers, &ids, Some(&options)).await? {
+        Ok(call) => call,
+        Err(rule) => {
+            println!("{rule}");
             return Ok(ExitCode::FAILURE);
         }
+    };
+    let (interrupted, mut is_stopped) = (Arc::new(AtomicBool::new(false)), false);
+    let signal = Arc::clone(&interrupted);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if signal.swap(true, Relaxed) {
+                std::process::exit(130); // The second time.
+            }
+        }
+    });
+    let cause = loop {
+        if interrupted.load(Relaxed) && !std::mem::replace(&mut is_stopped, true) {
+            calls.call_stop(&mut store, call, None).await?; // `next` reports the outcomes that are left.
+        }
+        match calls.call_next(&mut store, call, Some(100)).await? {
+            Event::Ended(batches) => batches.iter().for_each(print),
+            Event::Waiting(_) => {}
+            Event::Over(cause) => break cause,
+        }
+    };
+    call.resource_drop_async(&mut store).await?;
+    Ok(match cause {
+        None => ExitCode::SUCCESS, // Every id was accepted.
+        Some(cause) => {
+            println!("cause: {:?}: {}", cause.kind, cause.message);
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn print(batch: &Batch) {
+    match &batch.error {
+        None => println!("accepted: {} {:?}", batch.ids.len(), batch.ids),
+        Some(error) => println!("{:?}: {:?}: {error:?}", batch.outcome, batch.ids),
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -55,7 +55,8 @@ impl Call {
     /// `ErrorKind::Cancelled` unless every id was accepted.
     ///
     /// `grace` is how long requests in flight may still take: none is 10 s. Then their ids are `Outcome::Unknown`. A later
-    /// stop can only shorten it. A call that waits, for its turn or for a token, notices within about 100 ms.
+    /// stop can only shorten it. A call notices at once while it waits to send or for a token, and within about 100 ms while
+    /// requests are in flight.
     pub fn stop(&self, grace: Option<Duration>) {
         self.order(Order::Stop(grace));
     }

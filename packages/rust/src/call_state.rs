@@ -197,7 +197,7 @@ impl CallState {
 
     /// Ends the call before anything was sent.
     pub(crate) fn end_unsent(&self, cause: Error) {
-        let error = Error::new(ErrorKind::NotAttempted, "never sent, because an earlier error ended the call");
+        let error = Error::new(ErrorKind::NotAttempted, "never sent, because the call ended before");
         self.end_rest(0, Outcome::NotApplied(error), cause);
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct Host {
     token_source: Arc<dyn AnyTokenSource>,
     /// The token that a call did not wait for, because another one had an order.
     pending_token: Option<(TokenRequest, FutureToken)>,
-    /// Changes whenever an open call has an order.
+    /// Changes whenever an open call has an order, or another call has come.
     orders: watch::Receiver<()>,
     /// The open calls.
     open: Vec<Arc<CallState>>,

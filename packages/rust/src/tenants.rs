@@ -33,7 +33,7 @@ struct State<T, C> {
 /// The calls of a tenant that its worker has not taken yet.
 struct Queue<C> {
     calls: Vec<C>,
-    /// Tells the worker that a call of the tenant has an order for it.
+    /// Tells the worker that a call has come, or that one has an order for it.
     orders: watch::Sender<()>,
 }
 
@@ -73,6 +73,7 @@ impl<T, C> Tenants<T, C> {
             .entry(tenant.clone())
             .or_insert_with(|| Queue { calls: Vec::new(), orders: watch::Sender::new(()) });
         queue.calls.push(call);
+        queue.orders.send_replace(());
         (queue.orders.clone(), is_new)
     }
 
@@ -117,7 +118,7 @@ impl<T, C> Lease<T, C> {
         self.has_room = self.instance.is_some();
     }
 
-    /// What tells the worker that a call has an order for it.
+    /// What tells the worker that a call has come, or that one has an order for it.
     pub(crate) fn orders(&self) -> watch::Receiver<()> {
         self.tenants
             .state()

@@ -5,7 +5,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::select;
+use tokio::time::{Instant, sleep};
 use tracing::{Instrument, Span, debug, info};
 use wasmtime::component::ResourceAny;
 
@@ -30,8 +31,12 @@ pub(crate) struct Task {
 struct OpenCall {
     task: Task,
     resource: ResourceAny,
-    /// An id has just got its outcome: what the call does next is to be found out.
+    /// What the call does next is to be found out without waiting.
     has_news: bool,
+    /// When it has sent a request.
+    sent_at: Option<Instant>,
+    /// How long nothing can happen to the call: nothing is in flight, and nothing is to be sent.
+    idle: Duration,
     /// The latest progress that was made known, and when that was.
     published: Option<(calls::Progress, Instant)>,
     end: Option<End>,
@@ -72,6 +77,13 @@ async fn perform(library: &Library, lease: &mut Lease<Instance, Task>) {
                 stop_plugin(lease, &mut open, &reason);
             }
         }
+        let idle = open.iter().map(|call| call.idle).min().unwrap_or_default();
+        if !idle.is_zero() {
+            select! {
+                () = sleep(idle) => {}
+                _ = orders.changed() => {}
+            }
+        }
     }
     if let Some(instance) = &mut lease.instance {
         instance.attend(Vec::new(), &orders);
@@ -103,7 +115,15 @@ async fn start(
     let ids: Vec<String> = task.state.ids().iter().map(|id| id.as_str().to_owned()).collect();
     match instance.start(&mut task.usage, task.action.into(), &ids, &task.options).await {
         Ok(Ok(resource)) => {
-            open.push(OpenCall { task, resource, has_news: true, published: None, end: None });
+            open.push(OpenCall {
+                task,
+                resource,
+                has_news: true,
+                sent_at: None,
+                idle: Duration::ZERO,
+                published: None,
+                end: None,
+            });
             Ok(())
         }
         // Not to be expected: the same code has checked them before.
@@ -123,6 +143,8 @@ async fn start(
 /// Gives every open call a share of the time. An error means that the plugin was stopped.
 async fn round(instance: &mut Instance, open: &mut Vec<OpenCall>) -> Result<(), String> {
     let share = u32::try_from(open.len()).ok().and_then(|calls| ROUND.checked_div(calls)).unwrap_or_default();
+    // They share a rate limit: the one that has not sent for the longest time comes first.
+    open.sort_by_key(|call| call.sent_at);
     for call in open.iter_mut() {
         let span = call.task.span.clone();
         call.step(instance, share).instrument(span).await?;
@@ -155,13 +177,25 @@ impl OpenCall {
             None => {}
         }
         let wait = if mem::take(&mut self.has_news) { Duration::ZERO } else { share };
-        match instance.next(usage, self.resource, state, wait).await? {
+        self.idle = Duration::ZERO;
+        let requests = usage.requests;
+        let event = instance.next(usage, self.resource, state, wait).await?;
+        if usage.requests > requests {
+            self.sent_at = Some(Instant::now());
+        }
+        match event {
             Event::Ended(batches) => {
                 let redaction = instance.redaction();
                 state.ended(batches.into_iter().map(|batch| redaction.batch(batch)).collect(), usage.requests);
                 self.has_news = true;
             }
-            Event::Waiting(progress) => self.waiting(instance, progress),
+            Event::Waiting(progress) => {
+                if let (0, Some(ms)) = (progress.in_flight, progress.next_send_ms) {
+                    self.idle = Duration::from_millis(ms.into()).min(MAX_IDLE);
+                    self.has_news = !self.idle.is_zero();
+                }
+                self.waiting(instance, progress);
+            }
             Event::Over(cause) => {
                 self.end = Some(End::Over(cause.map(|cause| instance.redaction().error(cause))));
             }
@@ -248,8 +282,11 @@ impl Drop for Task {
     }
 }
 
-/// The time in which each open call of a tenant has its turn, and an order is noticed.
+/// The time in which each open call of a tenant has its turn, and an order is noticed while something is in flight.
 const ROUND: Duration = Duration::from_millis(100);
+
+/// The plugin counts no more than this between two turns of a call.
+const MAX_IDLE: Duration = Duration::from_secs(1);
 
 /// How often progress is made known while a call waits.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
