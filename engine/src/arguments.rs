@@ -8,6 +8,7 @@ use crate::action::{
 };
 use crate::endpoint::Endpoint;
 use crate::id::Id;
+use crate::printable::quoted;
 use crate::time::{Nanos, from_ms};
 
 /// The options of a call as the caller gives them. An absent field has the default that the contract states.
@@ -166,15 +167,6 @@ fn within(option: &str, given: Option<u32>, default: u32, max: u32) -> Result<u3
 /// The most requests in a window that can be remembered.
 const MAX_REQUESTS: u32 = 100_000;
 
-/// A value for a message: quoted, on one line, cut to a readable length.
-fn quoted(value: &str) -> String {
-    const MAX_CHARS: usize = 64;
-    let mut text = String::from('"');
-    text.extend(value.chars().take(MAX_CHARS).map(|char| if char.is_control() { '\u{fffd}' } else { char }));
-    text.push_str(if value.chars().nth(MAX_CHARS).is_some() { "\"…" } else { "\"" });
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,13 +191,6 @@ mod tests {
         let ids = ["00000001-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000"];
         let error = distinct_ids("ids", &ids.map(str::to_owned)).unwrap_err();
         assert!(error.starts_with(r#"ids[1]: "00000000-0000-0000-0000-000000000000""#), "{error}");
-    }
-
-    #[test]
-    fn messages_quote_a_value_on_one_line_and_cut_it() {
-        assert_eq!(quoted("a\nb\u{7f}"), "\"a\u{fffd}b\u{fffd}\"");
-        assert_eq!(quoted(&"é".repeat(64)), format!("\"{}\"", "é".repeat(64)));
-        assert_eq!(quoted(&"é".repeat(65)), format!("\"{}\"…", "é".repeat(64)));
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //! - [`response`], [`error`]: what came back, judged. [`json`], [`date`], [`decimal`] and [`challenge`] parse it.
 //! - [`report`]: the outcome of every id.
 //!
-//! Token providers use [`destination`] to decide where a token may be sent, and components with files [`directory`].
+//! Token providers use [`destination`] to decide where a token may be sent, components with files [`directory`], and
+//! everything that shows text from outside [`printable`].
 
 pub mod action;
 pub mod arguments;
@@ -31,6 +32,7 @@ mod invariant;
 mod isolation;
 pub mod json;
 mod patience;
+pub mod printable;
 mod random;
 pub mod rate_limit;
 pub mod report;

@@ -1,8 +1,8 @@
 //! The encodings of text files.
 
 /// Decodes UTF-8 with or without a byte order mark, or UTF-16 with one, which Windows writes.
-/// Invalid input becomes replacement characters, which no id contains. Line ends become those of
-/// Unix.
+/// Invalid input becomes replacement characters, which no id contains. Line ends of Windows and of
+/// old Macs (CR alone) become those of Unix.
 pub(crate) fn decode(input: &[u8]) -> String {
     let text = match input {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
@@ -10,14 +10,7 @@ pub(crate) fn decode(input: &[u8]) -> String {
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         _ => String::from_utf8_lossy(input).into_owned(),
     };
-    let mut lines = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        match line.strip_suffix("\r\n") {
-            Some(line) => lines.extend([line, "\n"]),
-            None => lines.push_str(line),
-        }
-    }
-    lines
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn utf16(input: &[u8], unit: fn([u8; 2]) -> u16) -> String {
@@ -39,6 +32,11 @@ mod tests {
         for input in [text.into(), marked.clone().into(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)] {
             assert_eq!(decode(&input), "é\u{10348}\n");
         }
+    }
+
+    #[test]
+    fn every_line_end_is_read() {
+        assert_eq!(decode(b"a\r\nb\rc\nd\r\r\ne\n\r"), "a\nb\nc\nd\n\ne\n\n");
     }
 
     #[test]

@@ -20,6 +20,17 @@ pub(crate) struct Place {
     inner: String,
 }
 
+/// What a path names: the same for every path of a file, with `..`, links and granted directories
+/// resolved.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// A file that exists.
+    File(u64, u64),
+    /// A file that does not: its folder, and its name in lower case, because not every file system
+    /// distinguishes case.
+    Name(u64, u64, String),
+}
+
 impl Place {
     /// Finds the directory that contains this path.
     pub(crate) fn find(path: &str) -> Result<Place, String> {
@@ -34,19 +45,48 @@ impl Place {
         Ok(Place { path: path.to_owned(), directory: Rc::new(directory), inner })
     }
 
-    /// What is there; none if nothing is.
+    /// What the path names, without following it if it is a link.
+    pub(crate) fn identity(&self) -> Result<Identity, String> {
+        self.identity_with(PathFlags::empty())
+    }
+
+    /// What there is to write to: a file or a device; none if nothing is there. Links are not
+    /// followed, because somebody else may have placed them.
     pub(crate) fn kind(&self) -> Result<Option<DescriptorType>, String> {
         match self.directory.stat_at(PathFlags::empty(), &self.inner) {
-            Ok(stat) => Ok(Some(stat.type_)),
+            Ok(stat) => self.checked(stat.type_).map(Some),
             Err(ErrorCode::NoEntry) => Ok(None),
             Err(code) => Err(self.failed(code)),
         }
     }
 
-    /// Opens the file.
-    pub(crate) fn open(&self, how: OpenFlags, access: DescriptorFlags) -> Result<Descriptor, String> {
-        let file = self.directory.open_at(PathFlags::SYMLINK_FOLLOW, &self.inner, how, access);
+    /// Opens a file or a device for reading and writing at its end, and creates a missing file if
+    /// `how` says so.
+    pub(crate) fn open(&self, how: OpenFlags) -> Result<Descriptor, String> {
+        let access = DescriptorFlags::READ | DescriptorFlags::WRITE;
+        self.kind()?;
+        let file = self.directory.open_at(PathFlags::empty(), &self.inner, how, access);
+        let file = file.map_err(|code| self.failed(code))?;
+        // Something else may have taken its place since the first look.
+        file.get_type().map_err(|code| self.failed(code)).and_then(|kind| self.checked(kind))?;
+        Ok(file)
+    }
+
+    /// Creates an empty file for writing. Whatever had its name is removed, not followed or opened.
+    pub(crate) fn create(&self) -> Result<Descriptor, String> {
+        match self.directory.unlink_file_at(&self.inner) {
+            Ok(()) | Err(ErrorCode::NoEntry) => {}
+            Err(code) => return Err(self.failed(code)),
+        }
+        let how = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+        let file = self.directory.open_at(PathFlags::empty(), &self.inner, how, DescriptorFlags::WRITE);
         file.map_err(|code| self.failed(code))
+    }
+
+    /// Whether `create` would fail, because a folder has the name.
+    pub(crate) fn is_folder(&self) -> bool {
+        let stat = self.directory.stat_at(PathFlags::empty(), &self.inner);
+        stat.is_ok_and(|stat| stat.type_ == DescriptorType::Directory)
     }
 
     /// The path as the user wrote it.
@@ -54,9 +94,17 @@ impl Place {
         &self.path
     }
 
-    /// Reads the whole file.
+    /// Reads the whole file, without following the path if it is a link.
     pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
-        let file = self.open(OpenFlags::empty(), DescriptorFlags::READ)?;
+        self.read_with(PathFlags::empty())
+    }
+
+    fn read_with(&self, links: PathFlags) -> Result<Vec<u8>, String> {
+        let stat = self.directory.stat_at(links, &self.inner).map_err(|code| self.failed(code))?;
+        // Opening a FIFO would wait until something writes to it.
+        self.checked(stat.type_)?;
+        let file = self.directory.open_at(links, &self.inner, OpenFlags::empty(), DescriptorFlags::READ);
+        let file = file.map_err(|code| self.failed(code))?;
         let mut bytes = Vec::new();
         loop {
             let (part, end) = file.read(64 << 10, bytes.len() as u64).map_err(|code| self.failed(code))?;
@@ -70,24 +118,10 @@ impl Place {
         }
     }
 
-    /// Checks that the file can be opened like this, or can be created, without creating it.
-    pub(crate) fn check(&self, access: DescriptorFlags) -> Result<(), String> {
-        match self.directory.open_at(PathFlags::SYMLINK_FOLLOW, &self.inner, OpenFlags::empty(), access) {
-            Ok(_) => Ok(()),
-            // Either the file is missing, or the folder that contains it.
-            Err(ErrorCode::NoEntry) => self.inner.rsplit_once('/').map_or(Ok(()), |(folder, _)| {
-                let stat = self.directory.stat_at(PathFlags::SYMLINK_FOLLOW, folder);
-                stat.map(drop).map_err(|code| self.failed(code))
-            }),
-            Err(code) => Err(self.failed(code)),
-        }
-    }
-
     /// A file next to this one, whose name other programs do not use.
     pub(crate) fn neighbor(&self) -> Place {
-        let (folder, name) = self.inner.rsplit_once('/').map_or(("", &*self.inner), |(folder, name)| (folder, name));
-        let slash = if folder.is_empty() { "" } else { "/" };
-        let inner = format!("{folder}{slash}.{name}.entra-risk");
+        let (folder, name) = self.folder_and_name();
+        let inner = format!("{folder}/.{name}.entra-risk");
         // The user knows only the path of the file itself.
         Place { path: self.path.clone(), directory: Rc::clone(&self.directory), inner }
     }
@@ -96,6 +130,35 @@ impl Place {
     pub(crate) fn replace(&self, other: &Place) -> Result<(), String> {
         let renamed = self.directory.rename_at(&self.inner, &other.directory, &other.inner);
         renamed.map_err(|code| self.failed(code))
+    }
+
+    fn identity_with(&self, links: PathFlags) -> Result<Identity, String> {
+        match self.directory.metadata_hash_at(links, &self.inner) {
+            Ok(hash) => Ok(Identity::File(hash.upper, hash.lower)),
+            Err(ErrorCode::NoEntry) => {
+                let (folder, name) = self.folder_and_name();
+                let hash = self.directory.metadata_hash_at(PathFlags::SYMLINK_FOLLOW, folder);
+                let hash = hash.map_err(|code| self.failed(code))?;
+                Ok(Identity::Name(hash.upper, hash.lower, name.to_lowercase()))
+            }
+            Err(code) => Err(self.failed(code)),
+        }
+    }
+
+    /// The folder of the file in the granted directory, and the name of the file.
+    fn folder_and_name(&self) -> (&str, &str) {
+        self.inner.rsplit_once('/').unwrap_or((".", &self.inner))
+    }
+
+    /// Checks that something is a file or a device.
+    fn checked(&self, kind: DescriptorType) -> Result<DescriptorType, String> {
+        match kind {
+            DescriptorType::RegularFile | DescriptorType::CharacterDevice => Ok(kind),
+            DescriptorType::SymbolicLink => {
+                Err(format!("{}: is a symbolic link: name the file that it points to", self.path))
+            }
+            _ => Err(format!("{}: is not a file", self.path)),
+        }
     }
 
     /// An error for people.
@@ -116,16 +179,14 @@ impl Place {
     }
 }
 
-/// Reads a whole file.
+/// Reads a whole file. The path may be a link.
 pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
-    Place::find(path)?.read()
+    Place::find(path)?.read_with(PathFlags::SYMLINK_FOLLOW)
 }
 
-/// Whether two paths certainly name the same file.
-pub(crate) fn is_same(one: &str, other: &str) -> bool {
-    let plain =
-        |path: &str| path.split('/').filter(|part| !matches!(*part, "" | ".")).map(str::to_owned).collect::<Vec<_>>();
-    one.starts_with('/') == other.starts_with('/') && plain(one) == plain(other)
+/// What a path names, after links.
+pub(crate) fn followed_identity(path: &str) -> Result<Identity, String> {
+    Place::find(path)?.identity_with(PathFlags::SYMLINK_FOLLOW)
 }
 
 /// Makes the content of a file durable, where the file system can.
@@ -133,19 +194,5 @@ pub(crate) fn sync(file: &Descriptor) -> Result<(), ErrorCode> {
     match file.sync_data() {
         Err(ErrorCode::Unsupported | ErrorCode::Invalid) => Ok(()),
         result => result,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_path_may_be_spelled_differently() {
-        for (one, other, expected) in
-            [("a", "./a", true), ("d//a", "d/./a", true), ("/a", "a", false), ("a", "A", false), ("d/a", "a", false)]
-        {
-            assert_eq!(is_same(one, other), expected, "{one} {other}");
-        }
     }
 }

@@ -4,12 +4,16 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use entra_risk_engine::id::Id;
+use entra_risk_engine::printable::quoted;
 
 use crate::encoding::decode;
 use crate::table::read_column;
 
 /// Maximum invalid ids that are listed.
 const MAX_LISTED: usize = 20;
+
+/// Line ends that some programs write: vertical tab, form feed, and those of Unicode.
+const RARE_LINE_ENDS: [char; 5] = ['\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// The ids to act on, and those that are invalid.
 #[derive(Default)]
@@ -34,8 +38,8 @@ impl Ids {
     /// Adds the ids of a list, one a line. `#` starts a comment; blank lines are ignored.
     pub(crate) fn add_lines(&mut self, input: &[u8], source: &str) {
         for (number, line) in (1..).zip(decode(input).lines()) {
-            let id = line.split('#').next().unwrap_or_default().trim();
-            if !id.is_empty() {
+            // A comment does not hide what an editor may show on a line of its own.
+            for id in line.split(RARE_LINE_ENDS).map(without_comment).filter(|id| !id.is_empty()) {
                 let hint = if id.contains([',', ';', '\t', '"']) { "; for CSV, add --column" } else { "" };
                 self.add_from(id, format_args!("{source}:{number}"), hint);
             }
@@ -47,14 +51,14 @@ impl Ids {
         let text = decode(input);
         let empty = read_column(&text, column, source, |id, line| self.add(id, format_args!("{source}:{line}")))?;
         if empty > 0 {
-            self.notes.push(format!("{empty} records of {source} have no {column:?}"));
+            self.notes.push(format!("{empty} records of {source} have no {}", quoted(column)));
         }
         Ok(())
     }
 
-    /// Each id once, in its first spelling, and notes for the user. The error lists the invalid
-    /// ids.
-    pub(crate) fn finish(mut self) -> Result<(Vec<String>, Vec<String>), String> {
+    /// Each id once, in its first spelling, and notes for the user. The error is a line for each
+    /// invalid id.
+    pub(crate) fn finish(mut self) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
         if self.invalid == 0 {
             if self.repeated > 0 {
                 self.notes.push(format!("{} repeated ids are sent once", self.repeated));
@@ -65,7 +69,7 @@ impl Ids {
         if unlisted > 0 {
             self.errors.push(format!("and {unlisted} more invalid ids"));
         }
-        Err(self.errors.join("\n"))
+        Err(self.errors)
     }
 
     fn add_from(&mut self, id: &str, place: impl Display, hint: &str) {
@@ -76,16 +80,18 @@ impl Ids {
             None => {
                 self.invalid = self.invalid.saturating_add(1);
                 if self.errors.len() < MAX_LISTED {
-                    // Bounded and escaped: it may be long, and a terminal executes control
-                    // characters.
-                    let shown: String = id.chars().take(60).collect();
-                    self.errors.push(format!(
-                        "{place}: expected an id (a hyphenated GUID, not all zeros); got {shown:?}{hint}"
-                    ));
+                    let shown = quoted(id);
+                    self.errors
+                        .push(format!("{place}: expected an id (a hyphenated GUID, not all zeros); got {shown}{hint}"));
                 }
             }
         }
     }
+}
+
+/// A line of a list without its comment.
+fn without_comment(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
 }
 
 /// Which of these ids are not among the others, whatever the case of their letters.
@@ -102,7 +108,7 @@ mod tests {
     const A: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
     const B: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d22";
 
-    fn lines(input: &str) -> Result<(Vec<String>, Vec<String>), String> {
+    fn lines(input: &str) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
         let mut ids = Ids::default();
         ids.add_lines(input.as_bytes(), "ids.txt");
         ids.finish()
@@ -112,6 +118,14 @@ mod tests {
     fn comments_blank_lines_and_windows_line_ends_are_ignored() {
         let ids = lines(&format!("\u{feff}# users\r\n{A}\r\n\r\n   \n  {B}  # Ann\n#{A}"));
         assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], Vec::new())));
+    }
+
+    #[test]
+    fn every_line_end_ends_a_comment() {
+        for end in ["\n", "\r\n", "\r", "\n\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let ids = lines(&format!("# users{end}{A}{end}{B} # Ann{end}"));
+            assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], Vec::new())), "{end:?}");
+        }
     }
 
     #[test]
@@ -130,8 +144,10 @@ mod tests {
     #[test]
     fn invalid_ids_are_reported_with_their_places() {
         let message = lines(&format!("{A}\n\x1b[31mred\n{B}\nid,name")).unwrap_err();
-        let expected = "ids.txt:2: expected an id (a hyphenated GUID, not all zeros); got \"\\u{1b}[31mred\"\n\
-                        ids.txt:4: expected an id (a hyphenated GUID, not all zeros); got \"id,name\"; for CSV, add --column";
+        let expected = [
+            "ids.txt:2: expected an id (a hyphenated GUID, not all zeros); got \"\u{fffd}[31mred\"",
+            "ids.txt:4: expected an id (a hyphenated GUID, not all zeros); got \"id,name\"; for CSV, add --column",
+        ];
         assert_eq!(message, expected);
     }
 
@@ -143,10 +159,8 @@ mod tests {
     #[test]
     fn at_most_20_invalid_ids_are_listed() {
         let message = lines(&"x\n".repeat(25)).unwrap_err();
-        assert_eq!(message.lines().count(), 21);
-        assert!(message.ends_with(
-            "ids.txt:20: expected an id (a hyphenated GUID, not all zeros); got \"x\"\nand 5 more invalid ids"
-        ));
+        let last = "ids.txt:20: expected an id (a hyphenated GUID, not all zeros); got \"x\"";
+        assert_eq!(message.get(19..), Some([last, "and 5 more invalid ids"].map(str::to_owned).as_slice()));
     }
 
     #[test]
@@ -158,7 +172,7 @@ mod tests {
         assert_eq!(ids.add_csv(b"id\nfoo\n", "id", "ids.csv"), Ok(()));
         assert_eq!(
             ids.finish(),
-            Err(r#"ids.csv:2: expected an id (a hyphenated GUID, not all zeros); got "foo""#.to_owned())
+            Err(vec![r#"ids.csv:2: expected an id (a hyphenated GUID, not all zeros); got "foo""#.to_owned()])
         );
     }
 

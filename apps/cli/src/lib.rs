@@ -30,7 +30,7 @@ use bindings::wasi::cli::{environment, exit};
 use ids::Ids;
 use outputs::Outputs;
 use progress::Progress;
-use stdio::{eprint, print};
+use stdio::{eprint, lines, print};
 
 /// The component's export.
 struct Command;
@@ -41,23 +41,32 @@ const WAIT_MS: u32 = 400;
 
 /// Why nothing was sent, or why the result is incomplete.
 enum Failure {
-    /// The command line or the ids are wrong: nothing was sent.
-    Usage(String),
+    /// The command line or the ids are wrong: nothing was sent. Each text is a line.
+    Usage(Vec<String>),
     /// The answer to the question was no: nothing was sent.
     NotConfirmed,
     /// A file or standard output could not be written.
     Output(String),
 }
 
+impl Failure {
+    fn usage(message: String) -> Self {
+        Failure::Usage(vec![message])
+    }
+}
+
 impl bindings::exports::wasi::cli::run::Guest for Command {
     fn run() -> Result<(), ()> {
         let code = command().unwrap_or_else(|failure| {
             let (message, code) = match failure {
-                Failure::Usage(message) => (message + "\nSee entra-risk --help.", 2),
-                Failure::NotConfirmed => ("not confirmed: nothing was sent".to_owned(), 2),
-                Failure::Output(message) => (message, 1),
+                Failure::Usage(mut message) => {
+                    message.push("See entra-risk --help.".to_owned());
+                    (message, 2)
+                }
+                Failure::NotConfirmed => (vec!["not confirmed: nothing was sent".to_owned()], 2),
+                Failure::Output(message) => (vec![message], 1),
             };
-            eprint(&format!("entra-risk: {message}\n"));
+            eprint(&format!("entra-risk: {}", lines(message)));
             code
         });
         match code {
@@ -73,7 +82,7 @@ impl bindings::exports::wasi::cli::run::Guest for Command {
 
 /// Executes the command line. Returns the exit code.
 fn command() -> Result<u8, Failure> {
-    match parse(environment::get_arguments().into_iter().skip(1)).map_err(Failure::Usage)? {
+    match parse(environment::get_arguments().into_iter().skip(1)).map_err(Failure::usage)? {
         arguments::Command::Help => print(HELP).map_err(Failure::Output)?,
         arguments::Command::Version => {
             print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")).map_err(Failure::Output)?;
@@ -84,23 +93,23 @@ fn command() -> Result<u8, Failure> {
 }
 
 fn execute(job: &Job) -> Result<u8, Failure> {
-    let (ids, notes) = read(job).map_err(Failure::Usage)?;
+    let (ids, notes) = read(job)?;
     for note in notes.iter().filter(|_| !job.quiet) {
-        eprint(&format!("entra-risk: {note}\n"));
+        eprint(&format!("entra-risk: {}", lines([note])));
     }
-    let must_ask = question::must_ask(job, ids.len()).map_err(Failure::Usage)?;
+    let must_ask = question::must_ask(job, ids.len()).map_err(Failure::usage)?;
     if job.dry_run {
-        Outputs::check(job, &ids).map_err(Failure::Usage)?;
+        Outputs::check(job, &ids).map_err(Failure::usage)?;
         return plan(job, &ids).map_err(Failure::Output).map(|()| 0);
     }
-    if must_ask && !question::ask(job.action, ids.len()).map_err(Failure::Usage)? {
+    if must_ask && !question::ask(job.action, ids.len()).map_err(Failure::usage)? {
         return Err(Failure::NotConfirmed);
     }
     // Before anything is sent, so that a file that cannot be written is a usage error.
-    let mut outputs = Outputs::begin(job, &ids).map_err(Failure::Usage)?;
+    let mut outputs = Outputs::begin(job, &ids).map_err(Failure::usage)?;
     let report = send(job, &ids, &mut outputs);
     if let Some(cause) = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::InvalidArgument) {
-        return Err(Failure::Usage(cause.message.clone()));
+        return Err(Failure::usage(cause.message.clone()));
     }
     // Before an error of a file: whatever it was, this shows what was done.
     let printed = match job.json {
@@ -129,7 +138,7 @@ fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> Report {
 }
 
 /// Reads the ids from the sources that the command line names, with notes for the user.
-fn read(job: &Job) -> Result<(Vec<String>, Vec<String>), String> {
+fn read(job: &Job) -> Result<(Vec<String>, Vec<String>), Failure> {
     let mut ids = Ids::default();
     for id in job.ids.iter().filter(|id| *id != "-") {
         ids.add(id, "argument");
@@ -142,16 +151,16 @@ fn read(job: &Job) -> Result<(Vec<String>, Vec<String>), String> {
         }
     };
     for path in job.files.iter().filter(|path| *path != "-") {
-        add(&file::read(path)?, path)?;
+        file::read(path).and_then(|input| add(&input, path)).map_err(Failure::usage)?;
     }
     let no_other_source = job.ids.is_empty() && job.files.is_empty();
     if no_other_source && stdio::input_is_terminal() {
-        return Err("expected ids as arguments, in --file or on standard input".to_owned());
+        return Err(Failure::usage("expected ids as arguments, in --file or on standard input".to_owned()));
     }
     if no_other_source || job.ids.iter().chain(&job.files).any(|text| text == "-") {
-        add(&stdio::read_input()?, "standard input")?;
+        stdio::read_input().and_then(|input| add(&input, "standard input")).map_err(Failure::usage)?;
     }
-    ids.finish()
+    ids.finish().map_err(Failure::Usage)
 }
 
 /// Prints the requests that would be sent.

@@ -1,7 +1,7 @@
 //! A file with a list of ids, which is replaced in one step: it always contains a whole list, the
 //! old one or the new one, however the process ends.
 
-use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags};
+use crate::bindings::wasi::filesystem::types::{DescriptorType, ErrorCode};
 use crate::file::{Place, sync};
 use crate::ids::Ids;
 
@@ -16,17 +16,15 @@ impl List {
     /// Checks that the file can be written, without changing or creating anything.
     pub(crate) fn open(path: &str) -> Result<Self, String> {
         let place = Place::find(path)?;
-        match place.kind()? {
-            None | Some(DescriptorType::RegularFile) => {}
-            // A file would replace the link, and the file that it points to would keep its old
-            // content.
-            Some(DescriptorType::SymbolicLink) => {
-                return Err(format!("{path}: is a symbolic link: name the file that it points to"));
-            }
-            Some(_) => return Err(format!("{path}: is not a file")),
+        // A file would replace a device, or a link while the file that it points to keeps its
+        // content.
+        if place.kind()?.is_some_and(|kind| kind != DescriptorType::RegularFile) {
+            return Err(format!("{path}: is not a file"));
         }
         let next = place.neighbor();
-        next.check(DescriptorFlags::WRITE)?;
+        if next.is_folder() {
+            return Err(format!("{path}: a folder has the name of the temporary file next to it"));
+        }
         Ok(List { place, next })
     }
 
@@ -50,7 +48,7 @@ impl List {
     }
 
     fn write_next(&self, text: &[u8]) -> Result<(), String> {
-        let file = self.next.open(OpenFlags::CREATE | OpenFlags::TRUNCATE, DescriptorFlags::WRITE)?;
+        let file = self.next.create()?;
         let mut written = 0_usize;
         while let Some(rest) = text.get(written..).filter(|rest| !rest.is_empty()) {
             let part = rest.get(..64 << 10).unwrap_or(rest);

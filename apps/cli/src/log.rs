@@ -6,7 +6,7 @@ use entra_risk_report::actions::Batch;
 use serde::de::IgnoredAny;
 
 use crate::bindings::wasi::clocks::wall_clock;
-use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags};
+use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorType, ErrorCode, OpenFlags};
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::file::{Place, sync};
 use crate::log_line::log_line;
@@ -34,7 +34,7 @@ impl Log {
     /// line.
     pub(crate) fn open(path: &str) -> Result<Self, String> {
         let place = Place::find(path)?;
-        let file = place.open(OpenFlags::CREATE, DescriptorFlags::READ | DescriptorFlags::WRITE)?;
+        let file = place.open(OpenFlags::CREATE)?;
         let begins_in_line = repair(&file).map_err(|code| place.failed(code))?;
         let stream = file.append_via_stream().map_err(|code| place.failed(code))?;
         let log = Log { stream, file, place };
@@ -46,7 +46,11 @@ impl Log {
 
     /// Checks that the file can be written, without changing or creating it.
     pub(crate) fn check(path: &str) -> Result<(), String> {
-        Place::find(path)?.check(DescriptorFlags::READ | DescriptorFlags::WRITE)
+        let place = Place::find(path)?;
+        if place.kind()?.is_some() {
+            place.open(OpenFlags::empty())?;
+        }
+        Ok(())
     }
 
     /// Appends these batches, and waits until they are written.

@@ -1,7 +1,7 @@
 //! A batch as a line of a log.
 
 use entra_risk_report::actions::Batch;
-use entra_risk_report::json::JsonError;
+use entra_risk_report::json::{JsonError, to_json};
 use entra_risk_report::{Action, timestamp};
 use serde::Serialize;
 
@@ -39,9 +39,7 @@ pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u6
         date: request.and_then(|request| request.date),
         error: batch.error.as_ref().map(JsonError::from),
     };
-    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no
-    // map.
-    serde_json::to_string(&line).unwrap_or_default()
+    to_json(&line)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use entra_risk_report::Action;
 use entra_risk_report::calls::Event;
 
 use crate::arguments::Job;
-use crate::file::is_same;
+use crate::file::{Identity, Place, followed_identity};
 use crate::ids::without;
 use crate::list::List;
 use crate::log::Log;
@@ -68,16 +68,17 @@ impl Outputs {
 
 /// The files of `--refused` and `--remaining`, which are not changed yet.
 fn lists(job: &Job, ids: &[String]) -> Result<(Option<Refused>, Option<List>), String> {
-    check_paths(job)?;
+    let sources = sources(job)?;
+    check_paths(job, &sources)?;
     let refused = job.refused.as_deref().map(Refused::open).transpose()?;
-    let remaining = job.remaining.as_deref().map(|path| open_remaining(job, path, ids)).transpose()?;
+    let remaining = job.remaining.as_deref().map(|path| open_remaining(job, &sources, path, ids)).transpose()?;
     Ok((refused, remaining))
 }
 
 /// The file of `--remaining`. It may be the list of another run, whose ids must not be lost.
-fn open_remaining(job: &Job, path: &str, ids: &[String]) -> Result<List, String> {
+fn open_remaining(job: &Job, sources: &[Identity], path: &str, ids: &[String]) -> Result<List, String> {
     let list = List::open(path)?;
-    if job.files.iter().any(|file| is_same(path, file)) {
+    if sources.contains(&Place::find(path)?.identity()?) {
         return Ok(list);
     }
     let others = without(list.read("--remaining")?, &mut ids.iter().map(String::as_str)).len();
@@ -89,18 +90,31 @@ fn open_remaining(job: &Job, path: &str, ids: &[String]) -> Result<List, String>
     Err(format!("--remaining {path}: contains {others} ids that are not in the input; {way_out}name another file"))
 }
 
+/// The files that the ids come from.
+fn sources(job: &Job) -> Result<Vec<Identity>, String> {
+    job.files.iter().filter(|path| *path != "-").map(|path| followed_identity(path)).collect()
+}
+
 /// Checks that no file is overwritten by another, or its other columns by a list. `--remaining` may
 /// replace a list of `--file`, because all ids of that list are among those that replace it.
-fn check_paths(job: &Job) -> Result<(), String> {
+fn check_paths(job: &Job, sources: &[Identity]) -> Result<(), String> {
     let outputs = [("--log", &job.log), ("--refused", &job.refused), ("--remaining", &job.remaining)];
-    let outputs = outputs.map(|(flag, path)| path.as_deref().map(|path| (flag, path)));
-    for (number, (flag, path)) in (1..).zip(outputs.iter().flatten()) {
-        if let Some((other, _)) = outputs.iter().flatten().skip(number).find(|(_, other)| is_same(path, other)) {
-            return Err(format!("{flag} and {other}: expected two files; got {path} twice"));
+    let mut written: Vec<(String, Identity)> = Vec::new();
+    for (flag, path) in outputs.iter().filter_map(|(flag, path)| Some((*flag, path.as_ref()?))) {
+        let place = Place::find(path)?;
+        let mut files = vec![(format!("{flag} {path}"), place.identity()?)];
+        if flag != "--log" {
+            files.push((format!("the temporary file of {flag} {path}"), place.neighbor().identity()?));
         }
-        let replaces_list = *flag == "--remaining" && job.column.is_none();
-        if !replaces_list && job.files.iter().any(|file| is_same(path, file)) {
-            return Err(format!("{flag} {path}: would overwrite the file that the ids come from; name another one"));
+        for (number, (name, identity)) in files.into_iter().enumerate() {
+            if let Some((other, _)) = written.iter().find(|(_, other)| *other == identity) {
+                return Err(format!("{other} and {name}: expected two files; got the same one"));
+            }
+            let replaces_list = flag == "--remaining" && number == 0 && job.column.is_none();
+            if !replaces_list && sources.contains(&identity) {
+                return Err(format!("{name}: would overwrite the file that the ids come from; name another one"));
+            }
+            written.push((name, identity));
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use entra_risk_report::printable;
+
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::io::error::Error;
@@ -59,6 +61,11 @@ pub(crate) fn read_answer() -> Result<String, String> {
         }
     }
     Ok(String::from_utf8_lossy(&answer).trim().to_owned())
+}
+
+/// Text from outside as lines: each is printable, and remains one.
+pub(crate) fn lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    lines.into_iter().flat_map(|line| [printable(line.as_ref()), "\n".to_owned()]).collect()
 }
 
 /// Prints to standard output. The error is a message for people.

@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use entra_risk_report::actions::{Error, ErrorKind, Outcome};
-use entra_risk_report::{Action, Group, Report, printable};
+use entra_risk_report::{Action, Group, Report};
+
+use crate::stdio::lines;
 
 /// Maximum ids listed in a paragraph: those of one request of the default size. `--json`,
 /// `--remaining` and `--refused` contain all of them.
@@ -12,63 +14,67 @@ const MAX_LISTED_IDS: usize = 60;
 
 /// The summary, in lines.
 pub(crate) fn summary(action: &Action, report: &Report) -> String {
+    let name = action.definition.name;
     let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| report.count(outcome));
     let all: usize = [accepted, refused, not_applied, unknown].iter().sum();
     if all == 0 && report.cause.is_none() {
-        return format!("{}: nothing to do: no ids\n", action.definition.name);
+        return lines([format!("{name}: nothing to do: no ids")]);
     }
-    let mut text = format!("{}: {accepted} of {all} ids accepted", action.definition.name);
+    let mut first = format!("{name}: {accepted} of {all} ids accepted");
     if accepted < all {
-        let _ = write!(text, ", {refused} refused, {not_applied} not-applied, {unknown} unknown");
+        let _ = write!(first, ", {refused} refused, {not_applied} not-applied, {unknown} unknown");
     }
-    text.push('\n');
+    let mut text = vec![first];
     if let Some(cause) = report.cause_without_group() {
-        let _ = writeln!(text, "\nended by {}: {}", cause.kind.name(), printable(cause.text()));
-        let _ = writeln!(text, "  {}", next_step(action, cause));
+        text.push(String::new());
+        text.push(format!("ended by {}: {}", cause.kind.name(), cause.text()));
+        text.push(format!("  {}", next_step(action, cause)));
     }
     for group in &report.groups() {
-        paragraph(&mut text, action, group);
+        text.push(String::new());
+        text.extend(paragraph(action, group));
     }
-    text
+    lines(text)
 }
 
-fn paragraph(text: &mut String, action: &Action, group: &Group<'_>) {
+fn paragraph(action: &Action, group: &Group<'_>) -> Vec<String> {
     let error = group.error;
     let count = group.ids().count();
-    let _ = write!(text, "\n{count} {}: {}", group.outcome.name(), error.kind.name());
+    let mut first = format!("{count} {}: {}", group.outcome.name(), error.kind.name());
     if let Some(response) = &error.response {
-        let _ = write!(text, ", HTTP {}", response.status);
+        let _ = write!(first, ", HTTP {}", response.status);
         if !response.code.is_empty() {
-            let _ = write!(text, " {}", printable(&response.code));
+            let _ = write!(first, " {}", response.code);
         }
     }
     let is_refused = group.outcome == Outcome::Refused;
     if !is_refused && !error.text().is_empty() {
-        let _ = write!(text, ": {}", printable(error.text()));
+        let _ = write!(first, ": {}", error.text());
     }
-    text.push('\n');
+    let mut text = vec![first];
     if let Some(response) = error.response.as_ref().filter(|_| !is_refused) {
         let request = response.request_id.as_deref().unwrap_or("none");
         let date = response.date.as_deref().unwrap_or("no date");
-        let client = printable(&response.client_request_id);
-        let _ = writeln!(text, "  request-id {}, client-request-id {client}, {}", printable(request), printable(date));
+        let client = &response.client_request_id;
+        text.push(format!("  request-id {request}, client-request-id {client}, {date}"));
     }
-    let _ = writeln!(text, "  {}", advice(action, group));
+    text.push(format!("  {}", advice(action, group)));
     for (id, error) in group.ids().take(MAX_LISTED_IDS) {
         let reason = error.filter(|_| is_refused).map(own_reason).unwrap_or_default();
-        let _ = writeln!(text, "    {id}{reason}");
+        text.push(format!("    {id}{reason}"));
     }
     let unlisted = count.saturating_sub(MAX_LISTED_IDS);
     if unlisted > 0 {
-        let _ = writeln!(text, "    and {unlisted} more: --json, --remaining and --refused list all");
+        text.push(format!("    and {unlisted} more: --json, --remaining and --refused list all"));
     }
+    text
 }
 
 /// The reason for a refused id: the message and the request that Microsoft Graph refused.
 fn own_reason(error: &Error) -> String {
-    let message = if error.text().is_empty() { String::new() } else { format!(": {}", printable(error.text())) };
+    let message = if error.text().is_empty() { String::new() } else { format!(": {}", error.text()) };
     let request = error.response.as_ref().and_then(|response| response.request_id.as_deref());
-    let request = request.map(|id| format!(" (request-id {})", printable(id))).unwrap_or_default();
+    let request = request.map(|id| format!(" (request-id {id})")).unwrap_or_default();
     message + &request
 }
 
@@ -178,7 +184,7 @@ mod tests {
             "dismiss-risky-users: 60 of 133 ids accepted, 4 refused, 68 not-applied, 1 unknown\n\
              \n2 refused: client-error, HTTP 404 Request_ResourceNotFound\n\
              \x20 Probably unknown in the tenant or not at risk: do not run again unchanged.\n\
-             \x20   id-60: No  [2Jsuch user (request-id r-1)\n\
+             \x20   id-60: No \u{fffd}[2Jsuch user (request-id r-1)\n\
              \x20   id-121: Not at risk (request-id r-2)\n\
              \n67 not-applied: not-attempted: never sent, because the call ended before\n\
              \x20 Run again once the cause is gone.\n{listed}\
@@ -189,9 +195,9 @@ mod tests {
              \n2 refused: client-error, HTTP 404 Request_ResourceNotFound\n\
              \x20 At least one id of each request is probably unknown in the tenant or not at risk. Run again without \
              --no-isolate-refused to find it.\n\
-             \x20   id-130: No  [2Jsuch user (request-id r-1)\n\
-             \x20   id-131: No  [2Jsuch user (request-id r-1)\n\
-             \n1 not-applied: client-error, HTTP 404 Request_ResourceNotFound: No  [2Jsuch user\n\
+             \x20   id-130: No \u{fffd}[2Jsuch user (request-id r-1)\n\
+             \x20   id-131: No \u{fffd}[2Jsuch user (request-id r-1)\n\
+             \n1 not-applied: client-error, HTTP 404 Request_ResourceNotFound: No \u{fffd}[2Jsuch user\n\
              \x20 request-id r-1, client-request-id c-1, no date\n\
              \x20 Run again.\n\
              \x20   id-132\n"

@@ -1,6 +1,7 @@
 //! CSV files: the values of one column.
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+use entra_risk_engine::printable::quoted;
 
 /// Delimiters between fields. Spreadsheets use the semicolon where the comma separates decimals.
 const DELIMITERS: [u8; 3] = *b",;\t";
@@ -35,6 +36,9 @@ pub(crate) fn read_column(
                 let position = names.iter().take_while(|name| !is_column(name)).count();
                 let mut empty = 0_usize;
                 while let Some(record) = table.record() {
+                    if record.len() > names.len() {
+                        return Err(long_record(source, &record, names.len()));
+                    }
                     match record.get(position) {
                         Some(field) if field.value.is_empty() => empty = empty.saturating_add(1),
                         Some(field) => add(&field.value, field.line),
@@ -43,12 +47,14 @@ pub(crate) fn read_column(
                 }
                 return Ok(empty);
             }
-            count => return Err(format!("{source}: the header has {count} columns {column:?}: rename all but one")),
+            count => {
+                return Err(format!("{source}: the header has {count} columns {}: rename all but one", quoted(column)));
+            }
         }
     }
     let header = headers.iter().max_by_key(|names| names.len()).into_iter().flatten();
-    let names: Vec<&str> = header.map(|name| name.value.as_str()).collect();
-    Err(format!("{source}: unknown column {column:?}; the header has {names:?}"))
+    let names: Vec<String> = header.map(|name| quoted(&name.value)).collect();
+    Err(format!("{source}: unknown column {}; the header has {}", quoted(column), names.join(", ")))
 }
 
 /// The error of a record that ends before the column. A line end or a delimiter in the wrong place
@@ -56,7 +62,17 @@ pub(crate) fn read_column(
 fn short_record(source: &str, record: &[Field], column: &str, position: usize) -> String {
     let line = record.first().map_or(0, |field| field.line);
     let expected = position.saturating_add(1);
-    format!("{source}:{line}: expected at least {expected} fields, up to {column:?}; got {}", record.len())
+    format!("{source}:{line}: expected at least {expected} fields, up to {}; got {}", quoted(column), record.len())
+}
+
+/// The error of a record with more fields than the header. A delimiter in a field without quotes
+/// causes it, and moves the fields after it into other columns.
+fn long_record(source: &str, record: &[Field], expected: usize) -> String {
+    let line = record.first().map_or(0, |field| field.line);
+    let got = record.len();
+    format!(
+        "{source}:{line}: expected at most {expected} fields, as in the header; got {got}: a field that contains a delimiter must be quoted"
+    )
 }
 
 /// A table that is read record by record.
@@ -218,6 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn a_record_with_more_fields_than_the_header_is_an_error() {
+        let message = |line, expected, got| {
+            Err(format!(
+                "t.csv:{line}: expected at most {expected} fields, as in the header; got {got}: a field that contains a delimiter must be quoted"
+            ))
+        };
+        assert_eq!(read("name,id,manager\nAnn,1,2\nDoe, Jane,3,4\n", "id"), message(3, 3, 4));
+        assert_eq!(read("id\n1\n2,3\n", "id"), message(3, 1, 2));
+        assert_eq!(read("id;name\n1;\"two\nlines\"\n2;b;\n", "id"), message(4, 2, 3));
+        let long = format!("id,name\n1{}\n", ",".repeat(100_000));
+        assert_eq!(read(&long, "id"), message(2, 2, 100_001));
+        is("name,id\n\"Doe, Jane\",3\n", "id", &[("3", 2)]);
+    }
+
+    #[test]
     fn records_with_an_empty_field_are_counted() {
         let mut values = 0;
         let empty = read_column("name,id\nAnn,1\nBob,\nCarl, \n,\n\n", "id", "t.csv", |_, _| values += 1);
@@ -226,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_missing_or_repeated_column_is_reported() {
-        let unknown = r#"t.csv: unknown column "id"; the header has ["a", "b"]"#;
+        let unknown = r#"t.csv: unknown column "id"; the header has "a", "b""#;
         assert_eq!(read("a,b\n1,2\n", "id"), Err(unknown.to_owned()));
         assert_eq!(read("a;b\n1;2\n", "id"), Err(unknown.to_owned()));
         for empty in ["", "\n", "sep=;"] {

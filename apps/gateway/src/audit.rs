@@ -3,7 +3,7 @@
 //! id, nothing of its path except the action.
 
 use entra_risk_report::actions::Batch;
-use entra_risk_report::json::{Counts, JsonError};
+use entra_risk_report::json::{Counts, JsonError, to_json};
 use entra_risk_report::{Action, Report};
 use serde::Serialize;
 
@@ -137,9 +137,7 @@ pub(crate) fn restored_line(time: &str) -> String {
 }
 
 fn line(value: &impl Serialize) -> String {
-    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no
-    // map.
-    let mut line = serde_json::to_string(value).unwrap_or_default();
+    let mut line = to_json(value);
     line.push('\n');
     line
 }

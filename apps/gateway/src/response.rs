@@ -1,6 +1,7 @@
 //! The response: a status, headers, and JSON. `openapi.yaml` describes every response.
 
 use entra_risk_report::actions::{ErrorKind, Outcome};
+use entra_risk_report::json::to_json;
 use entra_risk_report::{Action, Report};
 use serde::Serialize;
 
@@ -89,9 +90,7 @@ impl Response {
     }
 
     fn json(status: u16, body: &impl Serialize) -> Response {
-        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is
-        // no map.
-        Response { status, code: None, headers: Vec::new(), body: serde_json::to_string(body).unwrap_or_default() }
+        Response { status, code: None, headers: Vec::new(), body: to_json(body) }
     }
 }
 

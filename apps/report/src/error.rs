@@ -38,8 +38,3 @@ impl Error {
         self.response.as_ref().map_or(&self.message, |response| &response.message)
     }
 }
-
-/// Text from the network without control characters, which a terminal could execute.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}

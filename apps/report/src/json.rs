@@ -1,6 +1,9 @@
 //! The report and its parts as JSON, the same from every app. The gateway's `openapi.yaml`
 //! describes them.
 
+use std::fmt::Write;
+
+use entra_risk_engine::printable::is_printable;
 use serde::Serialize;
 
 use crate::actions::{self, Outcome};
@@ -82,10 +85,28 @@ impl Report {
             not_applied: batches(Outcome::NotApplied),
             unknown: batches(Outcome::Unknown),
         };
-        // It cannot fail: serde_json fails only for maps with keys other than strings, and there is
-        // no map.
-        serde_json::to_string(&report).unwrap_or_default()
+        to_json(&report)
     }
+}
+
+/// The value as JSON on one line. What a terminal could execute, or take for a line end, is
+/// escaped, which JSON itself requires only of some control characters.
+pub fn to_json(value: &impl Serialize) -> String {
+    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no
+    // map.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let mut escaped = String::with_capacity(json.len());
+    // Outside strings, JSON on one line is printable.
+    for c in json.chars() {
+        if is_printable(c) {
+            escaped.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    escaped
 }
 
 impl From<&Report> for Counts {
@@ -142,6 +163,14 @@ mod tests {
     use super::*;
     use crate::ACTIONS;
     use crate::actions::{Batch, Error, ErrorKind, Receipt, Response};
+
+    #[test]
+    fn json_escapes_what_is_not_printable() {
+        let text = "\x1b[31m\u{9b}\u{7f}\r\n\"é日\u{202e}\u{2028}\u{e0001}";
+        let json = to_json(&text);
+        assert_eq!(json, r#""\u001b[31m\u009b\u007f\r\n\"é日\u202e\u2028\udb40\udc01""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
 
     #[test]
     fn every_outcome_has_a_count_and_a_list() {

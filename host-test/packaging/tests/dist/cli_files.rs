@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +44,12 @@ async fn csv_files_that_would_lose_ids_are_refused() {
             "t.csv:2: a field begins with a quote here, but does not end with one",
         ),
         ("id,ID\n1,2\n", "t.csv: the header has 2 columns \"id\": rename all but one"),
-        ("a,b\n1,2\n", "t.csv: unknown column \"id\"; the header has [\"a\", \"b\"]"),
+        ("a,b\n1,2\n", "t.csv: unknown column \"id\"; the header has \"a\", \"b\""),
         ("name,id\nAnn;1\n", "t.csv:2: expected at least 2 fields, up to \"id\"; got 1"),
+        (
+            "name,id,manager\rAnn,1,2\rDoe, Jane,3,4\r",
+            "t.csv:3: expected at most 3 fields, as in the header; got 4: a field that contains a delimiter must be quoted",
+        ),
     ];
     for (text, message) in cases {
         Shell::new()
@@ -120,16 +125,30 @@ async fn a_list_of_another_run_is_not_overwritten() {
 #[tokio::test(start_paused = true)]
 async fn no_file_is_overwritten_by_another() {
     let shell = Shell::new().file("ids.txt", ids(0..1)).file("ids.csv", format!("id\n{}\n", id(0)));
-    let shell = shell.file("target.txt", "kept");
+    let shell = shell.file("target.txt", ids(0..1)).file("kept.txt", "");
     symlink("target.txt", shell.path("link.txt")).unwrap();
+    symlink("ids.txt", shell.path("link.ids")).unwrap();
     fs::create_dir(shell.path("folder")).unwrap();
+    symlink("folder", shell.path("inside")).unwrap();
+    fs::hard_link(shell.path("kept.txt"), shell.path("hard.txt")).unwrap();
+    let twice = |one: &str, other: &str| format!("{one} and {other}: expected two files; got the same one");
     let source =
         |flag, path| format!("{flag} {path}: would overwrite the file that the ids come from; name another one");
     let cases = [
         ("--file ids.txt --log ./ids.txt", source("--log", "./ids.txt")),
         ("--file ids.txt --refused ids.txt", source("--refused", "ids.txt")),
         ("--file ids.csv --column id --remaining ids.csv", source("--remaining", "ids.csv")),
-        ("--file ids.txt --log x --remaining x", "--log and --remaining: expected two files; got x twice".to_owned()),
+        ("--file ids.txt --log x --remaining x", twice("--log x", "--remaining x")),
+        ("--file ids.txt --log x --remaining folder/../x", twice("--log x", "--remaining folder/../x")),
+        ("--file ids.txt --log folder/x --refused inside/x", twice("--log folder/x", "--refused inside/x")),
+        ("--file ids.txt --refused hard.txt --remaining kept.txt", twice("--refused hard.txt", "--remaining kept.txt")),
+        ("--file ids.txt --log X --remaining x", twice("--log X", "--remaining x")),
+        (
+            "--file ids.txt --log .x.entra-risk --remaining x",
+            twice("--log .x.entra-risk", "the temporary file of --remaining x"),
+        ),
+        ("--file link.ids --log inside/../ids.txt", source("--log", "inside/../ids.txt")),
+        ("--file link.txt --log link.txt", "link.txt: is a symbolic link: name the file that it points to".to_owned()),
         (
             "--file ids.txt --remaining link.txt",
             "link.txt: is a symbolic link: name the file that it points to".to_owned(),
@@ -142,7 +161,42 @@ async fn no_file_is_overwritten_by_another() {
             shell.run(&format!("dismiss-risky-users {line}{dry_run}"), []).await.is_usage_error(message);
         }
     }
-    assert_eq!((shell.read("ids.txt"), shell.read("target.txt")), (ids(0..1), "kept".to_owned()));
+    assert_eq!((shell.read("ids.txt"), shell.read("target.txt")), (ids(0..1), ids(0..1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_link_or_fifo_in_the_place_of_a_written_file_is_followed_or_opened() {
+    let fifo = |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let line = "dismiss-risky-users --file ids.txt";
+    let lists = [("--remaining", ids(1..2)), ("--refused", ids(0..1))];
+    for ((flag, expected), place_fifo) in lists.iter().flat_map(|list| [(list, false), (list, true)]) {
+        let shell = Shell::new().file("ids.txt", ids(0..2)).file("protected.log", "kept");
+        let temporary = shell.path(".list.txt.entra-risk");
+        if place_fifo {
+            fifo(temporary);
+        } else {
+            symlink("protected.log", temporary).unwrap();
+        }
+        let line = format!("{line} {flag} list.txt --ids-per-request 1 --max-attempts 1");
+        shell.run(&line, [not_found(), Behavior::Silence]).await;
+        assert_eq!((&shell.read("list.txt"), shell.read("protected.log").as_str()), (expected, "kept"));
+    }
+    let shell = Shell::new().file("ids.txt", ids(0..1)).file("protected.log", "{\"time\":\"cut");
+    symlink("protected.log", shell.path("link")).unwrap();
+    symlink("created", shell.path("dangling")).unwrap();
+    fifo(shell.path("fifo"));
+    fs::create_dir(shell.path(".x.entra-risk")).unwrap();
+    for flag in ["--log", "--remaining", "--refused"] {
+        for link in ["link", "dangling"] {
+            let message = format!("{link}: is a symbolic link: name the file that it points to");
+            shell.run(&format!("{line} {flag} {link}"), []).await.is_usage_error(&message);
+        }
+        shell.run(&format!("{line} {flag} fifo"), []).await.is_usage_error("fifo: is not a file");
+    }
+    shell.run(&format!("{line} --file fifo"), []).await.is_usage_error("fifo: is not a file");
+    let message = "x: a folder has the name of the temporary file next to it";
+    shell.run(&format!("{line} --remaining x"), []).await.is_usage_error(message);
+    assert!(!shell.path("created").exists() && shell.read("protected.log") == "{\"time\":\"cut");
 }
 
 #[tokio::test(start_paused = true)]
