@@ -59,7 +59,7 @@ impl Arguments {
             deadline_ms: random.chance(20).then(|| random.log_uniform(10_000_000) as u32),
             // Some calls are more patient than a hold of another call lasts.
             patience_ms: match random.chance(10) {
-                true => Some(3_600_000 + random.log_uniform(36_000_000) as u32),
+                true => Some(3_600_000 + random.below(36_000_000) as u32),
                 false => sometimes(random, 1_000_000),
             },
             isolate_refused: *random.pick(&[None, Some(false), Some(true)]),
