@@ -1,4 +1,5 @@
-//! Isolation: exactly the ids at fault are refused, in about as few requests as information theory allows.
+//! Isolation: exactly the ids at fault are refused, in about as few requests as information theory
+//! allows.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -107,14 +108,16 @@ fn ids_with(batches: &[Batch], is_met: fn(&Outcome) -> bool) -> Vec<String> {
     ids.map(|id| id.as_str().to_owned()).collect()
 }
 
-/// Lower bounds on the requests that n ids with k bad ones need, with at most g ids in a request: the information in the
-/// positions of the bad ids, n·H(k/n), and one request for each group and for each bad id.
+/// Lower bounds on the requests that n ids with k bad ones need, with at most g ids in a request: the
+/// information in the positions of the bad ids, n·H(k/n), and one request for each group and for
+/// each bad id.
 fn lower_bound(n: usize, k: usize, g: usize) -> f64 {
     information(n, k).max(n as f64 / g as f64).max(k as f64)
 }
 
-/// In small groups the position of a bad id takes more requests than the information in it: the group, then half of the
-/// group, then often the other half, because each bad id must be refused alone.
+/// In small groups the position of a bad id takes more requests than the information in it: the
+/// group, then half of the group, then often the other half, because each bad id must be refused
+/// alone.
 fn small_group_bound(n: usize, k: usize, g: usize) -> f64 {
     let groups = n as f64 / g as f64;
     lower_bound(n, k, g).max(groups + 1.75 * groups.min(k as f64))
@@ -281,7 +284,8 @@ fn a_cluster_of_bad_ids_does_not_keep_the_good_ones_waiting() {
         });
         println!("1 000 bad ids from {start} on: {} requests", run.requests);
         assert_eq!(ids_with(&run.batches, |outcome| matches!(outcome, Outcome::Accepted(_))).len(), 9_000);
-        // 1 000 for the bad ids, 150 for the good ones, and some to find where the cluster begins and ends.
+        // 1 000 for the bad ids, 150 for the good ones, and some to find where the cluster begins
+        // and ends.
         assert!(run.requests <= 1_500, "{start}: {}", run.requests);
     }
 }

@@ -1,6 +1,6 @@
-//! Times of calls at the service's limit, over the delays of networks, over contention and over instances that know
-//! nothing of each other. The service is strict: it counts the requests that arrived in a sliding window, refused ones
-//! too.
+//! Times of calls at the service's limit, over the delays of networks, over contention and over
+//! instances that know nothing of each other. The service is strict: it counts the requests that
+//! arrived in a sliding window, refused ones too.
 
 #![allow(
     clippy::arithmetic_side_effects,

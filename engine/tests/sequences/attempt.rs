@@ -1,4 +1,5 @@
-//! What the end of an attempt means: for its ids, for the call and for the other calls of the instance.
+//! What the end of an attempt means: for its ids, for the call and for the other calls of the
+//! instance.
 
 use entra_risk_engine::call::AttemptId;
 use entra_risk_engine::time::Nanos;
