@@ -192,8 +192,8 @@ impl RateLimitState {
         }
     }
 
-    /// Holds every request for `wait`, or an hour if that is less, because of `error`. Returns whether that is longer than
-    /// before.
+    /// Holds every request for `wait`, or an hour if that is less, because of `error`. Returns
+    /// whether that is longer than before.
     pub(crate) fn hold(&mut self, wait: Nanos, now: Nanos, error: &Rc<Error>) -> bool {
         let until = now.saturating_add(wait.min(MAX_HOLD));
         let is_longer = until > self.held_until();

@@ -149,7 +149,8 @@ impl Work {
 
     pub(crate) fn accept(&mut self, mut group: Group, receipt: Receipt) {
         self.record(&mut group, Ok(Rc::new(receipt)), false);
-        // They were applied, whatever became of earlier attempts: ids that differ in that alone have ended alike.
+        // They were applied, whatever became of earlier attempts: ids that differ in that alone
+        // have ended alike.
         self.update(&group, |state| state.maybe_applied = false);
         self.end(group.positions());
         self.refusals = 0;
