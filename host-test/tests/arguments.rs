@@ -24,7 +24,8 @@ fn assert_invalid(call: &CheckedCall, parts: &[&str]) {
 
 /// A value as messages show it: on one line, without control characters.
 fn shown(value: &str) -> String {
-    format!("\"{}\"", value.replace(char::is_control, "\u{fffd}"))
+    let shown = value.replace(char::is_whitespace, " ").replace(char::is_control, "\u{fffd}");
+    format!("\"{shown}\"")
 }
 
 #[tokio::test(start_paused = true)]
