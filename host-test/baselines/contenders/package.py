@@ -2,7 +2,7 @@
 
 import os
 
-from entra_risk import EntraRisk, PartialFailure
+from entra_risk import EntraRisk
 from result import Result, ids
 
 
@@ -24,14 +24,10 @@ def status(batch):
         return 204
     if batch.outcome == "unknown":
         return "unknown"
-    return batch.error.graph.status if batch.error.graph else batch.error.kind
+    return batch.error.response.status if batch.error.response else batch.error.kind
 
 
 risk, result = EntraRisk(Tokens(), endpoint=os.environ["GRAPH_ENDPOINT"]), Result()
-try:
-    batches = risk.dismiss_risky_users(ids())
-except PartialFailure as failure:
-    batches = failure.batches
-for batch in batches:
+for batch in risk.dismiss_risky_users(ids()).batches:
     result.add(status(batch), batch.ids)
 result.print()
