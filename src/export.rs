@@ -45,31 +45,32 @@ impl Drop for Running {
 
 impl actions::Guest for Plugin {
     fn dismiss_sign_ins(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
-        perform(&ACTIONS[0], &ids, options)
+        perform(&ACTIONS[0], ids, options)
     }
 
     fn confirm_sign_ins_safe(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
-        perform(&ACTIONS[1], &ids, options)
+        perform(&ACTIONS[1], ids, options)
     }
 
     fn confirm_sign_ins_compromised(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
-        perform(&ACTIONS[2], &ids, options)
+        perform(&ACTIONS[2], ids, options)
     }
 
     fn dismiss_risky_users(ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
-        perform(&ACTIONS[3], &ids, options)
+        perform(&ACTIONS[3], ids, options)
     }
 }
 
 type ActionResult = Result<Vec<actions::Batch>, actions::Failure>;
 
 /// Performs an action from its start to its end.
-fn perform(action: &'static Action, ids: &[String], options: Option<actions::Options>) -> ActionResult {
+fn perform(action: &'static Action, ids: Vec<String>, options: Option<actions::Options>) -> ActionResult {
     let _running = Running::begin();
-    let mut driver = Driver::start(action, action.ids_parameter, ids, options).map_err(|message| {
+    let mut driver = Driver::start(action, action.ids_parameter, &ids, options).map_err(|message| {
         let cause = Rc::new(Error::invalid_argument(message)).into();
         actions::Failure { cause, batches: Vec::new() }
     })?;
+    drop(ids);
     let cause = loop {
         if let Event::Over(cause) = driver.next(None, &Cell::default()) {
             break cause;

@@ -1,7 +1,7 @@
 // The package entra-risk: one call with all ids.
 import { add, ids, print } from './result.mjs';
 
-const { EntraRisk, PartialFailure } = await import(`${process.env.MODULES}/node_modules/entra-risk/dist/index.js`);
+const { EntraRisk } = await import(`${process.env.MODULES}/node_modules/entra-risk/dist/index.js`);
 
 // Caches its token, and returns a fresh one if Microsoft Graph rejected it.
 let token = 1;
@@ -14,16 +14,10 @@ function getToken({ refresh }) {
 function status({ outcome, error }) {
   if (outcome === 'accepted') return 204;
   if (outcome === 'unknown') return 'unknown';
-  return error.graph?.status ?? error.kind;
+  return error.response?.status ?? error.kind;
 }
 
 const risk = new EntraRisk(getToken, { endpoint: process.env.GRAPH_ENDPOINT });
-let batches;
-try {
-  batches = await risk.dismissRiskyUsers(ids);
-} catch (failure) {
-  if (!(failure instanceof PartialFailure)) throw failure;
-  batches = failure.batches;
-}
+const { batches } = await risk.dismissRiskyUsers(ids);
 for (const batch of batches) add(status(batch), batch.ids);
 print();
