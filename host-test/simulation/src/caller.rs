@@ -83,7 +83,7 @@ impl Caller {
         let pauses = if waits == Waits::Zero && pauses == Pauses::None { Pauses::Short } else { pauses };
         let mut caller = Caller { waits, pauses, ..Caller::default() };
         if rng.random_ratio(1, 3) {
-            let count = rng.random_range(1..=2);
+            let count = rng.random_range(1..=3);
             caller.stops = (0..count).map(|_| Stop::draw(rng)).collect();
         }
         if rng.random_ratio(1, 12) {
@@ -127,7 +127,7 @@ impl Stop {
             1 => Some(0),
             _ => Some(log_uniform(rng, 1..=60_000)),
         };
-        Stop { after: millis(rng, 1..=120_000), grace_ms, in_token_request: rng.random_ratio(1, 4) }
+        Stop { after: millis(rng, 1..=120_000), grace_ms, in_token_request: rng.random() }
     }
 }
 

@@ -161,6 +161,7 @@ impl Host<'_> {
         self.tokens.begin(open.record.number);
         let now = self.start.elapsed();
         let elapsed = now - open.record.started;
+        self.notice_stop(open);
         while let Some(stop) = open.stops.first().copied().filter(|stop| stop.after <= elapsed) {
             open.stops.remove(0);
             let grace = stop.grace_ms.map_or(crate::check::GRACE, |ms| Duration::from_millis(ms.into()));
@@ -198,17 +199,22 @@ impl Host<'_> {
         Ok(true)
     }
 
-    async fn next(&mut self, open: &mut Open<'_>, rng: &mut StdRng) -> Result<Event, String> {
-        let wait_ms = open.caller.wait_ms(rng, open.record.nexts.len());
-        let began = self.start.elapsed();
-        let event = self.service.watch(self.plugin.next(open.handle, wait_ms)).await?;
-        let ended = self.start.elapsed();
+    /// Records the stop that was planned for a token request, once that was made.
+    fn notice_stop(&self, open: &mut Open<'_>) {
         if let Some((number, grace)) = open.planned
             && let Some(token) = self.tokens.records().get(number)
         {
             open.record.stops.push((token.asked, grace));
             open.planned = None;
         }
+    }
+
+    async fn next(&mut self, open: &mut Open<'_>, rng: &mut StdRng) -> Result<Event, String> {
+        let wait_ms = open.caller.wait_ms(rng, open.record.nexts.len());
+        let began = self.start.elapsed();
+        let event = self.service.watch(self.plugin.next(open.handle, wait_ms)).await?;
+        let ended = self.start.elapsed();
+        self.notice_stop(open);
         let report = if rng.random_ratio(1, 4) { Some(self.report(open.handle).await?) } else { None };
         open.record.nexts.push(Next { began, ended, wait_ms, event: event.clone(), report });
         Ok(event)

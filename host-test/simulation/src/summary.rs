@@ -14,6 +14,16 @@ pub struct Summary {
     pub runs: u64,
     /// Calls.
     pub calls: u64,
+    /// Calls of the resource.
+    pub driven: u64,
+    /// Each `next` of these.
+    pub nexts: u64,
+    /// Each `stop` of these.
+    pub stops: u64,
+    /// Those that were dropped before they were over.
+    pub abandoned: u64,
+    /// Runs with several calls open at the same time.
+    pub overlaps: u64,
     /// Ids given.
     pub ids: u64,
     /// Requests that the plugin sent.
@@ -31,6 +41,7 @@ pub struct Summary {
 impl Summary {
     /// Adds a run.
     pub fn add(&mut self, run: Run) {
+        self.overlaps += u64::from(run.calls.windows(2).any(|pair| pair[1].started < pair[0].ended));
         self.add_calls(run.plan.seed, &run.calls, run.violations);
     }
 
@@ -48,6 +59,10 @@ impl Summary {
         self.runs += 1;
         for call in calls {
             self.calls += 1;
+            self.driven += u64::from(!call.nexts.is_empty());
+            self.nexts += call.nexts.len() as u64;
+            self.stops += call.stops.len() as u64;
+            self.abandoned += u64::from(call.is_abandoned);
             self.ids += call.call.ids.len() as u64;
             self.requests += call.arrivals.len() as u64;
             self.elapsed += call.ended - call.started;
@@ -72,6 +87,11 @@ impl Summary {
     pub fn merge(&mut self, other: Summary) {
         self.runs += other.runs;
         self.calls += other.calls;
+        self.driven += other.driven;
+        self.nexts += other.nexts;
+        self.stops += other.stops;
+        self.abandoned += other.abandoned;
+        self.overlaps += other.overlaps;
         self.ids += other.ids;
         self.requests += other.requests;
         self.elapsed += other.elapsed;

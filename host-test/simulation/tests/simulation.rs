@@ -18,6 +18,8 @@ fn five_hundred_seeds_violate_no_invariant() {
         (24, 4),
         "some fault or outcome is missing: {summary:?}"
     );
+    let Summary { driven, stops, abandoned, overlaps, .. } = summary;
+    assert!([driven, stops, abandoned, overlaps].iter().all(|count| *count >= 20), "too few to judge: {summary:?}");
 }
 
 #[test]

@@ -79,6 +79,10 @@ fn main() -> wasmtime::Result<ExitCode> {
     let summary = play_all(plugin, &arguments)?;
     let seconds = start.elapsed().as_secs_f64();
     println!("{} runs of {} calls in {seconds:.1} s", summary.runs, summary.calls);
+    let Summary { driven, nexts, stops, abandoned, overlaps, .. } = &summary;
+    println!(
+        "{driven} driven with {nexts} next and {stops} stop, {abandoned} dropped unfinished; open together in {overlaps} runs"
+    );
     println!("{} requests in {:.1} days of virtual time", summary.requests, summary.elapsed.as_secs_f64() / 86_400.0);
     println!("{} ids, {:.0} per second of real time", summary.ids, summary.ids as f64 / seconds);
     println!("batches: {}", list(summary.outcomes.iter()));

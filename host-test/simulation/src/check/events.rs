@@ -29,15 +29,15 @@ pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
         if let Some(report) = &next.report {
             check_report(report, &ids, &known, violations);
         }
+        if is_over(&next.event) && known.contains(&None) {
+            violations.add("a call is over when every id was reported", || format!("{next:?}"));
+        }
         check_progress(call, next, known.iter().filter(|batch| batch.is_none()).count(), violations);
     }
     if call.result.is_ok() {
         check_report(call.batches(), &ids, &known, violations);
     }
     let over: Vec<&Event> = call.nexts.iter().map(|next| &next.event).filter(|event| is_over(event)).collect();
-    if !over.is_empty() && known.contains(&None) {
-        violations.add("a call is over when every id was reported", || format!("{:?}", call.nexts.last()));
-    }
     if over.windows(2).any(|pair| pair[0] != pair[1]) {
         violations.add("a call that is over stays so", || format!("{over:?}"));
     }
@@ -99,6 +99,10 @@ fn check_progress(call: &CallRecord, next: &Next, left: usize, violations: &mut 
     let most = call.call.options.max_in_flight.unwrap_or(4).min(progress.requests);
     if progress.left as usize != left || (progress.requests as usize) < sent || progress.in_flight > most {
         violations.add("waiting says what is left", || format!("{progress:?}, {left} left, {sent} sent"));
+    }
+    let status = progress.error.as_ref().and_then(|error| error.response.as_ref()).map(|response| response.status);
+    if status.is_some_and(|status| matches!(status, 400 | 402 | 404..=406 | 409..=428 | 430..=498)) {
+        violations.add("waiting never names a refusal", || format!("{:?}", progress.error));
     }
 }
 
