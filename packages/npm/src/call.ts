@@ -43,6 +43,7 @@ export class Call implements AsyncIterable<Batch> {
   // The credential and `onProgress` run in the asynchronous context of the caller, such as a trace.
   readonly #context = new AsyncResource('EntraRiskCall');
   #thread: Thread | undefined;
+  #graceMs = 2 ** 31 - 1;
   #isOver = false;
   #cause: RiskError | undefined;
   // What is wrong with an argument.
@@ -107,14 +108,15 @@ export class Call implements AsyncIterable<Batch> {
    * @param graceSeconds How long requests in flight may still take: 10 s by default. Another call of `stop` can only shorten it.
    * @throws {InvalidArgument} If `graceSeconds` is no number of seconds.
    */
-  stop(graceSeconds?: number): void {
-    if (graceSeconds !== undefined && !(typeof graceSeconds === 'number' && graceSeconds >= 0)) {
+  stop(graceSeconds = GRACE_SECONDS): void {
+    if (!(typeof graceSeconds === 'number' && graceSeconds >= 0)) {
       throw new InvalidArgument(`graceSeconds: expected at least 0 seconds; got ${String(graceSeconds)}`);
     }
     if (this.#isOver) return;
     if (!this.#stopped.signal.aborted) log('%s: stopped', this.#given.action);
+    this.#graceMs = Math.min(this.#graceMs, Math.ceil(graceSeconds * 1000));
     // Before the reply to a token request, which lets the plugin go on.
-    this.#thread?.stop(graceSeconds === undefined ? undefined : Math.min(Math.ceil(graceSeconds * 1000), 2 ** 32 - 1));
+    this.#thread?.stop(this.#graceMs);
     this.#stopped.abort();
   }
 
@@ -127,7 +129,7 @@ export class Call implements AsyncIterable<Batch> {
     const handlers = { getToken: this.#inContext(this.#reply), onEvent: this.#inContext(this.#note) };
     const perform = (thread: Thread): Promise<End | undefined> => {
       this.#thread = thread;
-      return thread.perform({ kind: 'start', action, ids, options }, handlers, this.#stopped.signal);
+      return thread.perform({ action, ids, options }, handlers, this.#stopped.signal);
     };
     try {
       this.#end(await instances.perform(options.tenant, perform, this.#stopped.signal));
@@ -282,6 +284,7 @@ class Waits {
   }
 }
 
+const GRACE_SECONDS = 10;
 const LONG_WAIT_MS = 5000;
 
 const STOPPED: TokenReply = { error: { tag: 'unavailable', val: 'the call was stopped' } };

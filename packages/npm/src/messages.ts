@@ -18,24 +18,29 @@ export type RawTokenRequest = credentials.TokenRequest;
 
 /** What the worker thread is created with. */
 export interface Setup {
-  /** One 32-bit integer: 1 once a token reply has been posted to `replies`, 0 while none is there. */
-  readonly replied: SharedArrayBuffer;
+  /** 32-bit integers, at the positions below. */
+  readonly shared: SharedArrayBuffer;
   /** Where the token replies arrive. */
   readonly replies: import('node:worker_threads').MessagePort;
 }
 
+/** In `shared`: 1 once a token reply has been posted to `replies`, 0 while none is there. */
+export const REPLIED = 0;
+/**
+ * In `shared`: the milliseconds of grace with which to stop the call, or `RUNNING`. Not a message: the thread returns to its event
+ * loop only briefly, and Deno then delivers messages seconds late.
+ */
+export const GRACE_MS = 1;
+/** In `shared`, at `GRACE_MS`: the call is not to be stopped. */
+export const RUNNING = -1;
+/** The number of integers in `shared`. */
+export const SHARED_INTEGERS = 2;
+
 /** To the worker thread: start a call. */
 export interface Start {
-  readonly kind: 'start';
   readonly action: RawAction;
   readonly ids: string[];
   readonly options: RawOptions;
-}
-
-/** To the worker thread: stop the call, with a grace for requests in flight, or the default one. */
-export interface Stop {
-  readonly kind: 'stop';
-  readonly graceMs: number | undefined;
 }
 
 /** To the worker thread, through `replies`: the result of `get-token`. */

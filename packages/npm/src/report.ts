@@ -99,9 +99,10 @@ export class Report {
   toString(): string {
     const { accepted, refused, toRetry, cause } = this;
     const total = accepted.length + refused.length + toRetry.length + this.#left;
-    const left = this.#left === 0 ? '' : `, ${this.#left} without an outcome yet`;
-    const why = cause === undefined ? '' : `; ${cause.kind}: ${cause.message}`;
-    return `${accepted.length} of ${total} ids accepted, ${refused.length} refused, ${toRetry.length} to retry${left}${why}`;
+    let text = `${accepted.length} of ${total} ids accepted`;
+    if (accepted.length < total - this.#left) text += `, ${refused.length} refused, ${toRetry.length} to retry`;
+    if (this.#left > 0) text += `, ${this.#left} without an outcome yet`;
+    return cause === undefined ? text : `${text}; cause: ${cause.kind}: ${cause.message}`;
   }
 }
 

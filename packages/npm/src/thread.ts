@@ -1,7 +1,8 @@
 // The worker thread as the main thread sees it.
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { unlessAborted } from './abort.js';
-import type { End, Event, RawTokenRequest, Setup, Start, Stop, TokenReply, WorkerMessage } from './messages.js';
+import { GRACE_MS, REPLIED, RUNNING, SHARED_INTEGERS } from './messages.js';
+import type { End, Event, RawTokenRequest, Setup, Start, TokenReply, WorkerMessage } from './messages.js';
 
 /** What a call does while it runs. */
 export interface Handlers {
@@ -14,7 +15,7 @@ export interface Handlers {
 /** A worker thread with an instance of the plugin. It performs one call at a time. */
 export class Thread {
   readonly #worker: Worker;
-  readonly #replied = new Int32Array(new SharedArrayBuffer(4));
+  readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_INTEGERS * Int32Array.BYTES_PER_ELEMENT));
   readonly #replies: MessageChannel = new MessageChannel();
   readonly #ready: Promise<void>;
   #isReady = (): void => undefined;
@@ -24,7 +25,7 @@ export class Thread {
 
   constructor() {
     this.#ready = new Promise((resolve) => (this.#isReady = resolve));
-    const setup: Setup = { replied: this.#replied.buffer as SharedArrayBuffer, replies: this.#replies.port2 };
+    const setup: Setup = { shared: this.#shared.buffer as SharedArrayBuffer, replies: this.#replies.port2 };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: setup,
       transferList: [this.#replies.port2],
@@ -46,6 +47,7 @@ export class Thread {
       return await new Promise((resolve) => {
         this.#handlers = handlers;
         this.#end = resolve;
+        Atomics.store(this.#shared, GRACE_MS, RUNNING);
         this.#worker.postMessage(start);
       });
     } finally {
@@ -55,10 +57,9 @@ export class Thread {
     }
   }
 
-  /** Stops the call that is performed. */
-  stop(graceMs: number | undefined): void {
-    const message: Stop = { kind: 'stop', graceMs };
-    this.#worker.postMessage(message);
+  /** Stops the call that is performed: at most 2³¹ - 1 milliseconds later. */
+  stop(graceMs: number): void {
+    Atomics.store(this.#shared, GRACE_MS, graceMs);
   }
 
   /** Ends the thread immediately. */
@@ -83,8 +84,8 @@ export class Thread {
   async #reply(request: RawTokenRequest): Promise<void> {
     const reply = await this.#handlers?.getToken(request);
     this.#replies.port1.postMessage(reply);
-    Atomics.store(this.#replied, 0, 1);
-    Atomics.notify(this.#replied, 0);
+    Atomics.store(this.#shared, REPLIED, 1);
+    Atomics.notify(this.#shared, REPLIED);
   }
 
   #break(error: unknown): void {

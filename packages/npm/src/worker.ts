@@ -1,33 +1,36 @@
 // The worker thread: performs one call after another with its instance of the plugin. It is blocked while the plugin works,
 // because jco's `wasi:http` is synchronous.
 import { setImmediate as turn } from 'node:timers/promises';
-import { parentPort } from 'node:worker_threads';
-import type { Start, Stop, WorkerMessage } from './messages.js';
+import { parentPort, workerData } from 'node:worker_threads';
+import { GRACE_MS, RUNNING, type Setup, type Start, type WorkerMessage } from './messages.js';
 import { calls } from './plugin/entra-risk.js';
 
-// How long the plugin waits before the thread looks for a message to stop.
+// How long the plugin waits before the thread looks whether to stop.
 const WAIT_MS = 100;
 
-let call: calls.Call | undefined;
+const shared = new Int32Array((workerData as Setup).shared);
 
-parentPort?.on('message', (message: Start | Stop) => {
-  if (message.kind === 'stop') call?.stop(message.graceMs);
-  else void perform(message);
-});
+parentPort?.on('message', (start: Start) => void perform(start));
 post({ kind: 'ready' });
 
 async function perform({ action, ids, options }: Start): Promise<void> {
   try {
-    call = start(action, ids, options);
+    const call = start(action, ids, options);
     if (call === undefined) return;
-    let waitMs = WAIT_MS;
-    for (let event = call.next(waitMs); ; event = call.next(waitMs)) {
-      if (event.tag === 'over') return end(event.val);
+    for (let waitMs = WAIT_MS; ; ) {
+      const event = call.next(waitMs);
+      if (event.tag === 'over') {
+        call[Symbol.dispose]();
+        return post({ kind: 'over', cause: event.val });
+      }
       if (event.tag === 'ended') post({ kind: 'ended', batches: event.val });
       else post({ kind: 'waiting', progress: event.val });
       // After outcomes, the progress without a wait.
       waitMs = event.tag === 'ended' ? 0 : WAIT_MS;
+      // jco frees some of what the plugin has dropped in the event loop.
       await turn();
+      const graceMs = Atomics.exchange(shared, GRACE_MS, RUNNING);
+      if (graceMs !== RUNNING) call.stop(graceMs);
     }
   } catch (error) {
     post({ kind: 'broken', error }); // A trap: no function of the instance can be called any more.
@@ -44,12 +47,6 @@ function start(...[action, ids, options]: Parameters<typeof calls.Call.start>): 
     post({ kind: 'invalid', message: String(thrown.payload) });
     return undefined;
   }
-}
-
-function end(cause: calls.Error | undefined): void {
-  call?.[Symbol.dispose]();
-  call = undefined;
-  post({ kind: 'over', cause });
 }
 
 function post(message: WorkerMessage): void {

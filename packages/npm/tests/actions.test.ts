@@ -85,7 +85,7 @@ test('a report contains every id once, in order, and the reason of a refusal', a
     const [refused] = report.batches.filter((batch) => batch.outcome === 'refused');
     const { status, code, retryAfterSeconds } = refused?.error?.response ?? {};
     assert.deepEqual([status, code, retryAfterSeconds], [404, 'Request_ResourceNotFound', undefined]);
-    assert.match(String(report), /^90 of 91 ids accepted, 1 refused, 0 to retry; client-error: /);
+    assert.match(String(report), /^90 of 91 ids accepted, 1 refused, 0 to retry; cause: client-error: /);
   });
 });
 
@@ -97,7 +97,7 @@ test('raiseForFailure throws unless every id was accepted', async () => {
     const thrown = await thrownBy((async () => report.raiseForFailure())());
     assert.ok(thrown instanceof EntraRiskError);
     assert.equal(thrown.report, report);
-    assert.match(thrown.message, /^1 of 2 ids accepted, 1 refused, 0 to retry; client-error: /);
+    assert.match(thrown.message, /^1 of 2 ids accepted, 1 refused, 0 to retry; cause: client-error: /);
     assert.ok(!inspect(thrown).includes(PRESENT), 'thousands of ids would be printed');
   });
 });

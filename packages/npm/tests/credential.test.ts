@@ -131,7 +131,7 @@ test('an exception reaches the caller as the cause of an error with the outcomes
     assert.deepEqual(error.report.accepted, model.applied());
     assert.equal(error.report.accepted.length, 120);
     // Its text may contain a secret.
-    assert.match(error.message, /^RangeError was thrown; 120 of 300 ids accepted, 0 refused, 180 to retry; no-token: /);
+    assert.match(error.message, /^RangeError was thrown; 120 of 300 ids accepted, 0 refused, 180 to retry; cause: no-token: /);
     assert.doesNotMatch(error.message, /sealed/);
   });
 });
