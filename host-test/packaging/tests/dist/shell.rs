@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use wasmtime::Store;
+use wasmtime::component::InstancePre;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
@@ -23,6 +24,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError};
 use wasmtime_wasi::{FsPerms, HostWallClock, I32Exit, WasiCtx, async_trait};
 
 use crate::compositions::command;
+use crate::token_adapter::ENVIRONMENT;
 
 /// The command in its own directory.
 pub(crate) struct Shell {
@@ -242,10 +244,20 @@ impl Shell {
 
     /// Runs a command line with this Microsoft Graph.
     pub(crate) async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
+        self.run_command(command(), line, graph).await
+    }
+
+    /// Runs this composition of the command with this Microsoft Graph.
+    pub(crate) async fn run_command(
+        &self,
+        command: &InstancePre<Host>,
+        line: &str,
+        graph: Arc<dyn Service>,
+    ) -> Completed {
         let (stdout, stderr) = (Output::new(Instant::now()), Output::new(Instant::now()));
         let mut wasi = WasiCtx::builder();
         wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ENDPOINTS", "https://a.test:8443");
-        wasi.arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
+        wasi.envs(ENVIRONMENT).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
         wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });
         wasi.stderr(Screen { output: stderr.clone(), is_terminal: self.terminal, failing: None });
@@ -253,8 +265,8 @@ impl Shell {
         wasi.preopened_dir(&self.directory, ".", FsPerms::ReadWrite).unwrap();
         wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
         let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
-        let mut store = Store::new(command().engine(), host);
-        let command = CommandPre::new(command().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
+        let mut store = Store::new(command.engine(), host);
+        let command = CommandPre::new(command.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
         let code = match command.wasi_cli_run().call_run(&mut store).await {
             Ok(Ok(())) => 0,
             Ok(Err(())) => 1,
