@@ -83,7 +83,7 @@ pub static MUTANTS: &[Mutant] = &[
     mutant("tenant-not-passed", "engine/src/tokens.rs", "tenant: settings.tenant.clone(),", "tenant: None,", "token requests contain the call's tenant, audience and endpoint"),
     mutant("claims-of-no-challenge", "engine/src/tokens.rs", "claims: self.rejection.as_ref().and_then(|rejected| rejected.claims.clone()),", "claims: Some(String::from(\"{}\")),", "claims are those of the challenge"),
     mutant("token-latency-charged-to-requests", "engine/src/call.rs", "attempt.timeout = attempt.timeout.saturating_add(elapsed);", "let _ = (&attempt, elapsed);", "no id is in two requests in flight"),
-    mutant("token-revealed", "engine/src/token.rs", "sanitized.push_str(\"[token]\");", "sanitized.push_str(rest.get(start..end).unwrap_or_default());", "no text contains 24 characters of the token"),
+    mutant("token-revealed", "engine/src/token.rs", "Some(_) => sanitized.push_str(\"[token]\"),", "Some(run) => sanitized.push_str(rest.get(..run).unwrap_or_default()),", "no text contains 24 characters of the token"),
     mutant("only-the-whole-token-hidden", "engine/src/token.rs", "token.len().min(MAX_RUN_BYTES)", "token.len()", "no text contains 24 characters of the token"),
     mutant("text-too-long", "engine/src/response.rs", "MAX_MESSAGE_BYTES: usize = 512", "MAX_MESSAGE_BYTES: usize = 520", "texts are cut as stated"),
     mutant("trap", "engine/src/decimal.rs", ".saturating_mul(10)", ".checked_mul(10).unwrap()", "every call returns"),
