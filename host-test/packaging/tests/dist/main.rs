@@ -7,7 +7,7 @@ mod cli_interruption;
 mod cli_log_time;
 mod cli_progress;
 mod cli_terminal;
-mod cli_tokens;
+mod cli_texts;
 mod compositions;
 mod gateway;
 mod gateway_audit;

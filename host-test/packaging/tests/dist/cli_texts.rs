@@ -1,4 +1,5 @@
-//! Tokens that a service repeats in its responses, against everything that the command writes.
+//! Text from outside in everything that the command writes: without the tokens that a service repeats, and without
+//! characters that a terminal executes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,7 +14,7 @@ use rand::rngs::StdRng;
 use serde_json::json;
 
 use crate::compositions::{component, link};
-use crate::shell::{Completed, Shell, ids};
+use crate::shell::{Completed, Shell, id, ids};
 use crate::token_adapter::token_reply;
 
 /// Requests to Microsoft Graph before it refuses all others.
@@ -68,7 +69,7 @@ fn echo(status: u16, tokens: &[&str]) -> Behavior {
     let retry_after = if status == 429 { "1" } else { &text };
     let own = [("www-authenticate", challenge.as_str()), ("retry-after", retry_after)];
     // Half of the responses have the ids of the request in the body only.
-    let headers = if tokens.len() % 2 == 0 { &headers[3..] } else { &headers };
+    let headers = if tokens.len().is_multiple_of(2) { &headers[3..] } else { &headers };
     let inner = json!({ "request-id": parts, "client-request-id": text, "date": text, tokens[0]: text });
     let body = json!({ "error": { "code": parts, "message": text, "innerError": inner } });
     respond(status, &[headers, &own].concat(), if status == 204 { String::new() } else { body.to_string() })
@@ -111,4 +112,55 @@ async fn no_token_of_a_request_or_of_the_40_before_is_written() {
             assert_clean(&text, &state.issued);
         }
     }
+}
+
+/// ESC, its counterpart of one character, line ends, bidirectional overrides.
+const HOSTILE: &str = "\x1b[2J \u{9b}2J \r\n forged \u{85} \u{2028} \u{2029} \u{202e}desrever\u{2066} \u{200f}\u{feff}";
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_is_written_is_executed_by_a_terminal() {
+    // A header cannot contain most of it.
+    let body = json!({ "error": { "code": HOSTILE, "message": HOSTILE, "innerError": {
+        "request-id": HOSTILE, "date": HOSTILE,
+    }}});
+    let respond = |status| respond(status, &[], body.to_string());
+    let line = format!("dismiss-risky-users {} {} --ids-per-request 1 --log log.jsonl", id(1), id(2));
+    for option in ["", " --json"] {
+        let shell = Shell::new();
+        let run = shell.run(&format!("{line}{option}"), [respond(404), respond(403)]).await;
+        for text in [run.stdout, run.stderr, shell.read("log.jsonl")] {
+            assert_printable(&text);
+            for line in text.lines().filter(|line| line.starts_with('{')) {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert!(value.to_string().contains('\u{202e}'), "the text is escaped, not lost: {line}");
+            }
+        }
+    }
+    let shell = Shell::new().file("\x1b[2J\u{202e}", "x\u{9b}\u{202e}\nid,\x1b\n").file("ids.csv", "i\x1bd,b\n");
+    let hostile = ["\x1b[2J", "\u{9b}2J\u{202e}"];
+    let options = [
+        "",
+        "--",
+        "--cloud=",
+        "--cloud ",
+        "--file ",
+        "--log none/",
+        "--tenant ",
+        "--deadline=",
+        "--file ids.csv --column ",
+    ];
+    let lines = options.iter().flat_map(|option| hostile.map(|text| format!("dismiss-risky-users {option}{text}")));
+    let lines = lines.chain(["\x1b[2J".to_owned(), "dismiss-risky-users --file \x1b[2J\u{202e}".to_owned()]);
+    for line in lines {
+        let run = shell.run(&line, []).await;
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{line:?}");
+        assert_printable(&run.stderr);
+    }
+}
+
+/// Asserts that no character of these lines is executed, invisible, or changes the order of others.
+#[track_caller]
+fn assert_printable(text: &str) {
+    let found = text.chars().find(|c| *c != '\n' && HOSTILE.contains(*c) && !c.is_ascii_graphic() && *c != ' ');
+    assert!(found.is_none(), "{found:?} in {text:?}");
 }
