@@ -49,7 +49,7 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
             break;
         }
         let attempts = Attempts::new(call, calls);
-        next::check(&attempts, &mut violations);
+        next::check(&attempts, calls, &mut violations);
         outcome::check(&attempts, &mut violations);
         attempts::check(&attempts, &mut violations);
         end::check(&attempts, &mut violations);

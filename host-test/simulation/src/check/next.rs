@@ -5,11 +5,15 @@ use std::time::Duration;
 use host_test::bindings::calls::Event;
 
 use super::{Attempt, Attempts, Class, MARGIN, Violations};
-use crate::Form;
 use crate::record::Next;
+use crate::{CallRecord, Form, TokenAnswer};
 
-pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+pub(super) fn check(attempts: &Attempts<'_>, calls: &[CallRecord], violations: &mut Violations) {
     let call = attempts.call;
+    // What other calls were asked to wait is a failure of this one too.
+    if calls.iter().filter(|other| other.shares_limit(call)).count() == 1 {
+        check_failure(attempts, violations);
+    }
     for next in &call.nexts {
         check_wait(attempts, next, violations);
     }
@@ -46,6 +50,23 @@ fn check_wait(attempts: &Attempts<'_>, next: &Next, violations: &mut Violations)
             None => violations.add("next without a limit never waits", || format!("began at {:?}", next.began)),
             Some(_) => {}
         }
+    }
+}
+
+/// Waiting names no failure from before the latest acceptance.
+fn check_failure(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let call = attempts.call;
+    let accepted = attempts.all.iter().filter(|attempt| attempt.class == Class::Accepted);
+    let Some(accepted) = accepted.filter_map(|attempt| attempt.read(call)).max() else { return };
+    let is_failure = |attempt: &&Attempt<'_>| !matches!(attempt.class, Class::Accepted | Class::Refused);
+    let has_failed = attempts.all.iter().filter(is_failure).any(|attempt| attempt.over >= accepted)
+        || call.tokens.iter().any(|token| token.answer == TokenAnswer::Unavailable && token.answered >= accepted);
+    let names = |next: &&Next| matches!(&next.event, Event::Waiting(progress) if progress.error.is_some());
+    let later = call.nexts.iter().filter(|next| next.began > accepted).find(names);
+    if let Some(next) = later.filter(|_| !has_failed) {
+        violations.add("waiting names no failure from before an acceptance", || {
+            format!("{:?}, accepted at {accepted:?}", next.event)
+        });
     }
 }
 
