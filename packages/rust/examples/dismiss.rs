@@ -1,5 +1,6 @@
-//! Dismisses the risk of users: `dismiss USER-ID...`, with the token in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go
-//! there instead of to Microsoft Graph. A line for each batch appears as soon as it has ended.
+//! Dismisses the risk of users: `dismiss USER-ID...`, with the token in `GRAPH_TOKEN`. If
+//! `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft Graph. A line for each batch
+//! appears as soon as it has ended.
 
 use std::{env, error::Error, process::ExitCode};
 

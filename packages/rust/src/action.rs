@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use entra_risk_engine::action::{ACTIONS, Action as GraphAction};
 
-/// An action of Microsoft Graph. The method of [`EntraRisk`](crate::EntraRisk) with the same name documents its effect.
+/// An action of Microsoft Graph. The method of [`EntraRisk`](crate::EntraRisk) with the same name
+/// documents its effect.
 ///
 /// `"dismiss-risky-users".parse()` finds an action by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,8 +3,8 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        // The plugin's world without WASI, because the bindings of WASI are in the crates of wasmtime. `calls` takes its
-        // types from `actions`.
+        // The plugin's world without WASI, because the bindings of WASI are in the crates of
+        // wasmtime. `calls` takes its types from `actions`.
         inline: "
             package entra:host;
             world plugin {

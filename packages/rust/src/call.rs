@@ -13,11 +13,12 @@ use tokio::sync::watch;
 use crate::call_state::{CallState, Order};
 use crate::{Batch, Progress, Report, TokenSourceError};
 
-/// A call of an action: a stream of its batches, each of which comes as soon as its ids have their outcome.
+/// A call of an action: a stream of its batches, each of which comes as soon as its ids have their
+/// outcome.
 ///
-/// A task performs the call, whether its handle is polled or not. Dropping the handle abandons the call: nothing more is
-/// sent, and the ids of requests in flight may have been applied. To keep the outcomes, [`stop`](Call::stop) it, and take
-/// what it still yields.
+/// A task performs the call, whether its handle is polled or not. Dropping the handle abandons the
+/// call: nothing more is sent, and the ids of requests in flight may have been applied. To keep the
+/// outcomes, [`stop`](Call::stop) it, and take what it still yields.
 #[must_use = "dropping a call abandons it"]
 pub struct Call {
     state: Arc<CallState>,
@@ -32,41 +33,46 @@ impl Call {
         Call { state, orders, yielded: 0 }
     }
 
-    /// The next batch, in the order in which they end. `None`: the call is over, and every id has been reported.
+    /// The next batch, in the order in which they end. `None`: the call is over, and every id has
+    /// been reported.
     ///
     /// A future that is dropped loses nothing.
     pub async fn next(&mut self) -> Option<Batch> {
         poll_fn(|context| self.poll_batch(context)).await
     }
 
-    /// The outcomes so far, also those that the stream has not yielded yet. The cause is known when the call is over.
+    /// The outcomes so far, also those that the stream has not yielded yet. The cause is known when
+    /// the call is over.
     pub fn report(&self) -> Report {
         self.state.report()
     }
 
-    /// How far the call has come: a channel that holds the latest state. It changes when ids get their outcome, when
-    /// something is sent or fails, and about once a second while the call waits; not while the token source does not return.
-    /// Its last state has nothing left, and then the channel is closed.
+    /// How far the call has come: a channel that holds the latest state. It changes when ids get
+    /// their outcome, when something is sent or fails, and about once a second while the call
+    /// waits; not while the token source does not return. Its last state has nothing left, and then
+    /// the channel is closed.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.state.progress()
     }
 
-    /// Ends the call: nothing new is sent. The stream yields the outcomes that are left, and the cause is
-    /// `ErrorKind::Cancelled` unless every id was accepted.
+    /// Ends the call: nothing new is sent. The stream yields the outcomes that are left, and the
+    /// cause is `ErrorKind::Cancelled` unless every id was accepted.
     ///
-    /// `grace` is how long requests in flight may still take: none is 10 s. Then their ids are `Outcome::Unknown`. A later
-    /// stop can only shorten it. A call notices at once while it waits to send or for a token, and within about 100 ms while
-    /// requests are in flight.
+    /// `grace` is how long requests in flight may still take: none is 10 s. Then their ids are
+    /// `Outcome::Unknown`. A later stop can only shorten it. A call notices at once while it waits
+    /// to send or for a token, and within about 100 ms while requests are in flight.
     pub fn stop(&self, grace: Option<Duration>) {
         self.order(Order::Stop(grace));
     }
 
-    /// Waits until the call is over, and returns the outcome of every id, also of those that the stream has yielded.
+    /// Waits until the call is over, and returns the outcome of every id, also of those that the
+    /// stream has yielded.
     ///
     /// A future that is dropped loses nothing: stop the call then, and finish it again.
     ///
     /// # Errors
-    /// If the token source itself failed ([`TokenError::Failed`](crate::TokenError::Failed)). The error contains the report.
+    /// If the token source itself failed ([`TokenError::Failed`](crate::TokenError::Failed)). The
+    /// error contains the report.
     pub async fn finish(&mut self) -> Result<Report, TokenSourceError> {
         self.yielded = poll_fn(|context| self.state.poll_over(context)).await;
         self.state.result()

@@ -77,7 +77,8 @@ impl CallState {
 
 /// For the handle.
 impl CallState {
-    /// The batch with this index, in the order in which they ended. `None` if the call is over without it.
+    /// The batch with this index, in the order in which they ended. `None` if the call is over
+    /// without it.
     pub(crate) fn poll_batch(&self, index: usize, context: &Context<'_>) -> Poll<Option<Batch>> {
         let mut inner = self.inner();
         match inner.ended.get(index) {
@@ -122,7 +123,8 @@ impl CallState {
         }
     }
 
-    /// Leaves an order for the worker, and returns whether it is news. A call that no worker performs yet is over at once.
+    /// Leaves an order for the worker, and returns whether it is news. A call that no worker
+    /// performs yet is over at once.
     pub(crate) fn order(&self, order: Order) -> bool {
         let mut inner = self.inner();
         if inner.is_over {
@@ -169,28 +171,32 @@ impl CallState {
 
     /// Ids have their outcome.
     pub(crate) fn ended(&self, batches: Vec<Batch>, requests: u32) {
-        let mut inner = self.inner();
-        inner.update(|progress| {
+        self.waiting(|progress| {
             batches.iter().for_each(|batch| progress.count(batch));
             progress.requests = requests;
         });
+        let mut inner = self.inner();
         inner.ended.extend(batches);
         inner.wake();
     }
 
-    /// The call waits.
+    /// The call waits. Who looks at the progress holds its lock: that of the call is free
+    /// meanwhile.
     pub(crate) fn waiting(&self, update: impl FnOnce(&mut Progress)) {
-        self.inner().update(update);
+        let sender = self.inner().progress.clone();
+        if let Some(sender) = sender {
+            sender.send_modify(update);
+        }
     }
 
     /// Every id has been reported, or nobody is interested any more.
     pub(crate) fn over(&self, cause: Option<Error>) {
+        self.waiting(|progress| {
+            (progress.in_flight, progress.next_send, progress.error) = (0, None, None);
+        });
         let mut inner = self.inner();
         inner.is_over = true;
         inner.cause = cause;
-        inner.update(|progress| {
-            (progress.in_flight, progress.next_send, progress.error) = (0, None, None);
-        });
         inner.progress = None;
         inner.wake();
     }
@@ -201,7 +207,8 @@ impl CallState {
         self.end_rest(0, Outcome::NotApplied(error), cause);
     }
 
-    /// Ends the call because the plugin was stopped. Which ids its requests carried is lost with it.
+    /// Ends the call because the plugin was stopped. Which ids its requests carried is lost with
+    /// it.
     pub(crate) fn plugin_stopped(&self, reason: &str, requests: u32) {
         let cause = Error::new(ErrorKind::PluginStopped, reason);
         if requests == 0 {
@@ -238,12 +245,6 @@ impl Inner {
         Poll::Pending
     }
 
-    fn update(&self, update: impl FnOnce(&mut Progress)) {
-        if let Some(progress) = &self.progress {
-            progress.send_modify(update);
-        }
-    }
-
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -260,6 +261,9 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
     use super::*;
     use crate::Receipt;
 
@@ -287,6 +291,23 @@ mod tests {
         let batches = state.report().batches;
         let ids: Vec<_> = batches.iter().map(|batch| batch.ids.clone()).collect();
         assert_eq!(ids, [vec![id(1), id(2)], vec![id(3)], vec![id(4), id(5)], vec![id(6)]]);
+    }
+
+    #[test]
+    fn a_report_can_be_read_while_progress_is_looked_at() {
+        let state = Arc::new(state(1));
+        let progress = state.progress();
+        let looked_at = progress.borrow();
+        let (worker, reader) = (Arc::clone(&state), Arc::clone(&state));
+        let ended = thread::spawn(move || worker.ended(vec![accepted(&[1])], 1));
+        thread::sleep(Duration::from_millis(100));
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || sender.send(reader.report()));
+        let report = receiver.recv_timeout(Duration::from_secs(20));
+        drop(looked_at);
+        assert_eq!(report, Ok(Report::default()));
+        ended.join().unwrap();
+        assert_eq!(state.report().accepted().count(), 1);
     }
 
     #[test]

@@ -19,14 +19,17 @@ use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings,
 
 /// Performs the actions, with one rate limit for each tenant. Clones share everything.
 ///
-/// Keep it: what it learns about the rate limit is lost with it. It needs a tokio runtime with time and I/O. Calls of the
-/// same tenant share its rate limit and take turns, so a call of one id does not wait for the end of one of thousands.
+/// Keep it: what it learns about the rate limit is lost with it. It needs a tokio runtime with time
+/// and I/O. Calls of the same tenant share its rate limit and take turns, so a call of one id does
+/// not wait for the end of one of thousands.
 ///
-/// Each action has a method, which returns the outcome of every id whatever happened, and can be started as a [`Call`], which
-/// yields the outcomes as they come. A future of a method that is dropped abandons its call.
+/// Each action has a method, which returns the outcome of every id whatever happened, and can be
+/// started as a [`Call`], which yields the outcomes as they come. A future of a method that is
+/// dropped abandons its call.
 ///
-/// The methods have an error only if an argument is not as documented, in which case nothing was sent, or if the token source
-/// itself failed ([`TokenError::Failed`](crate::TokenError::Failed)), in which case the error contains the report.
+/// The methods have an error only if an argument is not as documented, in which case nothing was
+/// sent, or if the token source itself failed ([`TokenError::Failed`](crate::TokenError::Failed)),
+/// in which case the error contains the report.
 #[derive(Clone)]
 pub struct EntraRisk(Arc<Library>);
 
@@ -40,8 +43,9 @@ pub(crate) struct Library {
 }
 
 impl EntraRisk {
-    /// Prepares the actions. The first time in a process, and each time with a pool, it compiles the plugin: that blocks for
-    /// a moment, which is seconds if wasmtime was built without optimization.
+    /// Prepares the actions. The first time in a process, and each time with a pool, it compiles
+    /// the plugin: that blocks for a moment, which is seconds if wasmtime was built without
+    /// optimization.
     ///
     /// # Errors
     /// If a setting is not as documented, or the system refuses a resource.
@@ -62,8 +66,9 @@ impl EntraRisk {
         })))
     }
 
-    /// Starts an action on these ids. The call begins at once, and goes on whether its handle is polled or not. An id that is
-    /// given twice is sent and reported once. An empty list is a call that is over.
+    /// Starts an action on these ids. The call begins at once, and goes on whether its handle is
+    /// polled or not. An id that is given twice is sent and reported once. An empty list is a call
+    /// that is over.
     ///
     /// # Errors
     /// If an argument is not as documented.
@@ -104,7 +109,8 @@ impl EntraRisk {
 
     /// Dismisses the risk of sign-ins: they no longer contribute to the risk of their users.
     ///
-    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe.
+    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk.
+    /// Repeating the call is safe.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -118,8 +124,9 @@ impl EntraRisk {
 
     /// Confirms sign-ins as safe: their risk is removed, and detection learns from it.
     ///
-    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk. Repeating the call is safe. It
-    /// also overrides a `confirm_sign_ins_compromised` made in between.
+    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk.
+    /// Repeating the call is safe. It also overrides a `confirm_sign_ins_compromised` made in
+    /// between.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -131,11 +138,11 @@ impl EntraRisk {
         self.perform(Action::ConfirmSignInsSafe, ids, options).await
     }
 
-    /// Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on risk may block these users
-    /// or require them to change their password.
+    /// Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on
+    /// risk may block these users or require them to change their password.
     ///
-    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant. Repeating the call is safe, but a user whose
-    /// risk was remediated in between is set to high risk again.
+    /// Microsoft Graph refuses the ids of sign-ins that are not in the tenant. Repeating the call
+    /// is safe, but a user whose risk was remediated in between is set to high risk again.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -149,8 +156,8 @@ impl EntraRisk {
 
     /// Dismisses the risk of users: their risk level becomes none. The ids are object ids.
     ///
-    /// Microsoft Graph refuses the ids of users who were deleted. What it answers for users who are unknown or not at risk is
-    /// not documented. Repeating the call is safe.
+    /// Microsoft Graph refuses the ids of users who were deleted. What it answers for users who are
+    /// unknown or not at risk is not documented. Repeating the call is safe.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -162,10 +169,11 @@ impl EntraRisk {
         self.perform(Action::DismissRiskyUsers, ids, options).await
     }
 
-    /// Confirms users as safe: their risk is removed, and detection learns from it. The ids are object ids.
+    /// Confirms users as safe: their risk is removed, and detection learns from it. The ids are
+    /// object ids.
     ///
-    /// Absent users are refused as by `dismiss_risky_users`. Repeating the call is safe. It also overrides a
-    /// `confirm_risky_users_compromised` made in between.
+    /// Absent users are refused as by `dismiss_risky_users`. Repeating the call is safe. It also
+    /// overrides a `confirm_risky_users_compromised` made in between.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -177,11 +185,11 @@ impl EntraRisk {
         self.perform(Action::ConfirmRiskyUsersSafe, ids, options).await
     }
 
-    /// Confirms users as compromised: their risk becomes high, and policies based on risk may block them. The ids are object
-    /// ids.
+    /// Confirms users as compromised: their risk becomes high, and policies based on risk may block
+    /// them. The ids are object ids.
     ///
-    /// Absent users are refused as by `dismiss_risky_users`. Repeating the call is safe, but a user whose risk was remediated
-    /// in between is set to high risk again.
+    /// Absent users are refused as by `dismiss_risky_users`. Repeating the call is safe, but a user
+    /// whose risk was remediated in between is set to high risk again.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -207,11 +215,11 @@ impl EntraRisk {
         self.perform(Action::DismissRiskyServicePrincipals, ids, options).await
     }
 
-    /// Confirms service principals as compromised: their risk becomes high, and policies based on risk may block them. The
-    /// ids are object ids.
+    /// Confirms service principals as compromised: their risk becomes high, and policies based on
+    /// risk may block them. The ids are object ids.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe, but one whose risk was
-    /// remediated in between is set to high risk again.
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe,
+    /// but one whose risk was remediated in between is set to high risk again.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -223,7 +231,8 @@ impl EntraRisk {
         self.perform(Action::ConfirmRiskyServicePrincipalsCompromised, ids, options).await
     }
 
-    /// Dismisses the risk of agents. The ids are object ids of agent identities. In `beta` and the global cloud only.
+    /// Dismisses the risk of agents. The ids are object ids of agent identities. In `beta` and the
+    /// global cloud only.
     ///
     /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
     ///
@@ -237,11 +246,11 @@ impl EntraRisk {
         self.perform(Action::DismissRiskyAgents, ids, options).await
     }
 
-    /// Confirms agents as safe: their risk is removed. The ids are object ids of agent identities. In `beta` and the global
-    /// cloud only.
+    /// Confirms agents as safe: their risk is removed. The ids are object ids of agent identities.
+    /// In `beta` and the global cloud only.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe. It also overrides a
-    /// `confirm_risky_agents_compromised` made in between.
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+    /// It also overrides a `confirm_risky_agents_compromised` made in between.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -253,11 +262,11 @@ impl EntraRisk {
         self.perform(Action::ConfirmRiskyAgentsSafe, ids, options).await
     }
 
-    /// Confirms agents as compromised: their risk becomes high, and policies based on risk may block them. The ids are object
-    /// ids of agent identities. In `beta` and the global cloud only.
+    /// Confirms agents as compromised: their risk becomes high, and policies based on risk may
+    /// block them. The ids are object ids of agent identities. In `beta` and the global cloud only.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe, but one whose risk was
-    /// remediated in between is set to high risk again.
+    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe,
+    /// but one whose risk was remediated in between is set to high risk again.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -269,7 +278,8 @@ impl EntraRisk {
         self.perform(Action::ConfirmRiskyAgentsCompromised, ids, options).await
     }
 
-    /// Instances of the plugin that exist now, idle ones and those with open calls: at most `max_instances`.
+    /// Instances of the plugin that exist now, idle ones and those with open calls: at most
+    /// `max_instances`.
     pub fn instances(&self) -> usize {
         self.0.tenants.instances()
     }

@@ -1,4 +1,5 @@
-//! Connections: to the destination or through a proxy, with TLS for `https`, and HTTP/2 if the server agrees.
+//! Connections: to the destination or through a proxy, with TLS for `https`, and HTTP/2 if the
+//! server agrees.
 
 use std::error::Error;
 use std::io;

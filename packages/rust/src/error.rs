@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Error {
     /// What went wrong, for programs.
     pub kind: ErrorKind,
-    /// What happened and what to do, for people. It may quote a response. Do not parse it: its wording may change.
+    /// What happened and what to do, for people. It may quote a response. Do not parse it: its
+    /// wording may change.
     pub message: String,
     /// The response that the error is about, if there was one.
     pub response: Option<Response>,
@@ -18,10 +19,11 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument is not as documented. [`EntraRisk::start`](crate::EntraRisk::start) finds that first.
+    /// An argument is not as documented. [`EntraRisk::start`](crate::EntraRisk::start) finds that
+    /// first.
     InvalidArgument,
-    /// The token source supplied no usable token; the message contains the reason. Ends the call: immediately if the token
-    /// was denied, and when patience is over if it was unavailable.
+    /// The token source supplied no usable token; the message contains the reason. Ends the call:
+    /// immediately if the token was denied, and when patience is over if it was unavailable.
     NoToken,
     /// The address is not an allowed endpoint, or the proxy demands credentials. Ends the call.
     DeniedByHost,
@@ -35,9 +37,11 @@ pub enum ErrorKind {
     Throttled,
     /// 5xx at the last attempt: call again later.
     ServerError,
-    /// A response that Microsoft Graph does not give to these requests: look for something on the way that responds.
+    /// A response that Microsoft Graph does not give to these requests: look for something on the
+    /// way that responds.
     UnexpectedStatus,
-    /// No connection was established, so nothing was sent: check name, network, proxy and certificate.
+    /// No connection was established, so nothing was sent: check name, network, proxy and
+    /// certificate.
     Unreachable,
     /// The request was sent, or perhaps sent, and no complete response arrived: call again.
     NoResponse,
@@ -47,16 +51,17 @@ pub enum ErrorKind {
     Cancelled,
     /// Never sent, because an earlier error ended the call.
     NotAttempted,
-    /// This library stopped the plugin, because it exceeded `max_memory_bytes` or `max_instructions`, or trapped. The
-    /// message contains the reason. Ids that had no outcome yet are `Unknown` if the call had sent anything, and
-    /// `NotApplied` if not. Every other call of the tenant ends with it; the next one starts a new instance.
+    /// This library stopped the plugin, because it exceeded `max_memory_bytes` or
+    /// `max_instructions`, or trapped. The message contains the reason. Ids that had no outcome yet
+    /// are `Unknown` if the call had sent anything, and `NotApplied` if not. Every other call of
+    /// the tenant ends with it; the next one starts a new instance.
     PluginStopped,
     /// Anything else.
     Other,
 }
 
-/// A response other than success, from Microsoft Graph or from something on the way to it. Treat `code` and `message` as
-/// untrusted text. No string contains the token.
+/// A response other than success, from Microsoft Graph or from something on the way to it. Treat
+/// `code` and `message` as untrusted text. No string contains the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status code.

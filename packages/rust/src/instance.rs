@@ -107,7 +107,8 @@ impl Instance {
         }
     }
 
-    /// Tells the instance which calls are open, and where they announce orders. Without any, it forgets every token.
+    /// Tells the instance which calls are open, and where they announce orders. Without any, it
+    /// forgets every token.
     pub(crate) fn attend(&mut self, open: Vec<Arc<CallState>>, orders: &watch::Receiver<()>) {
         let host = self.store.data_mut();
         if open.is_empty() {
@@ -173,7 +174,8 @@ impl Instance {
         self.store.data().memory.bytes
     }
 
-    /// Grants the instructions that a call may still execute. The plugin yields to other tasks of the runtime meanwhile.
+    /// Grants the instructions that a call may still execute. The plugin yields to other tasks of
+    /// the runtime meanwhile.
     fn refuel(&mut self, usage: &Usage) -> Called<()> {
         self.store.set_fuel(usage.instructions_left).map_err(|error| error.to_string())
     }
@@ -214,8 +216,8 @@ impl Host {
         }
     }
 
-    /// Asks the token source, but returns as soon as an open call has an order, because no other function of the plugin can
-    /// be called meanwhile.
+    /// Asks the token source, but returns as soon as an open call has an order, because no other
+    /// function of the plugin can be called meanwhile.
     async fn token(&mut self, request: TokenRequest) -> Result<AccessToken, TokenError> {
         let mut token = match self.pending_token.take() {
             Some((pending, token)) if pending == request => token,
@@ -233,7 +235,8 @@ impl Host {
                 ));
             }
             if self.open.iter().any(|call| call.has_order()) {
-                // The same token is waited for when the plugin asks again: a person may be signing in.
+                // The same token is waited for when the plugin asks again: a person may be signing
+                // in.
                 self.pending_token = Some((request, token));
                 return Err(TokenError::Unavailable("the token source has not returned yet".to_owned()));
             }

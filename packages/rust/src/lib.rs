@@ -1,5 +1,5 @@
-//! Clears and confirms risk in Microsoft Entra ID Protection, for thousands of ids, at the documented rate limit of
-//! Microsoft Graph, and reports the outcome of every id.
+//! Clears and confirms risk in Microsoft Entra ID Protection, for thousands of ids, at the
+//! documented rate limit of Microsoft Graph, and reports the outcome of every id.
 //!
 //! ```no_run
 //! use entra_risk_host::{AccessToken, EntraRisk, Options, Settings};
@@ -13,9 +13,9 @@
 //! # }
 //! ```
 //!
-//! The library contains the plugin, a WebAssembly component, and performs it with wasmtime: [`EntraRisk`] has the actions, a
-//! [`Report`] contains the outcome of every id, a [`Call`] yields the outcomes as they come, and a [`TokenSource`] supplies
-//! the tokens.
+//! The library contains the plugin, a WebAssembly component, and performs it with wasmtime:
+//! [`EntraRisk`] has the actions, a [`Report`] contains the outcome of every id, a [`Call`] yields
+//! the outcomes as they come, and a [`TokenSource`] supplies the tokens.
 
 mod action;
 mod bindings;

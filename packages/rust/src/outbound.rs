@@ -1,5 +1,5 @@
-//! The plugin's way out: requests reach allowed endpoints only, with the token that the plugin never sees, over connections
-//! that all instances share.
+//! The plugin's way out: requests reach allowed endpoints only, with the token that the plugin
+//! never sees, over connections that all instances share.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ pub(crate) struct HttpClient {
 /// The requests of one instance.
 pub(crate) struct Outbound {
     http_client: Arc<HttpClient>,
-    /// The latest token, and the endpoint it is for. The open calls of an instance share it, because they have the tenant, the
-    /// endpoint and the audience in common.
+    /// The latest token, and the endpoint it is for. The open calls of an instance share it,
+    /// because they have the tenant, the endpoint and the audience in common.
     attached: Option<(String, HeaderValue)>,
     /// The tokens since the instance was idle, the latest last.
     tokens: VecDeque<AccessToken>,
@@ -37,7 +37,8 @@ pub(crate) struct Outbound {
     requests: u32,
 }
 
-/// A response, and the work that continues while its body is read: none here, because the connection has a task of its own.
+/// A response, and the work that continues while its body is read: none here, because the
+/// connection has a task of its own.
 type Received = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 type Receiving = Box<dyn Future<Output = Result<Received, Error>> + Send>;
 
@@ -59,7 +60,8 @@ impl HttpClient {
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            // Otherwise each attempt would wait for its timeout on a connection that no longer leads anywhere.
+            // Otherwise each attempt would wait for its timeout on a connection that no longer
+            // leads anywhere.
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .build(Connector::new(settings)?);
         Ok(HttpClient { client, allowed })
@@ -81,7 +83,8 @@ impl Outbound {
         self.http_client.allows(endpoint)
     }
 
-    /// Attaches a token to the next requests to this endpoint, which must be allowed. Returns whether a header can contain it.
+    /// Attaches a token to the next requests to this endpoint, which must be allowed. Returns
+    /// whether a header can contain it.
     pub(crate) fn attach(&mut self, endpoint: String, token: AccessToken) -> bool {
         let Some(header) = token.header_value() else { return false };
         self.attached = Some((endpoint, header));
@@ -110,7 +113,8 @@ impl Outbound {
         self.tokens.clear();
     }
 
-    /// Adds the token to a request. Returns false if the request may not be sent: there is a token for allowed endpoints only.
+    /// Adds the token to a request. Returns false if the request may not be sent: there is a token
+    /// for allowed endpoints only.
     fn authorize(&self, uri: &Uri, headers: &mut HeaderMap) -> bool {
         let Some(endpoint) = endpoint(uri) else { return false };
         match &self.attached {
@@ -188,7 +192,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Well below the minutes after which load balancers drop an idle connection.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Tokens to keep out of texts: those of the requests in flight, at most 32, and the latest of the others.
+/// Tokens to keep out of texts: those of the requests in flight, at most 32, and the latest of the
+/// others.
 const MAX_TOKENS: usize = 40;
 
 /// The contract's limit of identifiers.

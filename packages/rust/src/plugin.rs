@@ -1,4 +1,5 @@
-//! The plugin as a compiled component, and the linker that grants the imports of its world and nothing else.
+//! The plugin as a compiled component, and the linker that grants the imports of its world and
+//! nothing else.
 
 use std::sync::{Mutex, PoisonError};
 

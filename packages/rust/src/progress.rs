@@ -22,11 +22,11 @@ pub struct Progress {
     pub requests: u32,
     /// The requests among these that have no outcome yet.
     pub in_flight: u32,
-    /// Time until a request may be sent again; zero if one is due. `None`: nothing is to be sent, or that time is not known,
-    /// as while all places in flight are taken.
+    /// Time until a request may be sent again; zero if one is due. `None`: nothing is to be sent,
+    /// or that time is not known, as while all places in flight are taken.
     pub next_send: Option<Duration>,
-    /// The failure that the call waits out: the latest 429, 5xx, transport error or token failure since the last acceptance.
-    /// `None`: there was no such failure.
+    /// The failure that the call waits out: the latest 429, 5xx, transport error or token failure
+    /// since the last acceptance. `None`: there was no such failure.
     pub error: Option<Error>,
 }
 

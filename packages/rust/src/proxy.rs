@@ -8,28 +8,31 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::SetupError;
 
-/// The proxy of `https` requests: an HTTP proxy that is asked to `CONNECT`. Requests to `http` endpoints, which are on this
-/// machine, use none. Its `Debug` does not print addresses, which may contain a password.
+/// The proxy of `https` requests: an HTTP proxy that is asked to `CONNECT`. Requests to `http`
+/// endpoints, which are on this machine, use none. Its `Debug` does not print addresses, which may
+/// contain a password.
 #[derive(Clone, Default)]
 pub enum Proxy {
-    /// As the environment says when the [`EntraRisk`](crate::EntraRisk) is constructed: `HTTPS_PROXY`, or else `ALL_PROXY`,
-    /// and `NO_PROXY`, also in lower case.
+    /// As the environment says when the [`EntraRisk`](crate::EntraRisk) is constructed:
+    /// `HTTPS_PROXY`, or else `ALL_PROXY`, and `NO_PROXY`, also in lower case.
     #[default]
     FromEnvironment,
     /// No proxy.
     None,
     /// This proxy.
     Given {
-        /// `http://` or `https://` with a host, optionally a port, and optionally `user:password@` before the host.
+        /// `http://` or `https://` with a host, optionally a port, and optionally `user:password@`
+        /// before the host.
         https_proxy: String,
-        /// Hosts that are reached without it, separated by commas, as in `NO_PROXY`: names with their subdomains,
-        /// addresses, networks such as `10.0.0.0/8`, or `*`.
+        /// Hosts that are reached without it, separated by commas, as in `NO_PROXY`: names with
+        /// their subdomains, addresses, networks such as `10.0.0.0/8`, or `*`.
         no_proxy: String,
     },
 }
 
 impl Proxy {
-    /// Decides which requests use a proxy. The error does not contain the address, which may contain a password.
+    /// Decides which requests use a proxy. The error does not contain the address, which may
+    /// contain a password.
     pub(crate) fn matcher(&self) -> Result<Matcher, SetupError> {
         self.matcher_in(|name| env::var(name).ok())
     }

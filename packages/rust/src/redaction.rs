@@ -1,5 +1,5 @@
-//! Keeps tokens out of the texts of a report. The plugin cannot do that here, because it does not know them: a response
-//! may repeat the `authorization` header of its request.
+//! Keeps tokens out of the texts of a report. The plugin cannot do that here, because it does not
+//! know them: a response may repeat the `authorization` header of its request.
 
 use std::collections::HashSet;
 

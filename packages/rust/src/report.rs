@@ -7,10 +7,11 @@ use crate::{Error, InvalidArgument, TokenSourceError};
 /// What a call achieved.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// The ids that have their outcome, each exactly once, in the order given. When the call is over, these are all.
+    /// The ids that have their outcome, each exactly once, in the order given. When the call is
+    /// over, these are all.
     pub batches: Vec<Batch>,
-    /// Why not every id was accepted: what ended the call, or else the error of the first batch that ended other than
-    /// accepted. `None`: every id was accepted, or the call is not over.
+    /// Why not every id was accepted: what ended the call, or else the error of the first batch
+    /// that ended other than accepted. `None`: every id was accepted, or the call is not over.
     pub cause: Option<Error>,
 }
 
@@ -19,7 +20,8 @@ pub struct Report {
 pub struct Batch {
     /// The ids, in the order given and in their first spelling.
     pub ids: Vec<String>,
-    /// Requests that carried these ids; 0 if none did. After `ErrorKind::PluginStopped`, all requests of the call.
+    /// Requests that carried these ids; 0 if none did. After `ErrorKind::PluginStopped`, all
+    /// requests of the call.
     pub attempts: u32,
     /// What became of them.
     pub outcome: Outcome,
@@ -73,7 +75,8 @@ impl Report {
         self.ids(|outcome| matches!(outcome, Outcome::Refused(_)))
     }
 
-    /// The ids to pass again once the cause is gone: those not applied, and those that may have been applied.
+    /// The ids to pass again once the cause is gone: those not applied, and those that may have
+    /// been applied.
     pub fn to_retry(&self) -> impl Iterator<Item = &str> {
         self.ids(|outcome| matches!(outcome, Outcome::NotApplied(_) | Outcome::Unknown(_)))
     }

@@ -1,5 +1,5 @@
-//! The instances of the plugin: one for each tenant, and at most a fixed number. All calls of a tenant are performed by its
-//! instance, which is never dropped while one of them is open.
+//! The instances of the plugin: one for each tenant, and at most a fixed number. All calls of a
+//! tenant are performed by its instance, which is never dropped while one of them is open.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,9 @@ pub(crate) type Tenant = Option<String>;
 /// The instances `T` of all tenants, and the calls `C` that no worker has taken yet.
 pub(crate) struct Tenants<T, C> {
     max_instances: usize,
-    /// A permit for each worker that performs calls. There are as many as instances, so a worker with a permit needs to wait
-    /// for none: each of the others holds at most one, and the rest are idle.
+    /// A permit for each worker that performs calls. There are as many as instances, so a worker
+    /// with a permit needs to wait for none: each of the others holds at most one, and the rest are
+    /// idle.
     permits: Arc<Semaphore>,
     state: Mutex<State<T, C>>,
 }
@@ -43,8 +44,8 @@ struct Idle<T> {
     since: u64,
 }
 
-/// The right of a worker to an instance for the calls of its tenant. Dropping it rather than ending it means that the worker
-/// is gone, and with it the instance and the calls.
+/// The right of a worker to an instance for the calls of its tenant. Dropping it rather than ending
+/// it means that the worker is gone, and with it the instance and the calls.
 pub(crate) struct Lease<T, C> {
     tenants: Arc<Tenants<T, C>>,
     tenant: Tenant,
@@ -63,8 +64,8 @@ impl<T, C> Tenants<T, C> {
         Tenants { max_instances, permits: Arc::new(Semaphore::new(max_instances)), state: Mutex::new(state) }
     }
 
-    /// Leaves a call for the worker of its tenant. Returns what tells the worker of orders, and whether a worker must be
-    /// started.
+    /// Leaves a call for the worker of its tenant. Returns what tells the worker of orders, and
+    /// whether a worker must be started.
     pub(crate) fn submit(&self, tenant: &Tenant, call: C) -> (watch::Sender<()>, bool) {
         let mut state = self.state();
         let is_new = !state.queues.contains_key(tenant);
@@ -127,8 +128,9 @@ impl<T, C> Lease<T, C> {
             .map_or_else(|| watch::channel(()).1, |queue| queue.orders.subscribe())
     }
 
-    /// The calls that have come since. `None`: the worker, which has none left, must end the lease. While others wait for an
-    /// instance, that is so as soon as the worker has performed the calls that it has accepted.
+    /// The calls that have come since. `None`: the worker, which has none left, must end the lease.
+    /// While others wait for an instance, that is so as soon as the worker has performed the calls
+    /// that it has accepted.
     pub(crate) fn accept(&mut self, has_calls: bool) -> Option<Vec<C>> {
         let mut state = self.tenants.state();
         if state.waiting > 0 && self.has_accepted {
@@ -166,7 +168,8 @@ impl<T, C> Lease<T, C> {
         }
     }
 
-    /// Keeps the instance for later calls. Returns whether calls have come that it did not accept: they need a lease.
+    /// Keeps the instance for later calls. Returns whether calls have come that it did not accept:
+    /// they need a lease.
     pub(crate) fn end(mut self) -> bool {
         if self.instance.is_none() {
             self.discard();
@@ -188,7 +191,8 @@ impl<T, C> Lease<T, C> {
     }
 }
 
-/// The worker is gone, unless the lease was ended: the runtime stops, or a token source has panicked.
+/// The worker is gone, unless the lease was ended: the runtime stops, or a token source has
+/// panicked.
 impl<T, C> Drop for Lease<T, C> {
     fn drop(&mut self) {
         if self.has_ended {
@@ -219,7 +223,8 @@ mod tests {
         Some(name.to_owned())
     }
 
-    /// Performs a call in an instance with this number if the tenant has none, and returns the instance's number.
+    /// Performs a call in an instance with this number if the tenant has none, and returns the
+    /// instance's number.
     async fn call(tenants: &Arc<Numbers>, name: &str, new: u32) -> u32 {
         let mut lease = lease(tenants, name).await;
         if lease.instance.is_none() {

@@ -12,7 +12,8 @@ use crate::Report;
 
 /// An access token: 1 to 65 536 bytes of visible ASCII. Its `Debug` does not print it.
 ///
-/// As a [`TokenSource`] it cannot be renewed: when Microsoft Graph rejects it, the call ends with `ErrorKind::NoToken`.
+/// As a [`TokenSource`] it cannot be renewed: when Microsoft Graph rejects it, the call ends with
+/// `ErrorKind::NoToken`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(Arc<str>);
 
@@ -27,8 +28,8 @@ pub struct TokenRequest {
     pub endpoint: String,
     /// Microsoft Graph rejected a token of this call: a cached one must not be returned.
     pub refresh: bool,
-    /// The claims challenge of the rejection: a JSON object, to be passed unchanged in the `claims` parameter of the
-    /// request to the token endpoint.
+    /// The claims challenge of the rejection: a JSON object, to be passed unchanged in the `claims`
+    /// parameter of the request to the token endpoint.
     pub claims: Option<String>,
 }
 
@@ -36,14 +37,14 @@ pub struct TokenRequest {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// No token right now; the same request may succeed later. Retried until patience is over. The text becomes part of the
-    /// report: it must not contain a secret.
+    /// No token right now; the same request may succeed later. Retried until patience is over. The
+    /// text becomes part of the report: it must not contain a secret.
     Unavailable(String),
-    /// No token until somebody changes something. Ends the call. The text becomes part of the report: it must not contain a
-    /// secret.
+    /// No token until somebody changes something. Ends the call. The text becomes part of the
+    /// report: it must not contain a secret.
     Denied(String),
-    /// The token source itself failed. Ends the call, whose result is then a [`TokenSourceError`] with this error. Nothing of
-    /// it becomes part of the report.
+    /// The token source itself failed. Ends the call, whose result is then a [`TokenSourceError`]
+    /// with this error. Nothing of it becomes part of the report.
     Failed(Arc<dyn Error + Send + Sync>),
 }
 
@@ -56,12 +57,15 @@ pub struct TokenSourceError {
     pub report: Report,
 }
 
-/// Supplies tokens for Microsoft Graph. It is asked before each attempt and nothing else caches: caching is its task.
+/// Supplies tokens for Microsoft Graph. It is asked before each attempt and nothing else caches:
+/// caching is its task.
 ///
-/// It may take minutes, as when a person has to sign in with a device code: [`Call::stop`](crate::Call::stop) ends the call
-/// meanwhile, and drops the future. It must not block the thread.
+/// It may take minutes, as when a person has to sign in with a device code:
+/// [`Call::stop`](crate::Call::stop) ends the call meanwhile, and drops the future. It must not
+/// block the thread.
 pub trait TokenSource: Send + Sync {
-    /// Returns a token for Microsoft Graph. Write it as `async fn get_token(&self, request: TokenRequest) -> …`.
+    /// Returns a token for Microsoft Graph. Write it as `async fn get_token(&self, request:
+    /// TokenRequest) -> …`.
     fn get_token(&self, request: TokenRequest) -> impl Future<Output = Result<AccessToken, TokenError>> + Send;
 }
 
@@ -166,7 +170,8 @@ impl Error for TokenSourceError {
     }
 }
 
-/// The scheme of the `authorization` header (RFC 6750, section 2.1), which people copy together with a token.
+/// The scheme of the `authorization` header (RFC 6750, section 2.1), which people copy together
+/// with a token.
 const BEARER: &str = "Bearer ";
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What a failed request proves, in the words of wasi:http: whether anything can have reached the destination, and whether
-//! sending again can help.
+//! What a failed request proves, in the words of wasi:http: whether anything can have reached the
+//! destination, and whether sending again can help.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,8 @@ use wasmtime_wasi_http::Error;
 
 use crate::connector::TunnelError;
 
-/// The error that the plugin gets. It knows that no connection was established, or must assume that the request was sent.
+/// The error that the plugin gets. It knows that no connection was established, or must assume that
+/// the request was sent.
 pub(crate) fn transport_error(error: &legacy::Error) -> Error {
     if !error.is_connect() {
         return match find::<hyper::Error>(error) {

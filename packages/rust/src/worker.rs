@@ -1,5 +1,5 @@
-//! Performs the calls of a tenant in its instance of the plugin, in turn and a little at a time, so that none waits for the
-//! end of another.
+//! Performs the calls of a tenant in its instance of the plugin, in turn and a little at a time, so
+//! that none waits for the end of another.
 
 use std::mem;
 use std::sync::Arc;
@@ -203,7 +203,8 @@ impl OpenCall {
         Ok(())
     }
 
-    /// Makes progress known, and why something is repeated: when it is news, and otherwise once a second.
+    /// Makes progress known, and why something is repeated: when it is news, and otherwise once a
+    /// second.
     fn waiting(&mut self, instance: &mut Instance, progress: calls::Progress) {
         let (is_news, is_due, is_new_failure) = match &self.published {
             Some((last, at)) => {
@@ -256,7 +257,8 @@ impl Task {
         self.report(0);
     }
 
-    /// Records the result of the call in its span, without ids and texts of responses, which could imitate lines of a log.
+    /// Records the result of the call in its span, without ids and texts of responses, which could
+    /// imitate lines of a log.
     pub(crate) fn report(&self, memory_bytes: usize) {
         let progress = self.state.progress().borrow().clone();
         let cause = self.state.cause();
@@ -282,7 +284,8 @@ impl Drop for Task {
     }
 }
 
-/// The time in which each open call of a tenant has its turn, and an order is noticed while something is in flight.
+/// The time in which each open call of a tenant has its turn, and an order is noticed while
+/// something is in flight.
 const ROUND: Duration = Duration::from_millis(100);
 
 /// The plugin counts no more than this between two turns of a call.

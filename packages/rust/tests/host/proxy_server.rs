@@ -17,7 +17,8 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Tunnels to `destination`, or responds 407 to everything if there is none. With `tls`, it is an HTTPS proxy.
+    /// Tunnels to `destination`, or responds 407 to everything if there is none. With `tls`, it is
+    /// an HTTPS proxy.
     pub async fn start(destination: Option<SocketAddr>, tls: Option<ServerConfig>) -> ProxyServer {
         let tls = tls.map(|tls| TlsAcceptor::from(Arc::new(tls)));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

@@ -1,4 +1,5 @@
-//! Tokens: attached by the host, refreshed when Microsoft Graph rejects them, and absent from every text.
+//! Tokens: attached by the host, refreshed when Microsoft Graph rejects them, and absent from every
+//! text.
 
 use std::io;
 use std::sync::{Arc, Mutex};

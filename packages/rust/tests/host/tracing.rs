@@ -34,7 +34,8 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// In a process of its own: the tests of this one, which have no subscriber, decide too whether a span is enabled.
+/// In a process of its own: the tests of this one, which have no subscriber, decide too whether a
+/// span is enabled.
 #[test]
 fn spans_describe_the_call_without_its_token() {
     let this = std::env::current_exe().unwrap();
