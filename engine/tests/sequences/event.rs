@@ -17,8 +17,8 @@ pub enum Event {
     Failure(TransportError),
 }
 
-/// Tokens that may still be echoed: more than requests can be in flight.
-const RECENT_TOKENS: usize = 33;
+/// The latest tokens of a call, which a text must not contain.
+const RECENT_TOKENS: usize = 40;
 
 impl Host {
     /// What becomes of a request, and what the contract says about it.
