@@ -202,6 +202,24 @@ test('progress ends with every id', async () => {
   });
 });
 
+test('progress follows each batch', async () => {
+  const seen: number[] = [];
+  await withModel(['--latency-ms', '50'], async (model) => {
+    const risk = new EntraRisk('token', { endpoint: model.endpoint, rateLimit: FAST, maxInFlight: 1 });
+    await risk.dismissRiskyUsers(someIds(240), { onProgress: ({ done }) => void seen.push(done) });
+  });
+  assert.deepEqual(seen.filter((done) => done > 0), [60, 120, 180, 240]);
+});
+
+test('progress counts the request of a call that never waits', async () => {
+  let last: Progress | undefined;
+  await withModel([], async (model) => {
+    const risk = new EntraRisk('token', { endpoint: model.endpoint });
+    await risk.dismissRiskyUsers([PRESENT], { onProgress: (progress) => void (last = progress) });
+  });
+  assert.deepEqual([last?.done, last?.requests, last?.inFlight], [1, 1, 0]);
+});
+
 test('progress names what the call waits for', async () => {
   const seen: Progress[] = [];
   await withModel(['--unavailable', '1'], async (model) => {

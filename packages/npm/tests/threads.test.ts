@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { EntraRisk } from 'entra-risk';
+import { EntraRisk, type TokenRequest } from 'entra-risk';
 import { ABSENT, FAST, PRESENT, someIds, withModel } from './model.js';
 import { errorOf } from './thrown.js';
 
@@ -133,19 +133,26 @@ test('a tenant that was used last keeps its rate-limit state', async () => {
   });
 });
 
-test('a tenant with a call keeps its threads', async () => {
+test('a tenant with a call keeps its instance', async () => {
   let leave = (): void => undefined;
   const entered = new Promise<void>((resolve) => (leave = resolve));
+  let asked = 0;
   await withModel([], async (model) => {
-    const credential = async ({ tenant }: { tenant: string | undefined }): Promise<string> => {
-      if (tenant === 'slow') await entered;
+    const credential = async ({ tenant }: TokenRequest): Promise<string> => {
+      if (tenant !== 'slow') return 'token';
+      asked += 1;
+      await entered;
       return 'token';
     };
     const risk = new EntraRisk(credential, { endpoint: model.endpoint, maxInstances: 1 });
-    const slow = risk.dismissRiskyUsers([PRESENT], { tenant: 'slow' });
+    const slow = [risk.dismissRiskyUsers([PRESENT], { tenant: 'slow' })];
     for (const tenant of ['a', 'b', 'c']) (await risk.dismissRiskyUsers([PRESENT], { tenant })).raiseForFailure();
+    // In another instance, this call would not wait for the first one.
+    slow.push(risk.dismissRiskyUsers([ABSENT], { tenant: 'slow' }));
+    (await risk.dismissRiskyUsers([PRESENT], { tenant: 'd' })).raiseForFailure();
+    assert.equal(asked, 1);
     leave();
-    (await slow).raiseForFailure();
+    for (const report of await Promise.all(slow)) report.raiseForFailure();
     await risk.close();
   });
 });
