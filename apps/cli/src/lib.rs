@@ -10,6 +10,8 @@ mod bindings;
 mod dry_run;
 mod encoding;
 mod file;
+#[cfg(test)]
+mod fuzz_seeds;
 mod ids;
 mod list;
 mod log;

@@ -9,11 +9,7 @@ use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorType, ErrorCode, OpenFlags};
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::file::{Place, sync};
-use crate::log_line::log_line;
-
-/// Maximum ids in a line, so that a line is written at once. A batch with more ids is several
-/// lines.
-const MAX_IDS: usize = 1_000;
+use crate::log_line::log_lines;
 
 /// Bytes to search for the end of the last whole line: more than a line has.
 const MAX_LINE_BYTES: u64 = 64 << 10;
@@ -57,8 +53,7 @@ impl Log {
     pub(crate) fn write(&self, action: &Action, batches: &[Batch]) -> Result<(), String> {
         let now = wall_clock::now();
         for batch in batches {
-            for ids in batch.ids.chunks(MAX_IDS) {
-                let line = log_line(action, batch, ids, (now.seconds, now.nanoseconds));
+            for line in log_lines(action, batch, (now.seconds, now.nanoseconds)) {
                 self.append(format!("{line}\n").as_bytes())?;
             }
         }

@@ -1,45 +1,29 @@
-//! A batch as a line of a log.
+//! A batch as lines of a log.
 
 use entra_risk_report::actions::Batch;
-use entra_risk_report::json::{JsonError, to_json};
+use entra_risk_report::json::{LoggedBatch, to_json};
 use entra_risk_report::{Action, timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct LogLine<'a> {
     // First, because an incomplete line is recognized by it.
     time: &'a str,
     action: &'a str,
-    outcome: &'a str,
-    ids: &'a [String],
-    attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<JsonError<'a>>,
+    #[serde(flatten)]
+    batch: LoggedBatch<'a>,
 }
 
-/// The outcome of these ids of a batch as JSON on one line. `time` is in seconds since 1970 and
-/// nanoseconds. The request ids are those of the batch's last request, whatever the outcome.
-pub(crate) fn log_line(action: &Action, batch: &Batch, ids: &[String], time: (u64, u32)) -> String {
-    let request = batch.request_ids();
-    let line = LogLine {
-        time: &timestamp(time.0, time.1),
-        action: action.definition.name,
-        outcome: batch.outcome.name(),
-        ids,
-        attempts: batch.attempts,
-        request_id: request.and_then(|request| request.request_id),
-        client_request_id: request.map(|request| request.client_request_id),
-        date: request.and_then(|request| request.date),
-        error: batch.error.as_ref().map(JsonError::from),
-    };
-    to_json(&line)
+/// Maximum ids in a line, so that a line is written at once. A batch with more ids is several
+/// lines.
+const MAX_IDS: usize = 1_000;
+
+/// The outcome of a batch as JSON, in lines without their ends. `time` is in seconds since 1970 and
+/// nanoseconds.
+pub(crate) fn log_lines(action: &Action, batch: &Batch, time: (u64, u32)) -> impl Iterator<Item = String> {
+    let time = timestamp(time.0, time.1);
+    let lines = LoggedBatch::lines(batch, MAX_IDS);
+    lines.map(move |batch| to_json(&LogLine { time: &time, action: action.definition.name, batch }))
 }
 
 #[cfg(test)]
@@ -54,7 +38,9 @@ mod tests {
         let ids = ["a".to_owned(), "b".to_owned()];
         let line = |outcome, receipt, error| {
             let batch = Batch { ids: ids.to_vec(), attempts: 2, outcome, receipt, error };
-            log_line(&ACTIONS[3], &batch, &ids, (1_795_251_600, 0))
+            let lines: Vec<String> = log_lines(&ACTIONS[3], &batch, (1_795_251_600, 0)).collect();
+            let [line] = lines.as_slice() else { panic!("expected one line: {lines:?}") };
+            line.clone()
         };
         let begin = r#"{"time":"2026-11-21T09:00:00.000Z","action":"dismiss-risky-users","outcome":"#;
         let receipt = Receipt { request_id: None, client_request_id: "c".to_owned(), date: Some("d".to_owned()) };

@@ -46,6 +46,24 @@ struct JsonBatch<'a> {
     date: Option<&'a str>,
 }
 
+/// What a log says of ids of a batch, whatever its outcome. The request ids are those of the
+/// batch's last request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoggedBatch<'a> {
+    outcome: &'a str,
+    ids: &'a [String],
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<JsonError<'a>>,
+}
+
 /// An error: its name for programs, its text for people, and the response that it is about.
 #[derive(Debug, Clone, Serialize)]
 pub struct JsonError<'a> {
@@ -107,6 +125,22 @@ pub fn to_json(value: &impl Serialize) -> String {
         }
     }
     escaped
+}
+
+impl<'a> LoggedBatch<'a> {
+    /// The lines of a batch, each with at most `max_ids` of its ids.
+    pub fn lines(batch: &'a actions::Batch, max_ids: usize) -> impl Iterator<Item = Self> {
+        let request = batch.request_ids();
+        batch.ids.chunks(max_ids).map(move |ids| LoggedBatch {
+            outcome: batch.outcome.name(),
+            ids,
+            attempts: batch.attempts,
+            request_id: request.and_then(|request| request.request_id),
+            client_request_id: request.map(|request| request.client_request_id),
+            date: request.and_then(|request| request.date),
+            error: batch.error.as_ref().map(JsonError::from),
+        })
+    }
 }
 
 impl From<&Report> for Counts {
