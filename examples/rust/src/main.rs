@@ -1,6 +1,6 @@
-//! Dismisses the risk of users from a Rust host: `entra-risk-example COMPONENT USER-ID...`, with the token in
-//! `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft Graph. Ctrl-C ends the call, and every
-//! outcome is reported.
+//! Dismisses the risk of users from a Rust host: `entra-risk-example COMPONENT USER-ID...`, with
+//! the token in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to
+//! Microsoft Graph. Ctrl-C ends the call, and every outcome is reported.
 
 use std::{env, process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 
