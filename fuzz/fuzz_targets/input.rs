@@ -4,6 +4,7 @@
 
 #[path = "../../apps/cli/src/encoding.rs"]
 mod encoding;
+#[expect(dead_code, reason = "the target does not compare lists")]
 #[path = "../../apps/cli/src/ids.rs"]
 mod ids;
 #[path = "../checks/input.rs"]
