@@ -185,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn bodies_escape_what_a_terminal_could_execute() {
+        let cause = Error { message: "\x1b[2J\u{9b}\u{202e}\n".to_owned(), ..error(ErrorKind::NoToken, None) };
+        for response in [response(Some(cause.clone()), &[]), Response::error(400, "badRequest", &cause.message)] {
+            assert!(response.body.contains(r#""message":"\u001b[2J\u009b\u202e\n""#), "{}", response.body);
+        }
+    }
+
+    #[test]
     fn an_invalid_option_is_reported_without_its_value() {
         let response = response(Some(error(ErrorKind::InvalidArgument, None)), &[]);
         assert_eq!((response.status, response.code), (500, Some("misconfigured")));

@@ -115,7 +115,8 @@ async fn no_token_of_a_request_or_of_the_40_before_is_written() {
 }
 
 /// ESC, its counterpart of one character, line ends, bidirectional overrides.
-const HOSTILE: &str = "\x1b[2J \u{9b}2J \r\n forged \u{85} \u{2028} \u{2029} \u{202e}desrever\u{2066} \u{200f}\u{feff}";
+pub(crate) const HOSTILE: &str =
+    "\x1b[2J \u{9b}2J \r\n forged \u{85} \u{2028} \u{2029} \u{202e}desrever\u{2066} \u{200f}\u{feff}";
 
 #[tokio::test(start_paused = true)]
 async fn nothing_that_is_written_is_executed_by_a_terminal() {
@@ -160,7 +161,7 @@ async fn nothing_that_is_written_is_executed_by_a_terminal() {
 
 /// Asserts that no character of these lines is executed, invisible, or changes the order of others.
 #[track_caller]
-fn assert_printable(text: &str) {
+pub(crate) fn assert_printable(text: &str) {
     let found = text.chars().find(|c| *c != '\n' && HOSTILE.contains(*c) && !c.is_ascii_graphic() && *c != ' ');
     assert!(found.is_none(), "{found:?} in {text:?}");
 }

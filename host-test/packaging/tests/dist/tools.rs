@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{Action, CANARY, canary};
-use host_test::script::{Script, accepted};
+use host_test::script::{Script, accepted, respond};
 use serde_json::json;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtx;
 
+use crate::cli_texts::{HOSTILE, assert_printable};
 use crate::compositions::{component, link};
 use crate::gateway_call::{id, not_found};
 
@@ -57,6 +58,19 @@ async fn an_id_that_is_not_accepted_is_listed_in_an_error() {
     let text = text.expect_err("an error");
     assert!(text.starts_with("0 of 1 ids accepted.\n1 refused: client-error, HTTP 404"), "{text}");
     assert!(text.ends_with(&format!("Do not send again: {}", id(1))), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_from_outside_stays_on_its_line_and_is_printable() {
+    let hostile = || respond(403, &[], json!({ "error": { "code": HOSTILE, "message": HOSTILE } }).to_string());
+    let (text, _) = call("dismiss-risky-users", &[id(1)], Script::at_once([hostile()])).await;
+    let text = text.expect_err("an error");
+    assert!(text.contains("forged") && text.lines().count() == 2, "{text}");
+    assert_printable(&text);
+    let (text, _) = call("dismiss-risky-users", &[HOSTILE.to_owned()], Script::at_once([])).await;
+    let text = text.expect_err("an error");
+    assert!(text.contains("forged") && text.lines().count() == 1, "{text}");
+    assert_printable(&text);
 }
 
 #[tokio::test(start_paused = true)]
