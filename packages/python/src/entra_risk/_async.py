@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ._actions import Action, Actions, OnProgress
-from ._credential import Credential, TokenRequest, fetch, token_of
+from ._credential import Credential, Secret, Source, TokenRequest, token_of
 from ._options import Options, Seconds, Settings, milliseconds
+from ._plugin import refuse_fork, was_forked
 from ._progress import Progress
-from ._report import Batch, Report, attach
+from ._report import Batch, Report, carrying
 from ._tenants import Tenants
 from ._token import Fetch, Stopped
 from ._work import GRACE, Item, Work
@@ -40,7 +40,9 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
     Cancelling a second time does not wait."""
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
-        self._tenants = Tenants(credential, settings)
+        source = Source(credential)
+        del credential  # A local variable of the tracebacks of mistakes.
+        self._tenants = Tenants(source, settings)
 
     def start(
         self,
@@ -72,12 +74,13 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report]]):
     ) -> AsyncCall:
         items = _Items(asyncio.get_running_loop())
         work = self._tenants.work(action, ids, options, self._fetch_in(items.loop), items.push)
+        items.stop = work.stop
         return AsyncCall(self._tenants, work, items, on_progress)
 
     def _fetch_in(self, loop: asyncio.AbstractEventLoop) -> Fetch:
-        def in_thread(request: TokenRequest, stopped: Stopped) -> str:
-            fetched = fetch(self._tenants.credential, request)
-            return token_of(_in_loop(fetched, loop, stopped) if inspect.isawaitable(fetched) else fetched)
+        def in_thread(request: TokenRequest, stopped: Stopped) -> Secret:
+            fetched = self._tenants.credential.fetch(request)
+            return token_of(_in_loop(fetched, loop, stopped) if inspect.isawaitable(fetched.value) else fetched)
 
         return in_thread
 
@@ -133,7 +136,7 @@ class AsyncCall:
         self._work.stop(0)
         await self._items.wait_until_over(self._work)
         if error is not None:
-            attach(error, self.report())
+            self._attach(error)
 
     def __del__(self) -> None:
         self._work.stop(0)
@@ -167,7 +170,7 @@ class AsyncCall:
 
     async def _end(self, error: BaseException) -> None:
         """Ends the call because of an exception, and attaches the report to it."""
-        if error is self._work.raised:
+        if error is self._work.raised or was_forked():
             return
         # A generator is closed because its loop was left.
         self._work.stop(0 if isinstance(error, GeneratorExit) else GRACE)
@@ -176,9 +179,15 @@ class AsyncCall:
         except BaseException as second:  # Cancelling a second time does not wait.
             self._work.stop(0)
             self._work.end_now()
-            attach(second, self.report())
+            self._attach(second)
             raise
-        attach(error, self.report())
+        self._attach(error)
+
+    def _attach(self, error: BaseException) -> None:
+        """Attaches the report to an exception, or raises one that has it."""
+        carries = carrying(error, self.report())
+        if carries is not error:
+            raise carries
 
 
 class _Items:
@@ -188,11 +197,15 @@ class _Items:
         self.loop = loop
         self._items: deque[Item] = deque()
         self._changed = asyncio.Event()
+        self.stop: Callable[[float], None] = lambda _: None
+        """Ends the call that reports here."""
 
     def push(self, item: Item) -> None:
         """Called in the thread of the driver."""
-        with contextlib.suppress(RuntimeError):  # The loop was closed: nobody waits any more.
+        try:
             self.loop.call_soon_threadsafe(self._add, item)
+        except RuntimeError:  # The loop was closed: nobody waits any more.
+            self.stop(0)
 
     async def take(self, work: Work) -> Item:
         """The next item. None, as the last one, stays."""
@@ -217,16 +230,25 @@ class _Items:
             await self._changed.wait()
         finally:
             tick.cancel()
+        refuse_fork()
         work.end_if_late()
 
 
-def _in_loop(awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop, stopped: Stopped) -> Any:
+def _in_loop(awaitable: Secret, loop: asyncio.AbstractEventLoop, stopped: Stopped) -> Secret:
     """Awaits in the event loop, for a thread."""
 
-    async def run() -> Any:
-        return await awaitable
+    async def run() -> Secret:
+        # Not the token itself: asyncio prints what tasks return in its debug mode.
+        return Secret(await awaitable.value)
 
-    future = asyncio.run_coroutine_threadsafe(run(), loop)
+    running = run()
+    try:
+        future = asyncio.run_coroutine_threadsafe(running, loop)
+    except RuntimeError:  # The loop was closed.
+        running.close()
+        if inspect.iscoroutine(awaitable.value):
+            awaitable.value.close()
+        raise
     while not future.done():
         # A loop that was closed would never finish it.
         if stopped() or loop.is_closed():

@@ -9,8 +9,9 @@ from types import TracebackType
 from ._actions import OnProgress
 from ._errors import InvalidArgument
 from ._options import Seconds, milliseconds
+from ._plugin import refuse_fork, was_forked
 from ._progress import Progress
-from ._report import Batch, Report, attach
+from ._report import Batch, Report, carrying
 from ._tenants import Tenants
 from ._work import GRACE, Item, Work
 
@@ -72,7 +73,7 @@ class Call:
         self._work.stop(0)
         self._wait()
         if error is not None:
-            attach(error, self.report())
+            self._attach(error)
 
     def __del__(self) -> None:
         self._work.stop(0)
@@ -82,7 +83,7 @@ class Call:
         try:
             self._tenants.begin(self._work)
             while not self._work.started.wait(_TICK):
-                pass
+                refuse_fork()
             if isinstance(self._work.raised, InvalidArgument):
                 self._raise()
         except BaseException as error:
@@ -113,7 +114,7 @@ class Call:
             try:
                 item = self._items.get(timeout=_TICK)
             except queue.Empty:
-                self._work.end_if_late()
+                self._look()
                 continue
             if item is None:
                 self._items.put(None)  # For whoever iterates again.
@@ -125,7 +126,7 @@ class Call:
 
     def _end(self, error: BaseException) -> None:
         """Ends the call because of an exception, and attaches the report to it."""
-        if error is self._work.raised:
+        if error is self._work.raised or was_forked():
             return
         # A generator is closed because its loop was left.
         self._work.stop(0 if isinstance(error, GeneratorExit) else GRACE)
@@ -134,12 +135,22 @@ class Call:
         except BaseException as second:  # A second Ctrl-C does not wait.
             self._work.stop(0)
             self._work.end_now()
-            attach(second, self.report())
+            self._attach(second)
             raise
-        attach(error, self.report())
+        self._attach(error)
+
+    def _attach(self, error: BaseException) -> None:
+        """Attaches the report to an exception, or raises one that has it."""
+        carries = carrying(error, self.report())
+        if carries is not error:
+            raise carries
 
     def _wait(self) -> None:
         """Waits until a stopped call is over."""
-        self._work.end_if_late()
+        self._look()
         while not self._work.over.wait(_TICK):
-            self._work.end_if_late()
+            self._look()
+
+    def _look(self) -> None:
+        refuse_fork()
+        self._work.end_if_late()

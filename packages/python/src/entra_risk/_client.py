@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ._actions import Action, Actions, OnProgress
 from ._call import Call
-from ._credential import Credential, TokenRequest, fetch, token_of
+from ._credential import Credential, Secret, Source, TokenRequest, token_of
 from ._options import Options, Settings
 from ._report import Report
 from ._tenants import Tenants
@@ -40,7 +40,9 @@ class EntraRisk(Actions[Report]):
     Keep the object: what it learns about the rate limit is lost with it. Threads may share it."""
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
-        self._tenants = Tenants(credential, settings)
+        source = Source(credential)
+        del credential  # A local variable of the tracebacks of mistakes.
+        self._tenants = Tenants(source, settings)
 
     def start(
         self,
@@ -72,9 +74,9 @@ class EntraRisk(Actions[Report]):
         work = self._tenants.work(action, ids, options, self._fetch, items.put)
         return Call(self._tenants, work, items, on_progress)
 
-    def _fetch(self, request: TokenRequest, _: Stopped) -> str:
-        fetched = fetch(self._tenants.credential, request)
-        if inspect.iscoroutine(fetched):
-            fetched.close()
+    def _fetch(self, request: TokenRequest, _: Stopped) -> Secret:
+        fetched = self._tenants.credential.fetch(request)
+        if inspect.iscoroutine(fetched.value):
+            fetched.value.close()
             raise TypeError("the credential is asynchronous: use AsyncEntraRisk, or a blocking credential")
         return token_of(fetched)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
+
+from ._printable import printable, type_of
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,9 @@ class TokenRequest:
     """Where the token will be sent."""
     refresh: bool
     """Microsoft Graph rejected a token of this call: do not return it again."""
-    claims: str | None
-    """The claims challenge of the rejection, a JSON object for the token endpoint."""
+    claims: str | None = field(repr=False)
+    """The claims challenge of the rejection, a JSON object for the token endpoint. Not printed: the
+    service chooses its content."""
 
 
 class TokenCredential(Protocol):
@@ -39,28 +42,65 @@ class CannotRenew(Exception):
     """Microsoft Graph rejected a token that was given as a str."""
 
 
-def check(credential: object) -> None:
-    """Raises TypeError if `credential` cannot supply tokens."""
-    if isinstance(credential, type):
-        name = credential.__name__
-        raise TypeError(f"credential: got the class {name}; pass an instance of it, such as {name}()")
-    if not (isinstance(credential, str) or callable(credential) or hasattr(credential, "get_token")):
-        raise TypeError(
-            "credential: expected a credential of azure-identity, a callable or a str;"
-            f" got {type(credential).__name__}"
-        )
+class Secret:
+    """A token, or something that may contain one. Tools that print the local variables of a
+    traceback show nothing of it, so functions hold it and not its value in a variable."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "<secret>"
 
 
-def fetch(credential: Credential, request: TokenRequest) -> Any:
-    """Returns a token, or an awaitable or an object that contains it: see `token_of`."""
-    if isinstance(credential, str):
-        if request.refresh:
-            raise CannotRenew
-        return credential
-    get_token = getattr(credential, "get_token", None)
-    if get_token is None:
-        assert callable(credential)
-        return credential(request)
+class Source:
+    """A credential: a secret too, because a str is a token."""
+
+    __slots__ = ("_credential",)
+
+    def __init__(self, credential: object) -> None:
+        self._credential = Secret(credential)
+
+    def check(self) -> None:
+        """Raises TypeError if the credential cannot supply tokens."""
+        secret = self._credential
+        if isinstance(secret.value, type):
+            name = printable(secret.value.__name__)
+            raise TypeError(f"credential: got the class {name}; pass an instance of it, such as {name}()")
+        if not (isinstance(secret.value, str) or callable(secret.value) or hasattr(secret.value, "get_token")):
+            raise TypeError(
+                "credential: expected a credential of azure-identity, a callable or a str;"
+                f" got {type_of(secret.value)}"
+            )
+
+    def fetch(self, request: TokenRequest) -> Secret:
+        """Returns a token, or an awaitable or an object that contains it: see `token_of`."""
+        secret = self._credential
+        if isinstance(secret.value, str):
+            if request.refresh:
+                raise CannotRenew
+            return secret
+        get_token = getattr(secret.value, "get_token", None)
+        if get_token is None:
+            return Secret(secret.value(request))
+        return Secret(get_token(request.scope, **_options(request)))
+
+
+def token_of(fetched: Secret) -> Secret:
+    """Returns the token in a `str`, or in azure-core's `AccessToken`, without the word `Bearer` in
+    front."""
+    token = Secret(getattr(fetched.value, "token", fetched.value))
+    if not isinstance(token.value, str):
+        kind = type_of(fetched.value)
+        raise TypeError(f"the credential returned {kind}; expected a str, or an object with the str `token`")
+    if not token.value.isascii():
+        raise ValueError("the credential returned a token with characters other than ASCII")
+    return Secret(token.value[7:].lstrip()) if token.value[:7].lower() == "bearer " else token
+
+
+def _options(request: TokenRequest) -> dict[str, Any]:
     # `enable_cae` declares the client capability cp1: Microsoft Graph then sends claims challenges.
     options: dict[str, Any] = {"enable_cae": True}
     if request.tenant is not None:
@@ -69,17 +109,4 @@ def fetch(credential: Credential, request: TokenRequest) -> Any:
         # Claims are what makes azure-identity and MSAL bypass their caches. An empty object claims
         # nothing.
         options["claims"] = request.claims or "{}"
-    return get_token(request.scope, **options)
-
-
-def token_of(fetched: Any) -> str:
-    """Returns the token in a `str`, or in azure-core's `AccessToken`, without the word `Bearer` in
-    front."""
-    token = getattr(fetched, "token", fetched)
-    if not isinstance(token, str):
-        # Not the value: it may contain a token.
-        kind = type(fetched).__name__
-        raise TypeError(f"the credential returned {kind}; expected a str, or an object with the str `token`")
-    if not token.isascii():
-        raise ValueError("the credential returned a token with characters other than ASCII")
-    return token[7:].lstrip() if token[:7].lower() == "bearer " else token
+    return options

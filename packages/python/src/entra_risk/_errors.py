@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._printable import printable
+
 if TYPE_CHECKING:
     from ._report import Report
 
@@ -25,3 +27,6 @@ class EntraRiskError(Exception):
 class InvalidArgument(ValueError):
     """An argument is not as documented. Nothing was sent and no token was requested. The text names
     the argument, its position and value, and the rule."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())

@@ -1,9 +1,10 @@
-"""Converts what the plugin returns."""
+"""Converts what the plugin returns. Texts become printable here, whoever prints them."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
+from ._printable import printable
 from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Response
 
 
@@ -25,7 +26,7 @@ def error_from(value: Any) -> Error | None:
     """Converts an `option<error>`."""
     if value is None:
         return None
-    return Error(_known(value.kind, ErrorKind), value.message, _response_from(value.response))
+    return Error(_known(value.kind, ErrorKind), printable(value.message), _response_from(value.response))
 
 
 def seconds_from(milliseconds: int | None) -> float | None:
@@ -41,7 +42,10 @@ def _response_from(value: Any) -> Response | None:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {name.replace("-", "_"): value for name, value in vars(record).items()}
+    return {
+        name.replace("-", "_"): printable(value) if isinstance(value, str) else value
+        for name, value in vars(record).items()
+    }
 
 
 def _known(case: str, cases: Any) -> Any:

@@ -8,13 +8,15 @@ in the thread of a caller."""
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import weakref
 from typing import Any
 
 from wasmtime.component import Variant
 
-from ._plugin import Plugin, refuse_fork
+from ._plugin import Plugin, was_forked
+from ._reentry import refuse_reentry, waits_for_this_thread
 from ._work import Work
 
 _WAIT_MS = 100
@@ -39,7 +41,7 @@ class Instance:
 
     def add(self, work: Work) -> None:
         """Works on a call until it is over."""
-        refuse_fork()
+        refuse_reentry(self)
         with self._lock:
             self._open.append(work)
             if self._driven:
@@ -63,13 +65,19 @@ class Instance:
             for work in self._open:
                 work.stop(0)
 
+    def forked(self) -> None:
+        """Replaces what threads of the parent may have held when they were forked away."""
+        self._lock = threading.Lock()
+        for work in self._open:
+            work.forked()
+
     def wait(self, seconds: float) -> None:
         """Waits until no call is open."""
         if self._entered.acquire(timeout=seconds):
             self._entered.release()
 
     def _drive(self) -> None:
-        with self._entered:
+        with self._entered, waits_for_this_thread(self):
             while works := self._works():
                 wait_ms = max(_LEAST_WAIT_MS, _WAIT_MS // len(works))
                 for work in works:
@@ -120,8 +128,19 @@ class _GetToken:
 def _stop_all() -> None:
     """Abandons the calls that nobody waits for any more, so that no thread is in WebAssembly when
     the process ends."""
+    if was_forked():  # Their threads are in the parent.
+        return
     instances = list(_instances)
     for instance in instances:
         instance.stop()
     for instance in instances:
         instance.wait(seconds=1)
+
+
+def _forked() -> None:
+    for instance in list(_instances):
+        instance.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, Union, get_args
 from wasmtime.component import Record
 
 from ._errors import InvalidArgument
+from ._printable import shown, type_of
 
 Cloud = Literal["global", "us-gov-l4", "us-gov-l5", "china"]
 ApiVersion = Literal["v1", "beta"]
@@ -98,7 +99,7 @@ def only(expected: type[Options], given: Mapping[str, Any]) -> None:
     for name in given:
         if name not in expected.__annotations__:
             options = ", ".join(expected.__annotations__)
-            raise TypeError(f"unexpected keyword argument {name!r}; the options are {options}")
+            raise TypeError(f"unexpected keyword argument {shown(name)}; the options are {options}")
 
 
 def encodable(text: str) -> str:
@@ -114,17 +115,17 @@ def milliseconds(name: str, value: object, least: int = 1, most: int = _U32_MAX)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = value
     else:
-        raise InvalidArgument(f"{name}: expected seconds, or a timedelta; got {value!r}")
+        raise InvalidArgument(f"{name}: expected seconds, or a timedelta; got {shown(value)}")
     # Written so that NaN is outside.
     if not least <= seconds * 1000 <= most:
-        raise InvalidArgument(f"{name}: expected {least / 1000:g} to {most / 1000:g} seconds; got {value!r}")
+        raise InvalidArgument(f"{name}: expected {least / 1000:g} to {most / 1000:g} seconds; got {shown(value)}")
     return math.floor(seconds * 1000 + 0.5)
 
 
 def whole_number(name: str, value: object, least: int = 0) -> int:
     """Checks that `value` is a whole number that 32 bits can hold."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _U32_MAX:
-        raise InvalidArgument(f"{name}: expected a whole number from 1 to {_U32_MAX}; got {value!r}")
+        raise InvalidArgument(f"{name}: expected a whole number from 1 to {_U32_MAX}; got {shown(value)}")
     return value
 
 
@@ -137,13 +138,13 @@ def in_python(text: str) -> str:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidArgument(f"{name}: expected a str; got {type(value).__name__}")
+        raise InvalidArgument(f"{name}: expected a str; got {type_of(value)}")
     return encodable(value)
 
 
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidArgument(f"{name}: expected True or False; got {value!r}")
+        raise InvalidArgument(f"{name}: expected True or False; got {shown(value)}")
     return value
 
 
@@ -161,13 +162,13 @@ def _api_version(name: str, value: object) -> str:
 
 def _one_of(values: tuple[str, ...], name: str, value: object) -> str:
     if not isinstance(value, str) or value not in values:
-        raise InvalidArgument(f"{name}: expected one of {', '.join(values)}; got {value!r}")
+        raise InvalidArgument(f"{name}: expected one of {', '.join(values)}; got {shown(value)}")
     return value
 
 
 def _rate_limit(name: str, value: object) -> Record:
     if not isinstance(value, RateLimit):
-        raise InvalidArgument(f"{name}: expected RateLimit(requests, window); got {value!r}")
+        raise InvalidArgument(f"{name}: expected RateLimit(requests, window); got {shown(value)}")
     record = Record()
     setattr(record, "requests", whole_number(f"{name}.requests", value.requests))
     setattr(record, "window-ms", milliseconds(f"{name}.window", value.window))

@@ -15,7 +15,7 @@ from wasmtime.component import Component, Func, Linker, ResourceAny
 from ._options import OptionsRecord
 
 _compiled: tuple[Engine, Component] | None = None
-_compiled_in_process: int | None = None
+_used_in_process: int | None = None
 _compiling = threading.Lock()
 
 
@@ -73,10 +73,15 @@ class Plugin:
         return result
 
 
+def was_forked() -> bool:
+    """Whether this process was forked from one that had used the plugin."""
+    return _used_in_process not in (None, os.getpid())
+
+
 def refuse_fork() -> None:
-    """Raises RuntimeError in a process that was forked after the plugin had been compiled."""
+    """Raises RuntimeError in a process that was forked after the plugin had been used."""
     # A fork copies wasmtime's state but not the threads that serve it: the call would never return.
-    if _compiled_in_process not in (None, os.getpid()):
+    if was_forked():
         raise RuntimeError(
             "this process was forked from one that had performed an action, and cannot perform any: start it with the"
             " method spawn or forkserver of multiprocessing, or fork before the first action"
@@ -84,11 +89,12 @@ def refuse_fork() -> None:
 
 
 def _compile() -> tuple[Engine, Component]:
-    global _compiled, _compiled_in_process
+    global _compiled, _used_in_process
+    # Before the lock: a fork while another thread compiles would copy it locked.
+    _used_in_process = os.getpid()
     with _compiling:
         if _compiled is None:
             engine = Engine()
             binary = files(__package__).joinpath("entra-risk.wasm").read_bytes()
             _compiled = engine, Component(engine, binary)
-            _compiled_in_process = os.getpid()
         return _compiled

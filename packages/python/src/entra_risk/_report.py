@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
+from types import TracebackType
 from typing import Literal
 
 from ._errors import EntraRiskError
@@ -27,6 +30,9 @@ ErrorKind = Literal[
     "not-attempted",
     "other",
 ]
+
+_MOST_ENTRIES = 64
+"""Of the traceback of an exception that several calls were given."""
 
 
 @dataclass(frozen=True)
@@ -148,27 +154,69 @@ class Report:
 
 def report_of(error: BaseException) -> Report | None:
     """Returns the report of the call that `error` ended: its attribute `report`, or that of the
-    exception during which it was raised. `asyncio.run` raises `KeyboardInterrupt` during the
-    `CancelledError` that ended the call.
+    exception that is its cause. `asyncio.run` raises `KeyboardInterrupt`, and `asyncio.timeout`
+    `TimeoutError`, in place of the `CancelledError` that ended the call.
 
     None: the call had not begun."""
     seen: list[BaseException] = []
     at: BaseException | None = error
     while at is not None and at not in seen:
-        report = getattr(at, "report", None)
+        report = vars(at).get("report")
         if isinstance(report, Report):
             return report
         seen.append(at)
-        at = at.__context__ if at.__cause__ is None else at.__cause__
+        # Any other exception may have been raised while that of an unrelated call was handled.
+        replaces = isinstance(at, (KeyboardInterrupt, asyncio.CancelledError, TimeoutError, asyncio.TimeoutError))
+        at = at.__context__ if at.__cause__ is None and replaces else at.__cause__
     return None
 
 
-def attach(error: BaseException, report: Report) -> None:
-    """Makes `report` the attribute `report` of an exception that ended a call."""
-    # Not `setattr`: an exception that is a frozen dataclass refuses it.
-    BaseException.__setattr__(error, "report", report)
-    if hasattr(error, "add_note"):  # Python 3.11
-        error.add_note(f"entra-risk: {report}")
+def carrying(error: BaseException, report: Report) -> BaseException:
+    """Returns an exception that ended a call, with `report` as its attribute `report`.
+
+    It is `error` itself, unless that already has the attribute, because another call was given the
+    same exception. Then it is a copy that has `error` as its cause."""
+    # `setdefault` is one step for other threads, and frozen dataclasses permit it.
+    attributes = vars(error)
+    carried = attributes.setdefault("report", report)
+    if carried is report:
+        if hasattr(error, "add_note"):  # Python 3.11
+            attributes.setdefault("__notes__", []).append(f"entra-risk: {report}")
+        return error
+    if carried == report:
+        return error
+    _shorten(error.__traceback__)
+    return carrying(_copy(error) or _caused_by(EntraRiskError(report), error), report)
+
+
+def _copy(error: BaseException) -> BaseException | None:
+    """Copies an exception without its report, and makes it the cause of its copy. None: it cannot
+    be copied."""
+    try:
+        copied = copy.copy(error)
+        if copied is error or type(copied) is not type(error):
+            return None
+        for name in ("report", "__notes__"):
+            vars(copied).pop(name, None)
+        return _caused_by(copied, error)
+    except Exception:
+        return None
+
+
+def _caused_by(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+def _shorten(trace: TracebackType | None) -> None:
+    """Keeps the newest entries of the traceback of an exception that is raised again and again:
+    each time adds some."""
+    for _ in range(_MOST_ENTRIES):
+        if trace is None:
+            return
+        trace = trace.tb_next
+    if trace is not None:
+        trace.tb_next = None
 
 
 def in_order(ended: Iterable[Batch], positions: Mapping[str, int]) -> tuple[Batch, ...]:

@@ -9,10 +9,12 @@ from typing import Any, get_args
 from uuid import UUID
 
 from ._actions import Action
-from ._credential import Credential, check
+from ._credential import Source
 from ._errors import InvalidArgument
 from ._instance import Instance
 from ._options import Options, OptionsRecord, Settings, encodable, only, whole_number
+from ._plugin import refuse_fork
+from ._printable import shown, type_of
 from ._token import Fetch, Tokens
 from ._work import Item, Work
 
@@ -22,8 +24,8 @@ _MAX_INSTANCES = 64
 class Tenants:
     """An instance for each tenant, but no more than `max_instances`."""
 
-    def __init__(self, credential: Credential, settings: Settings) -> None:
-        check(credential)
+    def __init__(self, credential: Source, settings: Settings) -> None:
+        credential.check()
         only(Settings, settings)
         OptionsRecord(settings)  # Report a mistake now, not in the first call.
         self.credential = credential
@@ -39,15 +41,16 @@ class Tenants:
     ) -> Work:
         """Creates a call, for `begin`."""
         if action not in get_args(Action):
-            raise InvalidArgument(f"unknown action {action!r}; the actions are {', '.join(get_args(Action))}")
+            raise InvalidArgument(f"unknown action {shown(action)}; the actions are {', '.join(get_args(Action))}")
         if isinstance(ids, (str, bytes)):
-            raise InvalidArgument(f"ids: expected an iterable of ids; got one {type(ids).__name__}")
+            raise InvalidArgument(f"ids: expected an iterable of ids; got one {type_of(ids)}")
         only(Options, given)
         options = {**self._settings, **{name: value for name, value in given.items() if value is not None}}
         return Work(action, [encodable(str(id)) for id in ids], OptionsRecord(options), Tokens(fetch), push)
 
     def begin(self, work: Work) -> None:
         """Begins to work on a call, in the one instance of its tenant."""
+        refuse_fork()
         with self._lock:
             instance = self._instances.setdefault(work.tenant, Instance())
             self._instances.move_to_end(work.tenant)

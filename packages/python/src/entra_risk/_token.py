@@ -11,12 +11,14 @@ from typing import Any
 
 from wasmtime.component import Record, Variant
 
-from ._credential import CannotRenew, TokenRequest
+from ._credential import CannotRenew, Secret, TokenRequest
 from ._log import log
+from ._printable import type_of
+from ._reentry import waits_for
 
 Stopped = Callable[[], bool]
 """Whether the call is to end: whoever waits for a token then gives up."""
-Fetch = Callable[[TokenRequest, Stopped], str]
+Fetch = Callable[[TokenRequest, Stopped], Secret]
 """Returns a token for a request, or raises."""
 
 
@@ -42,24 +44,27 @@ class Tokens:
         refresh = ", refreshed" if request.refresh else ""
         claims = ", with a claims challenge" if request.claims else ""
         log.debug("asking the credential for a token%s%s", refresh, claims)
+        # A copy, because a credential that still blocks uses the one that it was given.
+        context = self._context.copy()
         try:
-            token = None if stopped() else self._wait(self._begin(request, stopped), stopped)
+            with waits_for(context):
+                token = None if stopped() else self._wait(self._begin(request, stopped, context), stopped)
         except CannotRenew:
             reason = "Microsoft Graph rejected it, and a str cannot be renewed: pass a new token, or a credential"
             return Variant("denied", reason)
         except BaseException as error:
             self.raised = error
             # Not its text: it may contain a secret, and reaches the caller in the exception itself.
-            return Variant("denied", f"the credential raised {type(error).__name__}")
+            return Variant("denied", f"the credential raised {type_of(error)}")
         if token is None:
             return Variant("unavailable", "the call was stopped while the credential had not answered")
         self.supplied = True
         credential = Record()
-        setattr(credential, "bearer", token)
+        setattr(credential, "bearer", token.value)
         return credential
 
-    def _begin(self, request: TokenRequest, stopped: Stopped) -> Future[str]:
-        future: Future[str] = Future()
+    def _begin(self, request: TokenRequest, stopped: Stopped, context: contextvars.Context) -> Future[Secret]:
+        future: Future[Secret] = Future()
 
         def run() -> None:
             try:
@@ -67,13 +72,12 @@ class Tokens:
             except BaseException as error:
                 future.set_exception(error)
 
-        # A daemon: a credential that still blocks must not keep the process from ending. A copy of
-        # the context, because one that blocks still uses the copy that it was given.
-        thread = threading.Thread(target=self._context.copy().run, args=(run,), name="entra-risk-token", daemon=True)
+        # A daemon: a credential that still blocks must not keep the process from ending.
+        thread = threading.Thread(target=context.run, args=(run,), name="entra-risk-token", daemon=True)
         thread.start()
         return future
 
-    def _wait(self, future: Future[str], stopped: Stopped) -> str | None:
+    def _wait(self, future: Future[Secret], stopped: Stopped) -> Secret | None:
         while not stopped():
             try:
                 return future.result(timeout=0.05)

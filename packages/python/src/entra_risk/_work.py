@@ -15,7 +15,7 @@ from ._log import CallLog
 from ._options import OptionsRecord, in_python
 from ._plugin import Plugin
 from ._progress import Meter, Progress
-from ._report import Batch, Error, Report, attach, in_order
+from ._report import Batch, Error, Report, carrying, in_order
 from ._token import Tokens
 
 Item = Union[Batch, Progress, None]
@@ -106,6 +106,10 @@ class Work:
             left = self._meter.progress().left
             return Report(in_order(self._ended, self._positions), self._cause, left)
 
+    def forked(self) -> None:
+        """Replaces the lock in a forked process: a thread of the parent may have held it."""
+        self._lock = threading.RLock()
+
     # For the driver, in its thread.
 
     def step(self, plugin: Plugin, wait_ms: int) -> bool:
@@ -123,8 +127,7 @@ class Work:
         if event.tag == "over":
             plugin.drop(self._call)
             with self._lock:
-                self.raised = self._tokens.raised
-                self._finish(error_from(event.payload))
+                self._finish(error_from(event.payload), self._tokens.raised)
             return True
         if event.tag == "ended":
             self._add(batches_from(event.payload))
@@ -193,7 +196,7 @@ class Work:
             if not self.over.is_set():
                 self._push(progress)
 
-    def _finish(self, cause: Error | None) -> None:
+    def _finish(self, cause: Error | None, raised: BaseException | None = None) -> None:
         """Ends the call. Ids of which the plugin has not reported an outcome get one that is
         certainly true."""
         if self.over.is_set():
@@ -209,9 +212,7 @@ class Work:
         self._meter.over()
         self._log.over(self._meter.ids, cause)
         self._tell(self._meter.progress())
-        if self.raised is not None:
-            attach(self.raised, self.report())
-        self._end(self.raised)
+        self._end(None if raised is None else carrying(raised, self.report()))
 
     def _end(self, raised: BaseException | None) -> None:
         with self._lock:
