@@ -25,7 +25,7 @@ pub struct Caller {
     pub waits: Waits,
     /// The time between two `next`.
     pub pauses: Pauses,
-    /// When it stops the call.
+    /// When it stops the call, in order.
     pub stops: Vec<Stop>,
     /// When it drops the call, unless it is over by then.
     pub dropped_after: Option<Duration>,
@@ -83,8 +83,11 @@ impl Caller {
         let pauses = if waits == Waits::Zero && pauses == Pauses::None { Pauses::Short } else { pauses };
         let mut caller = Caller { waits, pauses, ..Caller::default() };
         if rng.random_ratio(1, 3) {
-            let count = rng.random_range(1..=3);
-            caller.stops = (0..count).map(|_| Stop::draw(rng)).collect();
+            let mut after = millis(rng, 1..=120_000);
+            for _ in 0..rng.random_range(1..=3) {
+                caller.stops.push(Stop::draw(rng, after));
+                after += millis(rng, 1..=10_000);
+            }
         }
         if rng.random_ratio(1, 12) {
             caller.dropped_after = Some(millis(rng, 1..=120_000));
@@ -121,13 +124,13 @@ impl Caller {
 }
 
 impl Stop {
-    fn draw(rng: &mut StdRng) -> Stop {
+    fn draw(rng: &mut StdRng, after: Duration) -> Stop {
         let grace_ms = match rng.random_range(0..3) {
             0 => None,
             1 => Some(0),
             _ => Some(log_uniform(rng, 1..=60_000)),
         };
-        Stop { after: millis(rng, 1..=120_000), grace_ms, in_token_request: rng.random() }
+        Stop { after, grace_ms, in_token_request: rng.random() }
     }
 }
 

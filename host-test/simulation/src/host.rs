@@ -215,7 +215,8 @@ impl Host<'_> {
         let event = self.service.watch(self.plugin.next(open.handle, wait_ms)).await?;
         let ended = self.start.elapsed();
         self.notice_stop(open);
-        let report = if rng.random_ratio(1, 4) { Some(self.report(open.handle).await?) } else { None };
+        let is_asked = matches!(event, Event::Ended(_)) || rng.random_ratio(1, 4);
+        let report = if is_asked { Some(self.report(open.handle).await?) } else { None };
         open.record.nexts.push(Next { began, ended, wait_ms, event: event.clone(), report });
         Ok(event)
     }
