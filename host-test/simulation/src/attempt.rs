@@ -1,5 +1,6 @@
-//! The attempts of a call as the plugin must have seen them, derived only from the records of the service, the token
-//! provider and the host. What cannot be told from outside stays open: nothing follows from it.
+//! The attempts of a call as the plugin must have seen them, derived only from the records of the
+//! service, the token provider and the host. What cannot be told from outside stays open: nothing
+//! follows from it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -111,7 +112,8 @@ impl<'a> Attempts<'a> {
         1 + same.filter(|other| matches!(other.class, Class::Transient)).count() as u32
     }
 
-    /// Whether an id certainly needed another attempt when the call ended, so that something must have ended it.
+    /// Whether an id certainly needed another attempt when the call ended, so that something must
+    /// have ended it.
     pub(super) fn is_unfinished(&self) -> bool {
         let max = self.call.call.options.max_attempts.unwrap_or(4);
         (0..self.by_id.len()).any(|id| match self.last(id) {
@@ -175,7 +177,8 @@ impl Attempt<'_> {
         }
         match call.worked(self.sent(), at) {
             worked if worked + MARGIN < call.attempt_timeout() => Some(true),
-            // While the token provider is asked, and between two `next`, the plugin does not stop waiting.
+            // While the token provider is asked, and between two `next`, the plugin does not stop
+            // waiting.
             worked if worked > call.attempt_timeout() + MARGIN && !call.is_asking(at) && !call.begins(at) => {
                 Some(false)
             }

@@ -1,5 +1,6 @@
-//! The invariants: what the contract guarantees about every run, as far as it can be judged from outside. What the engine
-//! decides in between, such as when it probes and how long it waits, is checked exactly in `engine/tests/sequences`.
+//! The invariants: what the contract guarantees about every run, as far as it can be judged from
+//! outside. What the engine decides in between, such as when it probes and how long it waits, is
+//! checked exactly in `engine/tests/sequences`.
 
 mod attempts;
 mod crowd;

@@ -1,5 +1,5 @@
-//! A seeded run of many instances that take turns: each with a host of its own, all before one service and one key-value
-//! store.
+//! A seeded run of many instances that take turns: each with a host of its own, all before one
+//! service and one key-value store.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -115,7 +115,8 @@ impl CrowdPlan {
         }
         let all: Vec<Uuid> = plan.ids().filter_map(|id| id.parse().ok()).collect();
         let absent: BTreeSet<Uuid> = all.into_iter().filter(|_| rng.random_ratio(1, 20)).collect();
-        // Requests arrive as they were sent, so that what an instance does wrong cannot be the network's fault.
+        // Requests arrive as they were sent, so that what an instance does wrong cannot be the
+        // network's fault.
         let sends_retry_after: bool = rng.random();
         for Instance { plan, .. } in &mut plan.instances {
             plan.graph.absent.clone_from(&absent);
@@ -125,8 +126,8 @@ impl CrowdPlan {
         plan
     }
 
-    /// Many instances that begin at once, with 60 users each and nothing but the limit, jitter of the network, and clocks
-    /// that differ.
+    /// Many instances that begin at once, with 60 users each and nothing but the limit, jitter of
+    /// the network, and clocks that differ.
     pub fn at_once(instances: u64, jitter: graph_model::Network, seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
         let instances = (0..instances).map(|_| {
@@ -160,7 +161,8 @@ impl CrowdPlan {
         self.instances.iter().flat_map(|instance| &instance.plan.calls).flat_map(|call| &call.ids)
     }
 
-    /// The longest time for which a call may wait for turns: each request of each instance takes some, and some are lost.
+    /// The longest time for which a call may wait for turns: each request of each instance takes
+    /// some, and some are lost.
     fn longest_queue(&self) -> Duration {
         let requests = self.ids().count() as u32 * 8 + 20;
         let spacing = self
@@ -273,7 +275,8 @@ async fn call_in_turn(
     let plugin = Plugin::new(plugin, host).await?;
     let host = Host { plugin, plan: &plan, service: &service, tokens, start, planned: None, queue };
     let mut played = host.play().await;
-    // What the plugin does not notice while the store is asked, it does not notice while a token is requested either.
+    // What the plugin does not notice while the store is asked, it does not notice while a token is
+    // requested either.
     for (asked, answered) in client.times() {
         for call in played.calls.iter_mut().filter(|call| (call.started..=call.ended).contains(&asked)) {
             let (request, answer) = (TokenRecord::of_store(), TokenAnswer::Store);

@@ -1,5 +1,5 @@
-//! The host of one instance: it makes the calls of a plan, drives those that are open in turn, and records what they
-//! report.
+//! The host of one instance: it makes the calls of a plan, drives those that are open in turn, and
+//! records what they report.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -48,7 +48,8 @@ struct Open<'a> {
     /// When its `next` is due.
     due: Duration,
     stops: Vec<Stop>,
-    /// A stop from within a token request that has not been noticed: the number of the request, and the grace.
+    /// A stop from within a token request that has not been noticed: the number of the request, and
+    /// the grace.
     planned: Option<(usize, Duration)>,
 }
 
@@ -192,7 +193,8 @@ impl Host<'_> {
         self.next(open, rng).await?;
         let batches = self.report(open.handle).await?;
         open.record.result = Ok(Report { batches, cause });
-        // A stop from within a later token request has no effect on a call that is over, but it must still exist.
+        // A stop from within a later token request has no effect on a call that is over, but it
+        // must still exist.
         if open.planned.is_none() {
             self.service.watch(self.plugin.drop_call(open.handle)).await?;
         }

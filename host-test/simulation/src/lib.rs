@@ -1,5 +1,6 @@
-//! Deterministic simulation: the plugin as users get it, in virtual time, with a model of Microsoft Graph whose faults
-//! are drawn from a seed; the invariants that must hold after each run; and mutants of the plugin that violate them.
+//! Deterministic simulation: the plugin as users get it, in virtual time, with a model of Microsoft
+//! Graph whose faults are drawn from a seed; the invariants that must hold after each run; and
+//! mutants of the plugin that violate them.
 
 mod attempt;
 mod caller;

@@ -1,5 +1,5 @@
-//! Mutants: copies of the plugin with one change each that violates an invariant. An invariant that no mutant violates is
-//! not known to be checked.
+//! Mutants: copies of the plugin with one change each that violates an invariant. An invariant that
+//! no mutant violates is not known to be checked.
 
 use std::fmt::Debug;
 use std::fs;
@@ -213,7 +213,8 @@ impl Mutant {
     }
 }
 
-/// The manifest of a workspace that contains only the plugin and the crates in it that the plugin depends on.
+/// The manifest of a workspace that contains only the plugin and the crates in it that the plugin
+/// depends on.
 fn without_other_members(manifest: &str) -> String {
     match manifest.split_once("members = [") {
         Some((before, after)) => {

@@ -1,4 +1,5 @@
-//! The plan of a run, drawn from a seed: the calls of the plugin, the service and the way to it, and the token provider.
+//! The plan of a run, drawn from a seed: the calls of the plugin, the service and the way to it,
+//! and the token provider.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -94,7 +95,8 @@ impl Plan {
         Plan { seed, graph, tokens, calls, overlaps }
     }
 
-    /// The same plan, with a call in place of each function; none if it has something else than one function after the other.
+    /// The same plan, with a call in place of each function; none if it has something else than one
+    /// function after the other.
     pub(crate) fn as_calls(&self) -> Option<Plan> {
         if self.overlaps {
             return None;

@@ -1,4 +1,5 @@
-//! The record of one call: what was requested, what reached the service, and what the plugin reported.
+//! The record of one call: what was requested, what reached the service, and what the plugin
+//! reported.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -120,7 +121,8 @@ impl CallRecord {
         self.reported_in().into_iter().map(|number| at(number).unwrap_or(self.ended)).collect()
     }
 
-    /// The time that counts for the limits of the call: of the time between two `next`, a second at most.
+    /// The time that counts for the limits of the call: of the time between two `next`, a second at
+    /// most.
     pub(crate) fn spent(&self, from: Duration, until: Duration) -> Duration {
         let mut spent = until.saturating_sub(from);
         let mut paused = self.started;
@@ -131,7 +133,8 @@ impl CallRecord {
         spent - excess((paused, Duration::MAX), (from, until))
     }
 
-    /// The time that counts for requests in flight: not that in which the token provider is asked either.
+    /// The time that counts for requests in flight: not that in which the token provider is asked
+    /// either.
     pub(crate) fn worked(&self, from: Duration, until: Duration) -> Duration {
         self.spent(from, until).saturating_sub(self.asking(from, until))
     }
@@ -159,8 +162,8 @@ impl CallRecord {
         self.nexts.iter().any(|next| next.began == at)
     }
 
-    /// When the plugin notices something that happens at `at`, at the latest: not between two `next`, and not while the token
-    /// provider is asked.
+    /// When the plugin notices something that happens at `at`, at the latest: not between two
+    /// `next`, and not while the token provider is asked.
     pub(crate) fn notices(&self, at: Duration) -> Option<Duration> {
         let (began, _) = self.periods().into_iter().find(|(_, ended)| *ended >= at)?;
         let at = at.max(began);

@@ -1,4 +1,5 @@
-//! One seeded run: the calls of one plugin instance with a model of Microsoft Graph, in virtual time.
+//! One seeded run: the calls of one plugin instance with a model of Microsoft Graph, in virtual
+//! time.
 
 use std::sync::Arc;
 use std::time::Duration;

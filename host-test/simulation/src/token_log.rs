@@ -37,7 +37,8 @@ pub enum TokenAnswer {
     Unavailable,
     /// `denied` or an unusable token.
     EndsCall,
-    /// No token request but a use of the key-value store, during which the plugin notices nothing either.
+    /// No token request but a use of the key-value store, during which the plugin notices nothing
+    /// either.
     Store,
 }
 

@@ -1,4 +1,5 @@
-//! The simulation of the plugin: it finds no violation, is deterministic, and reaches every kind of fault and outcome.
+//! The simulation of the plugin: it finds no violation, is deterministic, and reaches every kind of
+//! fault and outcome.
 
 use host_test::component::PluginComponent;
 use host_test::plugin::CANARY;

@@ -1,4 +1,5 @@
-//! `mutants` builds each mutant of the plugin and reports the first seed in which the simulation catches it.
+//! `mutants` builds each mutant of the plugin and reports the first seed in which the simulation
+//! catches it.
 
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
@@ -8,8 +9,8 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use simulation::MUTANTS;
 
-/// Builds each mutant of the plugin and reports the first seed in which the simulation catches it. Exits with 1 if it
-/// does not catch one.
+/// Builds each mutant of the plugin and reports the first seed in which the simulation catches it.
+/// Exits with 1 if it does not catch one.
 #[derive(Parser)]
 struct Arguments {
     /// Seeds in which a mutant must be caught.

@@ -1,5 +1,6 @@
-//! `rough-world` prints how long calls take at the limit of the service in a rough world, and how many requests the
-//! search for bad ids needs, as Markdown tables. The same in every run: time is virtual and everything is seeded.
+//! `rough-world` prints how long calls take at the limit of the service in a rough world, and how
+//! many requests the search for bad ids needs, as Markdown tables. The same in every run: time is
+//! virtual and everything is seeded.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! `simulate --seeds 10000` plays this many seeds and reports violated invariants; `simulate --seed 7` plays one seed
-//! and prints its trace.
+//! `simulate --seeds 10000` plays this many seeds and reports violated invariants; `simulate --seed
+//! 7` plays one seed and prints its trace.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -12,8 +12,8 @@ use host_test::component::PluginComponent;
 use indicatif::{ProgressBar, ProgressStyle};
 use simulation::{CrowdRun, MUTANTS, Run, Summary, plugin_with_turns};
 
-/// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the invariants after
-/// each.
+/// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the
+/// invariants after each.
 #[derive(Parser)]
 struct Arguments {
     /// The number of seeds to play.

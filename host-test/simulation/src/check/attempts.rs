@@ -57,14 +57,16 @@ fn check_pair(attempts: &Attempts<'_>, before: &Attempt<'_>, next: &Attempt<'_>,
     }
 }
 
-/// A request in flight is given up at its timeout, at the deadline, or some time after the end of the call.
+/// A request in flight is given up at its timeout, at the deadline, or some time after the end of
+/// the call.
 fn check_time(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
     // The call had certainly not ended when it last sent a request.
     let lived = attempts.all.last().map(Attempt::sent).unwrap_or_default();
     for attempt in attempts.all.iter().filter(|attempt| attempt.seen == Some(false)) {
         let has_time = call.worked(attempt.sent(), attempt.over) + MARGIN < call.attempt_timeout();
-        // A stop ends the call with a grace of its own, and shortens that of a call that has ended by itself.
+        // A stop ends the call with a grace of its own, and shortens that of a call that has ended
+        // by itself.
         let is_cancelled = call.cause().is_some_and(|cause| cause.kind == ErrorKind::Cancelled);
         let own = (!is_cancelled).then_some((lived, GRACE));
         let mut graces = call.stops.iter().copied().chain(own);

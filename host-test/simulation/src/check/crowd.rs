@@ -16,7 +16,8 @@ pub(super) fn check(run: &CrowdRun, violations: &mut Violations) {
     let store = &run.plan.store;
     // An instance whose store failed or was late three times in a row keeps the limit for itself.
     let fails = !store.outages.is_empty() || store.lost_responses > 0.0 || store.latency.end() > STORE_LATENCY.end();
-    // So it does where increments compare and swap, because others come first; and a deleted counter gives tickets again.
+    // So it does where increments compare and swap, because others come first; and a deleted
+    // counter gives tickets again.
     if fails || store.compares_and_swaps || !store.deletions.is_empty() {
         return;
     }

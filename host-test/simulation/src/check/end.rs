@@ -28,7 +28,8 @@ pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
 fn check_deadline(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
     let Some(deadline) = call.deadline() else { return };
-    // A token request cannot be interrupted, and after it another one may begin before the deadline is noticed.
+    // A token request cannot be interrupted, and after it another one may begin before the deadline
+    // is noticed.
     let answers = call.tokens.iter().filter(|token| token.asked < deadline).map(|token| token.answered);
     let latest = answers.max().map_or(deadline, |answered| answered.max(deadline));
     if let Some(late) = last_report(call, |at| at > latest + MARGIN) {
@@ -55,7 +56,8 @@ fn check_after(attempts: &Attempts<'_>, end: Duration, violations: &mut Violatio
     }
 }
 
-/// A call that is stopped sends nothing more, and ends within its grace. No other call is cancelled.
+/// A call that is stopped sends nothing more, and ends within its grace. No other call is
+/// cancelled.
 fn check_stops(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
     for (stopped, grace) in &call.stops {
@@ -79,7 +81,8 @@ fn check_stops(attempts: &Attempts<'_>, violations: &mut Violations) {
     }
 }
 
-/// When the last id was reported, if it was late. A `next` that begins late returns what has ended, at once.
+/// When the last id was reported, if it was late. A `next` that begins late returns what has ended,
+/// at once.
 fn last_report(call: &CallRecord, is_late: impl Fn(Duration) -> bool) -> Option<Duration> {
     let number = call.reported_in().into_iter().flatten().max()?;
     let periods = call.periods();
@@ -90,8 +93,8 @@ fn last_report(call: &CallRecord, is_late: impl Fn(Duration) -> bool) -> Option<
     (is_late(ended) && (!is_at_once || late_before > 1)).then_some(ended)
 }
 
-/// Whether the call may have ended before every id was settled: by its deadline or its patience, or by something that
-/// cannot be determined.
+/// Whether the call may have ended before every id was settled: by its deadline or its patience, or
+/// by something that cannot be determined.
 fn has_reason(attempts: &Attempts<'_>) -> bool {
     let call = attempts.call;
     let rejected = attempts.all.iter().filter(|attempt| attempt.class == Class::TokenRejected).count();

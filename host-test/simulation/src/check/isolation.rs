@@ -40,12 +40,14 @@ pub(super) fn check(plan: &Plan, attempts: &Attempts<'_>, violations: &mut Viola
     }
 }
 
-/// The bound on requests for `bad` of `ids` ids in groups of at most `group`: a quarter above the lower bound, and some.
+/// The bound on requests for `bad` of `ids` ids in groups of at most `group`: a quarter above the
+/// lower bound, and some.
 fn bound(ids: usize, bad: usize, group: f64) -> f64 {
     let (n, k) = (ids as f64, bad as f64);
     let share = (k / n).min(0.5);
     let entropy = if bad == 0 { 0.0 } else { -share * share.log2() - (1.0 - share) * (1.0 - share).log2() };
-    // A bad id in a small group needs the group, half of it, and often the other half: it must be refused alone.
+    // A bad id in a small group needs the group, half of it, and often the other half: it must be
+    // refused alone.
     let small_groups = n / group + 1.75 * k.min(n / group);
     1.25 * (n * entropy).max(k).max(small_groups) + SLACK
 }

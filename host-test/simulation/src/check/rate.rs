@@ -1,4 +1,5 @@
-//! The rate limit and the waits that hold every request, over all calls that count against the same limit.
+//! The rate limit and the waits that hold every request, over all calls that count against the same
+//! limit.
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub(super) fn check(calls: &[Attempts<'_>], violations: &mut Violations) {
     }
 }
 
-/// The window is that of the call, and requests of other calls count, unless they are older than the window of a call that
-/// sent a request after them: those are forgotten.
+/// The window is that of the call, and requests of other calls count, unless they are older than
+/// the window of a call that sent a request after them: those are forgotten.
 fn check_window(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
     let limit = call.call.call.rate_limit();
     let window = call.call.call.window();
@@ -55,7 +56,8 @@ fn memory(call: &Attempts<'_>) -> Duration {
     call.call.call.window().max(documented.window)
 }
 
-/// A wait that a response asks for holds the requests of every call from when the response was read.
+/// A wait that a response asks for holds the requests of every call from when the response was
+/// read.
 fn check_holds(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
     // Another call waits for an hour at most.
     let longest = |other: &Attempts<'_>| if other.call.number == call.call.number { Duration::MAX } else { MAX_HOLD };
@@ -84,7 +86,8 @@ fn holds(call: &Attempts<'_>, longest: Duration) -> Vec<(Duration, Duration)> {
     call.all.iter().filter_map(hold).collect()
 }
 
-/// A client that keeps the documented limit is not throttled by it, if requests arrive as they were sent.
+/// A client that keeps the documented limit is not throttled by it, if requests arrive as they were
+/// sent.
 pub(super) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violations: &mut Violations) {
     let Limit { requests, window, .. } = plan.graph.users;
     let documented = (requests, window) == (Limit::USERS.requests, Limit::USERS.window);

@@ -1,4 +1,5 @@
-//! Token requests: one before each attempt, with the call's own fields, and one refresh for each rejected token.
+//! Token requests: one before each attempt, with the call's own fields, and one refresh for each
+//! rejected token.
 
 use std::collections::BTreeSet;
 
