@@ -199,7 +199,8 @@ impl CrowdRun {
         Ok(run)
     }
 
-    /// Plays any plan, without checks. `plugin` is the plugin with `keyvalue-turns`, or the plugin without turns.
+    /// Plays any plan, without checks. `plugin` is the plugin with `keyvalue-turns`, or the plugin
+    /// without turns.
     ///
     /// # Errors
     /// If the plugin cannot be instantiated.

@@ -152,7 +152,8 @@ impl Mutant {
     /// Builds the mutant in `target/mutants`.
     ///
     /// # Errors
-    /// If the mutant does not build, or if the source has changed so that the change no longer applies.
+    /// If the mutant does not build, or if the source has changed so that the change no longer
+    /// applies.
     pub fn build(&self) -> Result<PluginComponent> {
         let cargo = self.copy()?;
         if !self.takes_turns {
