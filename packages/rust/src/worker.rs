@@ -62,7 +62,10 @@ pub(crate) async fn work(library: Arc<Library>, tenant: Tenant) {
 async fn perform(library: &Library, lease: &mut Lease<Instance, Task>) {
     let mut orders = lease.orders();
     let mut open: Vec<OpenCall> = Vec::new();
-    while let Some(tasks) = lease.accept(!open.is_empty()) {
+    loop {
+        // What comes from here on ends the sleep below.
+        orders.borrow_and_update();
+        let Some(tasks) = lease.accept(!open.is_empty()) else { break };
         for task in tasks {
             if !task.state.admit() {
                 task.report(0);
@@ -70,7 +73,6 @@ async fn perform(library: &Library, lease: &mut Lease<Instance, Task>) {
                 stop_plugin(lease, &mut open, &reason);
             }
         }
-        orders.borrow_and_update();
         if let Some(instance) = &mut lease.instance {
             instance.attend(open.iter().map(|call| Arc::clone(&call.task.state)).collect(), &orders);
             if let Err(reason) = round(instance, &mut open).await {
