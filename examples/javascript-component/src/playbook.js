@@ -1,5 +1,5 @@
-// Dismisses the risk of users: a component in JavaScript that calls the plugin. The arguments are the ids of the users.
-// If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
+// Dismisses the risk of users: a component in JavaScript that calls the plugin. The arguments are
+// the ids of the users. If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
 import { Call } from 'entra:risk/calls@0.1.0';
 import { getArguments, getEnvironment } from 'wasi:cli/environment@0.2.2';
 
@@ -41,8 +41,9 @@ function explain({ kind, message, response }) {
   return `${kind}: ${message}${response ? ` (request-id ${response.requestId})` : ''}`;
 }
 
-// componentize-js throws the error of a `result` as a payload: the text of what is wrong with an argument. It has to be printed
-// here, because whatever `run` throws becomes its error, without a message.
+// componentize-js throws the error of a `result` as a payload: the text of what is wrong with an
+// argument. It has to be printed here, because whatever `run` throws becomes its error, without a
+// message.
 function start(ids, options) {
   try {
     return Call.start('dismiss-risky-users', ids, options);

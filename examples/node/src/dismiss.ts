@@ -1,5 +1,5 @@
-// Dismisses the risk of users: `npm start -- USER-ID...`, with the token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go
-// there instead of to Microsoft Graph.
+// Dismisses the risk of users: `npm start -- USER-ID...`, with the token in GRAPH_TOKEN. If
+// GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
 import { EntraRisk } from 'entra-risk';
 
 const risk = new EntraRisk(process.env.GRAPH_TOKEN ?? '', { endpoint: process.env.GRAPH_ENDPOINT });

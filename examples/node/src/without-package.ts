@@ -1,8 +1,8 @@
-// Dismisses the risk of users with jco alone: `node build/without-package.js USER-ID...`, with the token in GRAPH_TOKEN. If
-// GRAPH_ENDPOINT is set, requests go there.
+// Dismisses the risk of users with jco alone: `node build/without-package.js USER-ID...`, with the
+// token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go there.
 //
-// The package entra-risk does this in a few lines, and in a thread of its own: here nothing else runs while `next` does. See
-// dismiss.ts.
+// The package entra-risk does this in a few lines, and in a thread of its own: here nothing else
+// runs while `next` does. See dismiss.ts.
 import { calls } from '../generated/risk.js';
 // Not by their names: `Error`, `Event` and `Response` are types of JavaScript too.
 import type * as risk from '../generated/interfaces/entra-risk-calls.js';

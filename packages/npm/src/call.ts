@@ -1,18 +1,17 @@
 // A call of an action: its outcomes, its progress, its tokens, and its end.
 import { AsyncResource } from 'node:async_hooks';
-import { debuglog } from 'node:util';
 import { unlessAborted } from './abort.js';
 import type { ActionName } from './action.js';
 import { fetchToken, kindOf, NoToken, type Credential } from './credential.js';
 import { AbortError, EntraRiskError, InvalidArgument } from './errors.js';
+import { distinct, listOf } from './ids.js';
 import type { Instances } from './instance.js';
 import type { End, Event, RawOptions, RawTokenRequest, TokenReply } from './messages.js';
 import type { CallOptions } from './options.js';
 import { Tally } from './progress.js';
 import { batchFrom, errorFrom, Report, type Batch, type RiskError } from './report.js';
 import type { Thread } from './thread.js';
-
-const log = debuglog('entra-risk');
+import { log, Waits } from './waits.js';
 
 /** What a call is made of. */
 export interface Given {
@@ -25,10 +24,12 @@ export interface Given {
 }
 
 /**
- * One call of an action. It runs by itself; to iterate it yields the batches as they end, each time all of them.
+ * One call of an action. It runs by itself; to iterate it yields the batches as they end, each time
+ * all of them.
  *
- * To leave the loop early stops the call without a grace. After the last batch, the loop throws what the call rejects with: an
- * `EntraRiskError` if `signal` was aborted or the credential threw something, `InvalidArgument` if nothing was sent.
+ * To leave the loop early stops the call without a grace. After the last batch, the loop throws
+ * what the call rejects with: an `EntraRiskError` if `signal` was aborted or the credential threw
+ * something, `InvalidArgument` if nothing was sent.
  */
 export class Call implements AsyncIterable<Batch> {
   readonly #given: Given;
@@ -103,9 +104,11 @@ export class Call implements AsyncIterable<Batch> {
   }
 
   /**
-   * Stops the call: nothing new is sent. The loop yields the outcomes that remain, and then ends without an exception.
+   * Stops the call: nothing new is sent. The loop yields the outcomes that remain, and then ends
+   * without an exception.
    *
-   * @param graceSeconds How long requests in flight may still take: 10 s by default. Another call of `stop` can only shorten it.
+   * @param graceSeconds How long requests in flight may still take: 10 s by default. Another call of
+   *   `stop` can only shorten it.
    * @throws {InvalidArgument} If `graceSeconds` is no number of seconds.
    */
   stop(graceSeconds = GRACE_SECONDS): void {
@@ -219,7 +222,8 @@ export class Call implements AsyncIterable<Batch> {
       // A credential may reject because of the signal.
       if (signal.aborted) return STOPPED;
       if (!(thrown instanceof NoToken)) this.#thrown ??= { value: thrown };
-      // The text of an exception may contain a secret, and reaches the caller in the exception itself.
+      // The text of an exception may contain a secret, and reaches the caller in the exception
+      // itself.
       const reason = thrown instanceof NoToken ? thrown.message : `${nameOf(thrown, 'name')} was thrown`;
       return (this.#refusal = { error: { tag: 'denied', val: reason } });
     }
@@ -264,55 +268,16 @@ export class Call implements AsyncIterable<Batch> {
   }
 }
 
-/** Logs what a call waits for, once for each failure and for each long wait. */
-class Waits {
-  readonly #action: ActionName;
-  #last = '';
-
-  constructor(action: ActionName) {
-    this.#action = action;
-  }
-
-  note({ error, nextSendMs = 0, requests, inFlight }: Extract<Event, { kind: 'waiting' }>['progress']): void {
-    if (error === undefined && nextSendMs < LONG_WAIT_MS) return;
-    const status = error?.response === undefined ? '' : ` (${error.response.status})`;
-    const reason = error === undefined ? 'the rate limit' : `${error.kind}${status}`;
-    // Another failure has the same reason, but fewer requests are on their way.
-    const wait = `${reason} ${requests - inFlight}`;
-    if (wait !== this.#last) log('%s: waiting %s s: %s', this.#action, (nextSendMs / 1000).toFixed(1), reason);
-    this.#last = wait;
-  }
-}
-
 const GRACE_SECONDS = 10;
-const LONG_WAIT_MS = 5000;
 
 const STOPPED: TokenReply = { error: { tag: 'unavailable', val: 'the call was stopped' } };
-
-function listOf(ids: Iterable<string>): string[] {
-  if (typeof ids === 'string' || typeof (ids as Partial<Iterable<string>> | null)?.[Symbol.iterator] !== 'function') {
-    throw new InvalidArgument(`ids: expected an iterable of strings; got ${kindOf(ids)}`);
-  }
-  const list = [...ids];
-  const other = list.findIndex((id) => typeof id !== 'string');
-  if (other !== -1) throw new InvalidArgument(`ids[${other}]: expected a string; got ${kindOf(list[other])}`);
-  return list;
-}
-
-function distinct(ids: readonly string[]): Map<string, string> {
-  const spelled = new Map<string, string>();
-  for (const id of ids) {
-    const key = id.toLowerCase();
-    if (!spelled.has(key)) spelled.set(key, id);
-  }
-  return spelled;
-}
 
 function nameOf(thrown: unknown, property: 'name' | 'message'): string {
   return thrown instanceof Error ? thrown[property] : kindOf(thrown);
 }
 
-// Spells the argument in a message of the plugin as in JavaScript: `options.max-in-flight: …` as `maxInFlight: …`.
+// Spells the argument in a message of the plugin as in JavaScript: `options.max-in-flight: …` as
+// `maxInFlight: …`.
 function inJavaScript(text: string): string {
   const [argument = '', ...rest] = text.split(': ');
   const name = argument.replace(/^options\./, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -11,14 +11,15 @@ const MAX_INSTANCES = 8;
 /**
  * Performs the actions, with one rate-limit state for each tenant.
  *
- * Keep the object: what it learns about the rate limit is lost with it. Calls for the same tenant run one after another,
- * calls for different tenants at the same time, in a worker thread for each tenant. The threads do not keep the process
- * running unless a call is in progress.
+ * Keep the object: what it learns about the rate limit is lost with it. Calls for the same tenant
+ * run one after another, calls for different tenants at the same time, in a worker thread for each
+ * tenant. The threads do not keep the process running unless a call is in progress.
  *
- * Each method resolves to a `Report` with the outcome of every id, whatever happened to them. It rejects with `InvalidArgument`
- * before anything is sent, and with an `EntraRiskError`, which has the report too, if `signal` was aborted or if the credential
- * or `onProgress` threw something, which is then its `cause`. An exception of the credential ends the call. It is not asked
- * again: `@azure/identity` repeats requests itself.
+ * Each method resolves to a `Report` with the outcome of every id, whatever happened to them. It
+ * rejects with `InvalidArgument` before anything is sent, and with an `EntraRiskError`, which has
+ * the report too, if `signal` was aborted or if the credential or `onProgress` threw something,
+ * which is then its `cause`. An exception of the credential ends the call. It is not asked again:
+ * `@azure/identity` repeats requests itself.
  *
  * Each action is safe to repeat.
  */
@@ -28,9 +29,11 @@ export class EntraRisk {
   readonly #instances: Instances;
 
   /**
-   * @param credential A credential of `@azure/identity`, a function that takes a `TokenRequest` and returns a token, or a token.
+   * @param credential A credential of `@azure/identity`, a function that takes a `TokenRequest` and
+   *   returns a token, or a token.
    * @param settings Options for every call, where the token goes, and how many tenants are kept.
-   * @throws {InvalidArgument} If an argument is not as documented. Some ranges are checked by the first call.
+   * @throws {InvalidArgument} If an argument is not as documented. Some ranges are checked by the
+   *   first call.
    */
   constructor(credential: Credential, settings: Settings = {}) {
     checkCredential(credential);
@@ -45,7 +48,8 @@ export class EntraRisk {
    *
    *     for await (const batch of risk.start('dismiss-risky-users', ids)) save(batch);
    *
-   * @throws {InvalidArgument} If an argument is not as documented. The loop throws it for ids and ranges.
+   * @throws {InvalidArgument} If an argument is not as documented. The loop throws it for ids and
+   *   ranges.
    */
   start(action: ActionName, ids: Iterable<string>, options: CallOptions = {}): Call {
     checkAction(action);
@@ -158,7 +162,8 @@ export class EntraRisk {
   }
 
   /**
-   * Ends the worker threads, once the calls in progress have ended. A later call starts new ones, with a new rate-limit state.
+   * Ends the worker threads, once the calls in progress have ended. A later call starts new ones,
+   * with a new rate-limit state.
    */
   async close(): Promise<void> {
     await this.#instances.close();

@@ -46,7 +46,10 @@ type Token = string | AccessToken;
 /** A credential of `@azure/identity`, a function that returns a token, or a token. */
 export type Credential = TokenCredential | ((request: TokenRequest) => Token | Promise<Token>) | string;
 
-/** Why there is no token, in words that contain no secret. It ends the call, which reports it and does not reject. */
+/**
+ * Why there is no token, in words that contain no secret. It ends the call, which reports it and
+ * does not reject.
+ */
 export class NoToken extends Error {}
 
 /** Throws unless `credential` is one. */
@@ -80,8 +83,8 @@ export async function fetchToken(credential: Credential, request: TokenRequest):
   return tokenOf(await (credential as Exclude<Credential, string | TokenCredential>)(request));
 }
 
-// What makes @azure/identity bypass its cache if there is no challenge. It requests nothing, and it is not `{}`, which MSAL
-// treats like no claims.
+// What makes @azure/identity bypass its cache if there is no challenge. It requests nothing, and it
+// is not `{}`, which MSAL treats like no claims.
 const NO_CLAIMS = '{"access_token":{}}';
 
 function optionsOf(request: TokenRequest): GetTokenOptions {

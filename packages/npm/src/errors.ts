@@ -1,7 +1,10 @@
 // What the package throws.
 import type { Report } from './report.js';
 
-/** An argument is not as documented. Nothing was sent, and no token was requested. The message names the argument and the rule. */
+/**
+ * An argument is not as documented. Nothing was sent, and no token was requested. The message names
+ * the argument and the rule.
+ */
 export class InvalidArgument extends TypeError {
   static {
     this.prototype.name = 'InvalidArgument'; // On the prototype: it is not part of what is printed.
@@ -11,9 +14,9 @@ export class InvalidArgument extends TypeError {
 /**
  * A call did not do all of its work. `report` has the outcome of every id.
  *
- * `report.raiseForFailure()` throws it if not every id was accepted. A call ends with it if `signal` was aborted, and then
- * its `name` is `AbortError` and its `cause` the reason of the signal; or if the credential or `onProgress` threw
- * something, and then that is its `cause`.
+ * `report.raiseForFailure()` throws it if not every id was accepted. A call ends with it if
+ * `signal` was aborted, and then its `name` is `AbortError` and its `cause` the reason of the
+ * signal; or if the credential or `onProgress` threw something, and then that is its `cause`.
  */
 export class EntraRiskError extends Error {
   static {
@@ -29,7 +32,10 @@ export class EntraRiskError extends Error {
   }
 }
 
-/** `signal` of the call was aborted. Known by its name, like the errors of other functions that take a signal. */
+/**
+ * `signal` of the call was aborted. Known by its name, like the errors of other functions that take
+ * a signal.
+ */
 export class AbortError extends EntraRiskError {
   static {
     this.prototype.name = 'AbortError';

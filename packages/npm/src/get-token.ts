@@ -1,4 +1,5 @@
-// The import `entra:risk/credentials` of the plugin: in the worker thread, asks the main thread and waits for its reply.
+// The import `entra:risk/credentials` of the plugin: in the worker thread, asks the main thread and
+// waits for its reply.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { REPLIED, type Setup, type TokenReply, type WorkerMessage } from './messages.js';
 import type { Credential, TokenRequest } from './plugin/interfaces/entra-risk-credentials.js';

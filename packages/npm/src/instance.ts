@@ -17,7 +17,10 @@ export class Instances {
     this.#most = most;
   }
 
-  /** Runs `use` with the thread of the tenant, after its earlier calls. Undefined if `stopped` was aborted before. */
+  /**
+   * Runs `use` with the thread of the tenant, after its earlier calls. Undefined if `stopped` was
+   * aborted before.
+   */
   async perform(tenant: string | undefined, use: Use, stopped: AbortSignal): Promise<End | undefined> {
     const instance = this.#instances.get(tenant) ?? new Instance();
     this.#instances.delete(tenant);
@@ -77,7 +80,8 @@ class Instance {
     });
   }
 
-  // Runs `use` with a promise of its turn. The next turn comes when this one has come and `use` has ended.
+  // Runs `use` with a promise of its turn. The next turn comes when this one has come and `use` has
+  // ended.
   async #inTurn<T>(use: (turn: Promise<void>) => Promise<T>): Promise<T> {
     const turn = this.#free;
     const used = use(turn);

@@ -1,4 +1,5 @@
-// What the two threads send each other: the types of the plugin, which structured cloning copies unchanged.
+// What the two threads send each other: the types of the plugin, which structured cloning copies
+// unchanged.
 import type * as actions from './plugin/interfaces/entra-risk-actions.js';
 import type * as calls from './plugin/interfaces/entra-risk-calls.js';
 import type * as credentials from './plugin/interfaces/entra-risk-credentials.js';
@@ -27,8 +28,8 @@ export interface Setup {
 /** In `shared`: 1 once a token reply has been posted to `replies`, 0 while none is there. */
 export const REPLIED = 0;
 /**
- * In `shared`: the milliseconds of grace with which to stop the call, or `RUNNING`. Not a message: the thread returns to its event
- * loop only briefly, and Deno then delivers messages seconds late.
+ * In `shared`: the milliseconds of grace with which to stop the call, or `RUNNING`. Not a message:
+ * the thread returns to its event loop only briefly, and Deno then delivers messages seconds late.
  */
 export const GRACE_MS = 1;
 /** In `shared`, at `GRACE_MS`: the call is not to be stopped. */
@@ -51,7 +52,10 @@ export type Event =
   | { readonly kind: 'ended'; readonly batches: readonly RawBatch[] }
   | { readonly kind: 'waiting'; readonly progress: RawProgress };
 
-/** How a call ended. `broken`: the plugin trapped or the thread ended, so what became of the other ids is not known. */
+/**
+ * How a call ended. `broken`: the plugin trapped or the thread ended, so what became of the other
+ * ids is not known.
+ */
 export type End =
   | { readonly kind: 'over'; readonly cause: RawError | undefined }
   | { readonly kind: 'invalid'; readonly message: string }

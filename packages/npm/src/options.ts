@@ -16,77 +16,89 @@ export interface RateLimit {
   readonly windowSeconds: number;
 }
 
-/** Options of each action, and of `EntraRisk` for every call. An option that is absent or undefined has its default. */
+/**
+ * Options of each action, and of `EntraRisk` for every call. An option that is absent or undefined
+ * has its default.
+ */
 export interface Options {
   /**
-   * Names the tenant that the ids belong to: 1 to 256 visible ASCII characters, such as its GUID. It is passed to the
-   * credential as `tenantId`, and each tenant has a rate-limit state of its own. Default: none.
+   * Names the tenant that the ids belong to: 1 to 256 visible ASCII characters, such as its GUID.
+   * It is passed to the credential as `tenantId`, and each tenant has a rate-limit state of its
+   * own. Default: none.
    */
   readonly tenant?: string | undefined;
-  /** `v1` or `beta`. Default: `beta` to confirm sign-ins and for agents, which exist in no other version; `v1` for all others. */
+  /**
+   * `v1` or `beta`. Default: `beta` to confirm sign-ins and for agents, which exist in no other
+   * version; `v1` for all others.
+   */
   readonly apiVersion?: ApiVersion | undefined;
   /** Maximum ids in a request: 1 to 10 000 for sign-ins, 1 to 60 for all others. Default: 60. */
   readonly idsPerRequest?: number | undefined;
   /** Maximum concurrent requests: 1 to 32. Default: 4. */
   readonly maxInFlight?: number | undefined;
   /**
-   * Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor those repeated with a fresh
-   * token. Default: 4.
+   * Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor those
+   * repeated with a fresh token. Default: 4.
    */
   readonly maxAttempts?: number | undefined;
   /** Seconds from sending a request to the end of its response: 0.001 to 600. Default: 30. */
   readonly attemptTimeoutSeconds?: number | undefined;
   /**
-   * Seconds for the whole call, at least 0.001. Time that the credential takes can exceed it, and time spent waiting for
-   * another call for the same tenant does not count. Default: no deadline.
+   * Seconds for the whole call, at least 0.001. Time that the credential takes can exceed it, and
+   * time spent waiting for another call for the same tenant does not count. Default: no deadline.
    */
   readonly deadlineSeconds?: number | undefined;
   /**
-   * Longest time in seconds from a failure to the next acceptance, at least 0.001: then the call ends with its last error.
-   * Default: 180.
+   * Longest time in seconds from a failure to the next acceptance, at least 0.001: then the call
+   * ends with its last error. Default: 180.
    */
   readonly patienceSeconds?: number | undefined;
-  /** Whether a batch that Microsoft Graph refuses is split to find the ids at fault. Default: true. */
+  /**
+   * Whether a batch that Microsoft Graph refuses is split to find the ids at fault. Default: true.
+   */
   readonly isolateRefused?: boolean | undefined;
-  /** The rate limit to keep. Default: the documented one, 5 requests in 10 s for sign-ins and 1 request a second for all others. */
+  /**
+   * The rate limit to keep. Default: the documented one, 5 requests in 10 s for sign-ins and 1
+   * request a second for all others.
+   */
   readonly rateLimit?: RateLimit | undefined;
 }
 
 /** The argument of each action: the options, and how to follow and stop the call. */
 export interface CallOptions extends Options {
   /**
-   * Stops the call once it is aborted: nothing new is sent, and requests in flight get up to 10 s more. Then the call rejects
-   * with an `EntraRiskError` whose name is `AbortError`, unless every id was accepted or something else had ended the call
-   * before.
+   * Stops the call once it is aborted: nothing new is sent, and requests in flight get up to 10 s
+   * more. Then the call rejects with an `EntraRiskError` whose name is `AbortError`, unless every
+   * id was accepted or something else had ended the call before.
    */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called when ids have their outcome, and about once a second while the call waits. The last time, no id is left. An exception
-   * that it throws stops the call.
+   * Called when ids have their outcome, and about once a second while the call waits. The last
+   * time, no id is left. An exception that it throws stops the call.
    */
   readonly onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
 /**
- * The argument of `EntraRisk`: the options, and where the token goes. The latter belongs to the credential, so an action does
- * not accept it.
+ * The argument of `EntraRisk`: the options, and where the token goes. The latter belongs to the
+ * credential, so an action does not accept it.
  */
 export interface Settings extends Options {
   /** The national cloud. Default: `global`. */
   readonly cloud?: Cloud | undefined;
   /**
-   * Replaces the cloud's root as the address of the requests: `https://` with a host and optionally a port, or `http://` with
-   * a loopback host. The token is sent there. Default: the cloud's root.
+   * Replaces the cloud's root as the address of the requests: `https://` with a host and optionally
+   * a port, or `http://` with a loopback host. The token is sent there. Default: the cloud's root.
    */
   readonly endpoint?: string | undefined;
   /**
-   * Replaces the cloud's root as the audience of the token: `https://` with a host and optionally a port. Default: the cloud's
-   * root.
+   * Replaces the cloud's root as the audience of the token: `https://` with a host and optionally a
+   * port. Default: the cloud's root.
    */
   readonly audience?: string | undefined;
   /**
-   * Tenants whose threads and rate-limit states are kept while they have no call, at least 1. The one that was used least recently
-   * is dropped first. Default: 8.
+   * Tenants whose threads and rate-limit states are kept while they have no call, at least 1. The
+   * one that was used least recently is dropped first. Default: 8.
    */
   readonly maxInstances?: number | undefined;
 }
@@ -117,7 +129,10 @@ const SETTINGS: Record<keyof Settings, Check> = {
   maxInstances: checkNumber,
 };
 
-/** Throws unless `given` contains options of a call, as far as the conversion to WebAssembly needs. The plugin checks the ranges. */
+/**
+ * Throws unless `given` contains options of a call, as far as the conversion to WebAssembly needs.
+ * The plugin checks the ranges.
+ */
 export function checkCallOptions(given: CallOptions): void {
   check(CALL_OPTIONS, given);
 }

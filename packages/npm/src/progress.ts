@@ -21,11 +21,14 @@ export interface Progress {
   /** Requests without an outcome yet. */
   readonly inFlight: number;
   /**
-   * Seconds until a request may be sent again; 0 if one is due. Undefined: nothing is to be sent, or that time is not known, as
-   * while `maxInFlight` requests are on their way.
+   * Seconds until a request may be sent again; 0 if one is due. Undefined: nothing is to be sent,
+   * or that time is not known, as while `maxInFlight` requests are on their way.
    */
   readonly nextSendSeconds: number | undefined;
-  /** What the call waits out: the latest failure since the last acceptance. Undefined: there was none. */
+  /**
+   * What the call waits out: the latest failure since the last acceptance. Undefined: there was
+   * none.
+   */
   readonly error: RiskError | undefined;
 }
 
@@ -33,7 +36,8 @@ export interface Progress {
 export class Tally {
   readonly #ids: number;
   readonly #by: Record<Outcome, number> = { accepted: 0, refused: 0, 'not-applied': 0, unknown: 0 };
-  // The requests that the outcomes name. The plugin counts requests when it waits, which a short call never does.
+  // The requests that the outcomes name. The plugin counts requests when it waits, which a short
+  // call never does.
   readonly #named = new Set<string>();
   #waiting: RawProgress | undefined;
 

@@ -3,8 +3,8 @@ import { EntraRiskError } from './errors.js';
 import type { RawBatch, RawError } from './messages.js';
 
 /**
- * `accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send them again once the cause is
- * gone. `unknown`: may have been applied; sending them again is safe.
+ * `accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send
+ * them again once the cause is gone. `unknown`: may have been applied; sending them again is safe.
  */
 export type Outcome = RawBatch['outcome'];
 
@@ -66,11 +66,17 @@ export class Report {
   readonly accepted: readonly string[];
   /** The ids that Microsoft Graph refuses: correct or drop them. */
   readonly refused: readonly string[];
-  /** The ids to send again once the cause is gone: those not applied, and those that may have been applied. */
+  /**
+   * The ids to send again once the cause is gone: those not applied, and those that may have been
+   * applied.
+   */
   readonly toRetry: readonly string[];
   /** Every id once, in the order given. Neighbors that ended together are one batch. */
   readonly batches: readonly Batch[];
-  /** What ended the call, or else the first error. Undefined: every id was accepted, or the call still runs. */
+  /**
+   * What ended the call, or else the first error. Undefined: every id was accepted, or the call
+   * still runs.
+   */
   readonly cause: RiskError | undefined;
   readonly #left: number;
 

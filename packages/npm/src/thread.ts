@@ -38,7 +38,10 @@ export class Thread {
     this.#worker.unref();
   }
 
-  /** Performs a call. Undefined if `stopped` was aborted before it began. After `broken`, the thread cannot perform any other. */
+  /**
+   * Performs a call. Undefined if `stopped` was aborted before it began. After `broken`, the thread
+   * cannot perform any other.
+   */
   async perform(start: Start, handlers: Handlers, stopped: AbortSignal): Promise<End | undefined> {
     this.#worker.ref(); // The process runs until the call has ended.
     try {
@@ -57,7 +60,7 @@ export class Thread {
     }
   }
 
-  /** Stops the call that is performed: at most 2³¹ - 1 milliseconds later. */
+  /** Stops the call that is performed, with a grace of at most 2³¹ - 1 milliseconds. */
   stop(graceMs: number): void {
     Atomics.store(this.#shared, GRACE_MS, graceMs);
   }

@@ -1,5 +1,5 @@
-// The worker thread: performs one call after another with its instance of the plugin. It is blocked while the plugin works,
-// because jco's `wasi:http` is synchronous.
+// The worker thread: performs one call after another with its instance of the plugin. It is blocked
+// while the plugin works, because jco's `wasi:http` is synchronous.
 import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { GRACE_MS, RUNNING, type Setup, type Start, type WorkerMessage } from './messages.js';

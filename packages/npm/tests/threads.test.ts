@@ -17,7 +17,8 @@ test('calls of a tenant share one rate limit and lose no id', async () => {
     assert.deepEqual(model.applied(), parts.flat());
     assert.deepEqual(model.statuses(), Array(16).fill(204));
     const times = model.arrivals().map((arrival) => arrival.at);
-    // The rate limit allows the last one after 3 s. With one for each call, the model receives all of them within a second.
+    // The rate limit allows the last one after 3 s. With one for each call, the model receives all
+    // of them within a second.
     assert.ok(Math.max(...times) - Math.min(...times) > 2);
   });
 });

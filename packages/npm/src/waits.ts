@@ -1,0 +1,29 @@
+// The log of what a call waits for.
+import { debuglog } from 'node:util';
+import type { ActionName } from './action.js';
+import type { RawProgress } from './messages.js';
+
+/** Logs to standard error with `NODE_DEBUG=entra-risk`. */
+export const log = debuglog('entra-risk');
+
+const LONG_WAIT_MS = 5000;
+
+/** Logs what a call waits for, once for each failure and for each long wait. */
+export class Waits {
+  readonly #action: ActionName;
+  #last = '';
+
+  constructor(action: ActionName) {
+    this.#action = action;
+  }
+
+  note({ error, nextSendMs = 0, requests, inFlight }: RawProgress): void {
+    if (error === undefined && nextSendMs < LONG_WAIT_MS) return;
+    const status = error?.response === undefined ? '' : ` (${error.response.status})`;
+    const reason = error === undefined ? 'the rate limit' : `${error.kind}${status}`;
+    // Another failure has the same reason, but fewer requests are on their way.
+    const wait = `${reason} ${requests - inFlight}`;
+    if (wait !== this.#last) log('%s: waiting %s s: %s', this.#action, (nextSendMs / 1000).toFixed(1), reason);
+    this.#last = wait;
+  }
+}
