@@ -1,16 +1,16 @@
-//! The audit record of a request: a line of JSON for each batch as soon as it has ended, then one
-//! for the request. It contains no key and no token: nothing of the request's headers except its
-//! id, nothing of its path except the action.
+//! The audit record of a request, in lines of JSON: one for each 60 ids before anything is sent, one
+//! for each batch as soon as it has ended, then one for the request. It contains no key and no
+//! token: nothing of the request's headers except its id, nothing of its path except the action.
 
 use entra_risk_report::actions::Batch;
-use entra_risk_report::json::{Counts, JsonError, to_json};
+use entra_risk_report::json::{Counts, JsonError, LoggedBatch, to_json};
 use entra_risk_report::{Action, Report};
 use serde::Serialize;
 
 use crate::response::Response;
 
-/// Maximum ids in a line. A batch that was never sent can have more, and takes several lines: hosts
-/// may write a long line in parts, between the lines of other requests.
+/// Maximum ids in a line. A call, or a batch that was never sent, can have more, and takes several
+/// lines: hosts may write a long line in parts, between the lines of other requests.
 const MAX_IDS_PER_LINE: usize = 60;
 
 /// What is known of a request so far.
@@ -27,21 +27,25 @@ pub(crate) struct Audit<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct StartedLine<'a> {
+    time: &'a str,
+    event: &'a str,
+    x_request_id: &'a str,
+    key: Option<&'a str>,
+    action: Option<&'a str>,
+    ids: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct BatchLine<'a> {
     time: &'a str,
     event: &'a str,
     x_request_id: &'a str,
     key: Option<&'a str>,
     action: Option<&'a str>,
-    outcome: &'a str,
-    ids: &'a [String],
-    attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<JsonError<'a>>,
+    #[serde(flatten)]
+    batch: LoggedBatch<'a>,
 }
 
 #[derive(Serialize)]
@@ -63,9 +67,16 @@ struct RequestLine<'a> {
 }
 
 #[derive(Serialize)]
-struct RestoredLine<'a> {
+struct TryLine<'a> {
     time: &'a str,
     event: &'a str,
+}
+
+#[derive(Serialize)]
+struct LeftOutLine<'a> {
+    time: &'a str,
+    event: &'a str,
+    requests: u64,
 }
 
 #[derive(Serialize)]
@@ -81,10 +92,17 @@ impl<'a> Audit<'a> {
         Audit { x_request_id, key: None, action: None, report: None }
     }
 
+    /// The lines before a call with these ids.
+    pub(crate) fn started(&self, time: &str, ids: &[String]) -> Vec<String> {
+        let (x_request_id, key, action) = (self.x_request_id, self.key, self.action_name());
+        let parts = ids.chunks(MAX_IDS_PER_LINE);
+        parts.map(|ids| line(&StartedLine { time, event: "started", x_request_id, key, action, ids })).collect()
+    }
+
     /// The lines of batches that ended at `time`.
     pub(crate) fn batches(&self, time: &str, batches: &[Batch]) -> Vec<String> {
-        let parts = batches.iter().flat_map(|batch| batch.ids.chunks(MAX_IDS_PER_LINE).map(move |ids| (batch, ids)));
-        parts.map(|(batch, ids)| self.batch(time, batch, ids)).collect()
+        let parts = batches.iter().flat_map(|batch| LoggedBatch::lines(batch, MAX_IDS_PER_LINE));
+        parts.map(|batch| self.batch(time, batch)).collect()
     }
 
     /// The line of a request that ended at `time`, after `duration_ms` milliseconds, with this
@@ -104,21 +122,9 @@ impl<'a> Audit<'a> {
         })
     }
 
-    fn batch(&self, time: &str, batch: &Batch, ids: &[String]) -> String {
-        let request = batch.request_ids();
-        line(&BatchLine {
-            time,
-            event: "batch",
-            x_request_id: self.x_request_id,
-            key: self.key,
-            action: self.action_name(),
-            outcome: batch.outcome.name(),
-            ids,
-            attempts: batch.attempts,
-            request_id: request.and_then(|request| request.request_id),
-            client_request_id: request.map(|request| request.client_request_id),
-            error: batch.error.as_ref().map(JsonError::from),
-        })
+    fn batch(&self, time: &str, batch: LoggedBatch<'_>) -> String {
+        let action = self.action_name();
+        line(&BatchLine { time, event: "batch", x_request_id: self.x_request_id, key: self.key, action, batch })
     }
 
     fn action_name(&self) -> Option<&'static str> {
@@ -131,9 +137,14 @@ pub(crate) fn settings_line(time: &str, problems: &[String]) -> String {
     line(&SettingsLine { time, event: "settings", problems })
 }
 
-/// The line after lines that could not be written.
-pub(crate) fn restored_line(time: &str) -> String {
-    line(&RestoredLine { time, event: "log-restored" })
+/// The line that tries whether lines can be written.
+pub(crate) fn try_line(time: &str) -> String {
+    line(&TryLine { time, event: "try" })
+}
+
+/// The line for requests without a valid key that have no line of their own.
+pub(crate) fn left_out_line(time: &str, requests: u64) -> String {
+    line(&LeftOutLine { time, event: "left-out", requests })
 }
 
 fn line(value: &impl Serialize) -> String {
@@ -248,6 +259,21 @@ mod tests {
             "action": null, "status": 401, "code": "unauthorized", "durationMs": 1234,
         });
         assert_eq!(request(&Audit::new("caller-1"), &response), expected);
+    }
+
+    #[test]
+    fn a_call_has_a_line_for_each_60_ids_before_it() {
+        let ids: Vec<String> = (0..130).map(|number| number.to_string()).collect();
+        let audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), ..Audit::new("caller-1") };
+        let lines = parse(&audit.started(TIME, &ids));
+        let expected = ids.chunks(60).map(|ids| {
+            json!({
+                "time": TIME, "event": "started", "xRequestId": "caller-1", "key": "soc",
+                "action": "dismiss-risky-users", "ids": ids,
+            })
+        });
+        assert_eq!(lines, expected.collect::<Vec<_>>());
+        assert!(audit.started(TIME, &[]).is_empty());
     }
 
     #[test]

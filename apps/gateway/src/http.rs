@@ -17,7 +17,7 @@ const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 /// not hold the instance.
 const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// The headers of a request that the gateway reads.
+/// The headers of a request that the gateway reads before it knows the caller's key.
 pub(crate) struct RequestHeaders {
     /// `authorization`; it may contain a key.
     pub(crate) authorization: Vec<Vec<u8>>,
@@ -25,22 +25,25 @@ pub(crate) struct RequestHeaders {
     pub(crate) api_key: Vec<Vec<u8>>,
     /// `x-request-id`
     pub(crate) request_id: Vec<Vec<u8>>,
-    /// What describes the body.
-    pub(crate) body: BodyHeaders,
 }
 
-/// Reads the headers.
+/// Reads the headers that the gateway needs before it knows the caller's key.
 pub(crate) fn headers(request: &IncomingRequest) -> RequestHeaders {
     let headers = request.headers();
     RequestHeaders {
         authorization: headers.get("authorization"),
         api_key: headers.get("x-api-key"),
         request_id: headers.get("x-request-id"),
-        body: BodyHeaders {
-            content_type: headers.get("content-type"),
-            content_encoding: headers.get("content-encoding"),
-            content_length: headers.get("content-length"),
-        },
+    }
+}
+
+/// Reads the headers that describe the body.
+pub(crate) fn body_headers(request: &IncomingRequest) -> BodyHeaders {
+    let headers = request.headers();
+    BodyHeaders {
+        content_type: headers.get("content-type"),
+        content_encoding: headers.get("content-encoding"),
+        content_length: headers.get("content-length"),
     }
 }
 

@@ -8,7 +8,13 @@ use subtle::ConstantTimeEq;
 use crate::response::Response;
 
 /// Minimum length of a key in bytes: 128 bits if every byte is random.
-pub(crate) const MIN_KEY_BYTES: usize = 16;
+const MIN_KEY_BYTES: usize = 16;
+
+/// Maximum length of a key in bytes: nothing longer is hashed.
+const MAX_KEY_BYTES: usize = 1_024;
+
+/// What precedes the key in `authorization`, in any case.
+const SCHEME: &[u8] = b"bearer ";
 
 /// Name of the key in `GATEWAY_KEY`.
 const ONLY_KEY: &str = "default";
@@ -32,8 +38,8 @@ impl Key {
     /// The key with this text. It permits the actions of a key without a list. The error is the
     /// rule that it violates.
     pub(crate) fn parse(text: &str) -> Result<Key, &'static str> {
-        if text.len() < MIN_KEY_BYTES {
-            return Err("a key has at least 16 bytes");
+        if !(MIN_KEY_BYTES..=MAX_KEY_BYTES).contains(&text.len()) {
+            return Err("a key has 16 to 1024 bytes");
         }
         Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: without_a_list() })
     }
@@ -65,40 +71,68 @@ impl Key {
     }
 }
 
-/// The key in `authorization: Bearer <key>` or `x-api-key: <key>`, given the values of the two
-/// headers. How long the comparison takes does not depend on the contents of the keys.
-pub(crate) fn find<'a>(keys: &'a [Key], authorization: &[Vec<u8>], api_key: &[Vec<u8>]) -> Result<&'a Key, Response> {
+/// The value that a caller sent in `authorization` or `x-api-key`. It may be a key, so it cannot be
+/// printed.
+pub(crate) enum Sent<'a> {
+    /// In `authorization`.
+    Authorization(&'a [u8]),
+    /// In `x-api-key`.
+    ApiKey(&'a [u8]),
+}
+
+impl<'a> Sent<'a> {
+    /// The value, given those of the two headers. None: there is none, there are several, or it is
+    /// too long. Of values that many and long, only the number and the length are looked at.
+    pub(crate) fn only(authorization: &'a [Vec<u8>], api_key: &'a [Vec<u8>]) -> Option<Sent<'a>> {
+        let (sent, max_bytes) = match (authorization, api_key) {
+            ([value], []) => (Sent::Authorization(value), SCHEME.len().saturating_add(MAX_KEY_BYTES)),
+            ([], [value]) => (Sent::ApiKey(value), MAX_KEY_BYTES),
+            _ => return None,
+        };
+        (sent.value().len() <= max_bytes).then_some(sent)
+    }
+
+    /// The last word of the value: what its sender takes for the key, whatever precedes it.
+    pub(crate) fn last_word(&self) -> &'a [u8] {
+        self.value().trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
+    }
+
+    /// The key: the whole `x-api-key`, or what follows `Bearer` in `authorization`.
+    fn key(&self) -> Option<&'a [u8]> {
+        match self {
+            Sent::ApiKey(key) => Some(key),
+            Sent::Authorization(value) => match value.split_at_checked(SCHEME.len()) {
+                Some((scheme, key)) if scheme.eq_ignore_ascii_case(SCHEME) => Some(key),
+                _ => None,
+            },
+        }
+    }
+
+    fn value(&self) -> &'a [u8] {
+        match self {
+            Sent::Authorization(value) | Sent::ApiKey(value) => value,
+        }
+    }
+}
+
+/// The key that a caller sent. How long the comparison takes does not depend on the contents of the
+/// keys.
+pub(crate) fn find<'a>(keys: &'a [Key], sent: Option<&Sent<'_>>) -> Result<&'a Key, Response> {
     if keys.is_empty() {
         return Err(not_configured());
     }
-    let mut found = None;
-    for candidate in candidates(authorization, api_key) {
-        let candidate_hash = hash(candidate);
-        for key in keys {
-            if bool::from(key.hash.ct_eq(&candidate_hash)) && candidate.len() >= MIN_KEY_BYTES {
-                found = found.or(Some(key));
-            }
-        }
-    }
-    found.ok_or_else(|| {
-        let error = Response::error(401, "unauthorized", "The gateway's key is missing or wrong.");
-        error.with_header("www-authenticate", "Bearer")
+    let sent = sent.and_then(Sent::key).filter(|key| key.len() >= MIN_KEY_BYTES);
+    sent.and_then(|sent| with_text(keys, sent)).ok_or_else(|| {
+        let message = "The gateway's key is missing or wrong, or more than one was sent.";
+        Response::error(401, "unauthorized", message).with_header("www-authenticate", "Bearer")
     })
 }
 
-/// What a caller sent as its key, given the values of the two headers.
-pub(crate) fn candidates<'a>(authorization: &'a [Vec<u8>], api_key: &'a [Vec<u8>]) -> impl Iterator<Item = &'a [u8]> {
-    let bearer = authorization.iter().filter_map(|value| match value.split_at_checked(7) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(token),
-        _ => None,
-    });
-    bearer.chain(api_key.iter().map(Vec::as_slice))
-}
-
-/// The last word of a header: the key, if the header consists of a scheme and a key or of a key
-/// alone.
-pub(crate) fn last_word(value: &[u8]) -> &[u8] {
-    value.trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
+/// The key with this text, whose length the caller of this function has limited.
+pub(crate) fn with_text<'a>(keys: &'a [Key], text: &[u8]) -> Option<&'a Key> {
+    let sent_hash = hash(text);
+    // Every key is compared.
+    keys.iter().fold(None, |found, key| if key.hash.ct_eq(&sent_hash).into() { Some(key) } else { found })
 }
 
 /// The response of a gateway without a key.
@@ -138,7 +172,8 @@ mod tests {
     #[track_caller]
     fn find_name(keys: &[Key], authorization: &[&str], api_key: &[&str]) -> Result<String, u16> {
         let bytes = |values: &[&str]| values.iter().map(|value| value.as_bytes().to_vec()).collect::<Vec<_>>();
-        let found = find(keys, &bytes(authorization), &bytes(api_key));
+        let (authorization, api_key) = (bytes(authorization), bytes(api_key));
+        let found = find(keys, Sent::only(&authorization, &api_key).as_ref());
         found.map(|key| key.name.clone()).map_err(|error| error.status)
     }
 
@@ -149,7 +184,7 @@ mod tests {
         assert_eq!(find_name(&keys, &[&format!("Bearer {KEY}")], &[]), found);
         assert_eq!(find_name(&keys, &[&format!("bearer {KEY}")], &[]), found);
         assert_eq!(find_name(&keys, &[], &[KEY]), found);
-        assert_eq!(find_name(&keys, &["Basic Zm9v"], &["wrong", KEY]), found);
+        let bearer = format!("Bearer {KEY}");
         let wrong: &[(&[&str], &[&str])] = &[
             (&[], &[]),
             (&["Bearer"], &[]),
@@ -159,6 +194,11 @@ mod tests {
             (&["Bearer canary-key-of-26-bytes-abc2"], &["canary"]),
             (&["Basic canary-key-of-26-bytes-abc"], &["Bearer canary-key-of-26-bytes-abc"]),
             (&[], &[HASH]),
+            // More than one value, even if they are equal.
+            (&["Basic Zm9v"], &[KEY]),
+            (&[&bearer, &bearer], &[]),
+            (&[&bearer], &[KEY]),
+            (&[], &[KEY, KEY]),
         ];
         for (authorization, api_key) in wrong {
             assert_eq!(find_name(&keys, authorization, api_key), Err(401), "{authorization:?} {api_key:?}");
@@ -189,6 +229,19 @@ mod tests {
         let digits: String = hash(b"canary-15-bytes").iter().map(|byte| format!("{byte:02x}")).collect();
         let keys = [Key::parse_entry(&format!("a:{digits}")).ok().unwrap()];
         assert_eq!(find_name(&keys, &[], &["canary-15-bytes"]), Err(401));
+    }
+
+    #[test]
+    fn a_longer_value_than_that_of_a_key_is_not_looked_at() {
+        let [longest, longer] = [1_024, 1_025].map(|length| "k".repeat(length));
+        let keys = [Key::parse(&longest).ok().unwrap()];
+        assert!(Key::parse(&longer).is_err());
+        assert!(find_name(&keys, &[&format!("Bearer {longest}")], &[]).is_ok());
+        assert!(find_name(&keys, &[], &[&longest]).is_ok());
+        let digits: String = hash(longer.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let keys = [Key::parse_entry(&format!("a:{digits}")).ok().unwrap()];
+        assert_eq!(find_name(&keys, &[&format!("Bearer {longer}")], &[]), Err(401));
+        assert_eq!(find_name(&keys, &[], &[&longer]), Err(401));
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //!
 //! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`,
 //! `capacity`, the plugin, `response`. The first step that fails determines the response. Callers
-//! without a key learn only what the probes report, and nothing is sent to Microsoft Graph for a
-//! request that is not valid. The `audit` record of an id is in the log as soon as the id has its
-//! outcome: a caller that closes the connection loses the response, not the record.
+//! without a key learn only what the probes report, and cannot make the gateway work: what it does
+//! before it knows the key is bounded, however many and long the headers are. Nothing is sent to
+//! Microsoft Graph for a request that is not valid, and nothing before the `audit` record that the
+//! call has started. The record of an id is in the log as soon as the id has its outcome: a caller
+//! that closes the connection loses the response, not the record.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 
@@ -18,6 +20,7 @@ mod http;
 mod key;
 mod log;
 mod probe;
+mod rejections;
 mod request_id;
 mod response;
 mod route;
@@ -29,7 +32,7 @@ use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use entra_risk_report::actions::Options;
 use entra_risk_report::calls::{Call, Event};
 use entra_risk_report::perform;
-use http::RequestHeaders;
+use key::Sent;
 use response::Response;
 use settings::Settings;
 
@@ -43,31 +46,45 @@ struct Gateway;
 impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let start = log::Start::now();
-        let headers = http::headers(&request);
-        let keys = key::candidates(&headers.authorization, &headers.api_key);
-        // A key that was sent in a wrong form, too.
-        let keys = keys.chain(headers.authorization.iter().map(|value| key::last_word(value)));
-        let request_id = request_id::choose(&headers.request_id, keys, log::random_id);
         let path = request.path_with_query().unwrap_or_default();
         let settings = Settings::parse(&get_environment());
         if let Err(problems) = &settings {
             log::write_problems_once(problems);
         }
         let probe = probe::find(&path, http::is_get_or_head(&request), &settings, log::is_writable);
-        let response = probe.unwrap_or_else(|| {
-            let mut audit = Audit::new(&request_id);
-            let response = respond(&request, &headers, &path, &settings, &mut audit).unwrap_or_else(|error| error);
-            log::write(&[audit.request(&log::time(), &response, start.elapsed_ms())]);
-            response
-        });
-        http::send(out, response.with_header("x-request-id", request_id));
+        http::send(out, probe.unwrap_or_else(|| serve(&request, &path, &settings, &start)));
     }
+}
+
+/// The response to a request that is not a probe, which is logged.
+fn serve(
+    request: &IncomingRequest,
+    path: &str,
+    settings: &Result<Settings, Vec<String>>,
+    start: &log::Start,
+) -> Response {
+    let headers = http::headers(request);
+    let sent = Sent::only(&headers.authorization, &headers.api_key);
+    let request_id = match settings {
+        Ok(settings) => request_id::choose(&headers.request_id, &settings.keys, sent.as_ref(), log::random_id),
+        // It may be a key that is not known.
+        Err(_) => log::random_id(),
+    };
+    let mut audit = Audit::new(&request_id);
+    let response = respond(request, sent.as_ref(), path, settings, &mut audit).unwrap_or_else(|error| error);
+    let line = audit.request(&log::time(), &response, start.elapsed_ms());
+    if audit.key.is_some() {
+        log::write(&[line]);
+    } else {
+        log::write_rejection(line);
+    }
+    response.with_header("x-request-id", request_id)
 }
 
 /// The response to a request. The error is the response to one that is rejected.
 fn respond<'a>(
     request: &IncomingRequest,
-    headers: &RequestHeaders,
+    sent: Option<&Sent<'_>>,
     path: &str,
     settings: &'a Result<Settings, Vec<String>>,
     audit: &mut Audit<'a>,
@@ -75,7 +92,7 @@ fn respond<'a>(
     let route = route::find(path);
     audit.action = route.as_ref().ok().map(|(action, _)| *action);
     let settings = settings.as_ref().map_err(|problems| Response::misconfigured(problems))?;
-    let key = key::find(&settings.keys, &headers.authorization, &headers.api_key)?;
+    let key = key::find(&settings.keys, sent)?;
     audit.key = Some(&key.name);
     let (action, api_version) = route?;
     if !http::is_post(request) {
@@ -88,11 +105,11 @@ fn respond<'a>(
         );
         return Err(Response::error(403, "forbidden", &message));
     }
-    headers.body.check()?;
+    http::body_headers(request).check()?;
     let ids = body::parse(action, &http::read(request)?)?;
     let options = Options { api_version, ..settings.options.clone() };
     capacity::check(action, &options, &ids)?;
-    if !log::is_writable() {
+    if !ids.is_empty() && !log::write(&audit.started(&log::time(), &ids)) {
         return Err(Response::log_not_writable());
     }
     let report = perform(action, &ids, &options, Some(WAIT_MS), |call, event| record(audit, call, event));

@@ -1,15 +1,20 @@
 //! Standard error, where the log goes, and the time and random numbers for it.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use entra_risk_engine::id::random_guid;
 use entra_risk_report::timestamp;
 
-use crate::audit::{restored_line, settings_line};
+use crate::audit::{left_out_line, settings_line, try_line};
 use crate::bindings::wasi::cli::stderr::get_stderr;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::bindings::wasi::random::random::get_random_u64;
+use crate::rejections::Rejections;
+
+/// Time in nanoseconds for which a line that was written shows that others can be: 10 s.
+const TRY_INTERVAL_NS: u64 = 10_000_000_000;
 
 /// A time from which milliseconds are counted.
 pub(crate) struct Start(u64);
@@ -37,21 +42,43 @@ pub(crate) fn random_id() -> String {
     random_guid(get_random_u64(), get_random_u64())
 }
 
-/// The latest lines could not be written: standard error is closed, or its disk is full.
-static FAILED: AtomicBool = AtomicBool::new(false);
-
-/// Writes lines, and returns whether that was possible. If it was not, what the lines report has
-/// been done nevertheless, so the caller still gets its response; the next request is rejected.
-pub(crate) fn write(lines: &[String]) -> bool {
-    let stream = get_stderr();
-    let result = lines.iter().try_for_each(|line| write_line(&stream, line.as_bytes()));
-    FAILED.store(result.is_err(), Ordering::Relaxed);
-    result.is_ok()
+/// What is known of the log.
+struct State {
+    /// When the latest line was written.
+    written_at: Option<u64>,
+    /// The latest line could not be written as a whole: standard error is closed, or its disk is
+    /// full.
+    has_failed: bool,
+    rejections: Rejections,
 }
 
-/// Whether lines can be written. After a failure, a line tries it.
+thread_local! {
+    static STATE: RefCell<State> =
+        const { RefCell::new(State { written_at: None, has_failed: false, rejections: Rejections::new() }) };
+}
+
+/// Writes lines, and returns whether that was possible. A line before them counts the requests that
+/// have been left out, if there are any.
+pub(crate) fn write(lines: &[String]) -> bool {
+    STATE.with_borrow_mut(|state| state.write(lines))
+}
+
+/// Writes the line of a request without a valid key, unless there were too many in this second.
+pub(crate) fn write_rejection(line: String) {
+    STATE.with_borrow_mut(|state| {
+        if state.rejections.admit(monotonic_clock::now()) {
+            state.write(&[line]);
+        }
+    });
+}
+
+/// Whether lines can be written. A line tries it, if none was written lately.
 pub(crate) fn is_writable() -> bool {
-    !FAILED.load(Ordering::Relaxed) || write(&[restored_line(&time())])
+    STATE.with_borrow_mut(|state| {
+        let is_due = |at: u64| monotonic_clock::now().saturating_sub(at) >= TRY_INTERVAL_NS;
+        let is_known = !state.has_failed && !state.written_at.is_none_or(is_due);
+        is_known || state.write(&[try_line(&time())])
+    })
 }
 
 /// Writes a line to the log at the first request of the instance that finds settings that are not
@@ -60,6 +87,26 @@ pub(crate) fn write_problems_once(problems: &[String]) {
     static WRITTEN: AtomicBool = AtomicBool::new(false);
     if !WRITTEN.swap(true, Ordering::Relaxed) {
         write(&[settings_line(&time(), problems)]);
+    }
+}
+
+impl State {
+    fn write(&mut self, lines: &[String]) -> bool {
+        let now = monotonic_clock::now();
+        let left_out = self.rejections.left_out(now).map(|requests| left_out_line(&time(), requests));
+        // What was written of an incomplete line gets a line of its own.
+        let end = self.has_failed.then(|| "\n".to_owned());
+        let stream = get_stderr();
+        let mut all = end.iter().chain(&left_out).chain(lines);
+        let is_written = all.try_for_each(|line| write_line(&stream, line.as_bytes())).is_ok();
+        self.has_failed = !is_written;
+        if is_written {
+            self.written_at = Some(now);
+            if left_out.is_some() {
+                self.rejections.reported();
+            }
+        }
+        is_written
     }
 }
 

@@ -1,21 +1,29 @@
 //! The id of a request: the caller's `x-request-id` if it is usable, or else a random GUID. It is
 //! in the log and in the response.
 
-/// Maximum length in bytes: what is longer is cut.
-const MAX_BYTES: usize = 128;
+use crate::key::{self, Key, Sent};
 
-/// The id in the first value of the header, or else `random`. Only visible ASCII is usable, without
-/// what the caller sent as its key: keys must not be in the log.
-pub(crate) fn choose<'a>(
+/// Maximum length in bytes.
+const MAX_BYTES: usize = 64;
+
+/// The id in the only value of the header, or else `random`. Letters, digits, `-`, `_` and `.` are
+/// usable, up to 64, unless they are one of the keys, or contain what the caller sent as its key:
+/// keys must not be in the log.
+pub(crate) fn choose(
     header: &[Vec<u8>],
-    mut keys: impl Iterator<Item = &'a [u8]>,
+    keys: &[Key],
+    sent: Option<&Sent<'_>>,
     random: impl FnOnce() -> String,
 ) -> String {
-    let given = header.first().map(|value| value.trim_ascii()).unwrap_or_default();
-    // Before it is cut: part of a key must not be in the log either.
-    let contains_key = keys.any(|key| !key.is_empty() && given.windows(key.len()).any(|part| part == key));
-    match str::from_utf8(given.get(..MAX_BYTES).unwrap_or(given)) {
-        Ok(id) if !id.is_empty() && !contains_key && id.bytes().all(|byte| byte.is_ascii_graphic()) => id.to_owned(),
+    let [given] = header else { return random() };
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !(1..=MAX_BYTES).contains(&given.len()) || !given.iter().all(is_allowed) {
+        return random();
+    }
+    let sent = sent.map(Sent::last_word).unwrap_or_default();
+    let contains_sent = !sent.is_empty() && given.windows(sent.len()).any(|part| part == sent);
+    match str::from_utf8(given) {
+        Ok(id) if !contains_sent && key::with_text(keys, given).is_none() => id.to_owned(),
         _ => random(),
     }
 }
@@ -24,24 +32,37 @@ pub(crate) fn choose<'a>(
 mod tests {
     use super::*;
 
+    const KEY: &str = "canary-key-of-26-bytes-abc";
+
+    #[track_caller]
     fn chosen(header: &[&str]) -> String {
         let header: Vec<_> = header.iter().map(|value| value.as_bytes().to_vec()).collect();
-        choose(&header, [b"canary-key".as_slice(), b""].into_iter(), || "random".to_owned())
+        let sent = Sent::Authorization(b"Basic canary-sent");
+        choose(&header, &[Key::parse(KEY).ok().unwrap()], Some(&sent), || "random".to_owned())
     }
 
     #[test]
-    fn the_callers_id_is_kept_and_cut() {
-        assert_eq!(chosen(&["00-4bf92f/a:1_b"]), "00-4bf92f/a:1_b");
-        assert_eq!(chosen(&["a", "b"]), "a");
-        assert_eq!(chosen(&[&"x".repeat(200)]), "x".repeat(128));
+    fn the_callers_id_is_kept() {
+        for id in ["a", "case-4711", "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11", "A.b_9", &"x".repeat(64)] {
+            assert_eq!(chosen(&[id]), id);
+        }
     }
 
     #[test]
     fn an_unusable_id_is_replaced() {
-        for header in [&[][..], &[""], &[" "], &["a b"], &["a\tb"], &["é"], &["a\u{7f}"], &["id-canary-key-1"]] {
+        let long = "x".repeat(65);
+        for header in ["", " ", "a b", " a", "a\tb", "é", "a\u{7f}", "a/b", "a:b", "\"", "\u{1b}", &long] {
+            assert_eq!(chosen(&[header]), "random", "{header:?}");
+        }
+        for header in [&[][..], &["a", "b"], &["a", "a"]] {
             assert_eq!(chosen(header), "random", "{header:?}");
         }
-        let end_of_the_key_is_cut = "x".repeat(120) + "canary-key";
-        assert_eq!(chosen(&[&end_of_the_key_is_cut]), "random");
+    }
+
+    #[test]
+    fn a_key_is_replaced_whoever_sent_it() {
+        for header in [KEY, "canary-sent", "id-canary-sent-1"] {
+            assert_eq!(chosen(&[header]), "random", "{header:?}");
+        }
     }
 }

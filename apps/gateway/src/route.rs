@@ -22,10 +22,15 @@ pub(crate) fn find(path_with_query: &str) -> Result<(&'static Action, Option<Api
     }
 }
 
-/// The path without the query.
+/// The path without the query. A path that is longer than that of any action is cut, so that nobody
+/// can make the gateway search a long one: what is left is no path of an action either.
 pub(crate) fn path(path_with_query: &str) -> &str {
-    path_with_query.split('?').next().unwrap_or_default()
+    let start = path_with_query.char_indices().nth(MAX_PATH_CHARS).and_then(|(end, _)| path_with_query.get(..end));
+    start.unwrap_or(path_with_query).split('?').next().unwrap_or_default()
 }
+
+/// More than the path of any action, with its version.
+const MAX_PATH_CHARS: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -44,11 +49,21 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_is_cut_is_longer_than_any_other() {
+        for action in &ACTIONS {
+            assert!("/v1.0".len() + action.definition.path.len() < MAX_PATH_CHARS, "{}", action.definition.path);
+        }
+    }
+
+    #[test]
     fn other_paths_are_not_found() {
         let dismiss = "/identityProtection/riskyUsers/dismiss";
         let paths = ["", "/", "/v1.0", "/v2.0/auditLogs/signIns/dismiss", "/auditlogs/signins/dismiss"];
-        for path in paths.map(str::to_owned).into_iter().chain([format!("{dismiss}/"), format!("/beta/v1.0{dismiss}")])
-        {
+        for path in paths.map(str::to_owned).into_iter().chain([
+            format!("{dismiss}/"),
+            format!("/beta/v1.0{dismiss}"),
+            format!("{dismiss}{}", "/".repeat(200)),
+        ]) {
             assert_eq!(find(&path).unwrap_err().status, 404, "{path}");
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::gateway_call::{Call, Received, USERS, id, users};
-use crate::gateway_instance::HangUp;
+use crate::gateway_instance::{HangUp, with_event};
 
 const SIGN_INS: &str = "/auditLogs/signIns/confirmCompromised";
 const REQUESTS: usize = 1_000;
@@ -123,11 +123,12 @@ async fn every_id_of_1000_mixed_requests_is_logged_once_with_its_outcome() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["accepted", "not-applied", "refused", "unknown"]);
 }
 
-/// The outcome of each id, by the lines of a log that consists of batches and then the request.
+/// The outcome of each id, by the lines of a log that consists of the start of the call, batches, and then the request.
 #[track_caller]
 fn outcomes(log: &[Value], caller: &str, context: &str) -> BTreeMap<String, String> {
-    let (request, batches) = log.split_last().expect("a line");
+    let (request, lines) = log.split_last().expect("a line");
     assert_eq!(request["event"], "request", "{context}");
+    let (started, batches) = lines.split_at(with_event(lines, "started").len());
     let mut outcomes = BTreeMap::new();
     for line in log {
         assert_eq!(line["xRequestId"], caller, "{context}");
@@ -139,6 +140,8 @@ fn outcomes(log: &[Value], caller: &str, context: &str) -> BTreeMap<String, Stri
             assert_eq!(before, None, "{context}: {id} is logged twice");
         }
     }
+    let started: Vec<String> = started.iter().flat_map(|line| line["ids"].as_array().expect("ids")).map(text).collect();
+    assert_eq!(started, outcomes.keys().cloned().collect::<Vec<_>>(), "{context}");
     let names =
         [("accepted", "accepted"), ("refused", "refused"), ("notApplied", "not-applied"), ("unknown", "unknown")];
     for (member, outcome) in names.iter().filter(|_| !batches.is_empty()) {
@@ -169,7 +172,7 @@ fn text(value: &Value) -> String {
 async fn lines_contain_the_time_the_duration_and_the_ids_of_the_requests_to_graph() {
     let behaviors = [graph_error(503, &[], "serviceNotAvailable", "Later."), accepted()];
     let received = Call::new(USERS, users(0..2)).header("x-request-id", Some("caller-1")).send(behaviors).await;
-    let [batch, request] = received.log.as_slice() else { panic!("expected two lines: {:?}", received.log) };
+    let [_, batch, request] = received.log.as_slice() else { panic!("expected three lines: {:?}", received.log) };
     assert_eq!((&batch["requestId"], &batch["attempts"]), (&json!(REQUEST_ID), &json!(2)));
     assert_eq!(batch["clientRequestId"], client_request_id(&received.exchanges[1].request));
     let milliseconds = request["durationMs"].as_u64().unwrap();
@@ -184,7 +187,7 @@ async fn lines_contain_the_time_the_duration_and_the_ids_of_the_requests_to_grap
 async fn a_batch_that_is_not_accepted_is_logged_with_its_error_and_the_request_with_its_cause() {
     let denied = graph_error(403, &[], "Authorization_RequestDenied", "Insufficient\nprivileges.");
     let received = Call::new(USERS, users(0..61)).send([denied]).await;
-    let [denied, unattempted, request] = received.log.as_slice() else { panic!("{:?}", received.log) };
+    let [_, _, denied, unattempted, request] = received.log.as_slice() else { panic!("{:?}", received.log) };
     assert_eq!((&denied["outcome"], &denied["error"]["kind"]), (&json!("not-applied"), &json!("forbidden")));
     assert_eq!(denied["clientRequestId"], client_request_id(&received.exchanges[0].request));
     assert_eq!((&denied["requestId"], &denied["ids"][59]), (&json!(REQUEST_ID), &json!(id(59))));
@@ -204,28 +207,12 @@ async fn a_caller_that_does_not_read_holds_the_gateway_for_ten_seconds_at_most()
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_while_the_log_cannot_be_written() {
-    let call = || Call { max_log_bytes: 0, ..Call::new(USERS, users(0..1)) };
-    let mut instance = call().instance(Arc::new(Graph::new(Settings::default()))).await;
-    let mut statuses = Vec::new();
-    for _ in 0..3 {
-        let (response, _) = instance.exchange(call().request(), HangUp::Never).await;
-        statuses.push(response.expect("a response").status().as_u16());
-    }
-    let probe = Call { method: Method::GET, path: "/readyz".to_owned(), ..Call::new("", String::new()) };
-    let (response, _) = instance.exchange(probe.request(), HangUp::Never).await;
-    statuses.push(response.expect("a response").status().as_u16());
-    assert_eq!(statuses, [200, 503, 503, 503]);
-    assert_eq!(instance.exchanges().len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn text_from_the_network_cannot_forge_a_line() {
     let message = "x\"}\n{\"event\":\"batch\",\"outcome\":\"accepted\"}\r\n\u{2028}";
     let forged: Behavior = graph_error(403, &[], "a\nb", message);
     let received = Call::new(USERS, users(0..1)).send([forged]).await;
-    assert_eq!(received.log.len(), 2, "{:?}", received.log);
-    assert_eq!(received.log[0]["outcome"], "not-applied");
+    assert_eq!(received.log.len(), 3, "{:?}", received.log);
+    assert_eq!(received.log[1]["outcome"], "not-applied");
 }
 
 fn client_request_id(request: &graph_model::Request) -> &str {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::gateway_call::{Call, Received, USERS, id, users};
-use crate::gateway_instance::HangUp;
+use crate::gateway_instance::{HangUp, with_event};
 
 /// The first request is answered after 20 s, the second one immediately.
 #[tokio::test(start_paused = true)]
@@ -26,10 +26,10 @@ async fn a_batch_is_logged_while_another_request_of_the_call_is_in_flight() {
         log.lines()
     };
     let ((response, all), early) = tokio::join!(instance.exchange(call.request(), HangUp::Never), watch);
-    let [batch] = early.as_slice() else { panic!("expected one line after 2 s: {early:?}") };
+    let [_, _, batch] = early.as_slice() else { panic!("expected three lines after 2 s: {early:?}") };
     assert_eq!((&batch["event"], &batch["outcome"]), (&json!("batch"), &json!("accepted")));
     assert_eq!(ids(batch), (60..120).map(id).collect());
-    let [first, second, request] = all.as_slice() else { panic!("expected three lines: {all:?}") };
+    let [_, _, first, second, request] = all.as_slice() else { panic!("expected five lines: {all:?}") };
     assert_eq!((first, ids(second)), (batch, (0..60).map(id).collect()));
     let milliseconds = request["durationMs"].as_u64().unwrap();
     assert!((20_000..21_000).contains(&milliseconds), "{milliseconds}");
@@ -49,8 +49,13 @@ async fn what_was_applied_is_logged_when_the_host_ends_the_call() {
         let end = Duration::from_millis(milliseconds);
         let ended = timeout(end, instance.exchange(call.request(), HangUp::Waiting)).await;
         assert!(ended.is_err(), "the call was over after {milliseconds} ms");
-        let logged: BTreeSet<String> = log.lines().iter().flat_map(ids).collect();
-        assert!(log.lines().iter().all(|line| line["event"] == "batch" && line["outcome"] == "accepted"));
+        let lines = log.lines();
+        let batches = with_event(&lines, "batch");
+        let logged: BTreeSet<String> = batches.iter().copied().flat_map(ids).collect();
+        assert!(batches.iter().all(|line| line["outcome"] == "accepted"));
+        // Every call leaves a trace.
+        let started: BTreeSet<String> = with_event(&lines, "started").into_iter().flat_map(ids).collect();
+        assert_eq!((started.len(), lines.len()), (1_200, 20 + batches.len()));
         let arrivals = graph.arrivals(0);
         let answered = arrivals.iter().filter(|arrival| arrival.settled.is_some_and(|settled| settled < end));
         let expected: BTreeSet<String> = answered.flat_map(|arrival| arrival.ids.clone()).collect();
@@ -63,24 +68,11 @@ async fn a_caller_that_hangs_up_loses_the_response_but_not_the_record() {
     let graph = Arc::new(Graph::new(Settings::default()));
     let (response, log, _) = Call::new(USERS, users(0..600)).exchange(Arc::clone(&graph) as _, HangUp::Waiting).await;
     assert!(response.is_none());
-    let (request, batches) = log.split_last().unwrap();
+    let request = log.last().unwrap();
     assert_eq!((&request["event"], &request["status"]), (&json!("request"), &json!(200)));
-    let logged: BTreeSet<String> = batches.iter().flat_map(ids).collect();
+    let logged: BTreeSet<String> = with_event(&log, "batch").into_iter().flat_map(ids).collect();
     let applied: BTreeSet<String> = graph.applied().keys().map(|(_, id)| id.to_string()).collect();
     assert_eq!((logged.len(), logged), (600, applied));
-}
-
-/// The log has room for the first batch and a part of the second one.
-#[tokio::test(start_paused = true)]
-async fn a_call_sends_nothing_more_once_the_log_cannot_be_written() {
-    let graph = Arc::new(Graph::new(Settings::default()));
-    let call = || Call { max_log_bytes: 4_000, ..Call::new(USERS, users(0..600)) };
-    let mut instance = call().instance(Arc::clone(&graph) as _).await;
-    let response = instance.respond(call().request(), HangUp::Never).await.expect("a response");
-    let received = Received::check(response, Vec::new(), instance.exchanges(), USERS, &Method::POST);
-    assert_eq!((received.status.as_u16(), &received.body["cause"]["kind"]), (207, &json!("cancelled")));
-    assert_eq!(received.body["ids"], json!({ "accepted": 120, "refused": 0, "notApplied": 480, "unknown": 0 }));
-    assert_eq!(received.exchanges.len(), 2);
 }
 
 fn ids(line: &Value) -> BTreeSet<String> {

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
+use crate::compositions::gateway;
 use crate::gateway_instance::{HangUp, Instance};
 use crate::gateway_keys::entry;
 
@@ -149,7 +150,8 @@ impl Call {
     /// An instance of the gateway of this request.
     pub(crate) async fn instance(&self, graph: Arc<dyn Service>) -> Instance {
         let token = self.token.map(|token| ("GRAPH_TOKEN", token.to_owned()));
-        Instance::new(self.environment.iter().cloned().chain(token), graph, self.max_log_bytes).await
+        let environment = self.environment.iter().cloned().chain(token);
+        Instance::new(gateway(), environment, graph, self.max_log_bytes).await
     }
 
     /// The request itself.
@@ -189,6 +191,9 @@ impl Received {
         let status = self.status.as_str();
         let described = match &document()["paths"][path][method.as_str().to_lowercase()] {
             // OpenAPI cannot describe other paths and methods: see the description of the document.
+            Value::Null if path == "/healthz" || path == "/readyz" => {
+                json!({ "$ref": "#/components/responses/NotReady" })
+            }
             Value::Null if ["401", "404", "405", "500", "503"].contains(&status) => {
                 json!({ "$ref": "#/components/responses/BadRequest" })
             }
@@ -197,7 +202,7 @@ impl Received {
         let name = described["$ref"].as_str().expect("a documented status").rsplit('/').next().unwrap();
         let response = &document()["components"]["responses"][name];
         validate(&response["content"]["application/json"]["schema"], &self.body);
-        for (name, header) in response["headers"].as_object().expect("documented headers") {
+        for (name, header) in response["headers"].as_object().into_iter().flatten() {
             let header = match header["$ref"].as_str() {
                 Some(reference) => &document()["components"]["headers"][reference.rsplit('/').next().unwrap()],
                 None => header,

@@ -1,6 +1,7 @@
 //! An instance of the gateway, which can serve several requests, and its log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use graph_model::Service;
@@ -8,26 +9,37 @@ use host_test::host::{Exchange, Host, Outbound, Upload};
 use host_test::plugin::{CANARY, canary};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime_wasi::WasiCtx;
+use wasmtime::component::InstancePre;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
+use wasmtime_wasi::{WasiCtx, async_trait};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 
-use crate::compositions::gateway;
 use crate::gateway_call::{Body, KEY};
 
 /// An instance and its host.
 pub(crate) struct Instance {
     store: Store<Host>,
     proxy: Proxy,
-    stderr: MemoryOutputPipe,
+    log: Log,
 }
 
-/// The log of an instance.
-pub(crate) struct Log(MemoryOutputPipe);
+/// The log of an instance: standard error, on a disk with limited space.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pipe: MemoryOutputPipe,
+    /// Bytes that can still be written.
+    space: Arc<AtomicUsize>,
+}
+
+/// Much more fuel than a request needs.
+const FUEL: u64 = u64::MAX / 2;
 
 /// When a caller closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,23 +54,32 @@ pub(crate) enum HangUp {
 }
 
 impl Instance {
-    /// An instance with this environment and this Microsoft Graph. Its host takes bodies in parts of 4 KiB.
+    /// An instance of this composition with this environment and this Microsoft Graph. Its host takes bodies in parts of
+    /// 4 KiB.
     pub(crate) async fn new(
+        gateway: &InstancePre<Host>,
         environment: impl Iterator<Item = (&'static str, String)>,
         graph: Arc<dyn Service>,
         max_log_bytes: usize,
     ) -> Instance {
-        let stderr = MemoryOutputPipe::new(max_log_bytes);
+        let log = Log { pipe: MemoryOutputPipe::new(usize::MAX), space: Arc::new(AtomicUsize::new(max_log_bytes)) };
         let mut wasi = WasiCtx::builder();
-        wasi.stderr(stderr.clone());
+        wasi.stderr(log.clone());
         for (name, value) in environment {
             wasi.env(name, value);
         }
         let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
         let host = host.upload(Upload { chunk_bytes: 4 << 10, ..Upload::default() });
-        let mut store = Store::new(gateway().engine(), host);
-        let proxy = ProxyPre::new(gateway().clone()).unwrap().instantiate_async(&mut store).await.unwrap();
-        Instance { store, proxy, stderr }
+        let mut store = Store::new(gateway.engine(), host);
+        // It fails for engines that do not count it.
+        let _ = store.set_fuel(FUEL);
+        let proxy = ProxyPre::new(gateway.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
+        Instance { store, proxy, log }
+    }
+
+    /// The fuel that was used so far, by an engine that counts it.
+    pub(crate) fn fuel(&self) -> u64 {
+        FUEL - self.store.get_fuel().expect("an engine that counts fuel")
     }
 
     /// Sends a request from a caller that may close the connection. Returns the response, and the lines
@@ -68,9 +89,9 @@ impl Instance {
         request: http::Request<Body>,
         hang_up: HangUp,
     ) -> (Option<http::Response<Bytes>>, Vec<Value>) {
-        let before = self.stderr.contents().len();
+        let before = self.log.pipe.contents().len();
         let response = self.respond(request, hang_up).await;
-        (response, lines(&self.stderr.contents().slice(before..)))
+        (response, lines(&self.log.pipe.contents().slice(before..)))
     }
 
     /// Sends a request from a caller that may close the connection. Everything must be logged when the
@@ -93,7 +114,7 @@ impl Instance {
                 return None;
             }
             let (head, body) = receiver.await.expect("a response").expect("no error").into_parts();
-            logged = Some(self.stderr.contents());
+            logged = Some(self.log.pipe.contents());
             match hang_up {
                 HangUp::Never => {
                     let body = body.collect().await.expect("a whole body").to_bytes();
@@ -107,14 +128,14 @@ impl Instance {
             }
         };
         let ((), response) = tokio::join!(handled, received);
-        let log = self.stderr.contents();
+        let log = self.log.pipe.contents();
         assert!(logged.is_none_or(|logged| logged == log), "a line was written after the response was sent");
         response
     }
 
     /// What the gateway has logged so far, also while a request runs.
     pub(crate) fn log(&self) -> Log {
-        Log(self.stderr.clone())
+        self.log.clone()
     }
 
     /// Every request to Microsoft Graph so far.
@@ -126,8 +147,62 @@ impl Instance {
 impl Log {
     /// The lines so far.
     pub(crate) fn lines(&self) -> Vec<Value> {
-        lines(&self.0.contents())
+        lines(&self.pipe.contents())
     }
+
+    /// What was written so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.pipe.contents().into()).expect("a log in UTF-8")
+    }
+
+    /// Makes space on the disk.
+    pub(crate) fn make_space(&self) {
+        self.space.store(1 << 24, Ordering::Relaxed);
+    }
+}
+
+impl IsTerminal for Log {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Log {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        self.pipe.async_stream()
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Log {
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.space.fetch_sub(bytes.len(), Ordering::Relaxed);
+        self.pipe.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        match self.space.load(Ordering::Relaxed) {
+            0 => Err(StreamError::LastOperationFailed(wasmtime::Error::msg("disk full"))),
+            space => Ok(space),
+        }
+    }
+}
+
+#[async_trait]
+impl Pollable for Log {
+    async fn ready(&mut self) {}
+}
+
+/// The lines with this event.
+pub(crate) fn with_event<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == event).collect()
 }
 
 /// The lines of a log, which must contain no secret.

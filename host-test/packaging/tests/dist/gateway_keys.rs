@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::gateway_call::{Call, KEY, Received, USERS, id, users};
-use crate::gateway_instance::HangUp;
+use crate::gateway_instance::{HangUp, with_event};
 
 const SIGN_INS: &str = "/auditLogs/signIns/dismiss";
 const COMPROMISED: &str = "/identityProtection/riskyUsers/confirmCompromised";
@@ -163,14 +163,17 @@ async fn an_instance_logs_invalid_settings_once() {
     assert_eq!((&request["event"], &request["status"]), (&json!("request"), &json!(500)));
 }
 
+/// Only one that tries the log writes a line.
 #[tokio::test(start_paused = true)]
-async fn probes_need_no_key_and_are_not_logged() {
+async fn probes_need_no_key_and_no_id_and_are_not_logged() {
     for method in [Method::GET, Method::HEAD] {
         for (path, status) in [("/healthz", "alive"), ("/readyz", "ready")] {
             let call = Call { method: method.clone(), ..Call::new(path, String::new()) };
-            let received = call.header("x-api-key", None).send([]).await;
+            let received = call.header("x-api-key", None).header("x-request-id", Some("a")).send([]).await;
             assert_eq!((received.status.as_u16(), &received.body["status"]), (200, &json!(status)));
-            assert!(received.log.is_empty(), "{:?}", received.log);
+            assert!(!received.headers.contains_key("x-request-id"), "{:?}", received.headers);
+            assert_eq!(with_event(&received.log, "try").len(), received.log.len());
+            assert_eq!(received.log.len(), usize::from(path == "/readyz"), "{:?}", received.log);
         }
     }
     let unset = Call { method: Method::GET, ..Call::new("/readyz", String::new()) }.variable("GATEWAY_KEY", "");
@@ -182,17 +185,50 @@ async fn probes_need_no_key_and_are_not_logged() {
 
 #[tokio::test(start_paused = true)]
 async fn the_callers_request_id_is_in_the_response_and_in_the_log() {
-    let long = "x".repeat(200);
-    for (given, expected) in [("a-1/b:2", "a-1/b:2"), (long.as_str(), &long[..128])] {
+    let longest = "x".repeat(64);
+    for given in ["case-4711", "a.B_2", &longest] {
         let received = Call::new(USERS, users(0..1)).header("x-request-id", Some(given)).send([accepted()]).await;
-        assert_eq!(received.headers["x-request-id"], expected);
-        assert_eq!(received.log.len(), 2);
-        assert!(received.log.iter().all(|line| line["xRequestId"] == expected), "{:?}", received.log);
+        assert_eq!(received.headers["x-request-id"], given);
+        assert_eq!(received.log.len(), 3);
+        assert!(received.log.iter().all(|line| line["xRequestId"] == given), "{:?}", received.log);
     }
-    for given in [None, Some("a b"), Some("\u{e9}"), Some(""), Some(&format!("x-{KEY}"))] {
+    let too_long = "x".repeat(65);
+    let others = [None, Some("a b"), Some("a/b"), Some("a:1"), Some("\u{e9}"), Some(""), Some(too_long.as_str())];
+    for given in others {
         let received = Call::new(USERS, users(0..1)).header("x-request-id", given).send([accepted()]).await;
-        let id = received.headers["x-request-id"].to_str().unwrap();
-        assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
-        assert!(received.log.iter().all(|line| line["xRequestId"] == id), "{:?}", received.log);
+        is_random(&received);
     }
+    let mut twice = Call::new(USERS, users(0..1));
+    twice.headers.extend(["a", "b"].map(|id| ("x-request-id", id.to_owned())));
+    is_random(&twice.send([accepted()]).await);
+}
+
+/// The keys of both callers, sent by one of them or without a valid key.
+#[tokio::test(start_paused = true)]
+async fn a_key_as_request_id_is_neither_logged_nor_returned() {
+    for given in [SOC, PLAYBOOK, &format!("x-{SOC}")] {
+        let received = call(USERS, SOC).header("x-request-id", Some(given)).send([accepted()]).await;
+        is_random(&received);
+        contains_no_canary(&received);
+    }
+    for key in ["wrong", ""] {
+        let received = call(USERS, key).header("x-request-id", Some(PLAYBOOK)).send([]).await;
+        received.is_error(401, "unauthorized");
+        is_random(&received);
+        contains_no_canary(&received);
+    }
+    let basic = call(USERS, SOC).header("x-api-key", None).header("authorization", Some(&format!("Basic {SOC}")));
+    let received = basic.header("x-request-id", Some(&format!("x-{SOC}"))).send([]).await;
+    received.is_error(401, "unauthorized");
+    contains_no_canary(&received);
+    // The gateway does not know its keys.
+    let misconfigured = call(USERS, SOC).variable("GATEWAY_CLOUD", "moon").header("x-request-id", Some(PLAYBOOK));
+    contains_no_canary(&misconfigured.send([]).await);
+}
+
+#[track_caller]
+fn is_random(received: &Received) {
+    let id = received.headers["x-request-id"].to_str().unwrap();
+    assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
+    assert!(received.log.iter().all(|line| line["xRequestId"] == id), "{:?}", received.log);
 }
