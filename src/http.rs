@@ -52,6 +52,8 @@ struct Upload {
 struct Download {
     /// Its body, until it has been read.
     body: Option<Body>,
+    /// The body of a 204, which is empty. Kept, because dropping it would end the upload in some hosts.
+    _empty: Option<Body>,
     response: Response,
     /// Dropping it would end the upload in some hosts.
     _incoming: IncomingResponse,
@@ -225,14 +227,18 @@ impl Download {
         let status = incoming.status();
         let (request_id, date) = (first("request-id"), first("date"));
         let mut response = Response { status, request_id, date, ..Response::default() };
-        let mut body = None;
-        if status != NO_CONTENT {
+        let mut body = Body::of(&incoming);
+        let mut empty = None;
+        if status == NO_CONTENT {
+            // jco's host neither closes a connection nor uses it again until somebody has tried to read the body.
+            let _ = body.as_ref().map(|body| body.stream.read(1));
+            empty = body.take();
+        } else {
             response.retry_after = values(&headers, "retry-after");
             response.www_authenticate = values(&headers, "www-authenticate");
-            body = Body::of(&incoming);
         }
         drop(headers);
-        Download { body, response, _incoming: incoming }
+        Download { body, _empty: empty, response, _incoming: incoming }
     }
 
     /// Reads what has arrived. The end of the body, its limit, or a break in it completes the response: the status

@@ -1,7 +1,7 @@
 // Worker threads and tenants.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { EntraRisk, type TokenRequest } from 'entra-risk';
@@ -157,6 +157,23 @@ test('a tenant with a call keeps its instance', async () => {
     await risk.close();
   });
 });
+
+test('requests share a connection', async () => {
+  await withModel([], async (model) => {
+    const risk = new EntraRisk('token', { endpoint: model.endpoint, rateLimit: FAST, maxInFlight: 1, idsPerRequest: 1 });
+    await risk.dismissRiskyUsers(someIds(1));
+    const before = sockets();
+    (await risk.dismissRiskyUsers(someIds(50))).raiseForFailure();
+    assert.ok(sockets() - before < 5, `${sockets() - before} more connections`);
+    await risk.close();
+  });
+});
+
+function sockets(): number {
+  const paths = readdirSync('/proc/self/fd').map((fd) => `/proc/self/fd/${fd}`);
+  // One of them was the folder itself, and is closed.
+  return paths.filter((path) => existsSync(path) && readlinkSync(path).startsWith('socket:')).length;
+}
 
 function threads(): number {
   return readdirSync('/proc/self/task').length;
