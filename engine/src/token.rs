@@ -122,9 +122,12 @@ fn run_at_start(text: &[u8], Token(token): &Token) -> Option<usize> {
     let token = token.as_bytes();
     let length = token.len().min(MAX_RUN_BYTES);
     let start = text.get(..length)?;
-    let matching = |part: &[u8]| part.iter().zip(text).take_while(|(a, b)| a == b).count();
-    let found = token.windows(length).enumerate().filter(|(_, part)| *part == start);
-    found.map(|(at, _)| matching(token.get(at..).unwrap_or_default())).max()
+    let first = start.first()?;
+    // Few positions begin with the first byte, and finding them is fast.
+    let positions = (0_usize..).zip(token).filter(|(_, byte)| *byte == first);
+    let tails = positions.filter_map(|(position, _)| token.get(position..));
+    let runs = tails.filter(|tail| tail.starts_with(start));
+    runs.map(|run| run.iter().zip(text).take_while(|(a, b)| a == b).count()).max()
 }
 
 /// The first bytes of a text, at most `max`, cut between characters.
