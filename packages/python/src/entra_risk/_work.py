@@ -210,7 +210,8 @@ class Work:
             self._add([Batch(rest, 0, "not-applied", error=_NOT_ATTEMPTED)])
         self._cause = cause
         self._meter.over()
-        self._log.over(self._meter.ids, cause)
+        if self.has_begun:
+            self._log.over(self._meter.ids, cause)
         self._tell(self._meter.progress())
         self._end(None if raised is None else carrying(raised, self.report()))
 
