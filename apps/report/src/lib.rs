@@ -19,6 +19,6 @@ pub use call::perform;
 pub use entra_risk_engine::printable::printable;
 pub use group::Group;
 pub use options::parse_cloud;
-pub use report::{Report, RequestIds};
+pub use report::Report;
 pub use settings::{parse_options, value};
 pub use timestamp::timestamp;

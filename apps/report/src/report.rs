@@ -13,13 +13,13 @@ pub struct Report {
 
 /// What identifies a request at Microsoft Graph.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestIds<'a> {
+pub(crate) struct RequestIds<'a> {
     /// The service's id.
-    pub request_id: Option<&'a str>,
+    pub(crate) request_id: Option<&'a str>,
     /// The `client-request-id` that was sent.
-    pub client_request_id: &'a str,
+    pub(crate) client_request_id: &'a str,
     /// When the service responded.
-    pub date: Option<&'a str>,
+    pub(crate) date: Option<&'a str>,
 }
 
 impl Report {
@@ -53,7 +53,7 @@ impl Outcome {
 impl Batch {
     /// What identifies the last request of the batch at Microsoft Graph, whatever its outcome; none
     /// without a response.
-    pub fn request_ids(&self) -> Option<RequestIds<'_>> {
+    pub(crate) fn request_ids(&self) -> Option<RequestIds<'_>> {
         let response = self.error.as_ref().and_then(|error| error.response.as_ref());
         let (request_id, client_request_id, date) = match &self.receipt {
             Some(receipt) => (&receipt.request_id, &receipt.client_request_id, &receipt.date),
