@@ -6,7 +6,7 @@ import asyncio
 import logging
 import unittest
 
-from entra_risk import AsyncEntraRisk, EntraRisk, Progress, TokenRequest
+from entra_risk import AsyncEntraRisk, EntraRisk, Progress, Report, TokenRequest
 
 from .model import ABSENT, FAST, PRESENT, Model, some_ids
 
@@ -81,7 +81,7 @@ class Reentry(unittest.TestCase):
 
 class Asynchronous(unittest.IsolatedAsyncioTestCase):
     async def test_on_progress_may_start_an_action_for_the_same_tenant(self) -> None:
-        tasks = []
+        tasks: list[asyncio.Task[Report]] = []
 
         def on_progress(progress: Progress) -> None:
             if not tasks:
