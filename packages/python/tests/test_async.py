@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 import unittest
 from typing import Any, get_args
 
-from entra_risk import Action, AsyncEntraRisk, InvalidArgument, Progress, RateLimit, TokenRequest, report_of
+from entra_risk import Action, AsyncCall, AsyncEntraRisk, InvalidArgument, Progress, RateLimit, TokenRequest, report_of
 
 from .model import ABSENT, FAST, PRESENT, Model, some_ids
 from .test_credential import FailsAfter, Token
@@ -208,6 +209,37 @@ class Cancellation(unittest.IsolatedAsyncioTestCase):
             await asyncio.wait_for(cancelled.wait(), 5)
             self.assertFalse(model.arrivals())
 
+    async def test_wait_for_returns_while_an_asynchronous_credential_hangs(self) -> None:
+        cancelled = asyncio.Event()
+
+        async def hanging(request: TokenRequest) -> str:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                cancelled.set()
+            return "token"
+
+        async def deaf(request: TokenRequest) -> str:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+            cancelled.set()
+            await asyncio.sleep(30)
+            return "token"
+
+        with Model() as model:
+            for credential in (hanging, deaf):
+                cancelled.clear()
+                risk = AsyncEntraRisk(credential, endpoint=model.endpoint)
+                began = time.monotonic()
+                with self.assertRaises(asyncio.TimeoutError) as raised:
+                    await asyncio.wait_for(risk.dismiss_risky_users([PRESENT]), 0.3)
+                self.assertLess(time.monotonic() - began, 5)
+                report = report_of(raised.exception)
+                assert report is not None
+                self.assertEqual(report.to_retry, [PRESENT])
+                await asyncio.wait_for(cancelled.wait(), 5)
+            self.assertFalse(model.arrivals())
+
     async def test_second_cancellation_does_not_wait(self) -> None:
         with Model("--latency-ms", "60000") as model:
             risk = AsyncEntraRisk("token", endpoint=model.endpoint)
@@ -252,3 +284,53 @@ class Cancellation(unittest.IsolatedAsyncioTestCase):
             leave.set()
             await first
             self.assertEqual(model.applied(), {PRESENT})
+
+
+class Loops(unittest.TestCase):
+    """Event loops that end while a call is open."""
+
+    def test_call_ends_when_its_loop_was_closed_while_its_credential_hangs(self) -> None:
+        async def hanging(request: TokenRequest) -> str:
+            await asyncio.sleep(3600)
+            return "token"
+
+        async def begin() -> AsyncCall:
+            call = risk.start("dismiss-risky-users", [PRESENT])
+            await asyncio.sleep(0.3)
+            return call
+
+        with Model() as model:
+            risk = AsyncEntraRisk(hanging, endpoint=model.endpoint)
+            loop = asyncio.new_event_loop()  # `asyncio.run` would cancel the task of the credential.
+            call = loop.run_until_complete(begin())
+            loop.close()
+            self.assert_ends(call)
+        self.assertEqual(call.report().to_retry, [PRESENT])
+
+    def test_call_ends_when_its_loop_was_closed(self) -> None:
+        ids = some_ids(6000)
+
+        async def begin() -> AsyncCall:
+            call = risk.start("dismiss-risky-users", ids)
+            async for _ in call:
+                return call
+            raise AssertionError
+
+        async def iterate() -> AsyncCall:
+            call = risk.start("dismiss-risky-users", ids)
+            await asyncio.sleep(0.3)
+            return call
+
+        with Model() as model:
+            risk = AsyncEntraRisk("token", endpoint=model.endpoint)
+            for main in (begin, iterate):
+                call = asyncio.run(main())
+                self.assert_ends(call)
+                report = call.report()
+                self.assertEqual(report.accepted + report.to_retry, ids)
+
+    def assert_ends(self, call: AsyncCall) -> None:
+        until = time.monotonic() + 10
+        while call.report().left and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(call.report().left, 0)

@@ -64,10 +64,38 @@ threading.Thread(target=follow, daemon=True).start()
 begun.wait()
 """
 
+STOPPED = BEGIN + """
+async def hangs(request):
+    print("asked", flush=True)
+    await asyncio.sleep(3600)
+loop = asyncio.new_event_loop()
+task = loop.create_task(AsyncEntraRisk({credential}, endpoint=sys.argv[1]).dismiss_risky_users(ids))
+loop.call_later(1, loop.stop)
+loop.run_forever()
+print("stopped", flush=True)
+"""
+HANGING = BEGIN + """
+async def hangs(request):
+    print("asked", flush=True)
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            print("cancelled", flush=True)
+            if sys.argv[2:] == ["once"]:
+                raise
+async def main():
+    await AsyncEntraRisk(hangs, endpoint=sys.argv[1]).dismiss_risky_users(ids)
+try:
+    asyncio.run(main())
+except KeyboardInterrupt as error:
+    show(error)
+"""
+
 
 class Interrupts(unittest.TestCase):
-    def start(self, program: str, model: Model) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", program, model.endpoint]
+    def start(self, program: str, model: Model, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program, model.endpoint, *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         return process
@@ -122,6 +150,38 @@ class Interrupts(unittest.TestCase):
             _, _, accepted, to_retry = self.interrupt(process)
             self.assertLess(time.monotonic() - began, 5)
             self.assertEqual((accepted, to_retry), ([], some_ids(6000)))
+
+    def test_process_ends_although_the_loop_was_stopped(self) -> None:
+        for credential in ("hangs", "blocks", "'token'"):
+            with self.subTest(credential), Model("--latency-ms", "60000") as model:
+                process = self.start(STOPPED.format(credential=credential), model)
+                output, _ = process.communicate(timeout=30)
+                self.assertEqual((process.returncode, output.splitlines()[-1]), (0, "stopped"))
+
+    @unittest.skipIf(sys.version_info < (3, 11), "asyncio.run does not cancel the task")
+    def test_interrupt_cancels_an_asynchronous_credential(self) -> None:
+        with Model() as model:
+            process = self.start(HANGING, model, "once")
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.readline(), "asked\n")
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=30)
+            self.assertEqual((process.returncode, errors), (0, ""))
+            [cancelled, shown] = output.splitlines()
+            self.assertEqual((cancelled, json.loads(shown)[1:3]), ("cancelled", ["cancelled", []]))
+
+    @unittest.skipIf(sys.version_info < (3, 11), "asyncio.run does not cancel the task")
+    def test_second_interrupt_ends_a_process_whose_credential_ignores_cancellation(self) -> None:
+        with Model() as model:
+            process = self.start(HANGING, model)
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.readline(), "asked\n")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.stdout.readline(), "cancelled\n")
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=30)
+            self.assertEqual(json.loads(output.splitlines()[-1])[0], "KeyboardInterrupt")
 
     def test_process_ends_although_a_call_is_open(self) -> None:
         with Model() as model:
