@@ -75,7 +75,7 @@ impl<'a> Attempts<'a> {
         for (number, arrival) in call.arrivals.iter().enumerate() {
             let ids: Vec<usize> = arrival.ids.iter().filter_map(|id| positions.get(id).copied()).collect();
             for id in &ids {
-                if let Some(before) = by_id[*id].last() {
+                if let Some(before) = by_id[*id].last().filter(|before| **before < number) {
                     all[*before].over = all[*before].over.min(arrival.sent);
                 }
                 by_id[*id].push(number);
