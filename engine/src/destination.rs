@@ -1,17 +1,28 @@
 //! Where a token may be sent: to Microsoft Graph, and to the endpoints that an operator lists. For token providers.
 
 use crate::action::Cloud;
+use crate::endpoint::Endpoint;
 
 /// The environment variable that lists endpoints besides Microsoft Graph, separated by commas or white space.
 pub const VARIABLE: &str = "ENTRA_RISK_ENDPOINTS";
 
 /// Checks the `endpoint` of a request for a token, which is lower case, without default port and trailing slash. It must be
 /// the root of a cloud's Microsoft Graph, and the token for that root (its `audience`), or one of those `listed` in the
-/// environment variable, in any spelling of the same endpoint. The error names the endpoint and the variable.
+/// environment variable, in any spelling of the same endpoint. The error names the endpoint and the variable, or the entry
+/// of the list that is not an endpoint: a list with such an entry permits nothing.
 pub fn check(endpoint: &str, audience: &str, listed: &str) -> Result<(), String> {
-    let mut entries = listed.split(|character: char| character == ',' || character.is_ascii_whitespace());
-    let is_cloud = endpoint == audience && Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint);
-    if is_cloud || entries.any(|entry| is_same(entry, endpoint)) {
+    if endpoint == audience && Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint) {
+        return Ok(());
+    }
+    let entries = listed.split(|character: char| character == ',' || character.is_ascii_whitespace());
+    let mut is_listed = false;
+    for entry in entries.filter(|entry| !entry.is_empty()) {
+        // The entry is not repeated: it may contain a password.
+        let entry =
+            parse(entry).map_err(|rule| [VARIABLE, " contains an address that is not valid: ", rule].concat())?;
+        is_listed |= is_same(&entry, endpoint);
+    }
+    if is_listed {
         Ok(())
     } else {
         // The variable comes first: the plugin cuts long texts.
@@ -19,11 +30,16 @@ pub fn check(endpoint: &str, audience: &str, listed: &str) -> Result<(), String>
     }
 }
 
-/// Whether an entry of the list is this endpoint.
-fn is_same(entry: &str, endpoint: &str) -> bool {
-    let entry = entry.strip_suffix('/').unwrap_or(entry);
-    let default_port = if endpoint.starts_with("https:") { ":443" } else { ":80" };
-    !endpoint.is_empty() && entry.strip_suffix(default_port).unwrap_or(entry).eq_ignore_ascii_case(endpoint)
+/// Parses an entry of the list, in any case and with a trailing slash or without.
+fn parse(entry: &str) -> Result<Endpoint, &'static str> {
+    let entry = entry.to_ascii_lowercase();
+    Endpoint::parse(entry.strip_suffix('/').unwrap_or(&entry))
+}
+
+/// Whether this text is that of the entry.
+fn is_same(entry: &Endpoint, endpoint: &str) -> bool {
+    let authority = endpoint.strip_prefix(if entry.https { "https://" } else { "http://" });
+    authority == Some(entry.authority.as_str())
 }
 
 #[cfg(test)]
@@ -47,10 +63,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_a_destination() {
-        let listed = "graph.example https://* https://.test https://a.test/path https://b.test,,";
+        let listed = "https://a.test:8443,https://b.test,,";
         let others = [
             "",
-            "https://graph.example",
             "https://graph.microsoft.com:8443",
             "https://graph.microsoft.com.a.test",
             "http://graph.microsoft.com",
@@ -65,6 +80,32 @@ mod tests {
         for endpoint in others {
             let why = format!("ENTRA_RISK_ENDPOINTS does not list {endpoint}: add it if the token may be sent there");
             assert_eq!(check(endpoint, "https://graph.microsoft.com", listed), Err(why));
+        }
+    }
+
+    #[test]
+    fn a_list_with_an_entry_that_is_not_an_endpoint_permits_nothing() {
+        let invalid = [
+            "http://localhost:80:80",
+            "http://h:p:80",
+            "https://a.test:443:443",
+            "https://a.test//",
+            "https://a.test/path",
+            "https://user:canary@a.test",
+            "https://*.test",
+            "http://a.test",
+            "a.test",
+        ];
+        for entry in invalid {
+            for listed in [entry.to_owned(), format!("https://a.test,{entry}"), format!("{entry} https://a.test")] {
+                for endpoint in ["https://a.test", "http://localhost:80", "http://localhost", "http://h:p"] {
+                    let why = check(endpoint, "https://graph.microsoft.com", &listed).unwrap_err();
+                    assert!(why.starts_with("ENTRA_RISK_ENDPOINTS contains an address that is not valid: "), "{why}");
+                    assert!(!why.contains("canary"), "{why}");
+                }
+                let graph = "https://graph.microsoft.com";
+                assert_eq!(check(graph, graph, &listed), Ok(()), "a cloud needs no list");
+            }
         }
     }
 }

@@ -35,6 +35,9 @@ const KNOWN_ERRORS: &[&str] = &[
 /// The error that is transient although its status is a 4xx.
 const TRANSIENT_ERROR: &str = "temporarily_unavailable";
 
+/// Maximum time to wait that a response can ask for: an hour, as in the plugin.
+const MAX_WAIT: Nanos = 3_600 * SECOND;
+
 /// Judges a response that was received at `now`.
 pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Nanos) -> Result<Token, Failure> {
     let (status, date) = (response.status, response.date.as_deref());
@@ -70,6 +73,7 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Nanos) -> Result<
         }
         _ => {
             let wait = response.retry_after.as_deref().and_then(|value| retry_after(value, date));
+            let wait = wait.map(|wait| wait.min(MAX_WAIT));
             let when = match wait {
                 Some(wait) => format!("after {} s (Retry-After)", wait / SECOND),
                 None => "later".to_owned(),
@@ -193,6 +197,16 @@ mod tests {
             let Err(failure) = judge(status, Some(value), "") else { unreachable!("{status} is not an error") };
             assert_eq!(failure.retry_at, Some((7 + seconds) * SECOND), "{value}");
             let expected = format!("login.example returned {status}: try again after {seconds} s (Retry-After)");
+            assert!(matches!(failure.error, TokenError::Unavailable(text) if text == expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_an_hour_at_most() {
+        for value in ["3601", "99999999999", "18446744073709551615", "Sat, 21 Nov 2126 09:00:00 GMT"] {
+            let Err(failure) = judge(429, Some(value), "") else { unreachable!("429 is not an error") };
+            assert_eq!(failure.retry_at, Some((7 + 3_600) * SECOND), "{value}");
+            let expected = "login.example returned 429: try again after 3600 s (Retry-After)";
             assert!(matches!(failure.error, TokenError::Unavailable(text) if text == expected), "{value}");
         }
     }

@@ -3,7 +3,7 @@
 use entra_risk_engine::directory::within;
 
 use crate::bindings::wasi::filesystem::preopens::get_directories;
-use crate::bindings::wasi::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
 
 /// Maximum size of the file in bytes: many times that of a service account token, which has 1 to 2 KB.
 const MAX_BYTES: usize = 65_536;
@@ -15,6 +15,10 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
     let Some((directory, rest)) = found.min_by_key(|(_, rest)| rest.len()) else {
         return Err("the host grants no such directory (--dir)".to_owned());
     };
+    // Opening a pipe waits for whoever writes it, and nothing limits that time.
+    if directory.stat_at(PathFlags::SYMLINK_FOLLOW, rest).map_err(describe)?.type_ != DescriptorType::RegularFile {
+        return Err("it is not a regular file".to_owned());
+    }
     // Kubernetes replaces the file by replacing a symbolic link.
     let file = directory.open_at(PathFlags::SYMLINK_FOLLOW, rest, OpenFlags::empty(), DescriptorFlags::READ);
     let file = file.map_err(describe)?;

@@ -64,7 +64,7 @@ async fn tokens_go_to_listed_endpoints() {
 async fn no_token_goes_to_another_endpoint() {
     let folder = tempdir().unwrap();
     for name in ADAPTERS {
-        for listed in [None, Some(""), Some("https://a.test:8443 https://*.test http://localhost:8000")] {
+        for listed in [None, Some(""), Some("https://a.test:8443 https://c.test http://localhost:8000")] {
             let mut adapter = start(name, &folder, listed, 0).await;
             for endpoint in [
                 // Another cloud than that of the token.
@@ -82,6 +82,23 @@ async fn no_token_goes_to_another_endpoint() {
                 );
                 assert_eq!(why, expected, "{name} {listed:?}");
             }
+        }
+    }
+}
+
+/// Not even to the endpoints that the other entries name.
+#[tokio::test(start_paused = true)]
+async fn a_list_with_an_entry_that_is_not_an_endpoint_permits_nothing() {
+    let folder = tempdir().unwrap();
+    for name in ADAPTERS {
+        for entry in ["http://localhost:80:80", "https://*.test", "https://user:canary@b.test", "https://b.test/path"] {
+            let mut adapter = start(name, &folder, Some(&format!("https://a.test {entry}")), 1).await;
+            for endpoint in ["https://a.test", "https://b.test", "http://localhost:80", "http://localhost"] {
+                let why = adapter.get(request_for(endpoint)).await.unwrap_err();
+                let expected = "denied: ENTRA_RISK_ENDPOINTS contains an address that is not valid: must be a host";
+                assert!(why.starts_with(expected), "{name} {entry}: {why}");
+            }
+            assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{name}: Microsoft Graph needs no entry");
         }
     }
 }

@@ -104,6 +104,22 @@ async fn a_longer_retry_after_is_reported_and_kept() {
     }
 }
 
+/// One response must not disable an adapter for good.
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_centuries_ends_after_an_hour() {
+    for value in ["99999999999", "Sat, 21 Nov 2626 09:00:00 GMT"] {
+        let headers = [("retry-after", value), ("date", "Sat, 21 Nov 2026 09:00:00 GMT")];
+        let replies = [Reply::at_once(respond(429, &headers, "")), token_reply("a", 3600)];
+        let mut adapter = Adapter::client_credentials(replies).await;
+        let expected = "unavailable: login.microsoftonline.com returned 429: try again after 3600 s (Retry-After)";
+        assert_eq!(adapter.token().await.unwrap_err(), expected);
+        advance(3_599 * SECOND).await;
+        assert_eq!(adapter.token().await.unwrap_err(), expected);
+        advance(2 * SECOND).await;
+        assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{value}");
+    }
+}
+
 /// The plugin asks again at most 10 s apart, but the token endpoint is left alone.
 #[tokio::test(start_paused = true)]
 async fn an_action_waits_until_a_retry_after_is_over() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use graph_model::Reply;
@@ -102,6 +103,26 @@ async fn a_file_without_an_assertion_is_denied_without_its_content() {
         let mut adapter = start(folder.path(), []).await;
         let why = adapter.token().await.unwrap_err();
         assert!(why.starts_with("denied: AZURE_FEDERATED_TOKEN_FILE") && why.contains(expected), "{why}");
+    }
+}
+
+/// Opening a FIFO waits for a writer, and opening a folder succeeds.
+#[tokio::test]
+async fn anything_but_a_regular_file_is_denied_at_once() {
+    let make: [fn(&Path); 3] = [
+        |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+        |path| {
+            assert!(Command::new("mkfifo").arg(path.with_file_name("fifo")).status().unwrap().success());
+            symlink("fifo", path).unwrap();
+        },
+        |path| fs::create_dir(path).unwrap(),
+    ];
+    for make in make {
+        let folder = tempfile::tempdir().unwrap();
+        make(&folder.path().join("azure-identity-token"));
+        let mut adapter = start(folder.path(), []).await;
+        let why = tokio::time::timeout(Duration::from_secs(10), adapter.token()).await.expect("in time").unwrap_err();
+        assert_eq!(why, format!("denied: AZURE_FEDERATED_TOKEN_FILE: {FILE}: it is not a regular file"));
     }
 }
 
