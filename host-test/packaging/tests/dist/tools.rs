@@ -1,7 +1,9 @@
 //! The tools as their hosts call them, with a scripted Microsoft Graph.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use graph_model::Service;
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::{Action, CANARY, canary};
 use host_test::script::{Script, accepted, respond};
@@ -9,9 +11,10 @@ use serde_json::json;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtx;
 
-use crate::cli_texts::{HOSTILE, assert_printable};
 use crate::compositions::{component, link};
+use crate::echo::{Echo, HOSTILE, assert_printable};
 use crate::gateway_call::{id, not_found};
+use crate::token_adapter::ENVIRONMENT;
 
 /// The paths of the actions in the order of the contract and the member of their bodies.
 const REQUESTS: [(&str, &str); 11] = [
@@ -30,14 +33,26 @@ const REQUESTS: [(&str, &str); 11] = [
 
 /// Calls a tool. Returns its text, which must contain no token, and what it sent.
 async fn call(tool: &str, ids: &[String], script: Arc<Script>) -> (Result<String, String>, Vec<Exchange>) {
-    let tools = link(component("entra-risk-tools")).unwrap();
+    let (text, exchanges) = call_of("entra-risk-tools", tool, ids, script).await;
+    assert!(!format!("{text:?}").contains(CANARY), "the text contains the token: {text:?}");
+    (text, exchanges)
+}
+
+/// Calls a tool of this composition.
+async fn call_of(
+    composition: &str,
+    tool: &str,
+    ids: &[String],
+    graph: Arc<dyn Service>,
+) -> (Result<String, String>, Vec<Exchange>) {
+    let tools = link(component(composition)).unwrap();
     let mut wasi = WasiCtx::builder();
-    let host = Host::with(wasi.env("GRAPH_TOKEN", CANARY), Outbound::InProcess(script), canary(), 1);
+    wasi.env("GRAPH_TOKEN", CANARY).env("GATEWAY_DEADLINE_MS", "3600000").envs(ENVIRONMENT);
+    let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
     let mut store = Store::new(tools.engine(), host);
     let instance = tools.instantiate_async(&mut store).await.unwrap();
     let function = instance.get_typed_func::<(&[String],), (Result<String, String>,)>(&mut store, tool).expect(tool);
     let (text,) = function.call_async(&mut store, (ids,)).await.expect("the tool trapped");
-    assert!(!format!("{text:?}").contains(CANARY), "the text contains the token: {text:?}");
     (text, store.data().exchanges())
 }
 
@@ -58,6 +73,14 @@ async fn an_id_that_is_not_accepted_is_listed_in_an_error() {
     let text = text.expect_err("an error");
     assert!(text.starts_with("0 of 1 ids accepted.\n1 refused: client-error, HTTP 404"), "{text}");
     assert!(text.ends_with(&format!("Do not send again: {}", id(1))), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_token_of_a_request_or_of_the_40_before_is_in_the_text() {
+    let (echo, ids) = (Echo::new(Duration::from_secs(3)), (0..12_000).map(id).collect::<Vec<_>>());
+    let graph = Arc::clone(&echo) as Arc<dyn Service>;
+    let (text, _) = call_of("entra-risk-tools-client-credentials", "dismiss-risky-users", &ids, graph).await;
+    echo.check(&text.expect_err("an error"));
 }
 
 #[tokio::test(start_paused = true)]
