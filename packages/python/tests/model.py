@@ -9,7 +9,6 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from entra_risk import RateLimit
@@ -49,7 +48,7 @@ class Model:
         self.endpoint = text.splitlines()[0]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
         self._folder.cleanup()

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 KINDS = ("silent", "endless", "flood", "reset")
 
@@ -28,7 +27,7 @@ class Stub:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
 

@@ -76,7 +76,8 @@ def measure(count: int) -> None:
             began, used = time.monotonic(), time.process_time()
             for done in range(0, count + 1, max(1, count // 5)):
                 calls(risk, 3 if done == 0 else count // 5)
-                print(f"{kind:8} {done:5} calls: {settled(0):3} sockets, {threads():3} threads, {memory():6.1f} MB", flush=True)
+                counts = f"{settled(0):3} sockets, {threads():3} threads, {memory():6.1f} MB"
+                print(f"{kind:8} {done:5} calls: {counts}", flush=True)
             seconds, used = time.monotonic() - began, time.process_time() - used
             idle = time.process_time()
             time.sleep(1)

@@ -250,8 +250,9 @@ def _in_loop(awaitable: Secret, loop: asyncio.AbstractEventLoop, stopped: Stoppe
             awaitable.value.close()
         raise
     while not future.done():
-        # A loop that was closed would never finish it.
-        if stopped() or loop.is_closed():
+        if loop.is_closed():  # It would never finish.
+            raise RuntimeError("the event loop was closed while the credential was awaited")
+        if stopped():
             future.cancel()
         concurrent.futures.wait([future], timeout=_TICK)
     return future.result()
