@@ -58,7 +58,7 @@ class Echo:
                         "code": token,
                         "message": message,
                         token: token,
-                        "innerError": {"code": token, "date": token, "request-id": token, "client-request-id": token},
+                        "innerError": {name: token for name in ("code", "date", "request-id", "client-request-id")},
                         "details": [{"code": token, "message": message, "target": token}],
                     },
                     token: known,
@@ -242,7 +242,11 @@ class Variables(unittest.TestCase):
             return Token()
 
         settings: list[dict[str, Any]] = [
-            {"cloud": "moon"}, {"tennant": "x"}, {"max_instances": 0}, {"endpoint": "http://a.example"}, {"deadline": -1}
+            {"cloud": "moon"},
+            {"tennant": "x"},
+            {"max_instances": 0},
+            {"endpoint": "http://example.com"},
+            {"deadline": -1},
         ]
         credentials: list[Any] = [
             CANARY + "\u00f6",
