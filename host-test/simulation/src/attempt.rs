@@ -222,7 +222,7 @@ impl Attempt<'_> {
             (None, Some(FaultKind::Tls | FaultKind::Denied)) => Class::Fatal,
             // It ends a call of an instance that has never seen an acceptance.
             (None, Some(FaultKind::Handshake)) => match first_accepted {
-                Some(accepted) if self.arrival.settled.is_some_and(|settled| accepted <= settled) => Class::Unclear,
+                Some(accepted) if accepted <= self.over => Class::Unclear,
                 _ => Class::Fatal,
             },
             (None, _) => Class::Transient,
