@@ -19,8 +19,8 @@ pub(crate) struct Work {
     states: Vec<IdState>,
     /// Ids without an outcome.
     left: usize,
-    /// What ended and has not been reported yet: each batch with the position of its first id, in that order.
-    ended: Vec<(usize, Batch)>,
+    /// What ended and has not been reported yet: the positions of the ids of each batch, in the order of the first ones.
+    ended: Vec<Vec<usize>>,
     /// The error of the first batch reported that was not accepted.
     first_error: Option<Rc<Error>>,
     /// How attempts ended, by number.
@@ -66,6 +66,8 @@ struct IdState {
     ending: Option<usize>,
     /// That ending is final.
     has_ended: bool,
+    /// It was reported.
+    is_reported: bool,
 }
 
 /// How an attempt ended.
@@ -101,10 +103,17 @@ impl Work {
 
     /// Takes what has ended since it was last asked for, in the order of the first ids.
     pub(crate) fn take_ended(&mut self) -> Vec<Batch> {
-        let ended = mem::take(&mut self.ended);
-        let first_error = ended.iter().find_map(|(_, batch)| batch.outcome.error());
+        let mut batches = Vec::new();
+        for positions in mem::take(&mut self.ended) {
+            let Some(first) = positions.first().copied() else { continue };
+            for position in &positions {
+                self.states.get_mut(*position).into_iter().for_each(|state| state.is_reported = true);
+            }
+            batches.push(self.batch(first, positions.into_iter()));
+        }
+        let first_error = batches.iter().find_map(|batch: &Batch| batch.outcome.error());
         self.first_error = self.first_error.take().or(first_error.cloned());
-        ended.into_iter().map(|(_, batch)| batch).collect()
+        batches
     }
 
     /// The error of the first batch taken that was not accepted.
@@ -112,7 +121,7 @@ impl Work {
         self.first_error.as_ref()
     }
 
-    /// Every id that has ended, in the order given: neighbors that ended alike are together.
+    /// Every id that was reported, in the order given: neighbors that ended alike are together.
     pub(crate) fn report(&self) -> Vec<Batch> {
         let mut next = 0_usize;
         let runs = self.states.chunk_by(|one, next| one == next).map(|run| {
@@ -120,8 +129,8 @@ impl Work {
             next = first.saturating_add(run.len());
             first..next
         });
-        let ended = runs.filter(|run| self.state(run.start).has_ended);
-        ended.map(|run| self.batch(run.start, run)).collect()
+        let reported = runs.filter(|run| self.state(run.start).is_reported);
+        reported.map(|run| self.batch(run.start, run)).collect()
     }
 
     /// When the next group may be sent, a time that may have passed. `None`: no id waits.
@@ -311,9 +320,8 @@ impl Work {
             self.left = self.left.saturating_sub(1);
         }
         for (_, positions) in alike {
-            let Some(first) = positions.first().copied() else { continue };
-            let place = self.ended.partition_point(|(other, _)| *other < first);
-            self.ended.insert(place, (first, self.batch(first, positions.into_iter())));
+            let place = self.ended.partition_point(|other| other.first() < positions.first());
+            self.ended.insert(place, positions);
         }
     }
 

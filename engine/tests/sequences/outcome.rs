@@ -109,10 +109,6 @@ impl Check {
     /// Checks the outcomes so far: what the events said, by position, with neighbors that ended alike
     /// together.
     pub fn report(&self, batches: &[Batch]) {
-        // What has ended since the last event may be in the report or not.
-        if !self.pending.is_empty() {
-            return;
-        }
         let mut batches = batches.iter();
         let mut start = 0;
         for run in self.reported.chunk_by(|a, b| a.as_ref().map(|a| &a.key) == b.as_ref().map(|b| &b.key)) {
