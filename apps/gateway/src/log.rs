@@ -75,9 +75,14 @@ pub(crate) fn write_rejection(line: String) {
 /// Whether lines can be written. A line tries it, if none was written lately.
 pub(crate) fn is_writable() -> bool {
     STATE.with_borrow_mut(|state| {
-        let is_due = |at: u64| monotonic_clock::now().saturating_sub(at) >= TRY_INTERVAL_NS;
-        let is_known = !state.has_failed && !state.written_at.is_none_or(is_due);
-        is_known || state.write(&[try_line(&time())])
+        let now = monotonic_clock::now();
+        let is_due = |at: u64| now.saturating_sub(at) >= TRY_INTERVAL_NS;
+        if !state.has_failed && !state.written_at.is_none_or(is_due) {
+            return true;
+        }
+        // The line that counts requests tries it too.
+        let line = state.rejections.left_out(now).is_none().then(|| try_line(&time()));
+        state.write(line.as_slice())
     })
 }
 
