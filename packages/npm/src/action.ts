@@ -1,6 +1,7 @@
 // The names of the actions.
 import { InvalidArgument } from './errors.js';
 import type { RawAction } from './messages.js';
+import { shown } from './printable.js';
 
 /** The name of an action, as in the command and in the gateway. */
 export type ActionName = RawAction;
@@ -23,5 +24,5 @@ const NAMES: Record<ActionName, true> = {
 /** Throws unless `action` is the name of one. */
 export function checkAction(action: unknown): asserts action is ActionName {
   if (typeof action === 'string' && Object.hasOwn(NAMES, action)) return;
-  throw new InvalidArgument(`unknown action '${String(action)}'; the actions are ${Object.keys(NAMES).join(', ')}`);
+  throw new InvalidArgument(`unknown action ${shown(action)}; the actions are ${Object.keys(NAMES).join(', ')}`);
 }

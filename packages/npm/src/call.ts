@@ -1,13 +1,14 @@
 // A call of an action: its outcomes, its progress, its tokens, and its end.
 import { AsyncResource } from 'node:async_hooks';
-import { unlessAborted } from './abort.js';
+import { isAborted, reasonOf, unlessAborted } from './abort.js';
 import type { ActionName } from './action.js';
-import { fetchToken, kindOf, NoToken, type Credential } from './credential.js';
+import { fetchToken, NoToken, type Credential } from './credential.js';
 import { AbortError, EntraRiskError, InvalidArgument } from './errors.js';
 import { distinct, listOf } from './ids.js';
 import type { Instances } from './instance.js';
 import type { End, Event, RawOptions, RawTokenRequest, TokenReply } from './messages.js';
 import type { CallOptions } from './options.js';
+import { nameOf, shown } from './printable.js';
 import { Tally } from './progress.js';
 import { batchFrom, errorFrom, Report, type Batch, type RiskError } from './report.js';
 import type { Thread } from './thread.js';
@@ -113,7 +114,7 @@ export class Call implements AsyncIterable<Batch> {
    */
   stop(graceSeconds = GRACE_SECONDS): void {
     if (!(typeof graceSeconds === 'number' && graceSeconds >= 0)) {
-      throw new InvalidArgument(`graceSeconds: expected at least 0 seconds; got ${String(graceSeconds)}`);
+      throw new InvalidArgument(`graceSeconds: expected at least 0 seconds; got ${shown(graceSeconds)}`);
     }
     if (this.#isOver) return;
     if (!this.#stopped.signal.aborted) log('%s: stopped', this.#given.action);
@@ -125,24 +126,34 @@ export class Call implements AsyncIterable<Batch> {
 
   async #run(ids: string[], instances: Instances): Promise<void> {
     const { action, options, signal } = this.#given;
-    log('%s: %d ids, tenant %j', action, this.#ids.size, options.tenant);
     const onAbort = (): void => this.stop();
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted) onAbort();
+    const start = { action, ids, options };
     const handlers = { getToken: this.#inContext(this.#reply), onEvent: this.#inContext(this.#note) };
     const perform = (thread: Thread): Promise<End | undefined> => {
+      log('%s: %d ids, tenant %j', action, this.#ids.size, options.tenant);
       this.#thread = thread;
-      return thread.perform({ action, ids, options }, handlers, this.#stopped.signal);
+      return thread.perform(start, handlers, this.#stopped.signal);
     };
     try {
-      this.#end(await instances.perform(options.tenant, perform, this.#stopped.signal));
-      await this.#told;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-      this.#thread = undefined;
-      this.#isOver = true;
-      this.#renew();
+      signal?.addEventListener('abort', onAbort);
+    } catch (thrown) {
+      this.#fail(thrown);
     }
+    if (isAborted(signal)) onAbort();
+    try {
+      this.#end(await instances.perform(start, perform, this.#stopped.signal));
+    } catch (error) {
+      this.#end({ kind: 'broken', error });
+    }
+    await this.#told;
+    try {
+      signal?.removeEventListener('abort', onAbort);
+    } catch {
+      // It may call `onAbort` again, which has no effect any more.
+    }
+    this.#thread = undefined;
+    this.#isOver = true;
+    this.#renew();
     log('%s: %s', action, this.#summary());
   }
 
@@ -205,31 +216,38 @@ export class Call implements AsyncIterable<Batch> {
     const { onProgress } = this.#given;
     if (onProgress === undefined) return;
     const told = this.#inContext(async () => await onProgress(this.#tally.progress()))();
-    this.#told = told.catch((thrown: unknown) => {
-      this.#thrown ??= { value: thrown };
-      this.stop();
-    });
+    this.#told = told.catch((thrown: unknown) => this.#fail(thrown));
+  }
+
+  // Ends the call because of what the credential, `onProgress` or the signal threw.
+  #fail(value: unknown): void {
+    this.#thrown ??= { value };
+    this.stop();
   }
 
   async #reply(request: RawTokenRequest): Promise<TokenReply> {
     const { signal } = this.#stopped;
     try {
       const token = signal.aborted ? undefined : (this.#refusal ?? (await unlessAborted(this.#token(request), signal)));
+      if (token instanceof NoToken) return this.#refuse(token.reason);
       if (typeof token !== 'string') return token ?? STOPPED;
       this.#hadToken = true;
       return { bearer: token };
     } catch (thrown) {
       // A credential may reject because of the signal.
       if (signal.aborted) return STOPPED;
-      if (!(thrown instanceof NoToken)) this.#thrown ??= { value: thrown };
+      this.#thrown ??= { value: thrown };
       // The text of an exception may contain a secret, and reaches the caller in the exception
       // itself.
-      const reason = thrown instanceof NoToken ? thrown.message : `${nameOf(thrown, 'name')} was thrown`;
-      return (this.#refusal = { error: { tag: 'denied', val: reason } });
+      return this.#refuse(`${nameOf(thrown)} was thrown`);
     }
   }
 
-  async #token({ tenant, audience, endpoint, refresh, claims }: RawTokenRequest): Promise<string> {
+  #refuse(reason: string): TokenReply {
+    return (this.#refusal = { error: { tag: 'denied', val: reason } });
+  }
+
+  async #token({ tenant, audience, endpoint, refresh, claims }: RawTokenRequest): Promise<string | NoToken> {
     const details = `${refresh ? ', refreshed' : ''}${claims === undefined ? '' : ', with a claims challenge'}`;
     log('%s: token%s', this.#given.action, details);
     const scope = `${audience}/.default`;
@@ -242,11 +260,11 @@ export class Call implements AsyncIterable<Batch> {
     const report = this.report();
     if (this.#thrown !== undefined) {
       const { value } = this.#thrown;
-      throw new EntraRiskError(`${nameOf(value, 'name')} was thrown; ${report}`, report, { cause: value });
+      throw new EntraRiskError(`${nameOf(value)} was thrown; ${report}`, report, { cause: value });
     }
     const { signal } = this.#given;
-    if (signal?.aborted && this.#cause?.kind === 'cancelled') {
-      throw new AbortError(`the call was aborted; ${report}`, report, { cause: signal.reason });
+    if (signal !== undefined && isAborted(signal) && this.#cause?.kind === 'cancelled') {
+      throw new AbortError(`the call was aborted; ${report}`, report, { cause: reasonOf(signal) });
     }
   }
 
@@ -271,10 +289,6 @@ export class Call implements AsyncIterable<Batch> {
 const GRACE_SECONDS = 10;
 
 const STOPPED: TokenReply = { error: { tag: 'unavailable', val: 'the call was stopped' } };
-
-function nameOf(thrown: unknown, property: 'name' | 'message'): string {
-  return thrown instanceof Error ? thrown[property] : kindOf(thrown);
-}
 
 // Spells the argument in a message of the plugin as in JavaScript: `options.max-in-flight: …` as
 // `maxInFlight: …`.

@@ -3,7 +3,7 @@ import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
 import { checkCredential, type Credential } from './credential.js';
 import { Instances } from './instance.js';
-import { checkCallOptions, checkSettings, merged, type CallOptions, type Settings } from './options.js';
+import { checkedCallOptions, checkedSettings, merged, type CallOptions, type Settings } from './options.js';
 import type { Report } from './report.js';
 
 const MAX_INSTANCES = 8;
@@ -32,15 +32,14 @@ export class EntraRisk {
    * @param credential A credential of `@azure/identity`, a function that takes a `TokenRequest` and
    *   returns a token, or a token.
    * @param settings Options for every call, where the token goes, and how many tenants are kept.
-   * @throws {InvalidArgument} If an argument is not as documented. Some ranges are checked by the
+   * @throws {InvalidArgument} If an argument is not as documented. Some ranges are checked by each
    *   first call.
    */
   constructor(credential: Credential, settings: Settings = {}) {
     checkCredential(credential);
-    checkSettings(settings);
     this.#credential = credential;
-    this.#settings = { ...settings };
-    this.#instances = new Instances(settings.maxInstances ?? MAX_INSTANCES);
+    this.#settings = checkedSettings(settings);
+    this.#instances = new Instances(this.#settings.maxInstances ?? MAX_INSTANCES);
   }
 
   /**
@@ -53,8 +52,7 @@ export class EntraRisk {
    */
   start(action: ActionName, ids: Iterable<string>, options: CallOptions = {}): Call {
     checkAction(action);
-    checkCallOptions(options);
-    const { signal, onProgress, ...others } = options;
+    const { signal, onProgress, ...others } = checkedCallOptions(options);
     const given = { action, ids, options: merged(this.#settings, others), credential: this.#credential, signal, onProgress };
     return new Call(given, this.#instances);
   }

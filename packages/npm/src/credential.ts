@@ -1,5 +1,6 @@
 // Where tokens come from.
 import { InvalidArgument } from './errors.js';
+import { kindOf, nameOf } from './printable.js';
 
 /** What a token is needed for: the argument of a credential that is a function. */
 export interface TokenRequest {
@@ -50,37 +51,48 @@ export type Credential = TokenCredential | ((request: TokenRequest) => Token | P
  * Why there is no token, in words that contain no secret. It ends the call, which reports it and
  * does not reject.
  */
-export class NoToken extends Error {}
+export class NoToken {
+  constructor(readonly reason: string) {}
+}
 
 /** Throws unless `credential` is one. */
 export function checkCredential(credential: unknown): asserts credential is Credential {
-  if (isClass(credential)) {
-    throw new InvalidArgument(`credential: ${credential.name} is a class: pass an instance, new ${credential.name}(…)`);
+  let [isAClass, isOne] = [false, false];
+  try {
+    isAClass = isClass(credential);
+    isOne = typeof credential === 'string' || typeof credential === 'function' || hasGetToken(credential);
+  } catch (cause) {
+    throw new InvalidArgument('credential: it cannot be read', { cause });
   }
-  if (typeof credential === 'string' || typeof credential === 'function') return;
-  if (typeof (credential as Partial<TokenCredential> | null | undefined)?.getToken === 'function') return;
+  if (isAClass) {
+    const name = nameOf(credential);
+    throw new InvalidArgument(`credential: ${name} is a class: pass an instance, new ${name}(…)`);
+  }
+  if (isOne) return;
   throw new InvalidArgument(
     `credential: expected a credential of @azure/identity, a function or a string; got ${kindOf(credential)}`,
   );
 }
 
+function hasGetToken(value: unknown): value is TokenCredential {
+  return typeof (value as Partial<TokenCredential> | null | undefined)?.getToken === 'function';
+}
+
 // A class whose instances are credentials, or any other: none can be called.
-function isClass(value: unknown): value is { readonly name: string } {
+function isClass(value: unknown): boolean {
   if (typeof value !== 'function') return false;
   return typeof value.prototype?.getToken === 'function' || /^class\b/.test(Function.prototype.toString.call(value));
 }
 
-/** Requests a token. */
-export async function fetchToken(credential: Credential, request: TokenRequest): Promise<string> {
+/** Requests a token. It rejects with what the credential throws. */
+export async function fetchToken(credential: Credential, request: TokenRequest): Promise<string | NoToken> {
   if (typeof credential === 'string') {
     if (!request.refresh) return tokenOf(credential);
-    throw new NoToken('Microsoft Graph rejected the token, and a string cannot be renewed: pass a new token, or a credential');
+    return new NoToken('Microsoft Graph rejected the token, and a string cannot be renewed: pass a new token, or a credential');
   }
   // An object can be both: a credential comes first.
-  if (typeof (credential as TokenCredential).getToken === 'function') {
-    return tokenOf(await (credential as TokenCredential).getToken(request.scope, optionsOf(request)));
-  }
-  return tokenOf(await (credential as Exclude<Credential, string | TokenCredential>)(request));
+  if (hasGetToken(credential)) return tokenOf(await credential.getToken(request.scope, optionsOf(request)));
+  return tokenOf(await credential(request));
 }
 
 // What makes @azure/identity bypass its cache if there is no challenge. It requests nothing, and it
@@ -100,9 +112,4 @@ function tokenOf(fetched: Token | null): string {
   if (typeof token === 'string') return token.replace(/^bearer +/i, '');
   // Not the value: it may contain a token.
   throw new TypeError(`the credential returned ${kindOf(fetched)}; expected a string, or an object with the string \`token\``);
-}
-
-/** The type of a value for a message, which must not contain the value itself. */
-export function kindOf(value: unknown): string {
-  return value === null ? 'null' : typeof value;
 }

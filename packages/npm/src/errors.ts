@@ -1,4 +1,5 @@
 // What the package throws.
+import { printable } from './printable.js';
 import type { Report } from './report.js';
 
 /**
@@ -8,6 +9,10 @@ import type { Report } from './report.js';
 export class InvalidArgument extends TypeError {
   static {
     this.prototype.name = 'InvalidArgument'; // On the prototype: it is not part of what is printed.
+  }
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
   }
 }
 
@@ -26,7 +31,7 @@ export class EntraRiskError extends Error {
   declare readonly report: Report;
 
   constructor(message: string, report: Report, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     // Not part of what is printed: that would be thousands of ids.
     Object.defineProperty(this, 'report', { value: report });
   }

@@ -4,10 +4,9 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { REPLIED, type Setup, type TokenReply, type WorkerMessage } from './messages.js';
 import type { Credential, TokenRequest } from './plugin/interfaces/entra-risk-credentials.js';
 
-const setup = workerData as Setup;
-const shared = new Int32Array(setup.shared);
-
 export function getToken(request: TokenRequest): Credential {
+  const setup = workerData as Setup;
+  const shared = new Int32Array(setup.shared);
   const message: WorkerMessage = { kind: 'token-request', request };
   parentPort?.postMessage(message);
   Atomics.wait(shared, REPLIED, 0);

@@ -1,6 +1,6 @@
 // The ids of a call.
-import { kindOf } from './credential.js';
 import { InvalidArgument } from './errors.js';
+import { kindOf } from './printable.js';
 
 /** The ids as a list. Throws unless each is a string. */
 export function listOf(ids: Iterable<string>): string[] {

@@ -1,6 +1,7 @@
 // The instances of the plugin: one for each tenant, and so one rate-limit state.
 import { unlessAborted } from './abort.js';
-import type { End } from './messages.js';
+import { problemWith } from './check.js';
+import type { End, Start } from './messages.js';
 import { Thread } from './thread.js';
 
 /** Performs a call in a thread, unless it is stopped before. */
@@ -11,6 +12,7 @@ export class Instances {
   readonly #most: number;
   // The one that was used last comes last.
   readonly #instances = new Map<string | undefined, Instance>();
+  readonly #checks = new Set<Promise<unknown>>();
 
   /** At most `most` instances, unless more have calls. */
   constructor(most: number) {
@@ -19,13 +21,19 @@ export class Instances {
 
   /**
    * Runs `use` with the thread of the tenant, after its earlier calls. Undefined if `stopped` was
-   * aborted before.
+   * aborted before. What is wrong with an argument is known before there is an instance.
    */
-  async perform(tenant: string | undefined, use: Use, stopped: AbortSignal): Promise<End | undefined> {
-    const instance = this.#instances.get(tenant) ?? new Instance();
-    this.#instances.delete(tenant);
-    this.#instances.set(tenant, instance);
-    const used = instance.perform(use, stopped);
+  async perform(start: Start, use: Use, stopped: AbortSignal): Promise<End | undefined> {
+    const check = problemWith(start);
+    this.#checks.add(check);
+    let used: Promise<End | undefined>;
+    try {
+      const message = await check;
+      if (message !== undefined) return { kind: 'invalid', message };
+      used = this.#instanceOf(start.options.tenant).perform(use, stopped);
+    } finally {
+      this.#checks.delete(check);
+    }
     this.#shrink();
     try {
       return await used;
@@ -36,7 +44,15 @@ export class Instances {
 
   /** Ends the threads, once their calls have ended. */
   async close(): Promise<void> {
+    while (this.#checks.size > 0) await Promise.allSettled(this.#checks);
     await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
+  }
+
+  #instanceOf(tenant: string | undefined): Instance {
+    const instance = this.#instances.get(tenant) ?? new Instance();
+    this.#instances.delete(tenant);
+    this.#instances.set(tenant, instance);
+    return instance;
   }
 
   #shrink(): void {

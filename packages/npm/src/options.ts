@@ -1,7 +1,7 @@
 // The options of a call.
-import { kindOf } from './credential.js';
 import { InvalidArgument } from './errors.js';
 import type { RawOptions } from './messages.js';
+import { kindOf, shown } from './printable.js';
 import type { Progress } from './progress.js';
 
 /** A national cloud. */
@@ -130,16 +130,16 @@ const SETTINGS: Record<keyof Settings, Check> = {
 };
 
 /**
- * Throws unless `given` contains options of a call, as far as the conversion to WebAssembly needs.
- * The plugin checks the ranges.
+ * A copy of the options of a call. Throws unless they are some, as far as the conversion to
+ * WebAssembly needs. The plugin checks the ranges.
  */
-export function checkCallOptions(given: CallOptions): void {
-  check(CALL_OPTIONS, given);
+export function checkedCallOptions(given: CallOptions): CallOptions {
+  return checked(CALL_OPTIONS, given);
 }
 
 /** The same for the settings of `EntraRisk`. */
-export function checkSettings(given: Settings): void {
-  check(SETTINGS, given);
+export function checkedSettings(given: Settings): Settings {
+  return checked(SETTINGS, given);
 }
 
 /** The options of a call for the plugin: those given to it, and the settings for the others. */
@@ -165,14 +165,29 @@ function inMs(seconds: number | undefined): number | undefined {
 
 type Check = (name: string, value: unknown) => void;
 
-function check(expected: Record<string, Check>, given: object): void {
+// Each option is read once: a getter could return something else, or throw, the second time.
+function checked<T extends object>(expected: Record<string, Check>, given: T): T {
   if (typeof given !== 'object' || given === null) throw new InvalidArgument(`options: expected an object; got ${kindOf(given)}`);
-  for (const [name, value] of Object.entries(given)) {
+  const copy = readable('options', () => ({ ...given }));
+  for (const [name, value] of Object.entries(copy)) {
     const checkValue = Object.hasOwn(expected, name) ? expected[name] : undefined;
     if (checkValue === undefined) {
-      throw new InvalidArgument(`unexpected option '${name}'; the options are ${Object.keys(expected).join(', ')}`);
+      throw new InvalidArgument(`unexpected option ${shown(name)}; the options are ${Object.keys(expected).join(', ')}`);
     }
-    if (value !== undefined) checkValue(name, value);
+    const isObject = name === 'rateLimit' && typeof value === 'object' && value !== null;
+    const copied: unknown = isObject ? readable(name, () => ({ ...value })) : value;
+    if (copied !== undefined) checkValue(name, copied);
+    Object.assign(copy, { [name]: copied });
+  }
+  return copy;
+}
+
+// What `read` returns. What is read may be an object that throws.
+function readable<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new InvalidArgument(`${name}: it cannot be read`, { cause });
   }
 }
 
@@ -207,7 +222,10 @@ function checkRateLimit(name: string, value: unknown): void {
 
 function checkSignal(name: string, value: unknown): void {
   // Not `instanceof`: test runners and polyfills have an AbortSignal of their own.
-  const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
+  const { aborted, addEventListener } = readable(name, () => {
+    const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
+    return { aborted, addEventListener };
+  });
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return;
   throw new InvalidArgument(`${name}: expected an AbortSignal; got ${kindOf(value)}`);
 }
@@ -221,8 +239,4 @@ function oneOf(...values: string[]): Check {
     if (typeof value === 'string' && values.includes(value)) return;
     throw new InvalidArgument(`${name}: expected one of ${values.join(', ')}; got ${shown(value)}`);
   };
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? kindOf(value) : String(value);
 }

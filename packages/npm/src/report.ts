@@ -1,6 +1,7 @@
 // What a call reports: the outcome of every id.
 import { EntraRiskError } from './errors.js';
 import type { RawBatch, RawError } from './messages.js';
+import { printable } from './printable.js';
 
 /**
  * `accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send
@@ -112,21 +113,25 @@ export class Report {
   }
 }
 
-/** Converts a batch of the plugin. */
+/** Converts a batch of the plugin. Its texts become printable here, whoever prints them. */
 export function batchFrom({ ids, attempts, outcome, receipt, error }: RawBatch): Batch {
   // The plugin promises a receipt for what was accepted, and an error for everything else.
   return outcome === 'accepted'
-    ? { ids, attempts, outcome, receipt: receipt! }
+    ? { ids, attempts, outcome, receipt: receiptFrom(receipt!) }
     : { ids, attempts, outcome, error: errorFrom(error!) };
 }
 
-/** Converts an error of the plugin. */
+/** Converts an error of the plugin. Its texts become printable here, whoever prints them. */
 export function errorFrom({ kind, message, response }: RawError): RiskError {
-  return { kind, message, response: response && responseFrom(response) };
+  return { kind, message: printable(message), response: response && responseFrom(response) };
+}
+
+function receiptFrom({ requestId, clientRequestId, date }: Receipt): Pick<GraphResponse, 'requestId' | 'clientRequestId' | 'date'> {
+  return { requestId: requestId && printable(requestId), clientRequestId, date: date && printable(date) };
 }
 
 function responseFrom(response: NonNullable<RawError['response']>): GraphResponse {
-  const { status, code, message, requestId, clientRequestId, date, retryAfterMs } = response;
+  const { status, code, message, retryAfterMs } = response;
   const retryAfterSeconds = retryAfterMs === undefined ? undefined : retryAfterMs / 1000;
-  return { status, code, message, requestId, clientRequestId, date, retryAfterSeconds };
+  return { status, code: printable(code), message: printable(message), ...receiptFrom(response), retryAfterSeconds };
 }

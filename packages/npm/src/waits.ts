@@ -1,10 +1,15 @@
 // The log of what a call waits for.
-import { debuglog } from 'node:util';
+import { debuglog, format } from 'node:util';
 import type { ActionName } from './action.js';
 import type { RawProgress } from './messages.js';
+import { printable } from './printable.js';
 
-/** Logs to standard error with `NODE_DEBUG=entra-risk`. */
-export const log = debuglog('entra-risk');
+const debug = debuglog('entra-risk');
+
+/** Logs a line to standard error with `NODE_DEBUG=entra-risk`. */
+export function log(text: string, ...values: unknown[]): void {
+  if (debug.enabled) debug('%s', printable(format(text, ...values)));
+}
 
 const LONG_WAIT_MS = 5000;
 

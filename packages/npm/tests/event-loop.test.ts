@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { EntraRisk } from 'entra-risk';
 import { someIds, withModel } from './model.js';
 
@@ -49,12 +49,16 @@ test('the event loop runs during a call of 10 000 ids', async () => {
 test('the measurement notices a call in the main thread', async () => {
   const folder = new URL('./main-thread/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  const installed = new URL('./plugin/', import.meta.resolve('entra-risk'));
-  cpSync(fileURLToPath(installed), fileURLToPath(new URL('plugin/', folder)), { recursive: true });
+  for (const part of ['plugin/', 'wasi.js', 'requests.js']) {
+    const installed = new URL(part, import.meta.resolve('entra-risk'));
+    cpSync(fileURLToPath(installed), fileURLToPath(new URL(part, folder)), { recursive: true });
+  }
   writeFileSync(new URL('get-token.js', folder), "export const getToken = () => ({ bearer: 'token' });\n");
   try {
-    const path = fileURLToPath(new URL('plugin/entra-risk.js', folder));
-    const { actions } = (await import(pathToFileURL(path).href)) as { actions: Record<string, (...args: unknown[]) => unknown> };
+    const { startSender } = (await import(new URL('wasi.js', folder).href)) as { startSender: () => Promise<void> };
+    await startSender();
+    const plugin = new URL('plugin/entra-risk.js', folder).href;
+    const { actions } = (await import(plugin)) as { actions: Record<string, (...args: unknown[]) => unknown> };
     await withModel(LIMIT, async (model) => {
       const gap = await longestGap(async () => actions['dismissRiskyUsers']?.(IDS, { endpoint: model.endpoint, rateLimit: { requests: 200, windowMs: 1000 } }));
       console.log(`the same in the main thread: ${gap.toFixed(1)} ms`);

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { EntraRisk, type TokenRequest } from 'entra-risk';
+import { EntraRisk, InvalidArgument, type CallOptions, type TokenRequest } from 'entra-risk';
 import { ABSENT, FAST, PRESENT, someIds, withModel } from './model.js';
 import { errorOf } from './thrown.js';
 
@@ -121,6 +121,38 @@ test('the threads of the tenants used least recently end', async () => {
     assert.ok(threads() - before <= 6, `${threads() - before} threads`);
     await risk.close();
     assert.ok(threads() <= before + 2, `${threads()} threads instead of ${before}`);
+  });
+});
+
+test('wrong arguments start no thread', async () => {
+  const risk = new EntraRisk('token', { endpoint: 'http://127.0.0.1:9' });
+  const before = threads();
+  const wrong: [string[], CallOptions][] = [
+    [[PRESENT], { tenant: '' }],
+    [[PRESENT], { tenant: 'x'.repeat(257) }],
+    [[PRESENT], { tenant: 'a b' }],
+    [['no-guid'], { tenant: 'contoso' }],
+    [['00000000-0000-0000-0000-000000000000'], {}],
+    [[PRESENT], { maxAttempts: 11 }],
+    [[PRESENT], { idsPerRequest: 61 }],
+    [[PRESENT], { rateLimit: { requests: 100_001, windowSeconds: 1 } }],
+  ];
+  for (let tenant = 0; tenant < 40; tenant += 1) wrong.push([[PRESENT], { tenant: `tenant ${tenant}` }]);
+  for (const [ids, options] of wrong) await assert.rejects(risk.dismissRiskyUsers(ids, options), InvalidArgument);
+  await assert.rejects(new EntraRisk('token', { endpoint: 'http://example.com' }).dismissRiskyUsers([PRESENT]), InvalidArgument);
+  assert.ok(threads() <= before, `${threads() - before} more threads`);
+});
+
+test('40 tenants one after another keep eight instances', async () => {
+  await withModel([], async (model) => {
+    const before = threads();
+    const risk = new EntraRisk('token', { endpoint: model.endpoint });
+    for (let tenant = 0; tenant < 40; tenant += 1) {
+      (await risk.dismissRiskyUsers([PRESENT], { tenant: `tenant-${tenant}` })).raiseForFailure();
+    }
+    // Two threads each; those of the one before may be about to end.
+    assert.ok(threads() - before <= 18, `${threads() - before} threads`);
+    await risk.close();
   });
 });
 

@@ -1,0 +1,107 @@
+// The thread that sends the requests of one instance of the plugin. A request that the plugin drops
+// ends with its connection.
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
+
+// The plugin reads no more of a response.
+const MAX_BODY_BYTES = 65_536;
+// A service sends one or two. More of them are a flood, which costs time to parse.
+const MAX_INFORMATIONAL = 100;
+
+const { responses, arrived } = workerData as RequestsSetup;
+const counter = new Int32Array(arrived);
+const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
+// Until the plugin drops them.
+const requests = new Map<number, State>();
+
+interface State {
+  readonly request: ClientRequest;
+  response?: IncomingMessage;
+}
+
+parentPort?.on('message', (message: RequestMessage) => {
+  if (message.kind === 'abandon') return abandon(message.id);
+  try {
+    send(message);
+  } catch (error) {
+    post({ id: message.id, kind: 'failed', failure: failureOf(error) });
+  }
+});
+parentPort?.postMessage('ready');
+
+function send({ id, method, isHttps, authority, path, headers, body }: Extract<RequestMessage, { kind: 'send' }>): void {
+  const { hostname, port } = new URL(`http${isHttps ? 's' : ''}://${authority}`);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const options = { method, host, path, ...(port === '' ? {} : { port }) };
+  const request = isHttps ? httpsRequest({ agent: agents.https, ...options }) : httpRequest({ agent: agents.http, ...options });
+  const state: State = { request };
+  requests.set(id, state);
+  let isOver = false;
+  const end = (message: ResponseMessage): void => {
+    if (!isOver && requests.has(id)) post(message);
+    isOver = true;
+  };
+  const fail = (failure: Failure): void => end(state.response === undefined ? { id, kind: 'failed', failure } : { id, kind: 'end' });
+  let informational = 0;
+  const count = (): void => {
+    informational += 1;
+    if (informational > MAX_INFORMATIONAL) request.destroy(new Error('too many informational responses'));
+  };
+  request.on('continue', count);
+  request.on('information', count);
+  request.on('error', (error) => fail(failureOf(error)));
+  request.on('close', () => fail({ tag: 'connection-terminated' }));
+  request.on('response', (response) => {
+    state.response = response;
+    post({ id, kind: 'head', status: response.statusCode ?? 0, headers: headersOf(response) });
+    let received = 0;
+    response.on('data', (bytes: Buffer) => {
+      received += bytes.length;
+      post({ id, kind: 'data', bytes });
+      if (received > MAX_BODY_BYTES) response.pause(); // The plugin drops it.
+    });
+    response.on('end', () => end({ id, kind: 'end' }));
+    response.on('error', () => end({ id, kind: 'end' }));
+    response.on('close', () => end({ id, kind: 'end' }));
+  });
+  for (const [name, value] of headers) request.appendHeader(name, value);
+  request.end(body);
+}
+
+// After a complete exchange, the next request uses the connection.
+function abandon(id: number): void {
+  const state = requests.get(id);
+  if (state === undefined) return;
+  requests.delete(id);
+  const { request, response } = state;
+  if (response?.complete === true && request.writableFinished) response.resume();
+  else request.destroy();
+}
+
+function post(message: ResponseMessage): void {
+  responses.postMessage(message);
+  Atomics.add(counter, 0, 1);
+  Atomics.notify(counter, 0);
+}
+
+function headersOf({ headers }: IncomingMessage): [string, string][] {
+  return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]]));
+}
+
+function failureOf(error: unknown): Failure {
+  const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
+  const code = (first as NodeJS.ErrnoException | undefined)?.code;
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return { tag: 'DNS-error', val: { rcode: code } };
+    case 'ECONNREFUSED':
+      return { tag: 'connection-refused' };
+    case 'ECONNRESET':
+      return { tag: 'HTTP-protocol-error' };
+    default:
+      return { tag: 'internal-error', val: String(first) };
+  }
+}
