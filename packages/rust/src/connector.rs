@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service;
 
+use crate::bounded::Bounded;
 use crate::{Settings, SetupError};
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -65,9 +66,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Route>;
+    type Response = Bounded<MaybeHttpsStream<Route>>;
     type Error = BoxError;
-    type Future = Connecting<MaybeHttpsStream<Route>>;
+    type Future = Connecting<Self::Response>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.https.poll_ready(context)
@@ -76,7 +77,8 @@ impl Service<Uri> for Connector {
     fn call(&mut self, destination: Uri) -> Self::Future {
         let (connecting, limit) = (self.https.call(destination), self.limit);
         Box::pin(async move {
-            timeout(limit, connecting).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+            let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            timeout(limit, connecting).await.unwrap_or_else(timed_out).map(Bounded::new)
         })
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use entra_risk_engine::{action, arguments};
 
 use crate::bindings::{actions as wit, calls};
-use crate::redaction::Redaction;
 use crate::{
     Action, ApiVersion, Batch, Cloud, Error, ErrorKind, Options, Outcome, RateLimit, Receipt, Response, Settings,
 };
@@ -117,42 +116,39 @@ impl From<wit::ErrorKind> for ErrorKind {
     }
 }
 
-impl Redaction<'_> {
-    /// A batch, without tokens.
-    pub(crate) fn batch(&self, batch: wit::Batch) -> Batch {
+impl From<wit::Batch> for Batch {
+    fn from(batch: wit::Batch) -> Self {
         let wit::Batch { ids, attempts, outcome, receipt, error } = batch;
-        let error = || error.map_or_else(|| Error::new(ErrorKind::Other, "no error was reported"), |e| self.error(e));
+        let error = || error.map_or_else(|| Error::new(ErrorKind::Other, "no error was reported"), Error::from);
         let outcome = match outcome {
-            wit::Outcome::Accepted => {
-                Outcome::Accepted(receipt.map_or_else(Receipt::default, |receipt| self.receipt(receipt)))
-            }
+            wit::Outcome::Accepted => Outcome::Accepted(receipt.map_or_else(Receipt::default, Receipt::from)),
             wit::Outcome::Refused => Outcome::Refused(error()),
             wit::Outcome::NotApplied => Outcome::NotApplied(error()),
             wit::Outcome::Unknown => Outcome::Unknown(error()),
         };
         Batch { ids, attempts, outcome }
     }
+}
 
-    fn receipt(&self, receipt: wit::Receipt) -> Receipt {
-        Receipt {
-            request_id: receipt.request_id.map(|text| self.clean(text)),
-            client_request_id: receipt.client_request_id,
-            date: receipt.date.map(|text| self.clean(text)),
-        }
+impl From<wit::Receipt> for Receipt {
+    fn from(receipt: wit::Receipt) -> Self {
+        let wit::Receipt { request_id, client_request_id, date } = receipt;
+        Receipt { request_id, client_request_id, date }
     }
+}
 
-    /// An error, without tokens.
-    pub(crate) fn error(&self, error: wit::Error) -> Error {
+impl From<wit::Error> for Error {
+    fn from(error: wit::Error) -> Self {
         let response = error.response.map(|response| Response {
             status: response.status,
-            code: self.clean(response.code),
-            message: self.clean(response.message),
-            request_id: response.request_id.map(|text| self.clean(text)),
+            code: response.code,
+            message: response.message,
+            request_id: response.request_id,
             client_request_id: response.client_request_id,
-            date: response.date.map(|text| self.clean(text)),
+            date: response.date,
             retry_after: response.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
         });
-        Error { kind: error.kind.into(), message: self.clean(error.message), response }
+        Error { kind: error.kind.into(), message: error.message, response }
     }
 }
 

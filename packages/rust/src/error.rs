@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use entra_risk_engine::printable::printable;
+
 /// What went wrong. `kind` determines the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -61,7 +63,12 @@ pub enum ErrorKind {
 }
 
 /// A response other than success, from Microsoft Graph or from something on the way to it. Treat
-/// `code` and `message` as untrusted text. No string contains the token.
+/// `code` and `message` as untrusted text, which is printable: no control characters, line ends or
+/// characters that reorder text.
+///
+/// No string contains the token of the request, nor one of the 40 tokens before it, nor any run of
+/// 24 characters of one. Tokens are forgotten when the tenant has no open call: a service that
+/// repeats one of an earlier call is not noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status code.
@@ -118,7 +125,7 @@ impl fmt::Display for ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind, self.message)
+        write!(f, "{}: {}", self.kind, printable(&self.message))
     }
 }
 

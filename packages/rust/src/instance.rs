@@ -17,7 +17,6 @@ use crate::bindings::{Plugin, PluginPre};
 use crate::call_state::CallState;
 use crate::conversion::in_ms;
 use crate::outbound::{HttpClient, Outbound};
-use crate::redaction::Redaction;
 use crate::token::{AnyTokenSource, FutureToken};
 use crate::{AccessToken, TokenError, TokenRequest};
 
@@ -164,11 +163,6 @@ impl Instance {
         self.account(usage, result)
     }
 
-    /// Replaces the tokens of the open calls in texts.
-    pub(crate) fn redaction(&mut self) -> Redaction<'_> {
-        self.store.data_mut().outbound.redaction()
-    }
-
     /// The size of its linear memory. It never shrinks.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.store.data().memory.bytes
@@ -214,6 +208,11 @@ impl Host {
             Some(Trap::OutOfFuel) => format!("it executed more than {} instructions", self.max_instructions),
             _ => error.root_cause().to_string(),
         }
+    }
+
+    /// A text of the token source, without tokens.
+    fn clean(&self, text: &str) -> String {
+        self.outbound.tokens().redaction().clean(text)
     }
 
     /// Asks the token source, but returns as soon as an open call has an order, because no other
@@ -264,8 +263,8 @@ impl credentials::Host for Host {
             let credentials::TokenRequest { tenant, audience, endpoint: to, refresh, claims } = request;
             let request = TokenRequest { tenant, audience, endpoint: to, refresh, claims };
             let token = self.token(request).await.map_err(|error| match error {
-                TokenError::Unavailable(text) => credentials::TokenError::Unavailable(text),
-                TokenError::Denied(text) => credentials::TokenError::Denied(text),
+                TokenError::Unavailable(text) => credentials::TokenError::Unavailable(self.clean(&text)),
+                TokenError::Denied(text) => credentials::TokenError::Denied(self.clean(&text)),
                 TokenError::Failed(error) => {
                     self.current.iter().for_each(|call| call.token_source_failed(Arc::clone(&error)));
                     credentials::TokenError::Denied("the token source failed".to_owned())
@@ -320,11 +319,11 @@ mod tests {
                 credentials::TokenRequest { tenant, audience: graph.clone(), endpoint, refresh: false, claims };
             let credential = credentials::Host::get_token(&mut host, request).await;
             assert!(matches!(credential, Ok(Credential { bearer: None })));
-            redacted.push(host.outbound.redaction().clean("canary-of-24-characters!".to_owned()));
+            redacted.push(host.clean("canary-of-24-characters!"));
         }
         // It was requested for Microsoft Graph only, and is gone when no call is open.
         host.outbound.forget_tokens();
-        redacted.push(host.outbound.redaction().clean("canary-of-24-characters!".to_owned()));
+        redacted.push(host.clean("canary-of-24-characters!"));
         assert_eq!(redacted, ["canary-of-24-characters!", "[token]", "canary-of-24-characters!"]);
     }
 }

@@ -19,6 +19,7 @@
 
 mod action;
 mod bindings;
+mod bounded;
 mod call;
 mod call_state;
 mod client;
@@ -31,6 +32,7 @@ mod outbound;
 mod plugin;
 mod progress;
 mod proxy;
+mod received;
 mod redaction;
 mod report;
 mod settings;

@@ -1,21 +1,21 @@
 //! The plugin's way out: requests reach allowed endpoints only, with the token that the plugin
 //! never sees, over connections that all instances share.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use entra_risk_engine::endpoint::Endpoint;
-use http::header::AUTHORIZATION;
+use entra_risk_engine::id::Id;
+use http::header::{AUTHORIZATION, AsHeaderName};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
-use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tracing::{Instrument, Span, debug, debug_span, field, warn};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::connector::Connector;
-use crate::redaction::Redaction;
+use crate::received::{self, REQUEST_ID};
+use crate::redaction::KnownTokens;
 use crate::transport_error::{causes, transport_error};
 use crate::{AccessToken, Settings, SetupError};
 
@@ -31,8 +31,8 @@ pub(crate) struct Outbound {
     /// The latest token, and the endpoint it is for. The open calls of an instance share it,
     /// because they have the tenant, the endpoint and the audience in common.
     attached: Option<(String, HeaderValue)>,
-    /// The tokens since the instance was idle, the latest last.
-    tokens: VecDeque<AccessToken>,
+    /// The tokens since the instance was idle.
+    tokens: KnownTokens,
     /// Requests that were not counted yet.
     requests: u32,
 }
@@ -75,7 +75,7 @@ impl HttpClient {
 
 impl Outbound {
     pub(crate) fn new(http_client: Arc<HttpClient>) -> Outbound {
-        Outbound { http_client, attached: None, tokens: VecDeque::new(), requests: 0 }
+        Outbound { http_client, attached: None, tokens: KnownTokens::default(), requests: 0 }
     }
 
     /// Whether requests may go to an endpoint in the spelling of the plugin.
@@ -88,12 +88,7 @@ impl Outbound {
     pub(crate) fn attach(&mut self, endpoint: String, token: AccessToken) -> bool {
         let Some(header) = token.header_value() else { return false };
         self.attached = Some((endpoint, header));
-        if self.tokens.back() != Some(&token) {
-            if self.tokens.len() >= MAX_TOKENS {
-                self.tokens.pop_front();
-            }
-            self.tokens.push_back(token);
-        }
+        self.tokens.add(token);
         true
     }
 
@@ -102,15 +97,15 @@ impl Outbound {
         std::mem::take(&mut self.requests)
     }
 
-    /// Replaces the tokens in texts.
-    pub(crate) fn redaction(&mut self) -> Redaction<'_> {
-        Redaction::of(self.tokens.make_contiguous())
+    /// The tokens that a text may repeat.
+    pub(crate) fn tokens(&self) -> &KnownTokens {
+        &self.tokens
     }
 
     /// Forgets every token, because no call is open.
     pub(crate) fn forget_tokens(&mut self) {
         self.attached = None;
-        self.tokens.clear();
+        self.tokens.forget();
     }
 
     /// Adds the token to a request. Returns false if the request may not be sent: there is a token
@@ -152,16 +147,18 @@ impl WasiHttpHooks for Outbound {
         let span = debug_span!(
             "request",
             path = uri.path(),
-            client_request_id = header(request.headers(), "client-request-id"),
+            client_request_id = guid(request.headers(), "client-request-id"),
             status = field::Empty,
             request_id = field::Empty,
         );
+        let in_flight = self.tokens.in_flight();
         let receiving = self.http_client.client.request(request);
         Box::new(
             async move {
                 let response = receiving.await.map_err(|error| {
                     let code = transport_error(&error);
-                    warn!(error = causes(&error), "{code}");
+                    // A certificate names what it is for.
+                    warn!(error = in_flight.redaction().clean(&causes(&error)), "{code}");
                     code
                 })?;
                 let span = Span::current();
@@ -170,8 +167,8 @@ impl WasiHttpHooks for Outbound {
                 if let 408 | 421 | 429 | 500.. = status {
                     debug!(status, "the ids of this request are to be sent again");
                 }
-                span.record("request_id", header(response.headers(), "request-id"));
-                let response = response.map(|body| body.map_err(Error::from).boxed_unsync());
+                let response = received::clean(response, in_flight);
+                span.record("request_id", guid(response.headers(), REQUEST_ID));
                 Ok((response, Box::new(async { Ok(()) }) as _))
             }
             .instrument(span),
@@ -184,17 +181,10 @@ fn endpoint(uri: &Uri) -> Option<String> {
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
-/// The value of a header, if it is text of a length that belongs into a span.
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().filter(|text| text.len() <= MAX_SPAN_TEXT_BYTES)
+/// The value of a header, if it is a GUID: nothing else of a response belongs into a span.
+fn guid(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().filter(|text| Id::parse(text).is_some())
 }
 
 /// Well below the minutes after which load balancers drop an idle connection.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Tokens to keep out of texts: those of the requests in flight, at most 32, and the latest of the
-/// others.
-const MAX_TOKENS: usize = 40;
-
-/// The contract's limit of identifiers.
-const MAX_SPAN_TEXT_BYTES: usize = 128;

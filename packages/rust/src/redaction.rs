@@ -1,46 +1,94 @@
-//! Keeps tokens out of the texts of a report. The plugin cannot do that here, because it does not
-//! know them: a response may repeat the `authorization` header of its request.
+//! Keeps tokens out of texts. The plugin cannot do that here, because it does not know them: a
+//! response may repeat the `authorization` header of its request, and of those before.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use entra_risk_engine::printable::printable;
 use entra_risk_engine::token::{Authorization, Secrets, Token};
 
 use crate::AccessToken;
 
-/// The tokens of a call.
-pub(crate) struct Redaction<'a> {
+/// The tokens that a text may repeat: the latest ones, the last one at the end, and those that a
+/// request in flight keeps known.
+#[derive(Clone, Default)]
+pub(crate) struct KnownTokens(Arc<Mutex<VecDeque<Arc<AccessToken>>>>);
+
+/// A request in flight. Its token, and those before it, stay known.
+#[derive(Clone)]
+pub(crate) struct InFlight {
+    latest: Vec<Arc<AccessToken>>,
+    known: KnownTokens,
+}
+
+/// Replaces tokens in texts.
+pub(crate) struct Redaction {
     secrets: Secrets,
-    /// Every run of [`RUN_BYTES`] of each token: most texts contain none, which is found fast.
-    runs: HashSet<&'a [u8]>,
-    /// Tokens that are shorter.
-    short: Vec<&'a str>,
+    /// Of very many tokens, the secrets drop those that are kept nowhere else.
+    _kept: Vec<Authorization>,
 }
 
-impl<'a> Redaction<'a> {
-    pub(crate) fn of(tokens: &'a [AccessToken]) -> Redaction<'a> {
-        let mut redaction = Redaction { secrets: Secrets::default(), runs: HashSet::new(), short: Vec::new() };
-        for token in tokens.iter().map(AccessToken::secret) {
-            if let Ok(token) = Token::parse(token.to_owned()) {
-                let _ = redaction.secrets.add(Authorization::Bearer(token));
-            }
-            if token.len() < RUN_BYTES {
-                redaction.short.push(token);
-            }
-            redaction.runs.extend(token.as_bytes().windows(RUN_BYTES));
-        }
-        redaction
+impl KnownTokens {
+    /// Adds a token as the latest one.
+    pub(crate) fn add(&self, token: AccessToken) {
+        let mut tokens = self.lock();
+        let known = tokens.iter().position(|known| **known == token).and_then(|position| tokens.remove(position));
+        tokens.push_back(known.unwrap_or_else(|| Arc::new(token)));
+        let mut older = tokens.len().saturating_sub(MAX_LATEST);
+        tokens.retain(|token| {
+            let is_older = older > 0;
+            older = older.saturating_sub(1);
+            !is_older || Arc::strong_count(token) > 1
+        });
     }
 
-    /// Replaces in a text of the plugin every run of 24 characters of a token.
-    pub(crate) fn clean(&self, text: String) -> String {
-        let found = text.as_bytes().windows(RUN_BYTES).any(|run| self.runs.contains(run))
-            || self.short.iter().any(|token| text.contains(token));
-        if found { self.secrets.sanitize(&text, text.len().max(MAX_TEXT_BYTES)) } else { text }
+    /// Keeps the latest tokens known until the response to a request has been read.
+    pub(crate) fn in_flight(&self) -> InFlight {
+        let tokens = self.lock();
+        let latest = tokens.iter().skip(tokens.len().saturating_sub(MAX_LATEST)).cloned().collect();
+        InFlight { latest, known: self.clone() }
+    }
+
+    /// Forgets every token, because no call is open.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
+    }
+
+    /// For a text of now.
+    pub(crate) fn redaction(&self) -> Redaction {
+        Redaction::of(self.lock().iter())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<AccessToken>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The contract: no run of 24 characters of a token appears in a text.
-const RUN_BYTES: usize = 24;
+impl InFlight {
+    /// For the texts of the response, now that they arrive.
+    pub(crate) fn redaction(&self) -> Redaction {
+        Redaction::of(self.latest.iter().chain(self.known.lock().iter()))
+    }
+}
+
+impl Redaction {
+    fn of<'a>(tokens: impl Iterator<Item = &'a Arc<AccessToken>>) -> Redaction {
+        let mut secrets = Secrets::default();
+        let tokens = tokens.filter_map(|token| Token::parse(token.secret().to_owned()).ok());
+        let kept = tokens.map(|token| secrets.add(Authorization::Bearer(token))).collect();
+        Redaction { secrets, _kept: kept }
+    }
+
+    /// Cuts a text to the longest one of the contract, 512 bytes, replaces every run of 24
+    /// characters of a token, and makes the rest printable.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        printable(&self.secrets.sanitize(text, MAX_TEXT_BYTES))
+    }
+}
+
+/// The token of a request, the 40 before it, and those of the others in flight, which may reach the
+/// service in another order.
+const MAX_LATEST: usize = 80;
 
 /// The contract: the longest text has 512 bytes.
 const MAX_TEXT_BYTES: usize = 512;
@@ -49,13 +97,53 @@ const MAX_TEXT_BYTES: usize = 512;
 mod tests {
     use super::*;
 
+    fn token(number: usize) -> AccessToken {
+        AccessToken::new(format!("the-token-number-{number}-of-a-call")).unwrap()
+    }
+
+    fn is_known(redaction: &Redaction, number: usize) -> bool {
+        redaction.clean(token(number).secret()) == "[token]"
+    }
+
     #[test]
     fn replaces_every_run_of_24_characters_of_a_token() {
-        let tokens = ["abcdefghijklmnopqrstuvwxyz0123456789", "short"].map(|token| AccessToken::new(token).unwrap());
-        let clean = |text: &str| Redaction::of(&tokens).clean(text.to_owned());
+        let known = KnownTokens::default();
+        for token in ["abcdefghijklmnopqrstuvwxyz0123456789", "short"] {
+            known.add(AccessToken::new(token).unwrap());
+        }
+        let clean = |text: &str| known.redaction().clean(text);
         assert_eq!(clean("x abcdefghijklmnopqrstuvwx y"), "x [token] y");
         assert_eq!(clean("x abcdefghijklmnopqrstuvw"), "x abcdefghijklmnopqrstuvw");
         assert_eq!(clean("Bearer abcdefghijklmnopqrstuvwxyz0123456789"), "Bearer [token]");
-        assert_eq!(clean("a short text"), "a [token] text");
+        assert_eq!(clean("a short\ntext"), "a [token] text");
+    }
+
+    #[test]
+    fn the_latest_tokens_are_known() {
+        let known = KnownTokens::default();
+        for number in 0..100 {
+            known.add(token(number));
+            known.add(token(0));
+        }
+        let redaction = known.redaction();
+        let is_known = |number: &usize| is_known(&redaction, *number);
+        assert_eq!((0..100).filter(is_known).collect::<Vec<_>>(), [vec![0], (21..100).collect()].concat());
+    }
+
+    #[test]
+    fn a_request_in_flight_keeps_its_token_and_those_before_known_to_all() {
+        let known = KnownTokens::default();
+        (0..90).for_each(|number| known.add(token(number)));
+        let in_flight = known.in_flight();
+        (90..300).for_each(|number| known.add(token(number)));
+        for redaction in [known.redaction(), in_flight.redaction()] {
+            let expected: Vec<_> = (10..90).chain(220..300).collect();
+            assert_eq!((0..300).filter(|number| is_known(&redaction, *number)).collect::<Vec<_>>(), expected);
+        }
+        drop(in_flight);
+        known.add(token(300));
+        assert!(!is_known(&known.redaction(), 89));
+        known.forget();
+        assert!(!is_known(&known.redaction(), 300));
     }
 }

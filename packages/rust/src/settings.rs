@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use entra_risk_engine::printable::printable;
+
 use crate::Cloud;
 use crate::proxy::Proxy;
 
@@ -84,7 +86,7 @@ impl Default for Settings {
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&printable(&self.0))
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use entra_risk_engine::printable::printable;
 use entra_risk_engine::token::Token;
 use http::HeaderValue;
 
@@ -160,7 +161,7 @@ impl Error for InvalidToken {}
 
 impl fmt::Display for TokenSourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the token source failed: {}", self.error)
+        write!(f, "the token source failed: {}", printable(&self.error.to_string()))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::call_state::{CallState, Order};
 use crate::client::Library;
 use crate::instance::{Instance, Usage};
 use crate::tenants::{Lease, Tenant};
-use crate::{Action, Error, ErrorKind};
+use crate::{Action, Batch, Error, ErrorKind};
 
 /// A call that a worker has to perform. If it is dropped before it is over, its worker is gone.
 pub(crate) struct Task {
@@ -187,8 +187,7 @@ impl OpenCall {
         }
         match event {
             Event::Ended(batches) => {
-                let redaction = instance.redaction();
-                state.ended(batches.into_iter().map(|batch| redaction.batch(batch)).collect(), usage.requests);
+                state.ended(batches.into_iter().map(Batch::from).collect(), usage.requests);
                 self.has_news = true;
             }
             Event::Waiting(progress) => {
@@ -196,18 +195,16 @@ impl OpenCall {
                     self.idle = Duration::from_millis(ms.into()).min(MAX_IDLE);
                     self.has_news = !self.idle.is_zero();
                 }
-                self.waiting(instance, progress);
+                self.waiting(progress);
             }
-            Event::Over(cause) => {
-                self.end = Some(End::Over(cause.map(|cause| instance.redaction().error(cause))));
-            }
+            Event::Over(cause) => self.end = Some(End::Over(cause.map(Error::from))),
         }
         Ok(())
     }
 
     /// Makes progress known, and why something is repeated: when it is news, and otherwise once a
     /// second.
-    fn waiting(&mut self, instance: &mut Instance, progress: calls::Progress) {
+    fn waiting(&mut self, progress: calls::Progress) {
         let (is_news, is_due, is_new_failure) = match &self.published {
             Some((last, at)) => {
                 let is_new_failure = (&last.error, last.requests) != (&progress.error, progress.requests);
@@ -219,7 +216,7 @@ impl OpenCall {
         if !is_news && !is_due {
             return;
         }
-        let error = progress.error.clone().map(|error| instance.redaction().error(error));
+        let error = progress.error.clone().map(Error::from);
         let next_send = progress.next_send_ms.map(|ms| Duration::from_millis(ms.into()));
         if let Some(error) = error.as_ref().filter(|_| is_new_failure) {
             let (reason, status) = (error.kind.name(), error.response.as_ref().map(|response| response.status));

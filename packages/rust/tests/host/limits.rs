@@ -40,9 +40,9 @@ async fn too_much_memory_ends_the_call() {
 
 #[tokio::test]
 async fn too_many_instructions_end_the_call_and_its_ids_are_unknown() {
-    // The plugin would parse such responses until patience is over.
+    // The plugin would send again until patience is over.
     let service = Recorder::new(|_| {
-        let mut response = response(429, format!(r#"{{"error":{}0"#, r#"{"a":"#.repeat(10_000)));
+        let mut response = response(429, "");
         response.headers_mut().insert("retry-after", "0".parse().unwrap());
         response
     });

@@ -2,9 +2,11 @@
 
 #![expect(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests may fail")]
 
+mod abandoned;
 mod actions;
 mod calls;
 mod destinations;
+mod echo;
 mod limits;
 mod proxies;
 mod proxy_server;

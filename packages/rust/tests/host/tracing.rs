@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use entra_risk_host::{Action, Options};
 use graph_model::{Fault, FaultKind, RetryAfter, Server};
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -13,7 +14,13 @@ use crate::service::{self, fast, graph, ids, risk, settings};
 
 /// Everything that was written.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -34,29 +41,36 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// In a process of its own: the tests of this one, which have no subscriber, decide too whether a
-/// span is enabled.
-#[test]
-fn spans_describe_the_call_without_its_token() {
+/// Runs a test that is ignored in a process of its own: the tests of this one, which have no
+/// subscriber, decide too whether a span is enabled.
+pub fn run_child(test: &str) {
     let this = std::env::current_exe().unwrap();
-    let child = ["--ignored", "--exact", "tracing::child"];
-    let output = std::process::Command::new(this).args(child).output().unwrap();
+    let output = std::process::Command::new(this).args(["--ignored", "--exact", test]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-#[tokio::test]
-#[ignore = "run by the test above"]
-async fn child() {
-    let log = Log::default();
+/// Writes every span and event of this thread to the log. The runtime of a test has one thread.
+pub fn trace(log: &Log) -> DefaultGuard {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
-    // The runtime of this test has one thread.
-    let guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_default(subscriber)
+}
+
+#[test]
+fn spans_describe_the_call_without_its_token() {
+    run_child("tracing::child");
+}
+
+#[tokio::test]
+#[ignore = "run by the test above"]
+async fn child() {
+    let log = Log::default();
+    let guard = trace(&log);
     let graph = graph();
     graph.plan([None, Some(Fault::of(FaultKind::Expired))]);
     let server = Server::start(graph.clone(), 0).await.unwrap();
@@ -78,7 +92,7 @@ async fn child() {
     }
     drop(guard);
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let ended = log.lines().find(|line| line.contains("ended")).unwrap();
     let call = [
         "action=\"dismiss-risky-users\"",

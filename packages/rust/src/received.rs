@@ -1,0 +1,172 @@
+//! What the plugin gets of a response: what it understands, without tokens. The rest of a response
+//! stays outside.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use entra_risk_engine::date;
+use entra_risk_engine::json::Json;
+use entra_risk_engine::response::NO_CONTENT;
+use http::header::{DATE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::redaction::{InFlight, Redaction};
+
+/// The service's id of a request.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// A response without tokens. Its body comes as a whole when that of the service has ended.
+pub(crate) fn clean(response: Response<Incoming>, in_flight: InFlight) -> Response<WasiBody> {
+    let (parts, body) = response.into_parts();
+    let cleaned = if parts.status.as_u16() == NO_CONTENT {
+        Empty::new().map_err(|never| match never {}).boxed_unsync()
+    } else {
+        CleanBody(Some(Reading { body, received: Vec::new(), in_flight: in_flight.clone() })).boxed_unsync()
+    };
+    let mut response = Response::new(cleaned);
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = clean_headers(&parts.headers, &in_flight.redaction());
+    response
+}
+
+fn clean_headers(received: &HeaderMap, redaction: &Redaction) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // The plugin makes a number of the former, and the latter goes to the token source as it is.
+    for name in [RETRY_AFTER, WWW_AUTHENTICATE] {
+        for value in received.get_all(&name) {
+            headers.append(&name, value.clone());
+        }
+    }
+    for name in [REQUEST_ID, DATE] {
+        let texts = received.get_all(&name).iter().filter_map(|value| str::from_utf8(value.as_bytes()).ok());
+        // An HTTP date is no token, whatever a token may be.
+        let cleaned = texts.map(|text| match date::parse(text.trim_ascii()) {
+            Some(_) => text.to_owned(),
+            None => redaction.clean(text),
+        });
+        for value in cleaned.filter_map(|text| HeaderValue::try_from(text).ok()) {
+            headers.append(&name, value);
+        }
+    }
+    headers
+}
+
+/// The texts of a body that the plugin understands.
+fn clean_body(body: &[u8], redaction: &Redaction) -> String {
+    let body = Json::parse(body);
+    let Some(error) = body.get("error") else { return String::new() };
+    let mut members = texts(error, ["code", "message"], redaction);
+    if let Some(inner) = error.get("innerError").or_else(|| error.get("innererror")) {
+        let inner = texts(inner, ["request-id", "date"], redaction);
+        members.push(format!(r#""innerError":{{{}}}"#, inner.join(",")));
+    }
+    format!(r#"{{"error":{{{}}}}}"#, members.join(","))
+}
+
+/// Members of an object that are texts, as JSON.
+fn texts(object: &Json, names: [&str; 2], redaction: &Redaction) -> Vec<String> {
+    let text = |name| object.get(name)?.text().map(|text| (name, redaction.clean(text)));
+    names
+        .into_iter()
+        .filter_map(text)
+        // A text that is printable contains no other character that JSON would escape.
+        .map(|(name, text)| format!(r#""{name}":"{}""#, text.replace('\\', r"\\").replace('"', r#"\""#)))
+        .collect()
+}
+
+/// The body of a response, until it has been read.
+struct CleanBody(Option<Reading>);
+
+struct Reading {
+    body: Incoming,
+    received: Vec<u8>,
+    in_flight: InFlight,
+}
+
+impl Reading {
+    /// Reads to the end of the body, to its limit, or to a break in it, and no further: the status
+    /// has arrived.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.received.len() < MAX_BODY_BYTES {
+            match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    let room = MAX_BODY_BYTES.saturating_sub(self.received.len());
+                    self.received.extend(data.iter().take(room));
+                }
+                Poll::Ready(Some(Err(_)) | None) => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Body for CleanBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(reading) = &mut self.0 else { return Poll::Ready(None) };
+        if reading.poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let body = clean_body(&reading.received, &reading.in_flight.redaction());
+        // The connection of a body that goes on is closed.
+        self.0 = None;
+        Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body.into()))))
+    }
+}
+
+/// As the plugin: a larger body is not from Microsoft Graph.
+const MAX_BODY_BYTES: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AccessToken;
+    use crate::redaction::KnownTokens;
+
+    fn redaction() -> Redaction {
+        let known = KnownTokens::default();
+        known.add(AccessToken::new("a-token-of-the-service-that-shows").unwrap());
+        known.redaction()
+    }
+
+    #[test]
+    fn a_body_keeps_what_the_plugin_understands() {
+        let clean = |body: &str| clean_body(body.as_bytes(), &redaction());
+        assert_eq!(clean("<html>"), "");
+        assert_eq!(clean(r#"{"error":"text"}"#), r#"{"error":{}}"#);
+        let body = r#"{"error":{"code":"C","message":"say \"\u0061-token-of-the-service-that-shows\"\n\\",
+            "innererror":{"date":"d","request-id":"r","more":1}},"and":"a-token-of-the-service-that-shows"}"#;
+        let cleaned =
+            r#"{"error":{"code":"C","message":"say \"[token]\" \\","innerError":{"request-id":"r","date":"d"}}}"#;
+        assert_eq!(clean(body), cleaned);
+        assert_eq!(clean(cleaned), cleaned);
+    }
+
+    #[test]
+    fn headers_keep_what_the_plugin_understands() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let received: HeaderMap = [
+            ("request-id", "x-a-token-of-the-service-that-shows"),
+            ("date", date),
+            ("retry-after", "7"),
+            ("www-authenticate", "Bearer"),
+            ("server", "a-token-of-the-service-that-shows"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+        let headers = clean_headers(&received, &redaction());
+        assert_eq!(headers.len(), 4);
+        for (name, value) in [(REQUEST_ID, "x-[token]"), (DATE, date), (RETRY_AFTER, "7"), (WWW_AUTHENTICATE, "Bearer")]
+        {
+            assert_eq!(headers[name], value);
+        }
+    }
+}
