@@ -85,4 +85,4 @@ const CHUNK_BYTES: usize = 16_384;
 const MAX_OF_ONE: usize = 1 << 20;
 
 /// With HTTP/2 the responses to all requests in flight may come before anything else is sent.
-const MAX_OF_MANY: usize = 16 << 20;
+const MAX_OF_MANY: usize = 4 << 20;
