@@ -33,7 +33,7 @@ export class EntraRisk {
    *   returns a token, or a token.
    * @param settings Options for every call, where the token goes, and how many tenants are kept.
    * @throws {InvalidArgument} If an argument is not as documented. Some ranges are checked by each
-   *   first call.
+   *   call.
    */
   constructor(credential: Credential, settings: Settings = {}) {
     checkCredential(credential);

@@ -90,12 +90,13 @@ test('no run of a token is in the log', async () => {
     import { createServer } from 'node:http';
     import { once } from 'node:events';
     import { EntraRisk } from 'entra-risk';
-    let known = [], asked = 0;
+    let known = [], asked = 0, served = 0;
     const server = createServer((request, response) => {
       const own = request.headers.authorization.replace('Bearer ', '');
       known = [...known, own].slice(-${REMEMBERED + 1});
       for (const name of ${JSON.stringify(HEADERS)}) response.setHeader(name, own + ' ' + known[0]);
-      response.statusCode = asked === 3 ? 503 : asked === 9 ? 429 : [204, 404, 204, 400][asked % 4];
+      served += 1;
+      response.statusCode = served === 3 ? 503 : served === 9 ? 429 : [204, 404, 204, 400][served % 4];
       response.setHeader('retry-after', '0');
       response.end(response.statusCode === 204 ? undefined : JSON.stringify({ error: { code: own, message: known.join(' ') } }));
     }).listen(0, '127.0.0.1');
@@ -112,7 +113,7 @@ test('no run of a token is in the log', async () => {
   const cwd = new URL('.', import.meta.url);
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd, env, encoding: 'utf8', timeout: 60_000 });
   const asked = Number(stdout.trimEnd().split('\n').at(-1));
-  assert.ok(asked > 40, stderr);
+  assert.ok(asked >= 40, stderr);
   assert.match(stderr, /waiting \d\.\d s: server-error \(503\)\n/);
   const { createHash } = await import('node:crypto');
   const tokens = Array.from({ length: asked }, (_, n) => createHash('sha512').update(String(n + 1)).digest('hex'));
