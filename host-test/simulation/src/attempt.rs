@@ -168,11 +168,11 @@ impl Attempt<'_> {
         if call.deadline().is_some_and(near) {
             return None;
         }
-        // The plugin may have stopped waiting in that millisecond.
+        // The plugin may have stopped waiting in that millisecond, or before it asked.
         let graces = call.stops.iter().map(|(stopped, grace)| call.spent(*stopped, at) + MARGIN >= *grace);
         let is_ending = call.cause().is_some() || call.is_abandoned;
-        if settled == self.over && is_ending && (near(self.sent() + GRACE) || graces.into_iter().any(|is_over| is_over))
-        {
+        let may_be_over = near(self.sent() + GRACE) || graces.into_iter().any(|is_over| is_over);
+        if is_ending && may_be_over && (settled == self.over || call.is_asking(settled)) {
             return None;
         }
         match call.worked(self.sent(), at) {

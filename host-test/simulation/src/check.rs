@@ -50,10 +50,11 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
             break;
         }
         let attempts = Attempts::new(call, calls);
-        next::check(&attempts, calls, &mut violations);
+        let is_shared = calls.iter().filter(|other| other.shares_limit(call)).count() > 1;
+        next::check(&attempts, is_shared, &mut violations);
         outcome::check(&attempts, &mut violations);
         attempts::check(&attempts, &mut violations);
-        end::check(&attempts, &mut violations);
+        end::check(&attempts, is_shared, &mut violations);
         token::check(&attempts, &mut violations);
         isolation::check(plan, &attempts, &mut violations);
         all.push(attempts);

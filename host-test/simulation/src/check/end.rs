@@ -7,7 +7,8 @@ use host_test::bindings::actions::ErrorKind;
 use super::{Attempt, Attempts, Class, GRACE, MARGIN, Violations};
 use crate::{CallRecord, TokenAnswer, TokenRecord};
 
-pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+/// `is_shared`: another call counts against the same limit.
+pub(super) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut Violations) {
     let call = attempts.call;
     check_deadline(attempts, violations);
     let end = attempts.fatal_at();
@@ -15,7 +16,7 @@ pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
         check_after(attempts, end, violations);
     }
     check_stops(attempts, violations);
-    if call.is_abandoned || !attempts.is_unfinished() || end.is_some() || has_reason(attempts) {
+    if call.is_abandoned || !attempts.is_unfinished() || end.is_some() || has_reason(attempts, is_shared) {
         return;
     }
     if call.stops.is_empty() {
@@ -95,7 +96,7 @@ fn last_report(call: &CallRecord, is_late: impl Fn(Duration) -> bool) -> Option<
 
 /// Whether the call may have ended before every id was settled: by its deadline or its patience, or
 /// by something that cannot be determined.
-fn has_reason(attempts: &Attempts<'_>) -> bool {
+fn has_reason(attempts: &Attempts<'_>, is_shared: bool) -> bool {
     let call = attempts.call;
     let rejected = attempts.all.iter().filter(|attempt| attempt.class == Class::TokenRejected).count();
     let unexpected = attempts.all.iter().filter(|attempt| attempt.class == Class::Unexpected).count();
@@ -105,7 +106,11 @@ fn has_reason(attempts: &Attempts<'_>) -> bool {
     // A call ends as soon as the next request would be sent too late.
     let window = call.call.window();
     let asked = attempts.all.iter().filter_map(Attempt::retry_after).max().unwrap_or_default() * 5 / 4;
-    let longest = MAX_BACKOFF.max(asked + window).max(window * MAX_WAIT_WINDOWS) + call.queue;
+    let retries = call.call.options.max_attempts.unwrap_or(4).saturating_sub(2).min(5);
+    let backoff = (FIRST_BACKOFF * 2_u32.pow(retries)).clamp(MAX_PROBE_WAIT, MAX_BACKOFF) * 5 / 4;
+    let may_be_held = is_shared || attempts.has(Class::Throttled);
+    let held = if may_be_held { window * MAX_WAIT_WINDOWS } else { window * 2 };
+    let longest = backoff.max(asked + window).max(held) + call.queue;
     // Requests in flight may have been accepted after the end.
     let accepted = attempts.all.iter().filter(|attempt| attempt.class == Class::Accepted);
     let accepted = accepted.filter_map(|attempt| attempt.read(call));
@@ -125,8 +130,11 @@ fn has_reason(attempts: &Attempts<'_>) -> bool {
 /// A hold is announced to the others twice.
 const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// The longest wait before another attempt, with its jitter of a quarter.
-const MAX_BACKOFF: Duration = Duration::from_secs(75);
+/// The waits before another attempt, to which up to a quarter is added: they double to the last one,
+/// and probes wait no longer than the second.
+const FIRST_BACKOFF: Duration = Duration::from_secs(3);
+const MAX_PROBE_WAIT: Duration = Duration::from_secs(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
 /// The longest wait after a 429, in windows.
 const MAX_WAIT_WINDOWS: u32 = 42;

@@ -6,12 +6,13 @@ use host_test::bindings::calls::Event;
 
 use super::{Attempt, Attempts, Class, MARGIN, Violations};
 use crate::record::Next;
-use crate::{CallRecord, Form, TokenAnswer};
+use crate::{Form, TokenAnswer};
 
-pub(super) fn check(attempts: &Attempts<'_>, calls: &[CallRecord], violations: &mut Violations) {
+/// `is_shared`: another call counts against the same limit.
+pub(super) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut Violations) {
     let call = attempts.call;
     // What other calls were asked to wait is a failure of this one too.
-    if calls.iter().filter(|other| other.shares_limit(call)).count() == 1 {
+    if !is_shared {
         check_failure(attempts, violations);
     }
     for next in &call.nexts {
