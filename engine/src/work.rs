@@ -303,7 +303,10 @@ impl Work {
             true => ((*due).max(now), group.counted_attempts),
             false => (*due, 0),
         });
-        first.map(|(position, _)| position)
+        // Names lead from one bad id of a cluster to the next.
+        let follows_names = |group: &Group| matches!(group.kind, Kind::Named | Kind::Unnamed);
+        let is_elsewhere = self.is_in_a_cluster() && !self.pool.is_empty();
+        first.filter(|(_, (_, group))| !(is_elsewhere && follows_names(group))).map(|(position, _)| position)
     }
 
     /// Adds a group to those that wait.
@@ -314,7 +317,7 @@ impl Work {
     fn take_from_pool(&mut self, is_smaller: bool) -> Option<Group> {
         let mut position = 0;
         // A cluster of bad ids does not keep the good ones waiting.
-        if self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(ELSEWHERE) {
+        if self.is_in_a_cluster() {
             position = self.split_longest()?;
         }
         let mut ids = Vec::new();
@@ -333,6 +336,11 @@ impl Work {
             ids.push(taken);
         }
         (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), Kind::Untested))
+    }
+
+    /// Whether so much was refused in a row that the next group comes from elsewhere.
+    fn is_in_a_cluster(&self) -> bool {
+        self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(ELSEWHERE)
     }
 
     /// Splits the longest range of the pool in its middle. Returns the position of the second half.

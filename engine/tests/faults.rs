@@ -263,3 +263,14 @@ fn names_that_mean_nothing_cost_little() {
         assert!(random as f64 <= 1.25 * unnamed as f64, "{k}: {random}, {unnamed}");
     }
 }
+
+#[test]
+fn names_do_not_lead_through_a_cluster_before_the_good_ids_are_sent() {
+    let bad: HashSet<String> = (0..300).map(id).collect();
+    let run = users(600, Options::default(), 1, |ids, _| match ids.iter().find(|id| bad.contains(*id)) {
+        Some(id) => Answer::Message(404, format!("Resource '{id}' does not exist")),
+        None => Answer::Status(204),
+    });
+    assert_eq!(ids_with(&run.batches, is_accepted).len(), 300);
+    assert_eq!(ids_with(&run.batches, is_refused).len(), 300);
+}
