@@ -96,7 +96,10 @@ async fn refused_ids_are_found_and_listed_each_with_its_reason() {
         let [counts, "", reason, advice, first, second] = lines[..] else { panic!("{}", run.stdout) };
         assert_eq!(counts, "dismiss-risky-users: 398 of 400 ids accepted, 2 refused, 0 not-applied, 0 unknown");
         assert_eq!(reason, "2 refused: client-error, HTTP 404 Request_ResourceNotFound");
-        assert_eq!(advice, "  Unknown in the tenant, not at risk, already processed, or of a user who was deleted or is a guest: do not run again unchanged.");
+        assert_eq!(
+            advice,
+            "  Unknown in the tenant, not at risk, already processed, or of a user who was deleted or is a guest: do not run again unchanged."
+        );
         for (line, id) in [(first, id(7)), (second, id(300))] {
             let expected = format!("    {id}: Resource '{id}' does not exist or is not at risk. (request-id ");
             assert!(line.starts_with(&expected), "{line}");
