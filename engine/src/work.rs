@@ -376,9 +376,10 @@ impl Work {
         self.share.learn(size, total, is_refused);
     }
 
-    /// Which ids a refusal names, if it names some of them, but not all, and if names mean something.
+    /// Which ids a refusal names, if it names some of them, but not all, and if names mean something. Where most ids are bad,
+    /// a name would take two requests for each of them.
     fn split_by_name(&self, ids: &[Range<usize>], named: &[u128]) -> Option<Naming> {
-        if named.is_empty() || self.ignores_names {
+        if named.is_empty() || self.ignores_names || self.refusals >= CLUSTER_REFUSALS {
             return None;
         }
         let mut naming = Naming { named: Vec::new(), unnamed: Vec::new() };

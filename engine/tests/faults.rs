@@ -274,3 +274,11 @@ fn names_do_not_lead_through_a_cluster_before_the_good_ids_are_sent() {
     assert_eq!(ids_with(&run.batches, is_accepted).len(), 300);
     assert_eq!(ids_with(&run.batches, is_refused).len(), 300);
 }
+
+#[test]
+fn names_cost_little_where_every_id_is_bad() {
+    let run =
+        users(120, Options::default(), 1, |ids, _| Answer::Message(404, format!("Resource '{}' is absent", ids[0])));
+    assert_eq!(ids_with(&run.batches, is_refused).len(), 120);
+    assert!(run.requests <= 140, "{}", run.requests);
+}
