@@ -52,7 +52,9 @@ fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result
         ]),
         Value::Json => denied(&[" holds JSON without a token: set it to an access token for "]),
         Value::Token(_) if request.refresh => {
-            denied(&[" holds a token that Microsoft Graph rejected: set it to a fresh access token for "])
+            let why =
+                ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
+            Err(TokenError::Denied(why.concat()))
         }
         Value::Token(token) => Ok(Credential { bearer: Some(token) }),
     }
