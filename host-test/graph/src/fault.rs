@@ -123,7 +123,7 @@ const WEIGHTS: [(FaultKind, u32); 28] = [
     (FaultKind::Throttled, 16),
     (FaultKind::Refused, 6),
     (FaultKind::TooLarge, 1),
-    (FaultKind::Unsupported, 1),
+    (FaultKind::Unsupported, 2),
     (FaultKind::Segment, 1),
     (FaultKind::BlockPage, 3),
     (FaultKind::Misdirected, 3),
