@@ -1,5 +1,5 @@
-//! Cases from public reports: what Microsoft Graph, or something on the way to it, answered, and what must become of the ids.
-//! `tests/cases/README.md` says where each was met.
+//! Cases from public reports: what Microsoft Graph, or something on the way to it, answered, and
+//! what must become of the ids. `tests/cases/README.md` says where each was met.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What people put into a variable for a token: the token, with what is often copied with it, or something else.
+//! What people put into a variable for a token: the token, with what is often copied with it, or
+//! something else.
 
 /// What a value is.
 #[derive(PartialEq, Eq)]
@@ -14,8 +15,9 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// Reads a value. White space around the token, quotes, the scheme of the header and line breaks are not part of it. Of JSON, as
-    /// `az account get-access-token` prints it, the token is taken.
+    /// Reads a value. White space around the token, quotes, the scheme of the header and line
+    /// breaks are not part of it. Of JSON, as `az account get-access-token` prints it, the token is
+    /// taken.
     pub(crate) fn parse(value: &str) -> Value {
         let value = bare(value);
         if value.starts_with('{') {
@@ -30,7 +32,8 @@ impl Value {
     }
 }
 
-/// The token without what is often copied with it: white space, quotes around it, and the scheme of the header.
+/// The token without what is often copied with it: white space, quotes around it, and the scheme of
+/// the header.
 fn bare(value: &str) -> &str {
     let value = value.trim_ascii();
     let quoted = |quote| value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
@@ -41,8 +44,8 @@ fn bare(value: &str) -> &str {
     }
 }
 
-/// A member of a JSON object whose value is a string without escapes, as a token is: a parser of JSON would be half of this
-/// component.
+/// A member of a JSON object whose value is a string without escapes, as a token is: a parser of
+/// JSON would be half of this component.
 fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = json.split_once(name)?;
     let rest = rest.trim_ascii_start().strip_prefix(':')?.trim_ascii_start().strip_prefix('"')?;

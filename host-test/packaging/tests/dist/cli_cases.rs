@@ -26,8 +26,8 @@ impl<F: Fn(&str) -> Behavior + Send + Sync + 'static> Service for Answering<F> {
 
 const LINE: &str = "dismiss-risky-users --file ids.txt --remaining left.txt --refused r.txt";
 
-/// Runs the command for so many ids before a Microsoft Graph that answers like this. Returns also the ids that remain, and those
-/// that were refused.
+/// Runs the command for so many ids before a Microsoft Graph that answers like this. Returns also
+/// the ids that remain, and those that were refused.
 async fn run(n: usize, answer: impl Fn(&str) -> Behavior + Send + Sync + 'static) -> (Completed, String, String) {
     let shell = Shell::new().file("ids.txt", ids(0..n));
     let run = shell.run_before(LINE, Arc::new(Answering(answer))).await;
