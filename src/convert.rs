@@ -98,7 +98,7 @@ impl From<response::Receipt> for actions::Receipt {
 
 impl From<Rc<error::Error>> for actions::Error {
     fn from(error: Rc<error::Error>) -> Self {
-        let error::Error { kind, message, response } = Rc::unwrap_or_clone(error);
+        let error::Error { kind, message, response, .. } = Rc::unwrap_or_clone(error);
         actions::Error { kind: kind.into(), message, response: response.map(Into::into) }
     }
 }

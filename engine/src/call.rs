@@ -243,6 +243,7 @@ impl<T: Turning> Call<T> {
     /// Reports the response to an attempt.
     pub fn response(&mut self, id: AttemptId, response: Response, now: Nanos) {
         let Some(attempt) = self.remove_attempt(id) else { return };
+        self.limit.borrow_mut().responded(attempt.sent, now);
         let client_request_id = attempt.client_request_id.clone();
         match response.judge(client_request_id, self.tokens.secrets()) {
             Ok(receipt) => self.accepted(attempt.group, receipt, now),
@@ -255,7 +256,11 @@ impl<T: Turning> Call<T> {
         let Some(attempt) = self.remove_attempt(id) else { return };
         let class = error.kind.class(self.instance_has_accepted.get());
         let error = error.kind.error(&self.tokens.secrets().sanitize(&error.cause, MAX_TEXT_BYTES));
-        self.rejected(attempt, Rejection { error: Rc::new(error), class, retry_after: None, claims: None }, now);
+        self.rejected(
+            attempt,
+            Rejection { error: Rc::new(error), class, retry_after: None, claims: None, named: Vec::new() },
+            now,
+        );
     }
 
     /// Reports that an attempt was abandoned, with its response as far as it arrived.
@@ -267,7 +272,8 @@ impl<T: Turning> Call<T> {
             let error = Rc::new(Error::deadline_exceeded());
             self.end(error.clone(), now);
             let Some(attempt) = self.remove_attempt(id) else { return };
-            let rejection = Rejection { error, class: Class::Permanent, retry_after: None, claims: None };
+            let rejection =
+                Rejection { error, class: Class::Permanent, retry_after: None, claims: None, named: Vec::new() };
             return self.rejected(attempt, rejection, now);
         }
         let timeout = self.settings.attempt_timeout / MILLISECOND;
@@ -360,7 +366,7 @@ impl<T: Turning> Call<T> {
         if let Some((until, error)) = hold {
             self.patience.failed(&error, now);
             if self.is_past_deadline(until) {
-                self.end(error, now);
+                self.end(Rc::new(Rc::unwrap_or_clone(error).too_long("deadline-ms")), now);
             }
         }
     }
@@ -371,7 +377,7 @@ impl<T: Turning> Call<T> {
 
     fn send(&mut self, now: Nanos) -> Option<Step<T>> {
         let (authorization, refreshes) = self.tokens.take()?;
-        let mut group = self.work.take(now, self.circuit.is_open())?;
+        let mut group = self.work.take(now, self.circuit.is_open(), self.needs_smaller_groups())?;
         self.limit.borrow_mut().sent(self.settings.rate_limit, self.action.limit.rate_limit(), now);
         if let Some(turns) = self.turns() {
             turns.sent();

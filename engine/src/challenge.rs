@@ -135,7 +135,9 @@ fn decode(base64: &[u8]) -> Option<String> {
     if count == 6 {
         return None;
     }
-    matches!(Json::parse(&json), Json::Object(_)).then(|| String::from_utf8(json).ok())?
+    // serde_json reads a number as an object with its text, so that no floating point is needed.
+    (json.first() == Some(&b'{') && matches!(Json::parse(&json), Json::Object(_)))
+        .then(|| String::from_utf8(json).ok())?
 }
 
 #[cfg(test)]
@@ -180,6 +182,7 @@ mod tests {
             r#"PoP error="insufficient_claims", claims="<standard>""#,
             r#"Bearer error="insufficient_claims", PoP claims="<standard>""#,
             r#"Bearer error="insufficient_claims", claims="<not-json>""#,
+            r#"Bearer error="insufficient_claims", claims="MS41""#,
             r#"Bearer error="insufficient_claims", claims="not base64!""#,
             r#"Bearer error="insufficient_claims", claims=""#,
         ];

@@ -22,6 +22,11 @@ impl Circuit {
         self.failures >= OPENING_FAILURES
     }
 
+    /// New groups become smaller: an id in each of the latest ones may be at fault.
+    pub(crate) fn asks_for_smaller_groups(&self) -> bool {
+        self.failures >= SHRINKING_FAILURES
+    }
+
     /// When the next request may be sent, a time that may have passed.
     pub(crate) fn earliest(&self) -> Nanos {
         if self.is_open() { self.next_probe } else { 0 }
@@ -77,6 +82,9 @@ pub(crate) const MAX_PROBE_WAIT: Nanos = 10 * SECOND;
 
 /// Failures in a row that open the circuit.
 const OPENING_FAILURES: u32 = 2;
+
+/// Failures in a row from which on each new group has half as many ids as the one before.
+const SHRINKING_FAILURES: u32 = 4;
 
 /// Unexpected statuses in a row that end the call.
 const MAX_UNEXPECTED: u32 = 3;

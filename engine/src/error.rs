@@ -11,6 +11,8 @@ pub struct Error {
     pub message: String,
     /// The response that the error is about, if there was one.
     pub response: Option<Response>,
+    /// What the error means for the ids of the attempt.
+    pub outcome: OutcomeKind,
 }
 
 /// What went wrong: the cases of the contract, in its order.
@@ -83,6 +85,8 @@ pub enum OutcomeKind {
 pub enum Class {
     /// Microsoft Graph refuses the ids: another attempt is pointless.
     Refusal,
+    /// The request is too large: smaller ones may succeed.
+    TooLarge,
     /// 429: send more slowly.
     Throttling,
     /// The token was rejected: another attempt needs a fresh one.
@@ -129,60 +133,63 @@ pub enum TransportErrorKind {
 
 impl Error {
     /// An error without a response. The message is cut to its maximum length.
-    fn new(kind: ErrorKind, mut message: String) -> Error {
+    fn new(kind: ErrorKind, outcome: OutcomeKind, mut message: String) -> Error {
         message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
-        Error { kind, message, response: None }
+        Error { kind, message, response: None, outcome }
     }
 
     /// An argument is not as documented: `message` names it, its position and value, and the rule.
     pub fn invalid_argument(message: String) -> Error {
-        Error::new(ErrorKind::InvalidArgument, message)
+        Error::new(ErrorKind::InvalidArgument, OutcomeKind::NotApplied, message)
     }
 
     /// There is no token, because of `what`; `text` is the reason.
     pub(crate) fn no_token(what: &str, text: &str) -> Error {
         let colon = if text.is_empty() { "" } else { ": " };
-        Error::new(ErrorKind::NoToken, [what, colon, text].concat())
+        Error::new(ErrorKind::NoToken, OutcomeKind::NotApplied, [what, colon, text].concat())
     }
 
     /// The deadline passed.
     pub(crate) fn deadline_exceeded() -> Error {
-        Error::new(ErrorKind::DeadlineExceeded, "the deadline passed".to_owned())
+        Error::new(ErrorKind::DeadlineExceeded, OutcomeKind::Unknown, "the deadline passed".to_owned())
     }
 
     /// The caller stopped the call.
     pub(crate) fn cancelled() -> Error {
-        Error::new(ErrorKind::Cancelled, "the call was stopped".to_owned())
+        Error::new(ErrorKind::Cancelled, OutcomeKind::NotApplied, "the call was stopped".to_owned())
     }
 
     /// The ids were never sent.
     pub(crate) fn not_attempted() -> Error {
-        Error::new(ErrorKind::NotAttempted, "never sent, because the call ended before".to_owned())
+        Error::new(
+            ErrorKind::NotAttempted,
+            OutcomeKind::NotApplied,
+            "never sent, because the call ended before".to_owned(),
+        )
     }
 
-    /// The error of a response other than success. Its message says what to do, and then quotes the response.
-    pub fn from_response(response: Response) -> Error {
-        let status = response.status;
-        let (kind, what) = match status {
-            401 => (ErrorKind::Unauthenticated, "the token was rejected: check its audience and its tenant"),
-            403 => (ErrorKind::Forbidden, "a permission, a role or a license is missing"),
-            407 => (ErrorKind::ClientError, "a proxy requires authentication: check the proxy settings of the host"),
-            408 => (ErrorKind::ClientError, "the service did not receive the request in time: send the ids again"),
-            429 => (ErrorKind::Throttled, "too many requests: send the ids again later"),
-            499 => (ErrorKind::ClientError, "the connection was closed: send the ids again"),
-            400..=499 => (ErrorKind::ClientError, "refused: an id may be absent from the tenant or not at risk"),
-            500..=599 => (ErrorKind::ServerError, "the service failed: send the ids again later"),
-            _ => (
-                ErrorKind::UnexpectedStatus,
-                "something else than Microsoft Graph responded: check the endpoint and the proxy settings of the host",
-            ),
-        };
-        let mut message = format!("{status}: {what}");
+    /// The error of a response other than success, which [`Judgement`] judges. Its message says what to do, and then quotes the
+    /// response.
+    pub(crate) fn from_response(response: Response, judgement: &Judgement) -> Error {
+        let Judgement { kind, outcome, .. } = *judgement;
+        let mut message = format!("{}: {}", response.status, advice(&response, judgement.class));
         for part in [&response.code, &response.message].into_iter().filter(|part| !part.is_empty()) {
             message.push_str("; ");
             message.push_str(part);
         }
-        Error { response: Some(response), ..Error::new(kind, message) }
+        Error { response: Some(response), ..Error::new(kind, outcome, message) }
+    }
+
+    /// The same error, which ends the call because its `Retry-After` lasts longer than the call may wait: `option` names
+    /// what limits that.
+    pub(crate) fn too_long(mut self, option: &str) -> Error {
+        if let Some(Response { status, retry_after_ms: Some(asked), .. }) = &self.response {
+            let seconds = asked.div_ceil(1_000);
+            self.message = format!(
+                "{status}: the service asks to wait {seconds} s, longer than {option} permits: send the ids again then, or permit more"
+            );
+        }
+        self
     }
 
     /// The status code of the response, if there is one.
@@ -196,36 +203,6 @@ impl Error {
             *asked = (*asked).min(remaining.div_ceil(MILLISECOND).try_into().unwrap_or(u32::MAX));
         }
         self
-    }
-
-    /// What the error means for the ids of the attempt.
-    pub fn outcome_kind(&self) -> OutcomeKind {
-        match (self.kind, self.status()) {
-            (ErrorKind::ClientError, Some(407 | 408)) => OutcomeKind::NotApplied,
-            (ErrorKind::ClientError, Some(499)) => OutcomeKind::Unknown,
-            (ErrorKind::ClientError, _) => OutcomeKind::Refused,
-            (ErrorKind::UnexpectedStatus, Some(300..=399)) => OutcomeKind::NotApplied,
-            (
-                ErrorKind::ServerError
-                | ErrorKind::UnexpectedStatus
-                | ErrorKind::NoResponse
-                | ErrorKind::DeadlineExceeded
-                | ErrorKind::Other,
-                _,
-            ) => OutcomeKind::Unknown,
-            (
-                ErrorKind::InvalidArgument
-                | ErrorKind::NoToken
-                | ErrorKind::DeniedByHost
-                | ErrorKind::Unauthenticated
-                | ErrorKind::Forbidden
-                | ErrorKind::Throttled
-                | ErrorKind::Unreachable
-                | ErrorKind::Cancelled
-                | ErrorKind::NotAttempted,
-                _,
-            ) => OutcomeKind::NotApplied,
-        }
     }
 }
 
@@ -252,19 +229,92 @@ impl ErrorKind {
     }
 }
 
-impl Response {
-    /// What the response means for the next attempts.
-    pub fn class(&self, has_claims_challenge: bool) -> Class {
-        match self.status {
-            401 => Class::TokenRejection,
-            403 if has_claims_challenge => Class::TokenRejection,
-            403 | 407 => Class::Fatal,
-            429 => Class::Throttling,
-            408 | 500 | 502 | 503 | 504 | 509 => Class::Transient,
-            499..=599 => Class::Permanent,
-            400..=498 => Class::Refusal,
-            _ => Class::Unexpected,
+/// What a response other than success means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What went wrong, for programs.
+    pub kind: ErrorKind,
+    /// What it means for the ids of the attempt.
+    pub outcome: OutcomeKind,
+    /// What it means for the next attempts.
+    pub class: Class,
+}
+
+impl Judgement {
+    /// Judges a response by its status and its `error.message`: the first row that applies. An id is refused only on Microsoft Graph's own word about ids.
+    pub(crate) fn of(status: u16, message: &str, origin: Origin, has_claims_challenge: bool) -> Judgement {
+        use {Class as C, ErrorKind as K, OutcomeKind as O};
+        let (kind, outcome, class) = match status {
+            401 => (K::Unauthenticated, O::NotApplied, C::TokenRejection),
+            403 if has_claims_challenge => (K::Forbidden, O::NotApplied, C::TokenRejection),
+            403 => (K::Forbidden, O::NotApplied, C::Fatal),
+            407 => (K::ClientError, O::NotApplied, C::Fatal),
+            408 | 421 => (K::ClientError, O::NotApplied, C::Transient),
+            429 => (K::Throttled, O::NotApplied, C::Throttling),
+            499 => (K::ClientError, O::Unknown, C::Permanent),
+            413 => (K::ClientError, O::NotApplied, C::TooLarge),
+            400..=499 if origin == Origin::OnTheWay => (K::UnexpectedStatus, O::NotApplied, C::Unexpected),
+            400 | 404 if is_about_a_segment(message) => (K::ClientError, O::NotApplied, C::Fatal),
+            400 | 404 | 409 | 410 | 412 | 422 => (K::ClientError, O::Refused, C::Refusal),
+            400..=499 => (K::ClientError, O::NotApplied, C::Fatal),
+            500 | 502 | 503 | 504 | 509 => (K::ServerError, O::Unknown, C::Transient),
+            500..=599 => (K::ServerError, O::Unknown, C::Permanent),
+            300..=399 => (K::UnexpectedStatus, O::NotApplied, C::Unexpected),
+            _ => (K::UnexpectedStatus, O::Unknown, C::Unexpected),
+        };
+        Judgement { kind, outcome, class }
+    }
+}
+
+/// Who responded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Microsoft Graph: the response has its `request-id`, or a body with its `error`.
+    MicrosoftGraph,
+    /// Perhaps something on the way to it.
+    OnTheWay,
+}
+
+/// The cloud or the version does not have the action: msgraph-sdk-powershell#3189.
+fn is_about_a_segment(message: &str) -> bool {
+    contains(message, "resource not found for the segment")
+}
+
+/// Whether a text contains `part`, which is in lower case, in whatever case.
+fn contains(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
+/// What happened and what to do.
+fn advice(response: &Response, class: Class) -> &'static str {
+    let mentions = |part: &str| contains(&response.message, part);
+    match (response.status, class) {
+        (401, _) => "the token was rejected: check its audience and its tenant",
+        (403, _) if mentions("licen") => "the tenant lacks the license that the action needs",
+        (403, _) if mentions("scope") => "the token lacks the permission that the action needs: grant it to the app",
+        (403, _) if response.code == "Authorization_RequestDenied" => {
+            "a role or a permission is missing, or was granted just now: wait some minutes, or up to an hour after a role \
+             was activated, then send the ids again"
         }
+        (403, _) => "a permission, a role or a license is missing",
+        (407, _) => "a proxy requires authentication: check the proxy settings of the host",
+        (408, _) => "the service did not receive the request in time: send the ids again",
+        (413, _) => "the request is too large: set ids-per-request",
+        (421, _) => "the connection was to another service: send the ids again",
+        (429, _) => "too many requests: send the ids again later",
+        (499, _) => "the connection was closed: send the ids again",
+        (_, Class::Unexpected) => {
+            "something else than Microsoft Graph responded: check the endpoint and the proxy settings of the host"
+        }
+        (400 | 404, Class::Fatal) => {
+            "this cloud or version does not have the action: check cloud, endpoint and api-version"
+        }
+        (400..=499, Class::Fatal) => "the service does not accept the request, whichever ids it carries",
+        (400..=499, _) => {
+            "refused: an id is absent from the tenant or not at risk, of a user who was deleted or is a guest, or was \
+             processed before"
+        }
+        _ => "the service failed: send the ids again later",
     }
 }
 
@@ -284,17 +334,19 @@ impl TransportErrorKind {
 
     /// The error of the contract. `cause` names what happened.
     pub fn error(self, cause: &str) -> Error {
-        let (kind, what) = match self {
-            TransportErrorKind::Unreachable | TransportErrorKind::Tls | TransportErrorKind::RejectedByHost => {
-                (ErrorKind::Unreachable, "no connection was established: ")
+        use {ErrorKind as K, OutcomeKind as O};
+        let (kind, outcome, what) = match self {
+            TransportErrorKind::Unreachable | TransportErrorKind::Tls => {
+                (K::Unreachable, O::NotApplied, "no connection was established: ")
             }
-            TransportErrorKind::Certificate => (ErrorKind::Unreachable, "the certificate is not trusted: "),
-            TransportErrorKind::Denied => (ErrorKind::DeniedByHost, "allow the address in the host: "),
-            TransportErrorKind::NoResponse => (ErrorKind::NoResponse, "no complete response arrived: "),
-            TransportErrorKind::Unreadable => (ErrorKind::NoResponse, "the response cannot be read: "),
-            TransportErrorKind::Other => (ErrorKind::Other, "the host reported an error: "),
+            TransportErrorKind::Certificate => (K::Unreachable, O::NotApplied, "the certificate is not trusted: "),
+            TransportErrorKind::RejectedByHost => (K::DeniedByHost, O::NotApplied, "the host refused the request: "),
+            TransportErrorKind::Denied => (K::DeniedByHost, O::NotApplied, "allow the address in the host: "),
+            TransportErrorKind::NoResponse => (K::NoResponse, O::Unknown, "no complete response arrived: "),
+            TransportErrorKind::Unreadable => (K::NoResponse, O::Unknown, "the response cannot be read: "),
+            TransportErrorKind::Other => (K::Other, O::Unknown, "the host reported an error: "),
         };
-        Error::new(kind, [what, cause].concat())
+        Error::new(kind, outcome, [what, cause].concat())
     }
 }
 
@@ -305,46 +357,61 @@ const MAX_MESSAGE_BYTES: usize = 512;
 mod tests {
     use super::*;
 
-    fn response(status: u16) -> Response {
-        Response { status, ..Response::default() }
+    fn judge(status: u16, message: &str, origin: Origin) -> (OutcomeKind, Class) {
+        let Judgement { outcome, class, .. } = Judgement::of(status, message, origin, false);
+        (outcome, class)
     }
 
     #[test]
-    fn the_status_determines_the_outcome() {
-        for status in 100..=599 {
+    fn the_status_determines_what_a_response_of_microsoft_graph_means() {
+        for status in (100..=599).filter(|status| *status != 204) {
             let expected = match status {
-                204 => continue,
-                401 | 403 | 407 | 408 | 429 | 300..=399 => OutcomeKind::NotApplied,
-                499 | 500..=599 | 100..=299 => OutcomeKind::Unknown,
-                _ => OutcomeKind::Refused,
+                401 => (OutcomeKind::NotApplied, Class::TokenRejection),
+                403 | 407 => (OutcomeKind::NotApplied, Class::Fatal),
+                408 | 421 => (OutcomeKind::NotApplied, Class::Transient),
+                413 => (OutcomeKind::NotApplied, Class::TooLarge),
+                429 => (OutcomeKind::NotApplied, Class::Throttling),
+                499 => (OutcomeKind::Unknown, Class::Permanent),
+                400 | 404 | 409 | 410 | 412 | 422 => (OutcomeKind::Refused, Class::Refusal),
+                400..=498 => (OutcomeKind::NotApplied, Class::Fatal),
+                500 | 502 | 503 | 504 | 509 => (OutcomeKind::Unknown, Class::Transient),
+                500..=599 => (OutcomeKind::Unknown, Class::Permanent),
+                300..=399 => (OutcomeKind::NotApplied, Class::Unexpected),
+                _ => (OutcomeKind::Unknown, Class::Unexpected),
             };
-            assert_eq!(Error::from_response(response(status)).outcome_kind(), expected, "{status}");
+            assert_eq!(judge(status, "", Origin::MicrosoftGraph), expected, "{status}");
         }
     }
 
     #[test]
-    fn the_status_determines_the_next_attempts() {
-        for status in 100..=599 {
-            let expected = match status {
-                401 => Class::TokenRejection,
-                403 | 407 => Class::Fatal,
-                429 => Class::Throttling,
-                408 | 500 | 502 | 503 | 504 | 509 => Class::Transient,
-                499 | 501..=599 => Class::Permanent,
-                400..=498 => Class::Refusal,
-                _ => Class::Unexpected,
-            };
-            assert_eq!(response(status).class(false), expected, "{status}");
+    fn something_on_the_way_refuses_no_id() {
+        for status in (100..=599).filter(|status| *status != 204) {
+            let (outcome, class) = judge(status, "", Origin::OnTheWay);
+            assert_ne!(outcome, OutcomeKind::Refused, "{status}");
+            let is_judged_as_before = matches!(status, 401 | 403 | 407 | 408 | 413 | 421 | 429 | 499);
+            assert_eq!(class == Class::Unexpected, !is_judged_as_before && status < 500, "{status}");
         }
-        assert_eq!(response(403).class(true), Class::TokenRejection);
     }
 
     #[test]
-    fn a_refusal_is_the_only_class_that_refuses_ids() {
-        for status in 100..=599 {
-            let error = response(status);
-            let is_refusal = error.class(false) == Class::Refusal;
-            assert_eq!(Error::from_response(error).outcome_kind() == OutcomeKind::Refused, is_refusal, "{status}");
+    fn a_segment_that_is_not_found_refuses_no_id() {
+        let message = "resource Not found for the segment 'signIns'.";
+        for status in [400, 404] {
+            let expected = (OutcomeKind::NotApplied, Class::Fatal);
+            assert_eq!(judge(status, message, Origin::MicrosoftGraph), expected);
         }
+        assert_eq!(judge(409, message, Origin::MicrosoftGraph), (OutcomeKind::Refused, Class::Refusal));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_apart_by_what_microsoft_graph_writes() {
+        let advice = |code: &str, message: &str| {
+            let response =
+                Response { status: 403, code: code.to_owned(), message: message.to_owned(), ..Response::default() };
+            advice(&response, Judgement::of(403, message, Origin::MicrosoftGraph, false).class)
+        };
+        assert!(advice("Forbidden", "Your tenant is not licensed for this feature.").contains("license"));
+        assert!(advice("Forbidden", "required scopes are missing in the token.").contains("permission"));
+        assert!(advice("Authorization_RequestDenied", "Insufficient privileges").contains("an hour"));
     }
 }

@@ -41,6 +41,11 @@ impl Serialize for Id {
     }
 }
 
+/// The GUIDs in hyphenated form that a text contains, as numbers, in the order of the text.
+pub(crate) fn numbers_in(text: &str) -> Vec<u128> {
+    (0..text.len()).filter_map(|start| number(text.get(start..start.saturating_add(LENGTH))?)).collect()
+}
+
 /// The number that a GUID in hyphenated form stands for, whatever the case of its letters.
 fn number(text: &str) -> Option<u128> {
     // In halves of 64 bits, which is what WebAssembly computes with.

@@ -50,6 +50,8 @@ pub(crate) struct RateLimitState {
     throttled_at: Nanos,
     /// The hold that lasts longest.
     hold: Option<Hold>,
+    /// A response has arrived: connections exist.
+    has_responded: bool,
     /// A request was accepted.
     has_accepted: bool,
 }
@@ -107,6 +109,7 @@ impl RateLimitState {
             throttles: 0,
             throttled_at: 0,
             hold: None,
+            has_responded: false,
             has_accepted: false,
         }
     }
@@ -115,7 +118,9 @@ impl RateLimitState {
     pub(crate) fn earliest(&self, limit: RateLimit) -> Nanos {
         // The send that must have left the window is the one `requests` sends ago.
         let leaving = self.sent.len().checked_sub(limit.requests as usize).and_then(|index| self.sent.get(index));
-        let free = leaving.map_or(0, |sent| sent.saturating_add(self.spaced_window(limit)));
+        // The first request may arrive late, because its connection has yet to be made.
+        let lateness = if self.has_responded { 0 } else { MAX_LATENESS };
+        let free = leaving.map_or(0, |sent| sent.saturating_add(self.spaced_window(limit)).saturating_add(lateness));
         free.max(self.held_until())
     }
 
@@ -150,6 +155,17 @@ impl RateLimitState {
             self.sent.pop_front();
         }
         self.sent.push_back(now);
+    }
+
+    /// Records a response to a request sent at `sent`. The first one tells how late that request can have arrived.
+    pub(crate) fn responded(&mut self, sent: Nanos, now: Nanos) {
+        if !self.has_responded {
+            self.has_responded = true;
+            let lateness = now.saturating_sub(sent).min(MAX_LATENESS);
+            for sent in &mut self.sent {
+                *sent = sent.saturating_add(lateness).min(now.max(*sent));
+            }
+        }
     }
 
     /// Records an acceptance.
@@ -233,6 +249,9 @@ const MAX_WAIT: Nanos = 3 * SECOND;
 /// The longest time for which a response can hold later calls: whatever it asks for, they try again.
 const MAX_HOLD: Nanos = 3_600 * SECOND;
 
+/// The most by which the first request of an instance is taken to arrive late: a name, and the handshakes of TCP and TLS.
+const MAX_LATENESS: Nanos = SECOND / 4;
+
 /// `Retry-After` counts whole seconds: 0 is anything below one.
 pub(crate) const MIN_RETRY_AFTER: Nanos = SECOND;
 
@@ -244,7 +263,7 @@ mod tests {
     use super::*;
     use crate::action::ACTIONS;
     use crate::arguments::Options;
-    use crate::error::Response;
+    use crate::error::{Judgement, Origin, Response};
     use crate::time::MILLISECOND;
 
     const USERS: RateLimit = RateLimit { requests: 1, window_ms: 1_000 };
@@ -255,7 +274,12 @@ mod tests {
     }
 
     fn error() -> Rc<Error> {
-        Rc::new(Error::from_response(Response { status: 429, ..Response::default() }))
+        error_of(Response { status: 429, ..Response::default() })
+    }
+
+    fn error_of(response: Response) -> Rc<Error> {
+        let judgement = Judgement::of(429, "", Origin::MicrosoftGraph, false);
+        Rc::new(Error::from_response(response, &judgement))
     }
 
     /// A 429 to a request.
@@ -359,9 +383,21 @@ mod tests {
     fn another_call_reports_the_wait_that_remains() {
         let mut state = RateLimitState::new();
         let response = Response { status: 429, retry_after_ms: Some(600_000), ..Response::default() };
-        state.hold(600 * SECOND, 0, &Rc::new(Error::from_response(response)));
+        state.hold(600 * SECOND, 0, &error_of(response));
         let (_, error) = state.held_by_others(HoldNumber::default(), 400 * SECOND).unwrap();
         assert_eq!(error.response.as_ref().unwrap().retry_after_ms, Some(200_000));
+    }
+
+    #[test]
+    fn the_first_request_may_arrive_late() {
+        let mut state = RateLimitState::new();
+        state.sent(USERS, USERS, 0);
+        assert_eq!(state.earliest(USERS), 1_270 * MILLISECOND);
+        state.responded(0, 80 * MILLISECOND);
+        assert_eq!(state.earliest(USERS), 1_100 * MILLISECOND);
+        state.sent(USERS, USERS, 1_100 * MILLISECOND);
+        state.responded(1_100 * MILLISECOND, 1_900 * MILLISECOND);
+        assert_eq!(state.earliest(USERS), 2_120 * MILLISECOND);
     }
 
     #[test]
@@ -373,6 +409,7 @@ mod tests {
         }
         assert!(state.sent.len() <= 2_001, "{}", state.sent.len());
         let long = RateLimit { requests: 1, window_ms: 60_000 };
+        state.has_responded = true;
         assert_eq!(state.earliest(long), 99_999 * MILLISECOND + 61_200 * MILLISECOND);
     }
 

@@ -43,7 +43,7 @@ impl Outcome {
     /// The outcome of ids whose last attempt ended with `error`. `maybe_applied`: an attempt may have been applied.
     /// `is_undecided`: the ids were refused together, and those at fault were not found.
     pub(crate) fn of(error: Rc<Error>, maybe_applied: bool, is_undecided: bool) -> Outcome {
-        match error.outcome_kind() {
+        match error.outcome {
             _ if maybe_applied => Outcome::Unknown(error),
             OutcomeKind::Refused if !is_undecided => Outcome::Refused(error),
             OutcomeKind::Refused | OutcomeKind::NotApplied => Outcome::NotApplied(error),

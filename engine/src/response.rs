@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::error::{self, Class, Error};
+use crate::error::{self, Class, Error, Judgement, Origin};
 use crate::json::Json;
 use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::token::Secrets;
-use crate::{challenge, date, decimal};
+use crate::{challenge, date, decimal, id};
 
 /// A response as it arrived. It contains the headers that mean something here.
 #[derive(Debug, Default)]
@@ -49,6 +49,8 @@ pub struct Rejection {
     pub retry_after: Option<Nanos>,
     /// The claims that a fresh token must have, a JSON object.
     pub claims: Option<String>,
+    /// The GUIDs that `error.message` contains, as numbers: perhaps the ids at fault.
+    pub named: Vec<u128>,
 }
 
 /// Success, and nothing else: a proxy may answer 200 with a sign-in page.
@@ -72,21 +74,26 @@ impl Response {
         let retry_after = self.retry_after.iter().find_map(|value| retry_after(value, self.date.as_deref()));
         let body = Json::parse(&self.body);
         let error = body.get("error");
+        let is_of_microsoft_graph = request_id.is_some() || matches!(error, Some(Json::Object(_)));
+        let origin = if is_of_microsoft_graph { Origin::MicrosoftGraph } else { Origin::OnTheWay };
         let inner = error.and_then(|error| error.get("innerError").or_else(|| error.get("innererror")));
+        let message = member(error, "message").unwrap_or_default();
         let response = error::Response {
             status: self.status,
             code: member(error, "code").map(text).unwrap_or_default(),
-            message: member(error, "message")
-                .map(|message| secrets.sanitize(&message, MAX_MESSAGE_BYTES))
-                .unwrap_or_default(),
+            message: secrets.sanitize(&message, MAX_MESSAGE_BYTES),
             request_id: request_id.or_else(|| member(inner, "request-id").map(text)),
             client_request_id,
             date: date.or_else(|| member(inner, "date").map(text)),
             retry_after_ms: retry_after.map(|time| (time / MILLISECOND).try_into().unwrap_or(u32::MAX)),
         };
         let claims = challenge::claims(&self.www_authenticate);
-        let class = response.class(challenge::asks_for_claims(&self.www_authenticate));
-        Err(Rejection { error: Rc::new(Error::from_response(response)), class, retry_after, claims })
+        // The message is judged as it arrived: what matters may be cut off.
+        let has_challenge = challenge::asks_for_claims(&self.www_authenticate);
+        let judgement = Judgement::of(self.status, &message, origin, has_challenge);
+        let named = id::numbers_in(&message);
+        let error = Rc::new(Error::from_response(response, &judgement));
+        Err(Rejection { error, class: judgement.class, retry_after, claims, named })
     }
 }
 

@@ -78,10 +78,12 @@ impl Secrets {
     /// Cuts a text from outside to at most `max` bytes, and replaces in it every run of 24 characters of a token.
     pub fn sanitize(&self, text: &str, max: usize) -> String {
         let mut rest = cut(text, max);
+        let pairs = Pairs::of(rest);
+        let suspects: Vec<&Token> = self.0.iter().filter(|token| pairs.may_contain_run(token)).collect();
         let mut sanitized = String::with_capacity(rest.len());
         while let Some(next) = rest.chars().next() {
             // Tokens are ASCII: a run begins and ends between characters.
-            let run = self.0.iter().filter_map(|token| run_at_start(rest.as_bytes(), token)).max();
+            let run = suspects.iter().filter_map(|token| run_at_start(rest.as_bytes(), token)).max();
             match run {
                 Some(_) => sanitized.push_str("[token]"),
                 None => sanitized.push(next),
@@ -114,6 +116,37 @@ impl Token {
     pub fn header_value(&self) -> Vec<u8> {
         [b"Bearer ", self.0.as_bytes()].concat()
     }
+}
+
+/// The pairs of neighboring bytes of a text, a bit each: most texts contain no run of a token, which is found fast.
+struct Pairs(Vec<u8>);
+
+impl Pairs {
+    fn of(text: &str) -> Pairs {
+        let mut pairs = Pairs(vec![0; 1 << 13]);
+        for pair in text.as_bytes().windows(2) {
+            if let Some(bits) = pairs.0.get_mut(pair_number(pair) >> 3) {
+                *bits |= 1 << (pair_number(pair) & 7);
+            }
+        }
+        pairs
+    }
+
+    /// Whether all pairs of a run of the token are in the text, which then may contain the run.
+    fn may_contain_run(&self, Token(token): &Token) -> bool {
+        let needed = token.len().min(MAX_RUN_BYTES).saturating_sub(1);
+        let (mut found, mut longest) = (0_usize, 0);
+        for pair in token.as_bytes().windows(2) {
+            let bits = self.0.get(pair_number(pair) >> 3).copied().unwrap_or_default();
+            found = if bits >> (pair_number(pair) & 7) & 1 == 1 { found.saturating_add(1) } else { 0 };
+            longest = longest.max(found);
+        }
+        longest >= needed
+    }
+}
+
+fn pair_number(pair: &[u8]) -> usize {
+    pair.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
 
 /// The length of the longest run of the token that a text begins with, if it is of 24 bytes or the

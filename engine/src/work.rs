@@ -36,6 +36,10 @@ pub(crate) struct Work {
     share: Share,
     /// Refusals since the last acceptance.
     refusals: u32,
+    /// An id that a refusal had named was accepted: names mean nothing.
+    ignores_names: bool,
+    /// The number of ids of the latest group of the pool.
+    latest_size: usize,
     /// Nothing is sent any more: what is not in flight has ended.
     is_closed: bool,
 }
@@ -43,16 +47,38 @@ pub(crate) struct Work {
 /// Ids that are sent in one request.
 pub(crate) struct Group {
     ids: Vec<Range<usize>>,
-    /// The ids that were refused together with `ids` and are not sent now; empty unless `is_suspect`.
+    /// The ids that were refused together with `ids` and are not sent now; empty unless the group is `Suspect`.
     rest: Vec<Range<usize>>,
-    /// `ids` and `rest` together contain a bad id.
-    is_suspect: bool,
+    kind: Kind,
     /// Attempts that count towards `max-attempts`.
     pub(crate) counted_attempts: u32,
     /// An attempt was repeated with a fresh token.
     pub(crate) had_fresh_token: bool,
     /// The number of its ending so far.
     ending: Option<usize>,
+}
+
+/// Why ids are sent together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing is known of them.
+    Untested,
+    /// They contain a bad id, together with the rest of the group.
+    Suspect,
+    /// The service failed on them, together with others.
+    Part,
+    /// A refusal named the id, which is alone.
+    Named,
+    /// A refusal named others.
+    Unnamed,
+}
+
+/// The ids of a refused group.
+struct Naming {
+    /// Each one that the refusal names.
+    named: Vec<Range<usize>>,
+    /// The others.
+    unnamed: Vec<Range<usize>>,
 }
 
 /// What is known of an id.
@@ -92,6 +118,8 @@ impl Work {
             isolates,
             share: Share::default(),
             refusals: 0,
+            ignores_names: false,
+            latest_size: max_group,
             is_closed: false,
         }
     }
@@ -141,11 +169,12 @@ impl Work {
         }
     }
 
-    /// Takes the next group to send.
-    pub(crate) fn take(&mut self, now: Nanos, is_probing: bool) -> Option<Group> {
+    /// Takes the next group to send. `is_smaller`: a new group has half as many ids as the one before.
+    pub(crate) fn take(&mut self, now: Nanos, is_probing: bool, is_smaller: bool) -> Option<Group> {
         match self.choose(now, is_probing) {
-            Some(position) => Some(self.waiting.swap_remove(position).1),
-            None => self.take_from_pool(),
+            // First in, first out.
+            Some(position) => Some(self.waiting.remove(position).1),
+            None => self.take_from_pool(is_smaller),
         }
     }
 
@@ -163,16 +192,16 @@ impl Work {
         self.update(&group, |state| state.maybe_applied = false);
         self.end(group.positions());
         self.refusals = 0;
+        self.ignores_names |= group.kind == Kind::Named;
         self.learn(&group, false);
         if !group.rest.is_empty() {
             self.search(group.rest);
         }
     }
 
-    /// Records a refusal. The ids of a group of several are searched for those at fault.
-    pub(crate) fn refuse(&mut self, mut group: Group, error: Rc<Error>, is_too_large: bool) {
-        let size = group.len();
-        let is_final = size == 1 || !self.isolates;
+    /// Records a refusal, which names GUIDs. The ids of a group of several are searched for those at fault.
+    pub(crate) fn refuse(&mut self, mut group: Group, error: Rc<Error>, named: &[u128]) {
+        let is_final = group.len() == 1 || !self.isolates;
         self.record(&mut group, Err(error), !is_final);
         if is_final || self.is_closed {
             self.end(group.positions());
@@ -181,28 +210,63 @@ impl Work {
             return;
         }
         self.refusals = self.refusals.saturating_add(1);
-        if is_too_large {
-            // The size is at fault: nothing is known of the ids.
-            self.max_group = self.max_group.min(size / 2).max(1);
-        } else {
-            self.learn(&group, true);
+        self.learn(&group, true);
+        let Group { ids, rest, .. } = group;
+        self.give_back(rest);
+        if is_final {
+            return;
         }
+        match self.split_by_name(&ids, named) {
+            Some(Naming { named, unnamed }) => {
+                // What the names are worth shows soon: the others may be accepted together.
+                if count(&unnamed) > self.max_group {
+                    self.give_back(unnamed);
+                } else {
+                    self.wait(0, unnamed, Vec::new(), Kind::Unnamed);
+                }
+                for id in named {
+                    self.wait(0, vec![id], Vec::new(), Kind::Named);
+                }
+            }
+            None => self.search(ids),
+        }
+    }
+
+    /// Records that a group is too large: no later one is larger than its half.
+    pub(crate) fn shrink(&mut self, group: Group, error: Rc<Error>) {
+        self.max_group = self.max_group.min(group.len() / 2).max(1);
+        let Some(group) = self.keep(group, error) else { return };
         self.give_back(group.rest);
-        match (is_final, is_too_large) {
-            (true, _) => {}
-            (false, true) => self.give_back(group.ids),
-            (false, false) => self.search(group.ids),
+        self.give_back(group.ids);
+    }
+
+    /// Splits a group on which the service fails: an id of it may be at fault.
+    pub(crate) fn halve(&mut self, group: Group, due: Nanos, error: Rc<Error>) {
+        let Some(group) = self.keep(group, error) else { return };
+        let size = group.len().div_ceil(2).min(self.max_group);
+        let Group { mut ids, rest, .. } = group;
+        self.give_back(rest);
+        while !ids.is_empty() {
+            let rest = split_off(&mut ids, size);
+            self.wait(due, ids, Vec::new(), Kind::Part);
+            ids = rest;
         }
     }
 
     /// Puts a group aside, to be sent again.
-    pub(crate) fn retry(&mut self, mut group: Group, due: Nanos, error: Rc<Error>) {
+    pub(crate) fn retry(&mut self, group: Group, due: Nanos, error: Rc<Error>) {
+        let kept = self.keep(group, error);
+        self.waiting.extend(kept.map(|group| (due, group)));
+    }
+
+    /// Records the error of a group that may be sent again; none if the call has ended, and the group with it.
+    fn keep(&mut self, mut group: Group, error: Rc<Error>) -> Option<Group> {
         self.record(&mut group, Err(error), false);
         if self.is_closed {
             self.end(group.positions());
-        } else {
-            self.waiting.push((due, group));
+            return None;
         }
+        Some(group)
     }
 
     /// Ends a group with an error.
@@ -239,17 +303,27 @@ impl Work {
             true => ((*due).max(now), group.counted_attempts),
             false => (*due, 0),
         });
-        first.map(|(position, _)| position)
+        // Names lead from one bad id of a cluster to the next.
+        let follows_names = |group: &Group| matches!(group.kind, Kind::Named | Kind::Unnamed);
+        let is_elsewhere = self.is_in_a_cluster() && !self.pool.is_empty();
+        first.filter(|(_, (_, group))| !(is_elsewhere && follows_names(group))).map(|(position, _)| position)
     }
 
-    fn take_from_pool(&mut self) -> Option<Group> {
+    /// Adds a group to those that wait.
+    fn wait(&mut self, due: Nanos, ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, kind: Kind) {
+        self.waiting.push((due, Group::new(ids, rest, kind)));
+    }
+
+    fn take_from_pool(&mut self, is_smaller: bool) -> Option<Group> {
         let mut position = 0;
         // A cluster of bad ids does not keep the good ones waiting.
-        if self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(ELSEWHERE) {
+        if self.is_in_a_cluster() {
             position = self.split_longest()?;
         }
         let mut ids = Vec::new();
-        let mut missing = self.share.group_size(self.max_group);
+        let most = if is_smaller { (self.latest_size / 2).max(1) } else { usize::MAX };
+        let mut missing = self.share.group_size(self.max_group).min(most);
+        self.latest_size = missing;
         while missing > 0
             && let Some(range) = self.pool.get_mut(position)
         {
@@ -261,7 +335,12 @@ impl Work {
             missing = missing.saturating_sub(taken.len());
             ids.push(taken);
         }
-        (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), false))
+        (!ids.is_empty()).then(|| Group::new(ids, Vec::new(), Kind::Untested))
+    }
+
+    /// Whether so much was refused in a row that the next group comes from elsewhere.
+    fn is_in_a_cluster(&self) -> bool {
+        self.refusals >= CLUSTER_REFUSALS && self.refusals.is_multiple_of(ELSEWHERE)
     }
 
     /// Splits the longest range of the pool in its middle. Returns the position of the second half.
@@ -283,13 +362,39 @@ impl Work {
         let size = count(&ids);
         let part = if size > 1 { self.share.split_size(size).min(self.max_group) } else { 1 };
         let rest = split_off(&mut ids, part);
-        self.waiting.push((0, Group::new(ids, rest, true)));
+        self.wait(0, ids, rest, Kind::Suspect);
     }
 
+    /// Learns from a response to a group about the share of bad ids; nothing if the group follows from names.
     fn learn(&mut self, group: &Group, is_refused: bool) {
         let size = group.len();
-        let total = group.is_suspect.then(|| size.saturating_add(count(&group.rest)));
+        let total = match group.kind {
+            Kind::Untested | Kind::Part => None,
+            Kind::Suspect => Some(size.saturating_add(count(&group.rest))),
+            Kind::Named | Kind::Unnamed => return,
+        };
         self.share.learn(size, total, is_refused);
+    }
+
+    /// Which ids a refusal names, if it names some of them, but not all, and if names mean something. Where most ids are bad,
+    /// a name would take two requests for each of them.
+    fn split_by_name(&self, ids: &[Range<usize>], named: &[u128]) -> Option<Naming> {
+        if named.is_empty() || self.ignores_names || self.refusals >= CLUSTER_REFUSALS {
+            return None;
+        }
+        let mut naming = Naming { named: Vec::new(), unnamed: Vec::new() };
+        for position in ids.iter().cloned().flatten() {
+            let next = position.saturating_add(1);
+            if self.ids.get(position).is_some_and(|id| named.contains(&id.number())) {
+                naming.named.push(position..next);
+            } else {
+                match naming.unnamed.last_mut() {
+                    Some(last) if last.end == position => last.end = next,
+                    _ => naming.unnamed.push(position..next),
+                }
+            }
+        }
+        (!naming.named.is_empty() && !naming.unnamed.is_empty()).then_some(naming)
     }
 
     fn give_back(&mut self, ids: Vec<Range<usize>>) {
@@ -345,7 +450,7 @@ impl Work {
 
     /// Records how the latest attempt of a group ended.
     fn record(&mut self, group: &mut Group, result: Result<Rc<Receipt>, Rc<Error>>, is_undecided: bool) {
-        let maybe_applied = matches!(&result, Err(error) if error.outcome_kind() == OutcomeKind::Unknown);
+        let maybe_applied = matches!(&result, Err(error) if error.outcome == OutcomeKind::Unknown);
         let ending = Ending { result, is_undecided };
         match group.ending.and_then(|number| self.endings.get_mut(number)) {
             Some(last) => *last = ending,
@@ -369,12 +474,18 @@ impl Work {
 }
 
 impl Group {
-    fn new(ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, is_suspect: bool) -> Group {
-        Group { ids, rest, is_suspect, counted_attempts: 0, had_fresh_token: false, ending: None }
+    fn new(ids: Vec<Range<usize>>, rest: Vec<Range<usize>>, kind: Kind) -> Group {
+        Group { ids, rest, kind, counted_attempts: 0, had_fresh_token: false, ending: None }
     }
 
     pub(crate) fn len(&self) -> usize {
         count(&self.ids)
+    }
+
+    /// How often the group may be sent before it is split or ends, if `max` attempts are permitted for the same ids.
+    /// `is_failing`: the service has failed several times in a row.
+    pub(crate) fn max_attempts(&self, max: u32, is_failing: bool) -> u32 {
+        if (is_failing || self.kind == Kind::Part) && self.len() > 1 { max.min(ATTEMPTS_OF_A_PART) } else { max }
     }
 
     /// In ascending order.
@@ -402,6 +513,10 @@ fn split_off(ids: &mut Vec<Range<usize>>, size: usize) -> Vec<Range<usize>> {
     });
     rest
 }
+
+/// Attempts for several ids that are part of a group on which the service failed, and for any several ids while it fails
+/// again and again: with ten ids at fault among 600, the good ones could have to wait longer than the patience otherwise.
+const ATTEMPTS_OF_A_PART: u32 = 2;
 
 /// Refusals since the last acceptance after which some groups are taken from the middle of the longest range of ids.
 const CLUSTER_REFUSALS: u32 = 8;

@@ -10,102 +10,23 @@
     reason = "a test may fail"
 )]
 
-use std::collections::HashSet;
-use std::rc::Rc;
+mod service;
 
-use entra_risk_engine::action::{ACTIONS, Action};
+use std::collections::HashSet;
+
+use entra_risk_engine::action::ACTIONS;
 use entra_risk_engine::arguments::Options;
-use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::error::Error;
-use entra_risk_engine::rate_limit::InstanceState;
-use entra_risk_engine::report::{Batch, Outcome};
-use entra_risk_engine::request::Request;
-use entra_risk_engine::response::Response;
-use entra_risk_engine::token::Credential;
+use entra_risk_engine::report::Outcome;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-
-/// What a service that refuses a request for one bad id makes of a call.
-struct Run {
-    batches: Vec<Batch>,
-    /// None: every id was accepted.
-    cause: Option<Rc<Error>>,
-    requests: usize,
-    seconds: f64,
-    /// Ids that were refused alone.
-    refused_alone: HashSet<String>,
-}
-
-fn id(number: usize) -> String {
-    format!("00000001-0000-0000-0000-{number:012x}")
-}
-
-fn ids_of(request: &Request) -> Vec<String> {
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-    body.as_object()
-        .unwrap()
-        .values()
-        .next()
-        .unwrap()
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| id.as_str().unwrap().to_owned())
-        .collect()
-}
+use service::{Answer, Run, id, ids_with};
 
 /// Performs a call for sign-ins whose requests are answered by `status` after `latency_ms`.
 fn run(ids: Vec<String>, options: Options, latency_ms: u64, status: impl Fn(&[String]) -> u16) -> Run {
-    perform(&ACTIONS[0], ids, options, latency_ms, status)
-}
-
-fn perform(
-    action: &'static Action,
-    ids: Vec<String>,
-    options: Options,
-    latency_ms: u64,
-    status: impl Fn(&[String]) -> u16,
-) -> Run {
-    let mut state = InstanceState::default();
-    let mut now = 0;
-    let mut call: Call = Call::new(action, "ids", &ids, options, &mut state, now, 7).unwrap();
-    let mut in_flight: Vec<(u64, AttemptId, Vec<String>)> = Vec::new();
-    let (mut requests, mut refused_alone) = (0, HashSet::new());
-    loop {
-        match call.next(now, None) {
-            Step::GetToken(_) => call.token(Ok(Credential { bearer: None }), now),
-            Step::Send(attempt, request) => {
-                requests += 1;
-                in_flight.push((now + latency_ms * 1_000_000, attempt, ids_of(&request)));
-            }
-            Step::Abandon(attempt) => panic!("{attempt:?} is abandoned"),
-            Step::Wait(until) => {
-                let next = in_flight.iter().map(|(at, ..)| *at).min().unwrap_or(until).min(until);
-                now = now.max(next);
-                while let Some(position) = in_flight.iter().position(|(at, ..)| *at <= now) {
-                    let (_, attempt, ids) = in_flight.remove(position);
-                    let status = status(&ids);
-                    if status == 400 && ids.len() == 1 {
-                        refused_alone.extend(ids);
-                    }
-                    call.response(attempt, Response { status, request_is_complete: true, ..Response::default() }, now);
-                }
-            }
-            Step::Ended(_) => {}
-            Step::Over(cause) => {
-                return Run { batches: call.report(), cause, requests, seconds: now as f64 / 1e9, refused_alone };
-            }
-        }
-    }
-}
-
-/// The ids of the batches with an outcome.
-fn ids_with(batches: &[Batch], is_met: fn(&Outcome) -> bool) -> Vec<String> {
-    let ids = batches.iter().filter(|batch| is_met(&batch.outcome)).flat_map(|batch| &batch.ids);
-    ids.map(|id| id.as_str().to_owned()).collect()
+    service::perform(&ACTIONS[0], &ids, options, latency_ms, |ids, _| Answer::Status(status(ids)), 7)
 }
 
 /// Lower bounds on the requests that n ids with k bad ones need, with at most g ids in a request: the
@@ -238,21 +159,25 @@ fn ten_thousand_users_need_few_requests() {
 fn searches_keep_the_rate_when_responses_are_slow() {
     for k in [1, 10, 100, 1_000] {
         for latency in [0.2, 3.0, 5.0] {
-            let mut excess: Vec<f64> =
-                (0..3)
-                    .map(|seed| {
-                        let mut ids: Vec<String> = (0..10_000).map(id).collect();
-                        ids.shuffle(&mut StdRng::seed_from_u64(seed));
-                        let bad: HashSet<String> = ids.iter().take(k).cloned().collect();
-                        ids.sort();
-                        let is_bad = |ids: &[String]| ids.iter().any(|id| bad.contains(id));
-                        let latency_ms = (latency * 1_000.0) as u64;
-                        let run = perform(&ACTIONS[3], ids, Options::default(), latency_ms, |ids| {
-                            if is_bad(ids) { 400 } else { 204 }
-                        });
-                        run.seconds - run.requests as f64 * f64::max(1.05, latency / 4.0)
-                    })
-                    .collect();
+            let mut excess: Vec<f64> = (0..3)
+                .map(|seed| {
+                    let mut ids: Vec<String> = (0..10_000).map(id).collect();
+                    ids.shuffle(&mut StdRng::seed_from_u64(seed));
+                    let bad: HashSet<String> = ids.iter().take(k).cloned().collect();
+                    ids.sort();
+                    let is_bad = |ids: &[String]| ids.iter().any(|id| bad.contains(id));
+                    let latency_ms = (latency * 1_000.0) as u64;
+                    let run = service::perform(
+                        &ACTIONS[3],
+                        &ids,
+                        Options::default(),
+                        latency_ms,
+                        |ids, _| Answer::Status(if is_bad(ids) { 400 } else { 204 }),
+                        7,
+                    );
+                    run.seconds - run.requests as f64 * f64::max(1.05, latency / 4.0)
+                })
+                .collect();
             excess.sort_by(f64::total_cmp);
             println!("{k} bad ids, {latency} s: {:.0} s", excess[1]);
             assert!(excess[1] <= 20.0, "{k} bad ids, {latency} s: {excess:?}");

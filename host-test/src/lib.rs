@@ -2,6 +2,7 @@
 //! process or on loopback.
 
 pub mod bindings;
+pub mod case;
 pub mod checked_call;
 pub mod clock;
 pub mod component;

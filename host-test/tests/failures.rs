@@ -38,7 +38,8 @@ fn response_of(call: &CheckedCall) -> &actions::Response {
     error.response.as_ref().unwrap_or_else(|| panic!("no response in {error:?}"))
 }
 
-/// Each status with its outcome, whatever the body, and whether it is retried.
+/// Each status of a response with a `request-id`, its outcome, whatever the body, and whether it is
+/// retried.
 const STATUSES: &[(u16, &str, bool)] = &[
     (100, "unknown(unexpected-status)", false),
     (199, "unknown(unexpected-status)", false),
@@ -55,14 +56,23 @@ const STATUSES: &[(u16, &str, bool)] = &[
     (401, "not-applied(unauthenticated)", true),
     (403, "not-applied(forbidden)", false),
     (404, "refused(client-error)", false),
+    (405, "not-applied(client-error)", false),
     (407, "not-applied(client-error)", false),
     (408, "not-applied(client-error)", true),
     (409, "refused(client-error)", false),
-    (413, "refused(client-error)", false),
-    (415, "refused(client-error)", false),
+    (410, "refused(client-error)", false),
+    (411, "not-applied(client-error)", false),
+    (412, "refused(client-error)", false),
+    (413, "not-applied(client-error)", false),
+    (415, "not-applied(client-error)", false),
+    (417, "not-applied(client-error)", false),
+    (421, "not-applied(client-error)", true),
     (422, "refused(client-error)", false),
+    (423, "not-applied(client-error)", false),
+    (426, "not-applied(client-error)", false),
     (429, "not-applied(throttled)", true),
-    (451, "refused(client-error)", false),
+    (431, "not-applied(client-error)", false),
+    (451, "not-applied(client-error)", false),
     (499, "unknown(client-error)", false),
     (500, "unknown(server-error)", true),
     (501, "unknown(server-error)", false),
@@ -142,9 +152,58 @@ async fn the_status_determines_the_outcome_whatever_the_body() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_request_id_or_an_error_in_json_no_4xx_is_a_refusal() {
+    let with_error = ["well-formed", "empty strings", "nearly 64 KiB", "not UTF-8", "byte order mark", "other types"];
+    let statuses = STATUSES.iter().filter(|(status, ..)| (400..500).contains(status));
+    for &(status, outcome, is_retried) in statuses {
+        let is_told_by_status = is_retried || [403, 407, 413, 499].contains(&status);
+        for (name, body, behavior, _) in bodies() {
+            let behavior = behavior(response(status, &[], body));
+            let behaviors = vec![behavior; if status == 401 { 2 } else { 1 }];
+            let call = dismiss(one_attempt(), behaviors).await;
+            let is_of_graph = is_told_by_status || with_error.contains(&name);
+            let expected = if is_of_graph { outcome } else { "not-applied(unexpected-status)" };
+            assert_eq!(call.batch().case(), expected, "{status} {name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_is_not_found_ends_the_call_and_refuses_no_id() {
+    for (status, message, is_about_a_segment) in [
+        (400, "Resource not found for the segment 'signIns'.", true),
+        (404, "RESOURCE NOT FOUND FOR THE SEGMENT 'riskyUsers'.", true),
+        (422, "Resource not found for the segment 'signIns'.", false),
+        (400, "Resource not found.", false),
+    ] {
+        let refused = graph_error(status, &[], "BadRequest", message);
+        let call = dismiss(one_by_one(), vec![refused; if is_about_a_segment { 1 } else { 3 }]).await;
+        let refusals = ["refused(client-error)"; 3].as_slice();
+        let ended = ["not-applied(client-error)", "not-applied(not-attempted)"].as_slice();
+        assert_eq!(call.outcomes(), if is_about_a_segment { ended } else { refusals }, "{status} {message}");
+        let says_what_to_check = call.failure().cause.message.contains("check cloud, endpoint and api-version");
+        assert_eq!(says_what_to_check, is_about_a_segment, "{:?}", call.failure().cause);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_for_whichever_ids_ends_the_call_after_one_request() {
+    for status in [405, 411, 415, 417, 423, 426, 431] {
+        let call = dismiss(one_by_one(), [graph_error(status, &[], "", "")]).await;
+        assert_eq!(call.outcomes(), ["not-applied(client-error)", "not-applied(not-attempted)"], "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_id_that_is_too_large_ends_the_call() {
+    let call = dismiss(one_by_one(), [respond(413, &[], "")]).await;
+    assert_eq!(call.outcomes(), ["not-applied(client-error)", "not-applied(not-attempted)"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_transient_statuses_are_retried() {
     for &(status, outcome, retried) in STATUSES {
-        let first = respond(status, &[], "");
+        let first = respond(status, &[("request-id", REQUEST_ID)], "");
         let options = Options { max_attempts: Some(2), isolate_refused: Some(false), ..Options::default() };
         let call = dismiss(options, std::iter::once(first).chain(retried.then(accepted))).await;
         assert_eq!(call.result.is_ok(), retried || outcome == "accepted", "{status}");
@@ -200,7 +259,7 @@ async fn a_refusal_after_a_maybe_applied_attempt_is_unknown() {
         [(respond(500, &[], ""), "unknown(client-error)"), (respond(429, &[], ""), "refused(client-error)")]
     {
         let options = Options { isolate_refused: Some(false), ..Options::default() };
-        let call = dismiss(options, [first, respond(400, &[], "")]).await;
+        let call = dismiss(options, [first, graph_error(400, &[], "BadRequest", "")]).await;
         assert_eq!(call.outcomes(), [outcome]);
         assert_eq!(call.batch().attempts, 2);
     }
@@ -208,7 +267,7 @@ async fn a_refusal_after_a_maybe_applied_attempt_is_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_timeout_a_received_status_determines_the_outcome() {
-    let stalled = |status, part: &'static str| Behavior::Stalled(response(status, &[], part));
+    let stalled = |status, part: &'static str| Behavior::Stalled(response(status, &[("request-id", REQUEST_ID)], part));
     let table = [
         (Behavior::Silence, "unknown(no-response)"),
         (stalled(503, "{"), "unknown(server-error)"),

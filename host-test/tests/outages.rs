@@ -64,7 +64,11 @@ fn sign_in_page() -> Behavior {
 }
 
 fn not_found() -> Behavior {
-    respond(404, &[], "")
+    graph_error(404, &[], "Request_ResourceNotFound", "")
+}
+
+fn another_segment() -> Behavior {
+    graph_error(400, &[], "BadRequest", "Resource not found for the segment 'riskyUsers'.")
 }
 
 /// Prints what a call cost, and asserts that it cost no more than this.
@@ -80,7 +84,7 @@ fn assert_cost(name: &str, call: &CheckedCall, cause: &str, seconds: u64, reques
 async fn the_caller_hears_of_an_outage_in_time() {
     let users = users(10_000);
     type Row = (&'static str, fn() -> Behavior, &'static str, u64, usize);
-    let table: [Row; 8] = [
+    let table: [Row; 12] = [
         ("refused connections", refused, "unreachable", 200, 40),
         ("503 always", unavailable, "server-error", 200, 40),
         ("429 always", throttled, "throttled", 200, 60),
@@ -89,6 +93,10 @@ async fn the_caller_hears_of_an_outage_in_time() {
         ("407", proxy, "client-error", 5, 4),
         ("sign-in pages", sign_in_page, "unexpected-status", 15, 8),
         ("404 for everything", not_found, "client-error", 190, 190),
+        ("404 of a web filter", || respond(404, &[], "<html>"), "unexpected-status", 15, 8),
+        ("405", || graph_error(405, &[], "", ""), "client-error", 5, 4),
+        ("421 always", || respond(421, &[], ""), "client-error", 200, 40),
+        ("another segment", another_segment, "client-error", 5, 4),
     ];
     for (name, behavior, cause, seconds, requests) in table {
         let call = dismiss(Outage { begin: Duration::ZERO, end: Duration::MAX, behavior }, &users).await;

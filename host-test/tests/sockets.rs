@@ -9,7 +9,7 @@ use host_test::checked_call::CheckedCall;
 use host_test::examples::{EXAMPLES, Example};
 use host_test::host::Outbound;
 use host_test::plugin::{Action, Plugin, canary};
-use host_test::script::{Script, accepted, graph_error, respond, response};
+use host_test::script::{REQUEST_ID, Script, accepted, graph_error, respond, response};
 
 /// Accepts and records every request.
 #[derive(Default)]
@@ -67,13 +67,14 @@ async fn responses_have_the_same_outcomes_as_in_process() {
         ("a proxy page", respond(200, &[], "<!doctype html>"), "unknown(unexpected-status)"),
         ("a redirect", respond(302, &[("location", "http://127.0.0.1:1/")], ""), "not-applied(unexpected-status)"),
         ("400", graph_error(400, &[], "BadRequest", ""), "refused(client-error)"),
+        ("a page of a web filter", respond(404, &[], "<html>"), "not-applied(unexpected-status)"),
         ("403", graph_error(403, &[], "Authorization_RequestDenied", ""), "not-applied(forbidden)"),
         ("429", graph_error(429, &[("retry-after", "7")], "TooManyRequests", ""), "not-applied(throttled)"),
         ("503", graph_error(503, &[], "UnknownError", ""), "unknown(server-error)"),
-        ("over 64 KiB", respond(400, &[], "x".repeat(1_000_000)), "refused(client-error)"),
+        ("over 64 KiB", respond(400, &[("request-id", REQUEST_ID)], "x".repeat(1_000_000)), "refused(client-error)"),
         ("cut off in the body", Behavior::Truncated(part("{")), "unknown(server-error)"),
         ("cut off before the body", Behavior::Truncated(part("")), "unknown(server-error)"),
-        ("a chunked body cut off", Behavior::Truncated(response(404, &[], "{")), "refused(client-error)"),
+        ("a chunked body cut off", Behavior::Truncated(response(404, &[("request-id", REQUEST_ID)], "{")), "refused(client-error)"),
         ("endless", Behavior::Endless(response(500, &[], "x".repeat(1_000))), "unknown(server-error)"),
         ("stalled in the body", Behavior::Stalled(part("{")), "unknown(server-error)"),
         ("stalled before the body", Behavior::Stalled(part("")), "unknown(server-error)"),

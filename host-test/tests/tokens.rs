@@ -184,6 +184,8 @@ async fn other_challenges_request_no_claims() {
         r#"Bearer error="insufficient_claims", claims="""#,
         r#"Bearer error="insufficient_claims", claims="%%%""#,
         r#"Bearer error="insufficient_claims", claims="bm90IEpTT04=""#,
+        // 1.5, which is no object.
+        r#"Bearer error="insufficient_claims", claims="MS41""#,
         r#"Bearer error="insufficient_claims", claims="/w==""#,
         r#"Basic error="insufficient_claims", claims="e30=""#,
         r#"Bearer error="insufficient_claims", claims="e30="#,

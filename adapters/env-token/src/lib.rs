@@ -5,8 +5,11 @@ mod bindings {
     wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "entra:risk-env-token/env-token", generate_all });
 }
 
+mod value;
+
 use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};
 use entra_risk_engine::destination;
+use value::Value;
 
 const VARIABLE: &str = "GRAPH_TOKEN";
 
@@ -39,26 +42,21 @@ fn check_destination(environment: &[(String, String)], request: &TokenRequest) -
 fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result<Credential, TokenError> {
     let audience = &request.audience;
     let token = environment.into_iter().rfind(|(name, _)| name == VARIABLE).map(|(_, value)| value);
-    let token = token.as_deref().map(bare).unwrap_or_default();
-    if token.is_empty() {
-        Err(TokenError::Denied([VARIABLE, " is not set: set it to an access token for ", audience].concat()))
-    } else if request.refresh {
-        let why =
-            ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
-        Err(TokenError::Denied(why.concat()))
-    } else {
-        Ok(Credential { bearer: Some(token.to_owned()) })
-    }
-}
-
-/// The token without what is often copied with it: white space, quotes around it, and the scheme of the header.
-fn bare(value: &str) -> &str {
-    let value = value.trim_ascii();
-    let quoted = |quote| value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
-    let scheme = || value.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer "));
-    match quoted('"').or(quoted('\'')).or(scheme().map(|(_, token)| token)) {
-        Some(inner) => bare(inner),
-        None => value,
+    let value = token.as_deref().map_or(Value::Empty, Value::parse);
+    let denied = |why: &[&str]| Err(TokenError::Denied([&[VARIABLE][..], why, &[audience.as_str()]].concat().concat()));
+    match value {
+        Value::Empty => denied(&[" is not set: set it to an access token for "]),
+        Value::TypeName => denied(&[
+            " holds the name of a type, which PowerShell prints in place of the token: convert it with ",
+            "ConvertFrom-SecureString -AsPlainText, and set the variable to an access token for ",
+        ]),
+        Value::Json => denied(&[" holds JSON without a token: set it to an access token for "]),
+        Value::Token(_) if request.refresh => {
+            let why =
+                ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
+            Err(TokenError::Denied(why.concat()))
+        }
+        Value::Token(token) => Ok(Credential { bearer: Some(token) }),
     }
 }
 
@@ -94,21 +92,19 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_the_scheme_are_removed() {
-        for value in [
-            "\"canary-3e9d\"",
-            "'canary-3e9d'",
-            "Bearer canary-3e9d",
-            "\"bearer  canary-3e9d\" ",
-            "BEARER 'canary-3e9d'",
-        ] {
-            let token = provide_from(&[(VARIABLE, value)], false);
-            assert!(matches!(token, Ok(Credential { bearer: Some(token) }) if token == TOKEN));
-        }
-        for value in ["\"canary-3e9d", "bearercanary-3e9d", "\"", "é"] {
-            let token = provide_from(&[(VARIABLE, value)], false);
-            assert!(matches!(token, Ok(Credential { bearer: Some(token) }) if token == value));
-        }
+    fn the_token_is_taken_out_of_what_the_azure_cli_prints() {
+        let json = "{\n  \"accessToken\": \"canary-3e9d\",\n  \"tokenType\": \"Bearer\"\n}\n";
+        let token = provide_from(&[(VARIABLE, json)], false);
+        assert!(matches!(token, Ok(Credential { bearer: Some(token) }) if token == TOKEN));
+    }
+
+    #[test]
+    fn what_is_no_token_is_denied_with_what_to_do() {
+        let message = denial(&[(VARIABLE, "System.Security.SecureString")], false);
+        assert!(message.starts_with("GRAPH_TOKEN holds the name of a type"), "{message}");
+        assert!(message.contains("ConvertFrom-SecureString -AsPlainText"), "{message}");
+        let message = denial(&[(VARIABLE, "{\"error\":\"canary-3e9d\"}")], false);
+        assert!(message.contains("JSON without a token") && !message.contains(TOKEN), "{message}");
     }
 
     #[test]

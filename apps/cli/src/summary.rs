@@ -25,9 +25,13 @@ pub(crate) fn summary(action: &Action, report: &Report) -> String {
         let _ = write!(first, ", {refused} refused, {not_applied} not-applied, {unknown} unknown");
     }
     let mut text = vec![first];
+    if accepted == 0 && refused > 0 {
+        text.push(String::new());
+        text.push(nothing_accepted(action));
+    }
     if let Some(cause) = report.cause_without_group() {
         text.push(String::new());
-        text.push(format!("ended by {}: {}", cause.kind.name(), cause.text()));
+        text.push(format!("ended by {}", what_happened(cause)));
         text.push(format!("  {}", next_step(action, cause)));
     }
     for group in &report.groups() {
@@ -40,18 +44,16 @@ pub(crate) fn summary(action: &Action, report: &Report) -> String {
 fn paragraph(action: &Action, group: &Group<'_>) -> Vec<String> {
     let error = group.error;
     let count = group.ids().count();
-    let mut first = format!("{count} {}: {}", group.outcome.name(), error.kind.name());
-    if let Some(response) = &error.response {
-        let _ = write!(first, ", HTTP {}", response.status);
-        if !response.code.is_empty() {
-            let _ = write!(first, " {}", response.code);
-        }
-    }
     let is_refused = group.outcome == Outcome::Refused;
-    if !is_refused && !error.text().is_empty() {
-        let _ = write!(first, ": {}", error.text());
-    }
-    let mut text = vec![first];
+    let reason = match &error.response {
+        // Each of the ids has its own message, below.
+        Some(response) if is_refused => {
+            let space = if response.code.is_empty() { "" } else { " " };
+            format!("{}, HTTP {}{space}{}", error.kind.name(), response.status, response.code)
+        }
+        _ => what_happened(error),
+    };
+    let mut text = vec![format!("{count} {}: {reason}", group.outcome.name())];
     if let Some(response) = error.response.as_ref().filter(|_| !is_refused) {
         let request = response.request_id.as_deref().unwrap_or("none");
         let date = response.date.as_deref().unwrap_or("no date");
@@ -70,12 +72,43 @@ fn paragraph(action: &Action, group: &Group<'_>) -> Vec<String> {
     text
 }
 
+/// The kind of an error and the plugin's message, in which options have the names of the command.
+fn what_happened(error: &Error) -> String {
+    let separator = if error.response.is_some() { ", HTTP " } else { ": " };
+    let message = OPTIONS.iter().fold(error.message.clone(), |text, (word, option)| text.replace(word, option));
+    [error.kind.name(), separator, &message].concat()
+}
+
+/// What the contract calls an option, and the command.
+const OPTIONS: [(&str, &str); 4] = [
+    ("patience-ms", "--patience"),
+    ("deadline-ms", "--deadline"),
+    ("ids-per-request", "--ids-per-request"),
+    ("api-version", "--api-version"),
+];
+
 /// The reason for a refused id: the message and the request that Microsoft Graph refused.
 fn own_reason(error: &Error) -> String {
-    let message = if error.text().is_empty() { String::new() } else { format!(": {}", error.text()) };
-    let request = error.response.as_ref().and_then(|response| response.request_id.as_deref());
+    let response = error.response.as_ref();
+    let message = response.map(|response| response.message.as_str()).filter(|message| !message.is_empty());
+    let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+    let request = response.and_then(|response| response.request_id.as_deref());
     let request = request.map(|id| format!(" (request-id {id})")).unwrap_or_default();
     message + &request
+}
+
+/// What it means that ids were refused and none was accepted.
+fn nothing_accepted(action: &Action) -> String {
+    let ids = match action.definition.id_field {
+        "requestIds" => "request ids of sign-ins",
+        "servicePrincipalIds" => "object ids of service principals",
+        "agentIds" => "object ids of agent identities",
+        _ => "object ids of users",
+    };
+    format!(
+        "Nothing was accepted: either the ids were already processed, or they are ids of something else. This action \
+         needs {ids}: check where they come from, such as --column."
+    )
 }
 
 fn advice(action: &Action, group: &Group<'_>) -> String {
@@ -84,7 +117,9 @@ fn advice(action: &Action, group: &Group<'_>) -> String {
          --no-isolate-refused to find it."
             .to_owned()
     } else if group.outcome == Outcome::Refused {
-        "Probably unknown in the tenant or not at risk: do not run again unchanged.".to_owned()
+        "Unknown in the tenant, not at risk, already processed, or of a user who was deleted or is a guest: do not run \
+         again unchanged."
+            .to_owned()
     } else {
         next_step(action, group.error)
     };
@@ -183,7 +218,8 @@ mod tests {
         let expected = format!(
             "dismiss-risky-users: 60 of 133 ids accepted, 4 refused, 68 not-applied, 1 unknown\n\
              \n2 refused: client-error, HTTP 404 Request_ResourceNotFound\n\
-             \x20 Probably unknown in the tenant or not at risk: do not run again unchanged.\n\
+             \x20 Unknown in the tenant, not at risk, already processed, or of a user who was deleted or is a guest: do \
+             not run again unchanged.\n\
              \x20   id-60: No \u{fffd}[2Jsuch user (request-id r-1)\n\
              \x20   id-121: Not at risk (request-id r-2)\n\
              \n67 not-applied: not-attempted: never sent, because the call ended before\n\
@@ -197,7 +233,7 @@ mod tests {
              --no-isolate-refused to find it.\n\
              \x20   id-130: No \u{fffd}[2Jsuch user (request-id r-1)\n\
              \x20   id-131: No \u{fffd}[2Jsuch user (request-id r-1)\n\
-             \n1 not-applied: client-error, HTTP 404 Request_ResourceNotFound: No \u{fffd}[2Jsuch user\n\
+             \n1 not-applied: client-error, HTTP 404: refused\n\
              \x20 request-id r-1, client-request-id c-1, no date\n\
              \x20 Run again.\n\
              \x20   id-132\n"
@@ -220,6 +256,24 @@ mod tests {
              \x20 Run again once the cause is gone.\n\
              \x20   id-0\n"
         );
+    }
+
+    #[test]
+    fn refusals_alone_are_explained() {
+        let refused = || batch(0..1, Outcome::Refused, not_found());
+        let text = |batches| summary(&ACTIONS[0], &Report { batches, cause: not_found() });
+        let alone = text(vec![refused(), batch(1..2, Outcome::NotApplied, not_attempted())]);
+        assert!(alone.contains("already processed") && alone.contains("request ids of sign-ins"), "{alone}");
+        let others = text(vec![refused(), batch(1..2, Outcome::Accepted, None)]);
+        assert!(!others.contains("Nothing was accepted"), "{others}");
+    }
+
+    #[test]
+    fn options_have_the_names_of_the_command() {
+        let message = "429: the service asks to wait 600 s, longer than patience-ms permits";
+        let held = batch(0..1, Outcome::NotApplied, error(ErrorKind::Throttled, message));
+        let text = summary(&ACTIONS[0], &Report { batches: vec![held], cause: None });
+        assert!(text.contains("longer than --patience permits"), "{text}");
     }
 
     #[test]

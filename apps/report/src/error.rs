@@ -30,11 +30,4 @@ impl Error {
     pub fn status(&self) -> Option<u16> {
         self.response.as_ref().map(|response| response.status)
     }
-
-    /// What happened, for people who see the kind and the status too: the message of the response,
-    /// which may be empty, or else the plugin's words. It may come from the network: make it
-    /// `printable` first.
-    pub fn text(&self) -> &str {
-        self.response.as_ref().map_or(&self.message, |response| &response.message)
-    }
 }

@@ -52,7 +52,7 @@ impl<'a> Group<'a> {
     /// What the batches of a group have in common. Refused ids have their own messages.
     fn reason(&self) -> impl PartialEq + use<'a> {
         let response = self.error.response.as_ref().map(|response| (response.status, response.code.as_str()));
-        let text = (self.outcome != Outcome::Refused).then(|| self.error.text());
+        let text = (self.outcome != Outcome::Refused).then_some(&self.error.message);
         (self.outcome, self.refused_together, self.error.kind, response, text)
     }
 }

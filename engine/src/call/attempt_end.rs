@@ -1,5 +1,7 @@
 //! The end of an attempt: what it means for its ids, for later attempts, and for the call.
 
+use std::rc::Rc;
+
 use super::{Attempt, Call};
 use crate::circuit::{FIRST_BACKOFF, MAX_BACKOFF, backoff};
 use crate::error::Class;
@@ -22,7 +24,7 @@ impl<T: Turning> Call<T> {
     /// Records an attempt that was not accepted: what that means for its ids and for the call.
     pub(super) fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Nanos) {
         let too_many_unexpected = self.learn(&attempt, &rejection, now);
-        let Rejection { error, class, retry_after, .. } = rejection;
+        let Rejection { mut error, class, retry_after, named, .. } = rejection;
         let mut group = attempt.group;
         let had_fresh_token = group.had_fresh_token;
         match class {
@@ -33,24 +35,36 @@ impl<T: Turning> Call<T> {
             }
             _ => {}
         }
+        let too_long = match class {
+            Class::Throttling | Class::Transient => self.too_long(retry_after, now),
+            _ => None,
+        };
+        if let Some(option) = too_long {
+            error = Rc::new(Rc::unwrap_or_clone(error).too_long(option));
+        }
         let ends_call = match class {
             Class::Fatal => true,
             Class::TokenRejection => had_fresh_token,
-            Class::Throttling | Class::Transient => self.is_too_long(retry_after, now),
+            Class::Throttling | Class::Transient => too_long.is_some(),
             Class::Unexpected => too_many_unexpected,
+            // The size is not at fault: nothing smaller can be sent.
+            Class::TooLarge => self.settings.isolate_refused && group.len() == 1,
             Class::Refusal | Class::Permanent => false,
         };
+        let max_attempts = group.max_attempts(self.settings.max_attempts, self.needs_smaller_groups());
         match class {
-            Class::Refusal => {
-                let is_too_large = error.status() == Some(CONTENT_TOO_LARGE);
-                self.work.refuse(group, error.clone(), is_too_large);
-            }
+            Class::Refusal => self.work.refuse(group, error.clone(), &named),
+            Class::TooLarge if self.settings.isolate_refused && !ends_call => self.work.shrink(group, error.clone()),
             Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error.clone()),
-            Class::Transient if group.counted_attempts < self.settings.max_attempts => {
+            Class::Transient if group.counted_attempts < max_attempts => {
                 let due = self.retry_due(group.counted_attempts, retry_after, now);
                 self.work.retry(group, due, error.clone());
             }
-            Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal => {
+            Class::Transient if self.splits_after_failures() && group.len() > 1 => {
+                let due = self.retry_due(1, retry_after, now);
+                self.work.halve(group, due, error.clone());
+            }
+            Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal | Class::TooLarge => {
                 self.work.fail(group, error.clone());
             }
         }
@@ -65,12 +79,12 @@ impl<T: Turning> Call<T> {
         let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
         let limit = &mut *limit.borrow_mut();
         let mut hold = None;
-        let Rejection { error, class, retry_after, claims } = rejection;
+        let Rejection { error, class, retry_after, claims, .. } = rejection;
         if error.response.is_some() && *class != Class::Unexpected {
             circuit.expected();
         }
         match class {
-            Class::Refusal => patience.refused(attempt.group.len() == 1, error, now),
+            Class::Refusal | Class::TooLarge => patience.refused(attempt.group.len() == 1, error, now),
             _ => patience.failed(error, now),
         }
         match class {
@@ -83,7 +97,7 @@ impl<T: Turning> Call<T> {
                     hold = Some(retry_after_with_jitter(asked, random));
                 }
             }
-            Class::Refusal => circuit.close(),
+            Class::Refusal | Class::TooLarge => circuit.close(),
             Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
             Class::Permanent | Class::Fatal => {}
         }
@@ -99,6 +113,16 @@ impl<T: Turning> Call<T> {
         false
     }
 
+    /// Whether a group on which the service fails is split, because one of its ids may be at fault.
+    fn splits_after_failures(&self) -> bool {
+        self.settings.isolate_refused && self.settings.max_attempts > 1
+    }
+
+    /// Whether the service has failed so often in a row that groups become smaller.
+    pub(super) fn needs_smaller_groups(&self) -> bool {
+        self.splits_after_failures() && self.circuit.asks_for_smaller_groups()
+    }
+
     /// When a group may be sent again after an error that may pass at its `number`th attempt.
     fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
         match retry_after {
@@ -109,10 +133,13 @@ impl<T: Turning> Call<T> {
         }
     }
 
-    /// Whether a `Retry-After` lasts beyond the deadline or the remaining patience.
-    fn is_too_long(&self, retry_after: Option<Nanos>, now: Nanos) -> bool {
-        let Some(until) = retry_after.map(|asked| now.saturating_add(asked)) else { return false };
-        self.is_past_deadline(until) || self.patience.ends().is_some_and(|end| end <= until)
+    /// The option that a `Retry-After` exceeds: it lasts beyond the deadline, or the remaining patience.
+    fn too_long(&self, retry_after: Option<Nanos>, now: Nanos) -> Option<&'static str> {
+        let until = now.saturating_add(retry_after?);
+        if self.is_past_deadline(until) {
+            return Some("deadline-ms");
+        }
+        self.patience.ends().filter(|end| *end <= until).map(|_| "patience-ms")
     }
 }
 
@@ -124,6 +151,3 @@ fn retry_after_with_jitter(asked: Nanos, random: &mut Random) -> Nanos {
 
 /// 503: the service is overloaded.
 const SERVICE_UNAVAILABLE: u16 = 503;
-
-/// 413: the request is too large.
-const CONTENT_TOO_LARGE: u16 = 413;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Call, Step};
 use crate::arguments::Settings;
-use crate::error::{Error, Response};
+use crate::error::{Error, Judgement, Origin, Response};
 use crate::time::{MILLISECOND, Nanos};
 use crate::turns::{self, Queue, Turn, TurnRequest, TurnStep, Turning, Turns};
 
@@ -84,7 +84,9 @@ impl<T: Turning> Call<T> {
 fn held_by_others(held_for: Nanos) -> Error {
     let message = "another instance was asked to wait".to_owned();
     let retry_after_ms = Some(u32::try_from(held_for / MILLISECOND).unwrap_or(u32::MAX));
-    Error::from_response(Response { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..Response::default() })
+    let response = Response { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..Response::default() };
+    let judgement = Judgement::of(TOO_MANY_REQUESTS, "", Origin::OnTheWay, false);
+    Error::from_response(response, &judgement)
 }
 
 /// 429: too many requests.

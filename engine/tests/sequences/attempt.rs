@@ -14,6 +14,8 @@ pub struct Id {
     pub counted: u32,
     pub maybe_applied: bool,
     pub had_fresh_token: bool,
+    /// The service failed on it together with others, and their group was split: it is sent with at most so many.
+    pub part_of: Option<usize>,
     /// The attempt that carried it last.
     pub last: Option<usize>,
     /// Its outcome is final.
@@ -44,9 +46,9 @@ impl Check {
                 self.failing_since = None;
                 self.waits_out.clear();
             }
-            Kind::Refused if self.has_accepted && ids.len() == 1 => self.failing_since = None,
-            Kind::Refused if self.has_accepted => {}
-            Kind::Refused => {
+            Kind::Refused | Kind::TooLarge if self.has_accepted && ids.len() == 1 => self.failing_since = None,
+            Kind::Refused | Kind::TooLarge if self.has_accepted => {}
+            Kind::Refused | Kind::TooLarge => {
                 self.failing_since.get_or_insert(now);
                 self.last_failure = vec![verdict.label.clone()];
             }
@@ -61,7 +63,7 @@ impl Check {
         }
         let had_fresh_token = self.ids[ids[0]].had_fresh_token;
         for &position in &ids {
-            self.count(position, &verdict, ids.len() > 1);
+            self.count(position, &verdict, ids.len());
             if self.end.is_some() || !self.may_be_sent_again(position) {
                 self.id_ended(position);
             }
@@ -75,6 +77,7 @@ impl Check {
             Kind::TokenRejected => had_fresh_token,
             Kind::Throttled | Kind::Transient => is_too_long,
             Kind::Unexpected => too_many_unexpected,
+            Kind::TooLarge => self.settings.isolates && ids.len() == 1,
             _ => verdict.label == "deadline-exceeded",
         };
         if ends {
@@ -97,7 +100,10 @@ impl Check {
     }
 
     /// What the end of an attempt means for the further attempts of an id.
-    fn count(&mut self, position: usize, verdict: &Verdict, is_one_of_several: bool) {
+    fn count(&mut self, position: usize, verdict: &Verdict, size: usize) {
+        let splits = self.settings.isolates && size > 1;
+        let is_split_after_failures = splits && self.settings.max_attempts > 1;
+        let is_failing = self.circuit.is_failing();
         let id = &mut self.ids[position];
         id.maybe_applied |= verdict.maybe_applied;
         match verdict.kind {
@@ -107,9 +113,19 @@ impl Check {
                 id.counted -= 1;
             }
             // The parts of a split batch start afresh.
-            Kind::Refused if is_one_of_several && self.settings.isolates => {
+            Kind::Refused | Kind::TooLarge if splits => {
                 id.had_fresh_token = false;
                 id.counted = 0;
+                id.part_of = None;
+            }
+            Kind::Transient if is_split_after_failures => {
+                let is_part = id.part_of.is_some() || is_failing;
+                let most = if is_part { self.settings.max_attempts.min(2) } else { self.settings.max_attempts };
+                if id.counted >= most {
+                    id.had_fresh_token = false;
+                    id.counted = 0;
+                    id.part_of = Some(size.div_ceil(2));
+                }
             }
             _ => {}
         }
@@ -123,6 +139,7 @@ impl Check {
             Kind::Throttled | Kind::TokenRejected => true,
             Kind::Transient => id.counted < self.settings.max_attempts,
             Kind::Refused => !self.is_at_fault(position),
+            Kind::TooLarge => self.settings.isolates && self.attempts[id.last.unwrap_or_default()].ids.len() > 1,
             _ => false,
         }
     }

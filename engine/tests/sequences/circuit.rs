@@ -16,6 +16,11 @@ pub struct Circuit {
 }
 
 impl Circuit {
+    /// The service has failed several times in a row: groups become smaller.
+    pub fn is_failing(&self) -> bool {
+        self.failures >= 4
+    }
+
     /// The engine may have opened the circuit.
     pub fn may_be_open(&self) -> bool {
         self.is_open || self.failures >= 2
@@ -27,7 +32,7 @@ impl Circuit {
         // A request that was in flight at the second failure is no probe.
         let counts = self.failures < 2 || sent >= self.second_failure_at;
         match kind {
-            Kind::Accepted | Kind::Refused => *self = Circuit::default(),
+            Kind::Accepted | Kind::Refused | Kind::TooLarge => *self = Circuit::default(),
             Kind::Throttled => {}
             Kind::Transient | Kind::Unexpected if counts => {
                 self.failed_at = now;

@@ -17,6 +17,9 @@ pub enum Event {
     Failure(TransportError),
 }
 
+/// Part of what Microsoft Graph says if the cloud or the version lacks an action.
+const SEGMENT: &str = "resource not found for the segment";
+
 /// The latest tokens of a call, which a text must not contain.
 const RECENT_TOKENS: usize = 40;
 
@@ -44,12 +47,12 @@ impl Host {
         match self.mood {
             0 | 1 => self.response(429, true),
             2 => {
-                let status = *self.random.pick(&[408, 500, 502, 503, 503, 504, 509]);
+                let status = *self.random.pick(&[408, 421, 500, 502, 503, 503, 504, 509]);
                 self.response(status, true)
             }
             3 => self.response(503, true),
             4 => {
-                let status = *self.random.pick(&[400, 404, 413, 422]);
+                let status = *self.random.pick(&[400, 404, 404, 409, 413, 422, 405]);
                 self.response(status, true)
             }
             5 => self.response(401, true),
@@ -80,11 +83,16 @@ impl Host {
     fn response(&mut self, status: u16, request_is_complete: bool) -> (Event, Verdict) {
         let (retry_after, date, asked) = self.retry_after();
         let (www_authenticate, claims) = self.challenge();
-        let body = self.body();
+        let (body, message) = self.body();
         let request_id = self.random.chance(50).then(|| self.text());
+        let is_of_graph = request_id.is_some() || message.is_some();
+        let is_about_a_segment = message.is_some_and(|message| message.to_lowercase().contains(SEGMENT));
         let date = date.or_else(|| self.random.chance(10).then(|| self.text()));
         let response = Response { status, request_is_complete, request_id, date, retry_after, www_authenticate, body };
-        (Event::Response(response), Verdict::of_response(status, request_is_complete, asked, claims))
+        (
+            Event::Response(response),
+            Verdict::of_response(status, is_of_graph, is_about_a_segment, request_is_complete, asked, claims),
+        )
     }
 
     /// Values of `Retry-After`, a `Date`, and what they ask for.
@@ -126,14 +134,35 @@ impl Host {
         }
     }
 
-    fn body(&mut self) -> Vec<u8> {
+    /// A body, and its `error.message` if it has an `error`.
+    fn body(&mut self) -> (Vec<u8>, Option<String>) {
         let text = self.text();
-        match self.random.below(8) {
+        let body = match self.random.below(9) {
             0 => text.into_bytes(),
             1 => (0..self.random.below(200)).map(|_| self.random.next() as u8 & 0x5f).collect(),
-            2 | 3 => format!(r#"{{"error":{{"code":"{text}","message":"{}"}}}}"#, self.text()).into_bytes(),
-            4 => format!(r#"{{"error":{{"message":"{text}\ud800","innererror":{{"date":"{text}"}}}}}}"#).into_bytes(),
+            2..=4 => {
+                let message = self.message();
+                let body = format!(r#"{{"error":{{"code":"{text}","message":"{message}"}}}}"#);
+                return (body.into_bytes(), Some(message));
+            }
+            5 => format!(r#"{{"error":{{"message":"{text}\ud800","innererror":{{"date":"{text}"}}}}}}"#).into_bytes(),
+            6 => format!(r#"{{"error":"{text}"}}"#).into_bytes(),
             _ => Vec::new(),
+        };
+        (body, None)
+    }
+
+    /// A message that may name ids of the call, whether or not they were sent, or say that a segment was not found.
+    fn message(&mut self) -> String {
+        let text = self.text();
+        let ids = &self.check.settings.ids;
+        match self.random.below(10) {
+            0 => format!("{text} Resource Not found for the segment 'x'"),
+            1..=4 if !ids.is_empty() => {
+                let named = (0..=self.random.below(3)).map(|_| self.random.pick(ids).to_uppercase());
+                format!("{text} {}", named.collect::<Vec<_>>().join(","))
+            }
+            _ => text,
         }
     }
 

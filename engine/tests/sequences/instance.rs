@@ -12,6 +12,9 @@ use crate::verdict::{Kind, Verdict};
 /// A hold lasts so long for other calls than the one whose response asked for it.
 const MAX_HOLD: Nanos = 3_600 * SECOND;
 
+/// The most by which the first request of an instance is taken to arrive late.
+const MAX_LATENESS: Nanos = SECOND / 4;
+
 #[derive(Default)]
 pub struct Instance {
     pub has_accepted: bool,
@@ -86,8 +89,8 @@ impl Limit {
         let Some(leaving) = leaving else { return (0, 0) };
         let window = from_ms(rate_limit.window_ms);
         let least = if leaving < self.forgotten_before { 0 } else { leaving + window };
-        // The margin never exceeds one window.
-        (least, leaving + 2 * window)
+        // The margin never exceeds one window; the first request may be taken to arrive late.
+        (least, leaving + 2 * window + MAX_LATENESS)
     }
 
     /// Until when a call is held: not shorter, and no longer.

@@ -32,7 +32,7 @@ impl Check {
                 Some(None) => continue,
                 Some(Some((ended, verdict))) => match (verdict.kind, verdict.retry_after) {
                     // It may wait for a part of the group with which it was refused.
-                    (Kind::Refused, _) => (0, None),
+                    (Kind::Refused | Kind::TooLarge, _) => (0, None),
                     (Kind::Transient, None) => (ended + BACKOFF, Some(ended + MAX_BACKOFF)),
                     (Kind::Transient, Some(asked)) => {
                         let most = asked.max(SECOND).saturating_add(asked.max(SECOND) / 4);

@@ -45,6 +45,7 @@ impl Check {
         }
         self.check_rate(now);
         self.check_token(request);
+        self.check_size(&ids);
         for &position in &ids {
             self.check_retry(position, now);
             let index = self.attempts.len();
@@ -75,6 +76,17 @@ impl Check {
         };
         let other = self.ids.iter().find(|id| id.counted < attempts && is_due(id));
         require("probes rotate over the ids", other.is_none(), || format!("{attempts}: {other:?}"));
+    }
+
+    /// Groups become smaller while the service fails on them.
+    fn check_size(&self, ids: &[usize]) {
+        let most = ids.iter().filter_map(|position| self.ids[*position].part_of).min();
+        require("a part is sent with no others", most.is_none_or(|most| ids.len() <= most), || format!("{ids:?}"));
+        let splits = self.settings.isolates && self.settings.max_attempts > 1;
+        if splits && self.circuit.is_failing() && ids.iter().any(|position| self.ids[*position].attempts == 0) {
+            let most = (self.settings.ids_per_request / 2).max(1);
+            require("new groups are smaller while the service fails", ids.len() <= most, || format!("{ids:?}"));
+        }
     }
 
     fn check_rate(&mut self, now: Nanos) {
@@ -120,6 +132,7 @@ impl Check {
             Kind::Throttled | Kind::Transient => true,
             Kind::TokenRejected => id.had_fresh_token,
             Kind::Refused => !self.is_at_fault(position),
+            Kind::TooLarge => self.settings.isolates,
             _ => false,
         };
         require("only what may pass is sent again", may_pass, || format!("{verdict:?}"));

@@ -8,6 +8,7 @@ use entra_risk_engine::time::Nanos;
 pub enum Kind {
     Accepted,
     Refused,
+    TooLarge,
     Throttled,
     TokenRejected,
     Transient,
@@ -33,6 +34,8 @@ pub struct Verdict {
 impl Verdict {
     pub fn of_response(
         status: u16,
+        is_of_graph: bool,
+        is_about_a_segment: bool,
         request_is_complete: bool,
         retry_after: Option<Nanos>,
         challenge: Option<Option<String>>,
@@ -43,13 +46,25 @@ impl Verdict {
             403 if challenge.is_some() => Kind::TokenRejected,
             403 | 407 => Kind::Fatal,
             429 => Kind::Throttled,
-            408 | 500 | 502 | 503 | 504 | 509 => Kind::Transient,
+            408 | 421 | 500 | 502 | 503 | 504 | 509 => Kind::Transient,
             499 | 501 | 505..=508 | 510..=599 => Kind::Permanent,
-            400..=498 => Kind::Refused,
+            413 => Kind::TooLarge,
+            400..=498 if !is_of_graph => Kind::Unexpected,
+            400 | 404 if is_about_a_segment => Kind::Fatal,
+            400 | 404 | 409 | 410 | 412 | 422 => Kind::Refused,
+            400..=498 => Kind::Fatal,
             _ => Kind::Unexpected,
         };
         let maybe_applied = kind != Kind::Accepted && !matches!(status, 300..=498);
-        let label = format!("status {status}");
+        let name = match status {
+            401 => "unauthenticated",
+            403 => "forbidden",
+            429 => "throttled",
+            _ if kind == Kind::Unexpected => "unexpected-status",
+            500..=599 => "server-error",
+            _ => "client-error",
+        };
+        let label = format!("status {status} {name}");
         let claims = challenge.flatten().filter(|_| kind == Kind::TokenRejected);
         Verdict { kind, maybe_applied, retry_after, holds_all: matches!(status, 429 | 503), claims, label }
     }
@@ -57,8 +72,8 @@ impl Verdict {
     pub fn of_transport_error(kind: TransportErrorKind, instance_has_accepted: bool) -> Verdict {
         use TransportErrorKind::*;
         let (label, maybe_applied) = match kind {
-            Unreachable | Tls | Certificate | RejectedByHost => ("unreachable", false),
-            Denied => ("denied-by-host", false),
+            Unreachable | Tls | Certificate => ("unreachable", false),
+            Denied | RejectedByHost => ("denied-by-host", false),
             NoResponse | Unreadable => ("no-response", true),
             Other => ("other", true),
         };
@@ -88,22 +103,10 @@ impl Verdict {
     }
 }
 
-/// The status of an error that has one, or else its name in the contract.
+/// The name of an error in the contract, after its status if it has one.
 pub fn label(error: &Error) -> String {
     match &error.response {
-        Some(response) => format!("status {}", response.status),
+        Some(response) => format!("status {} {}", response.status, error.kind.name()),
         None => error.kind.name().to_owned(),
-    }
-}
-
-/// The kind of the error of a status.
-pub fn kind_of(status: u16) -> &'static str {
-    match status {
-        401 => "unauthenticated",
-        403 => "forbidden",
-        429 => "throttled",
-        400..=499 => "client-error",
-        500..=599 => "server-error",
-        _ => "unexpected-status",
     }
 }

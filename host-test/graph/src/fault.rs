@@ -31,8 +31,18 @@ pub enum FaultKind {
     GatewayPage,
     /// A 429 before the documented limit.
     Throttled,
-    /// Another 4xx, with an empty body.
+    /// A 4xx about the ids, with an empty body.
     Refused,
+    /// `413`: the request is too large, with an empty body.
+    TooLarge,
+    /// A 4xx that is not about the ids, such as `405`.
+    Unsupported,
+    /// `400`: the cloud or the version lacks the action.
+    Segment,
+    /// A 4xx of a web filter: HTML.
+    BlockPage,
+    /// `421`: the connection was made for another host name. An empty body.
+    Misdirected,
     /// `400` with a message that repeats the `authorization` header or a part of it, as a
     /// misconfigured gateway may do.
     Echo,
@@ -107,11 +117,16 @@ impl RetryAfter {
 
 /// How often each kind is drawn. Kinds that end a call are rare, because they hide all that would
 /// follow.
-const WEIGHTS: [(FaultKind, u32); 23] = [
+const WEIGHTS: [(FaultKind, u32); 28] = [
     (FaultKind::ServerError, 16),
     (FaultKind::GatewayPage, 6),
     (FaultKind::Throttled, 16),
     (FaultKind::Refused, 6),
+    (FaultKind::TooLarge, 1),
+    (FaultKind::Unsupported, 2),
+    (FaultKind::Segment, 1),
+    (FaultKind::BlockPage, 3),
+    (FaultKind::Misdirected, 3),
     (FaultKind::Echo, 2),
     (FaultKind::Expired, 6),
     (FaultKind::Challenged, 6),
@@ -140,7 +155,11 @@ impl Fault {
     pub fn of(kind: FaultKind) -> Self {
         let status = match kind {
             FaultKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
-            FaultKind::Refused | FaultKind::Echo => StatusCode::BAD_REQUEST,
+            FaultKind::Refused | FaultKind::Echo | FaultKind::Segment => StatusCode::BAD_REQUEST,
+            FaultKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            FaultKind::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
+            FaultKind::BlockPage => StatusCode::NOT_FOUND,
+            FaultKind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             FaultKind::Expired | FaultKind::Challenged => StatusCode::UNAUTHORIZED,
             FaultKind::Forbidden => StatusCode::FORBIDDEN,
             FaultKind::ProxyAuthentication => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
@@ -172,7 +191,10 @@ impl Fault {
             FaultKind::GatewayPage => &[502, 503, 504],
             FaultKind::Challenged => &[401, 401, 403],
             FaultKind::RequestTimeout => &[408, 499],
-            FaultKind::Refused => &[400, 404, 409, 412, 413, 423],
+            FaultKind::Refused => &[400, 404, 409, 410, 412, 422],
+            FaultKind::Unsupported => &[405, 411, 415, 417, 423, 426, 431],
+            FaultKind::Segment => &[400, 404],
+            FaultKind::BlockPage => &[400, 404, 451],
             FaultKind::Truncated | FaultKind::Endless | FaultKind::Stalled => &[200, 400, 429, 500, 503],
             _ => &[],
         };

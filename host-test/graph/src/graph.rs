@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::limit::Counter;
 use crate::request::{ids_as_spelled, ids_in_part, parse_ids, token};
-use crate::response::{ResponseContext, redirect, with_retry_after};
+use crate::response::{ResponseContext, misdirected, redirect, with_retry_after};
 use crate::route::{self, Bucket, ROUTES, RouteError};
 use crate::{
     Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, Rest, RetryAfter, Service, Settings, TransportError,
@@ -122,6 +122,9 @@ impl Graph {
                 let (response, success) = self.respond(state, now, &request, &context);
                 // Microsoft Graph's own refusals take precedence over faults.
                 fault.take_if(|_| !success);
+                if success && fault.is_none() {
+                    fault = self.fault_of_an_id(&request);
+                }
                 match &fault {
                     None => (Behavior::Complete(response), success),
                     Some(fault) => (apply_fault(state, &request, fault, &context), fault.applied),
@@ -240,14 +243,20 @@ impl Graph {
         };
         match parse_ids(&ROUTES[index], request.body()) {
             Err(message) => (context.error(StatusCode::BAD_REQUEST, "BadRequest", &message), false),
-            Ok(ids) => match ids.iter().find(is_bad) {
-                Some(id) => {
-                    let message = format!("Resource '{id}' does not exist or is not at risk.");
-                    (context.error(StatusCode::NOT_FOUND, "Request_ResourceNotFound", &message), false)
-                }
-                None => (context.response(StatusCode::NO_CONTENT, Bytes::new()), true),
-            },
+            Ok(ids) if ids.iter().any(|id| is_bad(&id)) => {
+                let message = self.settings.naming.message(&ids, is_bad);
+                (context.error(StatusCode::NOT_FOUND, "Request_ResourceNotFound", &message), false)
+            }
+            Ok(_) => (context.response(StatusCode::NO_CONTENT, Bytes::new()), true),
         }
+    }
+
+    /// The fault that belongs to an id of a request.
+    fn fault_of_an_id(&self, request: &Request) -> Option<Fault> {
+        let route = &ROUTES[route::find(request.uri().path()).ok()?];
+        let ids = ids_as_spelled(route.field, request.body())?;
+        let faults = &self.settings.id_faults;
+        ids.iter().find_map(|id| faults.get(&id.parse::<Uuid>().ok()?)).cloned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -337,7 +346,12 @@ fn faulty_response(state: &mut State, request: &Request, fault: &Fault, context:
             context.error(fault.status, "Authorization_RequestDenied", message)
         }
         FaultKind::Throttled => context.throttled(None),
-        FaultKind::GatewayPage | FaultKind::ProxyPage => context.page(fault.status),
+        FaultKind::GatewayPage | FaultKind::ProxyPage | FaultKind::BlockPage => context.page(fault.status),
+        FaultKind::Misdirected => misdirected(),
+        FaultKind::Segment => {
+            let message = "Resource not found for the segment 'dismiss'.";
+            context.error(fault.status, "BadRequest", message)
+        }
         FaultKind::Redirect => redirect(),
         FaultKind::Echo => {
             let sent = request.headers().get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -348,7 +362,9 @@ fn faulty_response(state: &mut State, request: &Request, fault: &Fault, context:
             let message = format!("Bad header: {before}{}", sent.get(skipped..).unwrap_or_default());
             context.error(fault.status, "BadRequest", &message)
         }
-        FaultKind::Refused | FaultKind::ProxyAuthentication => context.response(fault.status, Bytes::new()),
+        FaultKind::Refused | FaultKind::TooLarge | FaultKind::ProxyAuthentication => {
+            context.response(fault.status, Bytes::new())
+        }
         _ => context.error(fault.status, "UnknownError", ""),
     }
 }

@@ -8,8 +8,9 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use clap::Parser;
-use graph_model::{Fault, FaultKind, Graph, Limit, Reply, Request, Server, Service, Settings};
+use clap::{Parser, ValueEnum};
+use graph_model::{Fault, FaultKind, Graph, Limit, Naming, Outage, Reply, Request, Server, Service, Settings};
+use http::StatusCode;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
@@ -58,10 +59,71 @@ struct Arguments {
     /// An id that the tenant does not have: a request with it is refused. May be repeated.
     #[arg(long, value_name = "ID")]
     absent: Vec<Uuid>,
+    /// Which ids the message of such a refusal names.
+    #[arg(long, value_enum, default_value_t = NamingName::First)]
+    naming: NamingName,
+    /// An id on which the service fails: each request with it is answered 500. May be repeated.
+    #[arg(long, value_name = "ID")]
+    failing: Vec<Uuid>,
+    /// An id on which the service hangs: no request with it is answered. May be repeated.
+    #[arg(long, value_name = "ID")]
+    silent: Vec<Uuid>,
+    /// Answer every request like this: the cloud lacks the action (400), the method is not allowed
+    /// (405), a web filter blocks it (404), or it is misdirected (421).
+    #[arg(long, value_enum, value_name = "ANSWER")]
+    always: Option<Always>,
     /// A command to run with the service's address in GRAPH_ENDPOINT; the server stops and exits
     /// with the command's exit code.
     #[arg(trailing_var_arg = true, conflicts_with = "time")]
     command: Vec<OsString>,
+}
+
+/// Which ids a refusal names.
+#[derive(Clone, Copy, ValueEnum)]
+enum NamingName {
+    /// The first one at fault.
+    First,
+    /// All at fault.
+    All,
+    /// None.
+    None,
+    /// One that is not at fault.
+    Wrong,
+    /// All ids of the request.
+    Echo,
+}
+
+impl From<NamingName> for Naming {
+    fn from(name: NamingName) -> Self {
+        match name {
+            NamingName::First => Naming::First,
+            NamingName::All => Naming::All,
+            NamingName::None => Naming::None,
+            NamingName::Wrong => Naming::Wrong,
+            NamingName::Echo => Naming::Echo,
+        }
+    }
+}
+
+/// What answers every request.
+#[derive(Clone, Copy, ValueEnum)]
+enum Always {
+    Segment,
+    Unsupported,
+    BlockPage,
+    Misdirected,
+}
+
+impl Always {
+    fn outage(self) -> Outage {
+        let fault = Fault::of(match self {
+            Always::Segment => FaultKind::Segment,
+            Always::Unsupported => FaultKind::Unsupported,
+            Always::BlockPage => FaultKind::BlockPage,
+            Always::Misdirected => FaultKind::Misdirected,
+        });
+        Outage { from: Duration::ZERO, until: Duration::MAX, fault }
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -118,6 +180,10 @@ async fn main() -> std::io::Result<ExitCode> {
     let latency = Duration::from_millis(arguments.latency_ms);
     let slowest = arguments.slowest_ms.map_or(latency, Duration::from_millis).max(latency);
     let limit = |documented: Limit| Limit { requests: arguments.limit.unwrap_or(documented.requests), ..documented };
+    let mut internal_error = Fault::of(FaultKind::ServerError);
+    internal_error.status = StatusCode::INTERNAL_SERVER_ERROR;
+    let failing = arguments.failing.into_iter().map(|id| (id, internal_error.clone()));
+    let silent = arguments.silent.into_iter().map(|id| (id, Fault::of(FaultKind::Silence)));
     let graph = Graph::new(Settings {
         token: Some(arguments.token),
         users: limit(Limit::USERS),
@@ -126,6 +192,9 @@ async fn main() -> std::io::Result<ExitCode> {
         faults: arguments.faults,
         seed: arguments.seed,
         absent: arguments.absent.into_iter().collect(),
+        naming: arguments.naming.into(),
+        id_faults: failing.chain(silent).collect(),
+        outages: arguments.always.map(Always::outage).into_iter().collect(),
         epoch: SystemTime::now(),
         ..Settings::default()
     });

@@ -40,6 +40,8 @@ impl Outage {
             FaultKind::Silence,
             FaultKind::Throttled,
             FaultKind::ProxyPage,
+            FaultKind::BlockPage,
+            FaultKind::Misdirected,
         ];
         let mut fault = Fault::of(*kinds.choose(rng).unwrap_or(&FaultKind::Silence));
         if fault.status == StatusCode::SERVICE_UNAVAILABLE && rng.random_ratio(1, 4) {

@@ -104,6 +104,13 @@ pub(crate) fn redirect() -> Response {
     response
 }
 
+/// The response of a server to a connection that was made for another one.
+pub(crate) fn misdirected() -> Response {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    response
+}
+
 fn set(response: &mut Response, name: HeaderName, value: &str) {
     // From bytes, because the ids that clients send and the values of faults need not be ASCII.
     if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {

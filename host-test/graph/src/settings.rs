@@ -1,12 +1,12 @@
 //! The settings of a model of Microsoft Graph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use crate::{Limit, Network, OtherClients, Outage};
+use crate::{Fault, Limit, Naming, Network, OtherClients, Outage};
 
 /// How a [`Graph`](crate::Graph) behaves.
 #[derive(Debug, Clone)]
@@ -34,6 +34,11 @@ pub struct Settings {
     pub early: f64,
     /// Ids that the tenant does not have: a request with one of them is refused.
     pub absent: BTreeSet<Uuid>,
+    /// Which ids the message of such a refusal names.
+    pub naming: Naming,
+    /// Faults that belong to an id: each request that carries it suffers the fault, unless it
+    /// suffers another one.
+    pub id_faults: BTreeMap<Uuid, Fault>,
     /// Whether an action that was applied to an id is refused from then on: the id is no longer at
     /// risk.
     pub refuses_applied: bool,
@@ -57,6 +62,8 @@ impl Default for Settings {
             faults: 0.0,
             early: 0.0,
             absent: BTreeSet::new(),
+            naming: Naming::default(),
+            id_faults: BTreeMap::new(),
             refuses_applied: false,
             seed: 0,
             epoch: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{
-    Arrival, Behavior, CLAIMS, Delay, Fault, FaultKind, Graph, Network, Outage, Request, Response, RetryAfter, Service,
-    Settings, TransportError,
+    Arrival, Behavior, CLAIMS, Delay, Fault, FaultKind, Graph, Naming, Network, Outage, Request, Response, RetryAfter,
+    Service, Settings, TransportError,
 };
 use http::StatusCode;
 use uuid::Uuid;
@@ -165,6 +165,61 @@ fn an_absent_id_refuses_the_whole_request() {
 }
 
 #[test]
+fn a_refusal_names_the_ids_that_its_setting_says() {
+    let [good, bad, worse] = [0, 1, 2].map(Uuid::from_u128);
+    for (naming, named) in [
+        (Naming::First, vec![bad]),
+        (Naming::All, vec![bad, worse]),
+        (Naming::None, vec![]),
+        (Naming::Wrong, vec![good]),
+        (Naming::Echo, vec![good, bad, worse]),
+    ] {
+        let graph = Graph::new(Settings { absent: [bad, worse].into(), naming, ..Settings::default() });
+        let refusal = respond(&graph, 0, request(USERS, &users(3)));
+        let body = String::from_utf8_lossy(refusal.body()).into_owned();
+        let found: Vec<Uuid> = [good, bad, worse].into_iter().filter(|id| body.contains(&id.to_string())).collect();
+        assert_eq!((refusal.status(), found), (StatusCode::NOT_FOUND, named), "{naming:?}");
+    }
+}
+
+#[test]
+fn a_fault_that_belongs_to_an_id_meets_each_request_with_it_and_no_other() {
+    let failing = Fault { status: StatusCode::GATEWAY_TIMEOUT, ..Fault::of(FaultKind::ServerError) };
+    let id_faults = [(Uuid::from_u128(1), failing), (Uuid::from_u128(2), Fault::of(FaultKind::Silence))];
+    let graph = Graph::new(Settings { id_faults: id_faults.into(), ..Settings::default() });
+    let status = |at, count| match graph.serve(Duration::from_secs(at), request(USERS, &users(count))).behavior {
+        Behavior::Complete(response) => response.status().as_u16(),
+        Behavior::Silence => 0,
+        behavior => panic!("not planned: {behavior:?}"),
+    };
+    assert_eq!([(0, 1), (1, 2), (2, 2), (3, 1)].map(|(at, count)| status(at, count)), [204, 504, 504, 204]);
+    let body = format!(r#"{{"userIds":["{}"]}}"#, Uuid::from_u128(2));
+    assert!(matches!(graph.serve(Duration::from_secs(4), request(USERS, &body)).behavior, Behavior::Silence));
+    assert_eq!(graph.applied().len(), 1);
+}
+
+#[test]
+fn what_is_not_about_the_ids_is_told_apart_by_the_response() {
+    for (kind, status, has_request_id, has_error) in [
+        (FaultKind::Segment, 400, true, true),
+        (FaultKind::Unsupported, 405, true, true),
+        (FaultKind::TooLarge, 413, true, false),
+        (FaultKind::BlockPage, 404, false, false),
+        (FaultKind::Misdirected, 421, false, false),
+    ] {
+        let graph = graph();
+        graph.plan([Some(Fault::of(kind))]);
+        let response = respond(&graph, 0, request(USERS, &users(1)));
+        let body = String::from_utf8_lossy(response.body()).into_owned();
+        assert_eq!(response.status().as_u16(), status, "{kind:?}");
+        assert_eq!(response.headers().contains_key("request-id"), has_request_id, "{kind:?}");
+        assert_eq!(body.contains("\"error\""), has_error, "{kind:?}");
+        assert_eq!(body.contains("Resource not found for the segment"), kind == FaultKind::Segment);
+        assert!(graph.applied().is_empty(), "{kind:?}");
+    }
+}
+
+#[test]
 fn a_response_has_the_format_of_microsoft_graph() {
     let refused = respond(&graph(), 0, request(USERS, ""));
     let header = |name: &str| refused.headers()[name].to_str().unwrap().to_owned();
@@ -251,7 +306,7 @@ fn the_same_seed_draws_the_same_faults() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
     let kinds: std::collections::BTreeSet<_> = (0..20).flat_map(run).flatten().map(|fault| fault.kind).collect();
-    assert_eq!(kinds.len(), 23, "not every kind was drawn: {kinds:?}");
+    assert_eq!(kinds.len(), 28, "not every kind was drawn: {kinds:?}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) enum Class {
     Accepted,
     /// The ids are refused.
     Refused,
+    /// 413: smaller requests may succeed.
+    TooLarge,
     /// 429.
     Throttled,
     /// 401, or 403 with claims.
@@ -89,6 +91,14 @@ impl<'a> Attempts<'a> {
         for attempt in &mut all {
             attempt.seen = attempt.is_seen(call);
             attempt.class = attempt.classify(first_accepted);
+            if attempt.class == Class::TooLarge {
+                attempt.class = match call.call.options.isolate_refused.unwrap_or(true) {
+                    false => Class::Permanent,
+                    // Nothing smaller can be sent.
+                    true if attempt.ids.len() == 1 => Class::Fatal,
+                    true => Class::TooLarge,
+                };
+            }
         }
         Attempts { call, all, by_id }
     }
@@ -119,7 +129,9 @@ impl<'a> Attempts<'a> {
         (0..self.by_id.len()).any(|id| match self.last(id) {
             None => true,
             Some(last) => match last.class {
-                Class::Throttled => true,
+                Class::Throttled | Class::TooLarge => true,
+                // It is split.
+                Class::Transient if self.isolates() && max > 1 && last.ids.len() > 1 => true,
                 Class::Refused => self.isolates() && last.ids.len() > 1,
                 // Attempts that are not clear may count.
                 Class::Transient => {
@@ -208,14 +220,18 @@ impl Attempt<'_> {
             Some(true) => {}
         }
         match (self.arrival.status.map(|status| status.as_u16()), self.kind()) {
-            (Some(204), Some(FaultKind::Early)) => Class::Unexpected,
+            (Some(204), Some(FaultKind::Early)) | (Some(_), Some(FaultKind::BlockPage)) => Class::Unexpected,
+            (Some(_), Some(FaultKind::Segment | FaultKind::Unsupported)) => Class::Fatal,
+            // The version lacks the action.
+            (Some(400), None) if self.arrival.action.is_none() => Class::Fatal,
             (Some(204), _) => Class::Accepted,
             (Some(401), _) | (Some(403), Some(FaultKind::Challenged)) => Class::TokenRejected,
             // A token that an earlier challenge revoked.
             (Some(403), None) => Class::TokenRejected,
             (Some(403 | 407), _) => Class::Fatal,
             (Some(429), _) => Class::Throttled,
-            (Some(408 | 500 | 502 | 503 | 504 | 509), _) => Class::Transient,
+            (Some(413), _) => Class::TooLarge,
+            (Some(408 | 421 | 500 | 502 | 503 | 504 | 509), _) => Class::Transient,
             (Some(499..=599), _) => Class::Permanent,
             (Some(400..=498), _) => Class::Refused,
             (Some(_), _) => Class::Unexpected,
@@ -237,7 +253,8 @@ impl Attempt<'_> {
         Some(match (self.class, self.arrival.status.map(|status| status.as_u16()), self.kind()) {
             (Class::Accepted, ..) => Verdict::Accepted,
             (Class::Refused, ..) => Verdict::Refused,
-            (_, Some(300..=399 | 401 | 403 | 407 | 408 | 429), _) => Verdict::NotApplied,
+            (_, Some(499), _) => Verdict::MaybeApplied,
+            (_, Some(300..=498), _) => Verdict::NotApplied,
             (_, None, Some(FaultKind::NoConnection | FaultKind::NoName | FaultKind::Tls | FaultKind::Handshake)) => {
                 Verdict::NotApplied
             }
@@ -252,7 +269,9 @@ impl Attempt<'_> {
             return None;
         }
         Some(match (self.arrival.status, self.kind()) {
-            (Some(StatusCode::NO_CONTENT), Some(FaultKind::Early)) => "unexpected-status",
+            (Some(StatusCode::NO_CONTENT), Some(FaultKind::Early)) | (Some(_), Some(FaultKind::BlockPage)) => {
+                "unexpected-status"
+            }
             (Some(StatusCode::NO_CONTENT), _) => return None,
             (Some(StatusCode::UNAUTHORIZED), _) => "unauthenticated",
             (Some(StatusCode::FORBIDDEN), _) => "forbidden",

@@ -1,11 +1,11 @@
 //! The plan of a run, drawn from a seed: the calls of the plugin, the service and the way to it,
 //! and the token provider.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use graph_model::{Algorithm, Delay, Limit, Network, OtherClients, Outage, Settings};
+use graph_model::{Algorithm, Delay, Fault, FaultKind, Limit, Naming, Network, OtherClients, Outage, Settings};
 use host_test::bindings::actions::{Cloud, Options, RateLimit};
 use host_test::plugin::{Action, CANARY};
 use rand::rngs::StdRng;
@@ -76,6 +76,9 @@ impl Plan {
         let mut calls: Vec<Call> = calls.collect();
         let is_calm = rng.random_ratio(1, 4);
         let mut graph = Settings { absent: absent(rng, &population), seed, ..draw_limits(rng) };
+        let namings =
+            [Naming::First, Naming::First, Naming::All, Naming::None, Naming::None, Naming::Wrong, Naming::Echo];
+        graph.naming = *namings.choose(rng).unwrap_or(&Naming::None);
         let slow = millis(rng, 1..=20_000);
         graph.latency = if rng.random() { slow..=slow } else { slow.min(Duration::from_millis(50))..=slow };
         let mut tokens = TokenProvider { is_attached: rng.random_ratio(1, 10), ..TokenProvider::default() };
@@ -84,6 +87,9 @@ impl Plan {
         }
         if !is_calm {
             draw_troubles(rng, &mut graph, &mut tokens);
+            if rng.random_ratio(1, 4) {
+                graph.id_faults = id_faults(rng, &population);
+            }
             // Such bodies are taken a byte at a time, so they must be short.
             if population.len() <= MAX_EARLY_IDS && rng.random_ratio(1, 4) {
                 graph.early = rng.random_range(0.05..=0.5);
@@ -114,7 +120,11 @@ impl Plan {
     /// Whether nothing but bad ids and a limit can fail a request.
     pub fn is_calm(&self) -> bool {
         let graph = &self.graph;
-        let service = graph.faults == 0.0 && graph.early == 0.0 && graph.outages.is_empty() && !graph.refuses_applied;
+        let service = graph.id_faults.is_empty()
+            && graph.faults == 0.0
+            && graph.early == 0.0
+            && graph.outages.is_empty()
+            && !graph.refuses_applied;
         let tokens = self.tokens.unavailable == 0.0 && self.tokens.outage.is_none() && self.tokens.ends == 0.0;
         service && tokens && graph.network.is_exact() && graph.others == OtherClients::default()
     }
@@ -193,6 +203,15 @@ fn absent(rng: &mut StdRng, population: &[Uuid]) -> BTreeSet<Uuid> {
             population.iter().filter(|_| rng.random_bool(share)).copied().collect()
         }
     }
+}
+
+/// Some ids on which the service always fails, or never responds.
+fn id_faults(rng: &mut StdRng, population: &[Uuid]) -> BTreeMap<Uuid, Fault> {
+    let kinds =
+        [FaultKind::ServerError, FaultKind::ServerError, FaultKind::GatewayPage, FaultKind::Silence, FaultKind::Reset];
+    let count = rng.random_range(1..=3);
+    let ids: Vec<Uuid> = population.sample(rng, count).copied().collect();
+    ids.into_iter().map(|id| (id, Fault::of(*kinds.choose(rng).unwrap_or(&FaultKind::Silence)))).collect()
 }
 
 impl Call {

@@ -80,7 +80,7 @@ async fn an_acceptance_is_reported_by_the_next_that_read_it() {
     assert_eq!(ended(open.next(Some(100)).await), ["accepted"]);
     assert_at(open.now_ms(), 250);
     // A response that arrived while nobody waited is read by the next one, which does not wait.
-    waiting(open.next(Some(900)).await);
+    waiting(open.next(Some(1_100)).await);
     pause(60_000).await;
     let before = open.now_ms();
     assert_eq!(ended(open.next(Some(60_000)).await), ["accepted"]);

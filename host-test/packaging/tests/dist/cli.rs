@@ -96,7 +96,10 @@ async fn refused_ids_are_found_and_listed_each_with_its_reason() {
         let [counts, "", reason, advice, first, second] = lines[..] else { panic!("{}", run.stdout) };
         assert_eq!(counts, "dismiss-risky-users: 398 of 400 ids accepted, 2 refused, 0 not-applied, 0 unknown");
         assert_eq!(reason, "2 refused: client-error, HTTP 404 Request_ResourceNotFound");
-        assert_eq!(advice, "  Probably unknown in the tenant or not at risk: do not run again unchanged.");
+        assert_eq!(
+            advice,
+            "  Unknown in the tenant, not at risk, already processed, or of a user who was deleted or is a guest: do not run again unchanged."
+        );
         for (line, id) in [(first, id(7)), (second, id(300))] {
             let expected = format!("    {id}: Resource '{id}' does not exist or is not at risk. (request-id ");
             assert!(line.starts_with(&expected), "{line}");
@@ -138,7 +141,9 @@ async fn a_403_ends_the_run() {
         let run = shell.run(line, [accepted(), denied]).await;
         assert_eq!(run.code, 1);
         let first = "dismiss-risky-users: 60 of 600 ids accepted, 0 refused, 540 not-applied, 0 unknown\n\n\
-                     60 not-applied: forbidden, HTTP 403 Authorization_RequestDenied: Insufficient privileges.\n";
+                     60 not-applied: forbidden, HTTP 403: a role or a permission is missing, or was granted just now: wait some \
+                     minutes, or up to an hour after a role was activated, then send the ids again; \
+                     Authorization_RequestDenied; Insufficient privileges.\n";
         assert!(run.stdout.starts_with(first), "{}", run.stdout);
         assert!(run.stdout.contains("Grant IdentityRiskyUser.ReadWrite.All"), "{}", run.stdout);
         assert!(run.stdout.contains("480 not-applied: not-attempted"), "{}", run.stdout);

@@ -1,6 +1,7 @@
 //! Tests of what users get: the apps, the token adapters, and all files of `target/dist`.
 
 mod cli;
+mod cli_cases;
 mod cli_endings;
 mod cli_files;
 mod cli_interruption;

@@ -46,7 +46,7 @@ fn check_pair(attempts: &Attempts<'_>, before: &Attempt<'_>, next: &Attempt<'_>,
             violations.add("an id that has ended is not sent again", detail);
         }
         Class::Refused if is_alone => violations.add("an id that has ended is not sent again", detail),
-        Class::Transient | Class::Throttled => {
+        Class::Transient | Class::Throttled | Class::TooLarge => {
             if let Some((settled, asked)) = before.arrival.settled.zip(before.retry_after())
                 && next.sent() < settled + asked
             {

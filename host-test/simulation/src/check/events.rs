@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use host_test::bindings::actions::Batch;
+use host_test::bindings::actions::{Batch, Error, ErrorKind};
 use host_test::bindings::calls::Event;
 
 use super::Violations;
@@ -102,8 +102,15 @@ fn check_progress(call: &CallRecord, next: &Next, left: usize, violations: &mut 
     if progress.left as usize != left || (progress.requests as usize) < sent || progress.in_flight > most {
         violations.add("waiting says what is left", || format!("{progress:?}, {left} left, {sent} sent"));
     }
-    let status = progress.error.as_ref().and_then(|error| error.response.as_ref()).map(|response| response.status);
-    if status.is_some_and(|status| matches!(status, 400 | 402 | 404..=406 | 409..=428 | 430..=498)) {
+    // What ends the call is named too: the action that the cloud lacks is no refusal of ids.
+    let is_refusal = |error: &Error| {
+        error.kind == ErrorKind::ClientError
+            && error.response.as_ref().is_some_and(|response| {
+                matches!(response.status, 400 | 404 | 409 | 410 | 412 | 413 | 422)
+                    && !response.message.contains("segment")
+            })
+    };
+    if progress.error.as_ref().is_some_and(is_refusal) {
         violations.add("waiting never names a refusal", || format!("{:?}", progress.error));
     }
 }

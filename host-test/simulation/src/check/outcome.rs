@@ -45,7 +45,8 @@ fn check_id(all: &Attempts<'_>, batch: &Batch, numbers: &[usize], violations: &m
         _ => {}
     }
     let is_alone = !all.isolates() || attempts.last().is_some_and(|last| last.ids.len() == 1);
-    if outcome == Outcome::Refused && !is_alone {
+    let is_refusal = attempts.last().is_some_and(|last| matches!(last.class, Class::Refused | Class::Unclear));
+    if outcome == Outcome::Refused && !(is_alone && is_refusal) {
         violations.add("an id is refused alone", detail);
     }
     // If one attempt cannot be judged from outside, neither can the outcome.

@@ -1,0 +1,122 @@
+//! A service in virtual time: drives a call against what a function says of each request.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use entra_risk_engine::action::Action;
+use entra_risk_engine::arguments::Options;
+use entra_risk_engine::call::{AttemptId, Call, Step};
+use entra_risk_engine::error::{Error, TransportError, TransportErrorKind};
+use entra_risk_engine::rate_limit::InstanceState;
+use entra_risk_engine::report::{Batch, Outcome};
+use entra_risk_engine::request::Request;
+use entra_risk_engine::response::Response;
+use entra_risk_engine::token::Credential;
+
+/// What became of a call.
+pub struct Run {
+    pub batches: Vec<Batch>,
+    /// None: every id was accepted.
+    pub cause: Option<Rc<Error>>,
+    pub requests: usize,
+    pub seconds: f64,
+    /// Ids that were refused alone.
+    pub refused_alone: HashSet<String>,
+}
+
+/// What the service makes of a request.
+#[allow(dead_code, reason = "not every test needs all of them")]
+pub enum Answer {
+    /// Microsoft Graph responds.
+    Status(u16),
+    /// Microsoft Graph responds with this `error.message`.
+    Message(u16, String),
+    /// Something on the way responds.
+    Html(u16),
+    /// No connection is established.
+    Unreachable,
+    /// No response ever arrives.
+    Silence,
+}
+
+pub fn id(number: usize) -> String {
+    format!("00000001-0000-0000-0000-{number:012x}")
+}
+
+fn ids_of(request: &Request) -> Vec<String> {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let ids = body.as_object().unwrap().values().next().unwrap().as_array().unwrap();
+    ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+}
+
+/// Performs a call whose requests are answered after `latency_ms`, as the service says of their ids and the seconds since the
+/// call began.
+pub fn perform(
+    action: &'static Action,
+    ids: &[String],
+    options: Options,
+    latency_ms: u64,
+    service: impl Fn(&[String], f64) -> Answer,
+    seed: u64,
+) -> Run {
+    let mut state = InstanceState::default();
+    let mut now = 0;
+    let mut call: Call = Call::new(action, "ids", ids, options, &mut state, now, seed).unwrap();
+    let mut in_flight: Vec<(u64, AttemptId, Vec<String>)> = Vec::new();
+    let (mut requests, mut refused_alone) = (0, HashSet::new());
+    loop {
+        match call.next(now, None) {
+            Step::GetToken(_) => call.token(Ok(Credential { bearer: None }), now),
+            Step::Send(attempt, request) => {
+                requests += 1;
+                in_flight.push((now + latency_ms * 1_000_000, attempt, ids_of(&request)));
+            }
+            Step::Abandon(attempt) => {
+                in_flight.retain(|(_, other, _)| *other != attempt);
+                call.abandoned(attempt, None, now);
+            }
+            Step::Wait(until) => {
+                let next = in_flight.iter().map(|(at, ..)| *at).min().unwrap_or(until).min(until);
+                now = now.max(next);
+                while let Some(position) = in_flight.iter().position(|(at, ..)| *at <= now) {
+                    let (at, attempt, ids) = in_flight.remove(position);
+                    let answer = service(&ids, at as f64 / 1e9);
+                    let (status, body, request_id) = match answer {
+                        Answer::Status(status) => (status, String::new(), Some("r".to_owned())),
+                        Answer::Message(status, message) => {
+                            let error = serde_json::json!({ "error": { "code": "C", "message": message } });
+                            (status, error.to_string(), None)
+                        }
+                        Answer::Html(status) => (status, "<html>".to_owned(), None),
+                        Answer::Unreachable => {
+                            let kind = TransportErrorKind::Unreachable;
+                            call.failed(attempt, TransportError { kind, cause: String::new() }, now);
+                            continue;
+                        }
+                        Answer::Silence => {
+                            in_flight.push((u64::MAX, attempt, ids));
+                            continue;
+                        }
+                    };
+                    if status == 400 && ids.len() == 1 {
+                        refused_alone.extend(ids);
+                    }
+                    let body = body.into_bytes();
+                    let response =
+                        Response { status, request_is_complete: true, request_id, body, ..Response::default() };
+                    call.response(attempt, response, now);
+                }
+            }
+            Step::Ended(_) => {}
+            Step::Over(cause) => {
+                return Run { batches: call.report(), cause, requests, seconds: now as f64 / 1e9, refused_alone };
+            }
+        }
+    }
+}
+
+/// The ids of the batches with an outcome.
+pub fn ids_with(batches: &[Batch], is_met: fn(&Outcome) -> bool) -> Vec<String> {
+    let ids = batches.iter().filter(|batch| is_met(&batch.outcome)).flat_map(|batch| &batch.ids);
+    ids.map(|id| id.as_str().to_owned()).collect()
+}
