@@ -73,10 +73,10 @@ fn a_component_with_another_import_is_rejected() {
 }
 
 #[test]
-fn size_is_at_most_160_kib() {
+fn size_is_at_most_163_kib() {
     let size = fs::metadata(FILE).expect("the plugin").len() as usize;
     println!("{size} bytes");
-    assert!(size <= 160 * KIB, "{size} bytes");
+    assert!(size <= 163 * KIB, "{size} bytes");
 }
 
 #[tokio::test(start_paused = true)]
