@@ -125,7 +125,7 @@ pub static MUTANTS: &[Mutant] = &[
     with_turns("failed-increment-taken-as-granted", "adapters/keyvalue-turns/src/queue.rs", "        result = store.increment(&key);", "        result = store.increment(&key).or_else(|_| Ok(read(store, name)?.map_or(2, |base| base.ticket)));", "together, the instances keep the limit"),
     with_turns("turn-without-reading-again", "adapters/keyvalue-turns/src/queue.rs", "        Some(rest) if rest > early / 2 =>", "        Some(rest) if rest > early / 2 && false =>", "together, the instances keep the limit"),
     with_turns("store-not-cleaned-up", "adapters/keyvalue-turns/src/queue.rs", "let key = [name, \".ticket\"].concat();", "let key = [name, &store.now().to_string(), \".ticket\"].concat();", "the store has two entries for each queue"),
-    with_turns("store-failure-ends-the-call", "engine/src/call/turn.rs", "        self.turns.answered(result, spacing, now, &mut self.random);", "        if result.is_err() { self.end_with_last_error(now); }\n        self.turns.answered(result, spacing, now, &mut self.random);", "a store that fails loses no id"),
+    with_turns("store-failure-ends-the-call", "engine/src/call/turn.rs", "        self.turns.answered(result, spacing, now, &mut self.random);", "        if result.is_err() { self.end(Rc::new(Error::not_attempted()), now); }\n        self.turns.answered(result, spacing, now, &mut self.random);", "a store that fails loses no id"),
 ];
 
 /// What the plugin is built from, as far as it exists.
