@@ -305,7 +305,7 @@ fn the_same_seed_draws_the_same_faults() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
-    let kinds: std::collections::BTreeSet<_> = (0..20).flat_map(run).flatten().map(|fault| fault.kind).collect();
+    let kinds: std::collections::BTreeSet<_> = (0..200).flat_map(run).flatten().map(|fault| fault.kind).collect();
     assert_eq!(kinds.len(), 28, "not every kind was drawn: {kinds:?}");
 }
 
