@@ -22,7 +22,7 @@ RUN = 24
 """No run of this many characters of a token appears anywhere."""
 BEFORE = 40
 """Tokens before that of a request which the service repeats too."""
-STATUSES = (204, 404, 400, 401, 418, 302, 404, 200) * 4 + (503, 429)
+STATUSES = (204, 404, 400, 401, 409, 302, 404, 200) * 4 + (503, 429)
 
 
 class Echo:
