@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graph_model::{Graph, Settings};
+use graph_model::{Graph, Naming, Settings};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -41,7 +41,7 @@ impl Isolation {
         for seed in 0..Self::SEEDS {
             let drawn = ids.sample(&mut StdRng::seed_from_u64(seed), bad);
             let absent: BTreeSet<_> = drawn.filter_map(|id| id.parse().ok()).collect();
-            let graph = Graph::new(Settings { absent, ..Settings::default() });
+            let graph = Graph::new(Settings { absent, naming: Naming::None, ..Settings::default() });
             let world = Arc::new(World::kind(graph));
             let outcome = plugin::dismiss(Arc::clone(&world), &ids, seed)?;
             requests.push(world.graph.arrivals(0).len());
