@@ -74,7 +74,11 @@ async fn responses_have_the_same_outcomes_as_in_process() {
         ("over 64 KiB", respond(400, &[("request-id", REQUEST_ID)], "x".repeat(1_000_000)), "refused(client-error)"),
         ("cut off in the body", Behavior::Truncated(part("{")), "unknown(server-error)"),
         ("cut off before the body", Behavior::Truncated(part("")), "unknown(server-error)"),
-        ("a chunked body cut off", Behavior::Truncated(response(404, &[("request-id", REQUEST_ID)], "{")), "refused(client-error)"),
+        (
+            "a chunked body cut off",
+            Behavior::Truncated(response(404, &[("request-id", REQUEST_ID)], "{")),
+            "refused(client-error)",
+        ),
         ("endless", Behavior::Endless(response(500, &[], "x".repeat(1_000))), "unknown(server-error)"),
         ("stalled in the body", Behavior::Stalled(part("{")), "unknown(server-error)"),
         ("stalled before the body", Behavior::Stalled(part("")), "unknown(server-error)"),
