@@ -38,7 +38,7 @@ struct Kept {
 /// A time in which no token is requested.
 struct Pause {
     until: Nanos,
-    /// Why.
+    /// Why the token endpoint must not be asked yet.
     message: String,
 }
 

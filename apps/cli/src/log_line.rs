@@ -14,7 +14,7 @@ struct LogLine<'a> {
     batch: LoggedBatch<'a>,
 }
 
-/// Maximum ids in a line, so that a line is written at once. A batch with more ids is several
+/// Maximum ids in a line, so that a line is written in one piece. A batch with more ids is several
 /// lines.
 const MAX_IDS: usize = 1_000;
 
