@@ -1,7 +1,7 @@
 //! The command line, parsed once.
 
-use entra_risk_report::actions::{ApiVersion, Options};
-use entra_risk_report::{ACTIONS, Action, parse_cloud};
+use entra_risk_common::actions::{ApiVersion, Options};
+use entra_risk_common::{ACTIONS, Action, parse_cloud};
 use lexopt::prelude::*;
 
 use crate::suggestion::suggest;
@@ -163,7 +163,7 @@ mod tests {
         DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
         DEFAULT_PATIENCE_MS,
     };
-    use entra_risk_report::actions::{Cloud, RateLimit};
+    use entra_risk_common::actions::{Cloud, RateLimit};
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! The generated bindings of the command's world. The plugin's are those of `entra-risk-report`.
+//! The generated bindings of the command's world. The plugin's are those of `entra-risk-common`.
 #![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
 wit_bindgen::generate!({
@@ -6,8 +6,8 @@ wit_bindgen::generate!({
     world: "entra:risk-cli/command",
     features: ["cli-exit-with-code"],
     with: {
-        "entra:risk/actions@0.1.0": entra_risk_report::actions,
-        "entra:risk/calls@0.1.0": entra_risk_report::calls,
+        "entra:risk/actions@0.1.0": entra_risk_common::actions,
+        "entra:risk/calls@0.1.0": entra_risk_common::calls,
     },
     generate_all,
     pub_export_macro: true,

@@ -2,8 +2,8 @@
 //! plugin, prints the outcome of every id, and keeps files with the outcomes and with the ids still
 //! to process.
 
-use entra_risk_report::actions::{ErrorKind, Outcome};
-use entra_risk_report::{Report, perform};
+use entra_risk_common::actions::{ErrorKind, Outcome};
+use entra_risk_common::{Report, perform};
 
 mod arguments;
 mod bindings;

@@ -1,8 +1,8 @@
 //! The log: a line of JSON for each batch, appended as soon as the outcome is known, so that
 //! nothing is lost with the process.
 
-use entra_risk_report::Action;
-use entra_risk_report::actions::Batch;
+use entra_risk_common::Action;
+use entra_risk_common::actions::Batch;
 use serde::de::IgnoredAny;
 
 use crate::bindings::wasi::clocks::wall_clock;

@@ -1,8 +1,8 @@
 //! A batch as lines of a log.
 
-use entra_risk_report::actions::Batch;
-use entra_risk_report::json::{LoggedBatch, to_json};
-use entra_risk_report::{Action, timestamp};
+use entra_risk_common::actions::Batch;
+use entra_risk_common::json::{LoggedBatch, to_json};
+use entra_risk_common::{Action, timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -28,8 +28,8 @@ pub(crate) fn log_lines(action: &Action, batch: &Batch, time: (u64, u32)) -> imp
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Error, ErrorKind, Outcome, Receipt, Response};
+    use entra_risk_common::ACTIONS;
+    use entra_risk_common::actions::{Error, ErrorKind, Outcome, Receipt, Response};
 
     use super::*;
 

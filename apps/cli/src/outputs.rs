@@ -1,8 +1,8 @@
 //! The files that a run writes while it goes on. They are written in an order in which an id may be
 //! in the log and among the remaining ids, but never in neither, whenever the process ends.
 
-use entra_risk_report::Action;
-use entra_risk_report::calls::Event;
+use entra_risk_common::Action;
+use entra_risk_common::calls::Event;
 
 use crate::arguments::Job;
 use crate::file::{Identity, Place, followed_identity};

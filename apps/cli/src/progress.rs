@@ -6,8 +6,8 @@ use std::slice::Iter;
 use std::time::Duration;
 
 use entra_risk_engine::action::DEFAULT_MAX_IN_FLIGHT;
-use entra_risk_report::actions::{Error, Outcome};
-use entra_risk_report::calls::{self, Event};
+use entra_risk_common::actions::{Error, Outcome};
+use entra_risk_common::calls::{self, Event};
 
 use crate::arguments::Job;
 use crate::dry_run::least_seconds;
@@ -139,7 +139,7 @@ fn time(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::actions::{ErrorKind, Response};
+    use entra_risk_common::actions::{ErrorKind, Response};
 
     use super::*;
 

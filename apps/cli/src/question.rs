@@ -1,6 +1,6 @@
 //! The question before targets are confirmed as compromised, because this can lock people out.
 
-use entra_risk_report::{Action, calls};
+use entra_risk_common::{Action, calls};
 
 use crate::arguments::Job;
 use crate::stdio::{eprint, error_is_terminal, input_is_terminal, read_answer};
@@ -48,7 +48,7 @@ fn compromised(action: &Action) -> Option<(&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
+    use entra_risk_common::ACTIONS;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use entra_risk_report::actions::{Batch, Outcome};
+use entra_risk_common::actions::{Batch, Outcome};
 
 use crate::ids::without;
 use crate::list::List;

@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use entra_risk_report::actions::Batch;
+use entra_risk_common::actions::Batch;
 
 use crate::ids::without;
 use crate::list::List;

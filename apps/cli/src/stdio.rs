@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_risk_report::printable;
+use entra_risk_common::printable;
 
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
 use crate::bindings::wasi::clocks::monotonic_clock;

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use entra_risk_report::actions::{Error, ErrorKind, Outcome};
-use entra_risk_report::{Action, Group, Report};
+use entra_risk_common::actions::{Error, ErrorKind, Outcome};
+use entra_risk_common::{Action, Group, Report};
 
 use crate::stdio::lines;
 
@@ -162,8 +162,8 @@ fn next_step(action: &Action, error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Batch, Receipt, Response};
+    use entra_risk_common::ACTIONS;
+    use entra_risk_common::actions::{Batch, Receipt, Response};
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use entra_risk_engine::arguments::is_tenant;
 use entra_risk_engine::endpoint::Endpoint;
-use entra_risk_report::actions::RateLimit;
+use entra_risk_common::actions::RateLimit;
 
 /// The name of a tenant.
 pub(crate) fn tenant(text: &str) -> Result<String, String> {

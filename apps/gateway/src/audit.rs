@@ -2,9 +2,9 @@
 //! for each batch as soon as it has ended, then one for the request. It contains no key and no
 //! token: nothing of the request's headers except its id, nothing of its path except the action.
 
-use entra_risk_report::actions::Batch;
-use entra_risk_report::json::{Counts, JsonError, LoggedBatch, to_json};
-use entra_risk_report::{Action, Report};
+use entra_risk_common::actions::Batch;
+use entra_risk_common::json::{Counts, JsonError, LoggedBatch, to_json};
+use entra_risk_common::{Action, Report};
 use serde::Serialize;
 
 use crate::response::Response;
@@ -155,8 +155,8 @@ fn line(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{self, Error, ErrorKind, Outcome, Receipt};
+    use entra_risk_common::ACTIONS;
+    use entra_risk_common::actions::{self, Error, ErrorKind, Outcome, Receipt};
     use serde_json::{Value, json};
 
     use super::*;

@@ -1,13 +1,13 @@
 //! The generated bindings of the gateway's world. The calls are those of
-//! `entra-risk-report`.
+//! `entra-risk-common`.
 #![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
 wit_bindgen::generate!({
     path: ["../../wit", "wit"],
     world: "entra:risk-gateway/gateway",
     with: {
-        "entra:risk/actions@0.1.0": entra_risk_report::actions,
-        "entra:risk/calls@0.1.0": entra_risk_report::calls,
+        "entra:risk/actions@0.1.0": entra_risk_common::actions,
+        "entra:risk/calls@0.1.0": entra_risk_common::calls,
     },
     generate_all,
     pub_export_macro: true,

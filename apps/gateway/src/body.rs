@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use entra_risk_engine::id::Id;
-use entra_risk_report::Action;
+use entra_risk_common::Action;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::response::Response;
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for OnlyMemberVisitor {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
+    use entra_risk_common::ACTIONS;
     use serde_json::Value;
 
     use super::*;

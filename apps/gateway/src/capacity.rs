@@ -3,8 +3,8 @@
 
 use entra_risk_engine::rate_limit::FIRST_MARGIN_PPM;
 use entra_risk_engine::time::{Nanos, SECOND, from_ms};
-use entra_risk_report::Action;
-use entra_risk_report::actions::Options;
+use entra_risk_common::Action;
+use entra_risk_common::actions::Options;
 
 use crate::response::Response;
 
@@ -40,7 +40,7 @@ fn max_ids(action: &Action, options: &Options) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
+    use entra_risk_common::ACTIONS;
 
     use super::*;
 

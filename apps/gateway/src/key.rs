@@ -1,7 +1,7 @@
 //! The keys of the callers: the name of each, the SHA-256 hash that it is recognized by, and the
 //! actions that it permits.
 
-use entra_risk_report::{ACTIONS, Action};
+use entra_risk_common::{ACTIONS, Action};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 

@@ -1,8 +1,8 @@
 //! The response: a status, headers, and JSON. `openapi.yaml` describes every response.
 
-use entra_risk_report::actions::{ErrorKind, Outcome};
-use entra_risk_report::json::to_json;
-use entra_risk_report::{Action, Report};
+use entra_risk_common::actions::{ErrorKind, Outcome};
+use entra_risk_common::json::to_json;
+use entra_risk_common::{Action, Report};
 use serde::Serialize;
 
 /// A response.
@@ -114,8 +114,8 @@ fn status(report: &Report) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{self, Batch, Error};
+    use entra_risk_common::ACTIONS;
+    use entra_risk_common::actions::{self, Batch, Error};
 
     use super::*;
 

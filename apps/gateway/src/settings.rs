@@ -1,8 +1,8 @@
 //! The settings in the environment: the keys of the callers, and the options for every call of the
 //! plugin.
 
-use entra_risk_report::actions::Options;
-use entra_risk_report::{parse_options, value};
+use entra_risk_common::actions::Options;
+use entra_risk_common::{parse_options, value};
 
 use crate::key::Key;
 

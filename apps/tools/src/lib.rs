@@ -9,7 +9,7 @@ mod bindings;
 mod text;
 
 use bindings::wasi::cli::environment::get_environment;
-use entra_risk_report::{ACTIONS, Action, parse_options};
+use entra_risk_common::{ACTIONS, Action, parse_options};
 
 /// The component's exports.
 struct Tools;
@@ -63,7 +63,7 @@ impl bindings::Guest for Tools {
 /// Performs an action. The error is the report of a call in which not every id was accepted.
 fn perform(action: &Action, ids: &[String]) -> Result<String, String> {
     let options = parse_options(&get_environment()).map_err(|problems| text::misconfigured(&problems))?;
-    let report = entra_risk_report::perform(action, ids, &options, None, |_, _| {});
+    let report = entra_risk_common::perform(action, ids, &options, None, |_, _| {});
     let text = text::report(action, &report);
     if report.cause.is_none() { Ok(text) } else { Err(text) }
 }

@@ -4,8 +4,8 @@
 
 use std::fmt::Write;
 
-use entra_risk_report::actions::{Error, ErrorKind, Outcome};
-use entra_risk_report::{Action, Group, Report, printable};
+use entra_risk_common::actions::{Error, ErrorKind, Outcome};
+use entra_risk_common::{Action, Group, Report, printable};
 
 /// The settings are not valid.
 pub(crate) fn misconfigured(problems: &[String]) -> String {
@@ -102,8 +102,8 @@ const THROTTLED_S: u32 = 60;
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_report::ACTIONS;
-    use entra_risk_report::actions::{Batch, Response};
+    use entra_risk_common::ACTIONS;
+    use entra_risk_common::actions::{Batch, Response};
 
     use super::*;
 

@@ -17,10 +17,7 @@ impl Options {
             cloud: Some(settings.cloud.into()),
             endpoint: settings.endpoint.clone(),
             audience: settings.audience.clone(),
-            api_version: self.api_version.map(|version| match version {
-                ApiVersion::V1 => action::ApiVersion::V1,
-                ApiVersion::Beta => action::ApiVersion::Beta,
-            }),
+            api_version: self.api_version.map(action::ApiVersion::from),
             ids_per_request: self.ids_per_request,
             max_in_flight: self.max_in_flight,
             max_attempts: self.max_attempts,
@@ -39,18 +36,10 @@ impl From<arguments::Options> for wit::Options {
     fn from(options: arguments::Options) -> Self {
         wit::Options {
             tenant: options.tenant,
-            cloud: options.cloud.map(|cloud| match cloud {
-                action::Cloud::Global => wit::Cloud::Global,
-                action::Cloud::UsGovL4 => wit::Cloud::UsGovL4,
-                action::Cloud::UsGovL5 => wit::Cloud::UsGovL5,
-                action::Cloud::China => wit::Cloud::China,
-            }),
+            cloud: options.cloud.map(wit::Cloud::from),
             endpoint: options.endpoint,
             audience: options.audience,
-            api_version: options.api_version.map(|version| match version {
-                action::ApiVersion::V1 => wit::ApiVersion::V1,
-                action::ApiVersion::Beta => wit::ApiVersion::Beta,
-            }),
+            api_version: options.api_version.map(wit::ApiVersion::from),
             ids_per_request: options.ids_per_request,
             max_in_flight: options.max_in_flight,
             max_attempts: options.max_attempts,
@@ -65,56 +54,33 @@ impl From<arguments::Options> for wit::Options {
     }
 }
 
-impl From<Cloud> for action::Cloud {
-    fn from(cloud: Cloud) -> Self {
-        match cloud {
-            Cloud::Global => action::Cloud::Global,
-            Cloud::UsGovL4 => action::Cloud::UsGovL4,
-            Cloud::UsGovL5 => action::Cloud::UsGovL5,
-            Cloud::China => action::Cloud::China,
+/// Converts one enum into another that has the same cases.
+macro_rules! same_cases {
+    ($from:ty => $to:ty: $($case:ident)+) => {
+        impl From<$from> for $to {
+            fn from(value: $from) -> Self {
+                match value {
+                    $(<$from>::$case => <$to>::$case,)+
+                }
+            }
         }
-    }
+    };
 }
 
-impl From<Action> for calls::Action {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::DismissSignIns => calls::Action::DismissSignIns,
-            Action::ConfirmSignInsSafe => calls::Action::ConfirmSignInsSafe,
-            Action::ConfirmSignInsCompromised => calls::Action::ConfirmSignInsCompromised,
-            Action::DismissRiskyUsers => calls::Action::DismissRiskyUsers,
-            Action::ConfirmRiskyUsersSafe => calls::Action::ConfirmRiskyUsersSafe,
-            Action::ConfirmRiskyUsersCompromised => calls::Action::ConfirmRiskyUsersCompromised,
-            Action::DismissRiskyServicePrincipals => calls::Action::DismissRiskyServicePrincipals,
-            Action::ConfirmRiskyServicePrincipalsCompromised => calls::Action::ConfirmRiskyServicePrincipalsCompromised,
-            Action::DismissRiskyAgents => calls::Action::DismissRiskyAgents,
-            Action::ConfirmRiskyAgentsSafe => calls::Action::ConfirmRiskyAgentsSafe,
-            Action::ConfirmRiskyAgentsCompromised => calls::Action::ConfirmRiskyAgentsCompromised,
-        }
-    }
-}
-
-impl From<wit::ErrorKind> for ErrorKind {
-    fn from(kind: wit::ErrorKind) -> Self {
-        match kind {
-            wit::ErrorKind::InvalidArgument => ErrorKind::InvalidArgument,
-            wit::ErrorKind::NoToken => ErrorKind::NoToken,
-            wit::ErrorKind::DeniedByHost => ErrorKind::DeniedByHost,
-            wit::ErrorKind::Unauthenticated => ErrorKind::Unauthenticated,
-            wit::ErrorKind::Forbidden => ErrorKind::Forbidden,
-            wit::ErrorKind::ClientError => ErrorKind::ClientError,
-            wit::ErrorKind::Throttled => ErrorKind::Throttled,
-            wit::ErrorKind::ServerError => ErrorKind::ServerError,
-            wit::ErrorKind::UnexpectedStatus => ErrorKind::UnexpectedStatus,
-            wit::ErrorKind::Unreachable => ErrorKind::Unreachable,
-            wit::ErrorKind::NoResponse => ErrorKind::NoResponse,
-            wit::ErrorKind::DeadlineExceeded => ErrorKind::DeadlineExceeded,
-            wit::ErrorKind::Cancelled => ErrorKind::Cancelled,
-            wit::ErrorKind::NotAttempted => ErrorKind::NotAttempted,
-            wit::ErrorKind::Other => ErrorKind::Other,
-        }
-    }
-}
+same_cases!(Cloud => action::Cloud: Global UsGovL4 UsGovL5 China);
+same_cases!(action::Cloud => wit::Cloud: Global UsGovL4 UsGovL5 China);
+same_cases!(ApiVersion => action::ApiVersion: V1 Beta);
+same_cases!(action::ApiVersion => wit::ApiVersion: V1 Beta);
+same_cases!(Action => calls::Action:
+    DismissSignIns ConfirmSignInsSafe ConfirmSignInsCompromised
+    DismissRiskyUsers ConfirmRiskyUsersSafe ConfirmRiskyUsersCompromised
+    DismissRiskyServicePrincipals ConfirmRiskyServicePrincipalsCompromised
+    DismissRiskyAgents ConfirmRiskyAgentsSafe ConfirmRiskyAgentsCompromised
+);
+same_cases!(wit::ErrorKind => ErrorKind:
+    InvalidArgument NoToken DeniedByHost Unauthenticated Forbidden ClientError Throttled ServerError
+    UnexpectedStatus Unreachable NoResponse DeadlineExceeded Cancelled NotAttempted Other
+);
 
 impl From<wit::Batch> for Batch {
     fn from(batch: wit::Batch) -> Self {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use comfy_table::Table;
 use plotters::prelude::*;
-use throughput::Isolation;
+use bench::Isolation;
 use wasmtime::ensure;
 
 use crate::page::{Page, empty_table, time};

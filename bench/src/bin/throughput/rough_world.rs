@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::Table;
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use throughput::{Delay, Outcome, RoughRun};
+use bench::{Delay, Outcome, RoughRun};
 use wasmtime::ensure;
 
 use crate::page::{Page, empty_table, time};

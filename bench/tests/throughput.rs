@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use throughput::Measurement;
+use bench::Measurement;
 
 #[test]
 fn ten_thousand_users_take_at_most_three_percent_more_than_the_limit_allows() {

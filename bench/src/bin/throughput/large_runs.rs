@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::Table;
 use plotters::prelude::*;
-use throughput::{Measurement, Outcome};
+use bench::{Measurement, Outcome};
 use wasmtime::ensure;
 
 use crate::page::{Page, empty_table, time};

@@ -6,7 +6,7 @@
 
 wit_bindgen::generate!({
     path: ["../../wit", "wit"],
-    world: "entra:risk-report/caller",
+    world: "entra:risk-common/caller",
     generate_all,
     generate_unused_types: true,
 });

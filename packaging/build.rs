@@ -30,16 +30,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             feature: None,
             inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
         },
-        Component { package: "entra-risk-cli", feature: None, inputs: &["apps/cli", "apps/report", "engine", "wit"] },
+        Component { package: "entra-risk-cli", feature: None, inputs: &["apps/cli", "apps/common", "engine", "wit"] },
         Component {
             package: "entra-risk-gateway",
             feature: None,
-            inputs: &["apps/gateway", "apps/report", "engine", "wit"],
+            inputs: &["apps/gateway", "apps/common", "engine", "wit"],
         },
         Component {
             package: "entra-risk-tools",
             feature: None,
-            inputs: &["apps/tools", "apps/report", "engine", "wit"],
+            inputs: &["apps/tools", "apps/common", "engine", "wit"],
         },
     ])?;
     Ok(())

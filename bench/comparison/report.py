@@ -15,7 +15,7 @@ NOTE = """\
 The packages of this project, and what people use today, dismiss the risk of {users} users in real time. Microsoft Graph is its
 model as a server on loopback: it accepts one request per second, by a sliding window in which refused requests count. Each
 contender runs alone, with a new service, in chunks of 60 ids, written after its own documentation. The files in
-`host-test/baselines/contenders` state where they depart from it.
+`bench/comparison/contenders` state where they depart from it.
 
 ## Without faults
 
@@ -103,7 +103,7 @@ def write(folder, rough, calm, startup, loopback):
             ],
         ),
         f"\nVersions: {', '.join(startup)}; Python {platform.python_version()}, Node {node}.\n{platform.system()}"
-        f" {platform.machine()}, 2 cores shared with other work, {date.today():%B %Y}. Again: `host-test/baselines/run`, about 25 minutes.\n",
+        f" {platform.machine()}, 2 cores shared with other work, {date.today():%B %Y}. Again: `bench/comparison/run`, about 25 minutes.\n",
     ]
     (folder / "baselines.md").write_text("".join(parts), encoding="utf-8")
 

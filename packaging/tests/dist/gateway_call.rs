@@ -243,7 +243,7 @@ fn validate(schema: &Value, value: &Value) {
 /// The OpenAPI document.
 pub(crate) fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../apps/gateway/openapi.yaml")).unwrap())
+    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../apps/gateway/openapi.yaml")).unwrap())
 }
 
 pub(crate) fn id(number: usize) -> String {
