@@ -8,7 +8,7 @@ use artifact::Component;
 fn main() -> Result<(), Box<dyn Error>> {
     artifact::build_script([
         Component { package: "entra-risk", feature: None, inputs: &["engine", "src", "wit"] },
-        Component { package: "entra-risk", feature: Some("shared"), inputs: &["engine", "src", "wit"] },
+        Component { package: "entra-risk", feature: Some("turns"), inputs: &["engine", "src", "wit"] },
         Component {
             package: "entra-risk-keyvalue-turns",
             feature: None,

@@ -21,10 +21,10 @@ macro_rules! generate {
     };
 }
 
-#[cfg(not(feature = "shared"))]
+#[cfg(not(feature = "turns"))]
 generate!("plugin");
-#[cfg(feature = "shared")]
-generate!("plugin-shared");
+#[cfg(feature = "turns")]
+generate!("plugin-with-turns");
 
 use crate::export::Plugin;
 

@@ -1,11 +1,11 @@
-//! What a call asks of other instances: turns in the world `plugin-shared`, nothing in the world `plugin`.
+//! What a call asks of other instances: turns in the world `plugin-with-turns`, nothing in the world `plugin`.
 
-#[cfg(feature = "shared")]
+#[cfg(feature = "turns")]
 pub(crate) use shared::{Turns, perform};
-#[cfg(not(feature = "shared"))]
+#[cfg(not(feature = "turns"))]
 pub(crate) use single::{Turns, perform};
 
-#[cfg(not(feature = "shared"))]
+#[cfg(not(feature = "turns"))]
 mod single {
     use entra_risk_engine::call::Call;
     use entra_risk_engine::time::Nanos;
@@ -18,7 +18,7 @@ mod single {
     }
 }
 
-#[cfg(feature = "shared")]
+#[cfg(feature = "turns")]
 mod shared {
     use entra_risk_engine::action::ServiceLimit;
     use entra_risk_engine::call::Call;

@@ -16,7 +16,7 @@ from registry import Registry
 
 _WORKLOAD = Path(__file__).parent / "workload.json"
 _VERSION = "0.1.0"
-_IMAGES = "entra-risk-gateway-uncomposed", "entra-risk-shared", "entra-risk-env-token", "entra-risk-keyvalue-turns"
+_IMAGES = "entra-risk-gateway-uncomposed", "entra-risk-with-turns", "entra-risk-env-token", "entra-risk-keyvalue-turns"
 _HOST = "risk.test"
 # How long wasmCloud lets a function of a linked component take.
 _FUNCTION_SECONDS = 30
@@ -121,8 +121,8 @@ class Hosts(unittest.TestCase):
 
     def test_the_secret_of_one_component_is_in_no_environment_of_another(self) -> None:
         """Each secret, given to every component except the one that reads it, might as well not be set."""
-        misplaced = {"environment": {**SECRETS, "GATEWAY_ENDPOINT": self.model.endpoint}}
-        endpoints = {"ENTRA_RISK_ENDPOINTS": self.model.endpoint}
+        misplaced = {"environment": {**SECRETS, "ENTRA_RISK_ENDPOINT": self.model.endpoint}}
+        endpoints = {"ENTRA_RISK_ALLOWED_ENDPOINTS": self.model.endpoint}
         for gateway in self.start(gateway=misplaced, plugin=misplaced, token={"environment": endpoints}):
             status, report = gateway.dismiss([PRESENT])
             self.assertEqual((status, report["cause"]["kind"]), (503, "no-token"), report)

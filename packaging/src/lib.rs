@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process;
 
 use anyhow::Result;
-pub use product::{PRODUCTS, Product, compose_playbook, compose_shared};
+pub use product::{PRODUCTS, Product, compose_playbook, compose_turns};
 
 /// The folder of the products.
 pub fn folder() -> PathBuf {

@@ -20,9 +20,9 @@ pub struct Product {
 enum Kind {
     Plugin,
     /// The plugin that takes turns with other instances.
-    SharedPlugin,
+    PluginWithTurns,
     /// The same with an adapter that supplies the turns.
-    PluginWithTurns {
+    PluginWithStore {
         description: &'static str,
         turns: &'static str,
     },
@@ -59,7 +59,7 @@ struct Token {
 }
 
 const PLUGIN: &str = env!("ENTRA_RISK_WASM");
-const SHARED_PLUGIN: &str = env!("ENTRA_RISK_SHARED_WASM");
+const PLUGIN_WITH_TURNS: &str = env!("ENTRA_RISK_TURNS_WASM");
 const KEYVALUE_TURNS: &str = env!("ENTRA_RISK_KEYVALUE_TURNS_WASM");
 const CLI: App =
     App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md"), functions: None };
@@ -86,7 +86,7 @@ const MANAGED_IDENTITY: Token =
 /// All of them.
 pub const PRODUCTS: &[Product] = &[
     Product { name: "entra-risk", kind: Kind::Plugin },
-    Product { name: "entra-risk-shared", kind: Kind::SharedPlugin },
+    Product { name: "entra-risk-with-turns", kind: Kind::PluginWithTurns },
     Product {
         name: "entra-risk-keyvalue-turns",
         kind: Kind::Part {
@@ -96,7 +96,7 @@ pub const PRODUCTS: &[Product] = &[
     },
     Product {
         name: "entra-risk-keyvalue",
-        kind: Kind::PluginWithTurns {
+        kind: Kind::PluginWithStore {
             description: "entra-risk for many instances, which keep one limit through a key-value store",
             turns: KEYVALUE_TURNS,
         },
@@ -226,9 +226,9 @@ impl Product {
     pub fn make(&self) -> Result<Vec<u8>> {
         match self.kind {
             Kind::Plugin => publish_plugin(&read(PLUGIN)?, PluginWorld::Plugin),
-            Kind::SharedPlugin => publish_plugin(&read(SHARED_PLUGIN)?, PluginWorld::Shared),
-            Kind::PluginWithTurns { description, turns } => {
-                let bytes = compose_shared(SHARED_PLUGIN.as_ref(), turns.as_ref())?;
+            Kind::PluginWithTurns => publish_plugin(&read(PLUGIN_WITH_TURNS)?, PluginWorld::WithTurns),
+            Kind::PluginWithStore { description, turns } => {
+                let bytes = compose_turns(PLUGIN_WITH_TURNS.as_ref(), turns.as_ref())?;
                 publish(
                     &bytes,
                     About {
@@ -265,9 +265,9 @@ pub fn compose_playbook(file: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// If a file cannot be read or is not such a component.
-pub fn compose_shared(plugin: &Path, turns: &Path) -> Result<Vec<u8>> {
-    let parts = [("entra:risk-shared".into(), plugin.to_owned()), ("entra:risk-turns".into(), turns.to_owned())];
-    compose(&workspace().join("compose/shared.wac"), parts.into())
+pub fn compose_turns(plugin: &Path, turns: &Path) -> Result<Vec<u8>> {
+    let parts = [("entra:risk-with-turns".into(), plugin.to_owned()), ("entra:risk-turns".into(), turns.to_owned())];
+    compose(&workspace().join("compose/turns.wac"), parts.into())
 }
 
 /// Composes the component in `file` with the plugin and a token adapter, as `compose/{wac}.wac`

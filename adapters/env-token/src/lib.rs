@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_token_goes_to_listed_endpoints_only() {
-        let environment = [("ENTRA_RISK_ENDPOINTS".to_owned(), "https://a.test".to_owned())];
+        let environment = [("ENTRA_RISK_ALLOWED_ENDPOINTS".to_owned(), "https://a.test".to_owned())];
         for (endpoint, is_listed) in [(AUDIENCE, true), ("https://a.test", true), ("https://b.test", false)] {
             assert_eq!(check_destination(&environment, &request(endpoint, false)).is_ok(), is_listed, "{endpoint}");
         }

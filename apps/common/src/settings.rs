@@ -1,4 +1,4 @@
-//! The options of every call in the environment: the variables `GATEWAY_*` of the apps that serve
+//! The options of every call in the environment: the variables `ENTRA_RISK_*` of the apps that serve
 //! other programs.
 
 use entra_risk_engine::arguments::is_tenant;
@@ -7,7 +7,7 @@ use entra_risk_engine::endpoint::Endpoint;
 use crate::actions::Options;
 use crate::parse_cloud;
 
-/// Deadline for a call of the plugin in milliseconds unless `GATEWAY_DEADLINE_MS` is set: below the
+/// Deadline for a call of the plugin in milliseconds unless `ENTRA_RISK_DEADLINE_MS` is set: below the
 /// 60 seconds that common proxies and clients of tools wait for a response.
 const DEFAULT_DEADLINE_MS: u32 = 50_000;
 
@@ -37,20 +37,20 @@ type Set = fn(&mut Options, &str) -> Result<(), &'static str>;
 
 /// The variables.
 const VARIABLES: &[(&str, Set)] = &[
-    ("GATEWAY_TENANT", |options, value| {
+    ("ENTRA_RISK_TENANT", |options, value| {
         let tenant = is_tenant(value).then(|| value.to_owned());
         set(&mut options.tenant, tenant, "1 to 256 visible ASCII characters")
     }),
-    ("GATEWAY_CLOUD", |options, value| {
+    ("ENTRA_RISK_CLOUD", |options, value| {
         set(&mut options.cloud, parse_cloud(value).ok(), "global, us-gov-l4, us-gov-l5 or china")
     }),
-    ("GATEWAY_ENDPOINT", |options, value| {
+    ("ENTRA_RISK_ENDPOINT", |options, value| {
         set(&mut options.endpoint, parse_address(value, false), "https://HOST, or http:// with a loopback host")
     }),
-    ("GATEWAY_AUDIENCE", |options, value| set(&mut options.audience, parse_address(value, true), "https://HOST")),
-    ("GATEWAY_DEADLINE_MS", |options, value| set(&mut options.deadline_ms, parse_milliseconds(value), MILLISECONDS)),
-    ("GATEWAY_PATIENCE_MS", |options, value| set(&mut options.patience_ms, parse_milliseconds(value), MILLISECONDS)),
-    ("GATEWAY_ISOLATE_REFUSED", |options, value| {
+    ("ENTRA_RISK_AUDIENCE", |options, value| set(&mut options.audience, parse_address(value, true), "https://HOST")),
+    ("ENTRA_RISK_DEADLINE_MS", |options, value| set(&mut options.deadline_ms, parse_milliseconds(value), MILLISECONDS)),
+    ("ENTRA_RISK_PATIENCE_MS", |options, value| set(&mut options.patience_ms, parse_milliseconds(value), MILLISECONDS)),
+    ("ENTRA_RISK_ISOLATE_REFUSED", |options, value| {
         set(&mut options.isolate_refused, value.parse().ok(), "true or false")
     }),
 ];
@@ -85,13 +85,13 @@ mod tests {
     #[test]
     fn each_variable_sets_its_option() {
         let options = parse(&[
-            ("GATEWAY_TENANT", "contoso.com"),
-            ("GATEWAY_CLOUD", "china"),
-            ("GATEWAY_ENDPOINT", "https://a.test"),
-            ("GATEWAY_AUDIENCE", "https://graph.example"),
-            ("GATEWAY_DEADLINE_MS", "5"),
-            ("GATEWAY_PATIENCE_MS", " 7\n"),
-            ("GATEWAY_ISOLATE_REFUSED", "false"),
+            ("ENTRA_RISK_TENANT", "contoso.com"),
+            ("ENTRA_RISK_CLOUD", "china"),
+            ("ENTRA_RISK_ENDPOINT", "https://a.test"),
+            ("ENTRA_RISK_AUDIENCE", "https://graph.example"),
+            ("ENTRA_RISK_DEADLINE_MS", "5"),
+            ("ENTRA_RISK_PATIENCE_MS", " 7\n"),
+            ("ENTRA_RISK_ISOLATE_REFUSED", "false"),
         ]);
         let options = options.unwrap();
         assert!(matches!(options.cloud, Some(Cloud::China)));
@@ -102,21 +102,21 @@ mod tests {
         assert_eq!(options.audience.as_deref(), Some("https://graph.example"));
         assert_eq!((options.deadline_ms, options.patience_ms), (Some(5), Some(7)));
         assert_eq!(options.isolate_refused, Some(false));
-        let default = parse(&[("PATH", "/bin"), ("GATEWAY_CLOUD", "")]).unwrap();
+        let default = parse(&[("PATH", "/bin"), ("ENTRA_RISK_CLOUD", "")]).unwrap();
         assert_eq!(default.deadline_ms, Some(50_000));
     }
 
     #[test]
     fn each_invalid_variable_is_named_with_its_rule_and_without_its_value() {
         let cases = [
-            ("GATEWAY_TENANT", "canary with a space", "expected 1 to 256"),
-            ("GATEWAY_CLOUD", "canary", "expected global, "),
-            ("GATEWAY_ENDPOINT", "http://canary.test", "expected https://HOST"),
-            ("GATEWAY_AUDIENCE", "http://localhost", "expected https://HOST"),
-            ("GATEWAY_DEADLINE_MS", "0", "expected a number"),
-            ("GATEWAY_DEADLINE_MS", "1m", "expected a number"),
-            ("GATEWAY_PATIENCE_MS", "-1", "expected a number"),
-            ("GATEWAY_ISOLATE_REFUSED", "no", "expected true or false"),
+            ("ENTRA_RISK_TENANT", "canary with a space", "expected 1 to 256"),
+            ("ENTRA_RISK_CLOUD", "canary", "expected global, "),
+            ("ENTRA_RISK_ENDPOINT", "http://canary.test", "expected https://HOST"),
+            ("ENTRA_RISK_AUDIENCE", "http://localhost", "expected https://HOST"),
+            ("ENTRA_RISK_DEADLINE_MS", "0", "expected a number"),
+            ("ENTRA_RISK_DEADLINE_MS", "1m", "expected a number"),
+            ("ENTRA_RISK_PATIENCE_MS", "-1", "expected a number"),
+            ("ENTRA_RISK_ISOLATE_REFUSED", "no", "expected true or false"),
         ];
         for (name, value, rule) in cases {
             let problems = parse(&[(name, value)]).unwrap_err();
@@ -124,7 +124,7 @@ mod tests {
             assert!(problem.starts_with(&format!("{name}: {rule}")), "{problem}");
             assert!(!problem.contains("canary"), "{problem}");
         }
-        let both = parse(&[("GATEWAY_CLOUD", "moon"), ("GATEWAY_TENANT", "a b")]).unwrap_err();
+        let both = parse(&[("ENTRA_RISK_CLOUD", "moon"), ("ENTRA_RISK_TENANT", "a b")]).unwrap_err();
         assert_eq!(both.len(), 2, "{both:?}");
     }
 }

@@ -47,8 +47,8 @@ mod tests {
         assert_eq!(status("/readyz", true, valid), Some(200));
         assert_eq!(status("/readyz?verbose", true, valid), Some(200));
         assert_eq!(status("/readyz", true, ("GATEWAY_KEY", "")), Some(503));
-        assert_eq!(status("/readyz", true, ("GATEWAY_CLOUD", "moon")), Some(503));
-        assert_eq!(status("/healthz", true, ("GATEWAY_CLOUD", "moon")), Some(200));
+        assert_eq!(status("/readyz", true, ("ENTRA_RISK_CLOUD", "moon")), Some(503));
+        assert_eq!(status("/healthz", true, ("ENTRA_RISK_CLOUD", "moon")), Some(200));
         assert_eq!(status("/healthz", false, valid), Some(405));
         assert_eq!(status("/readyz/", true, valid), None);
     }

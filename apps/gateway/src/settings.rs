@@ -106,7 +106,7 @@ mod tests {
             ("GATEWAY_KEYS", "canary", "entry 1: the hash after the name"),
             ("GATEWAY_KEYS", &name_twice, "entry 3: the name or the key occurs twice"),
             ("GATEWAY_KEYS", &key_twice, "entry 2: the name or the key occurs twice"),
-            ("GATEWAY_CLOUD", "canary", "expected global, "),
+            ("ENTRA_RISK_CLOUD", "canary", "expected global, "),
         ];
         for (name, value, rule) in cases {
             let problems = parse(&[(name, value)]).err().unwrap();
@@ -114,7 +114,7 @@ mod tests {
             assert!(problem.starts_with(&format!("{name}: {rule}")), "{problem}");
             assert!(!problem.contains("canary"), "{problem}");
         }
-        let both = parse(&[("GATEWAY_CLOUD", "moon"), ("GATEWAY_KEY", "short")]).err().unwrap();
+        let both = parse(&[("ENTRA_RISK_CLOUD", "moon"), ("GATEWAY_KEY", "short")]).err().unwrap();
         assert_eq!(both.len(), 2, "{both:?}");
     }
 }

@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn every_setting_that_is_not_valid_is_named() {
-        let problems = ["GATEWAY_CLOUD: expected global", "GATEWAY_DEADLINE_MS: expected a number"].map(str::to_owned);
-        let expected = "Nothing was sent. The operator must correct the settings: GATEWAY_CLOUD: expected global; \
-                        GATEWAY_DEADLINE_MS: expected a number.";
+        let problems = ["ENTRA_RISK_CLOUD: expected global", "ENTRA_RISK_DEADLINE_MS: expected a number"].map(str::to_owned);
+        let expected = "Nothing was sent. The operator must correct the settings: ENTRA_RISK_CLOUD: expected global; \
+                        ENTRA_RISK_DEADLINE_MS: expected a number.";
         assert_eq!(misconfigured(&problems), expected);
     }
 }

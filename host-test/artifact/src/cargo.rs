@@ -103,7 +103,7 @@ impl Cargo {
 }
 
 /// The body of a build script: builds components of this workspace, sets `ENTRA_RISK_WASM` to the
-/// file of the package `entra-risk`, `ENTRA_RISK_SHARED_WASM` to that of its feature `shared` and
+/// file of the package `entra-risk`, `ENTRA_RISK_TURNS_WASM` to that of its feature `turns` and
 /// so on, makes the script run again whenever an input changes, and returns the files.
 ///
 /// # Errors

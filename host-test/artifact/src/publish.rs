@@ -53,8 +53,8 @@ pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
 pub enum PluginWorld {
     /// `plugin`
     Plugin,
-    /// `plugin-shared`
-    Shared,
+    /// `plugin-with-turns`
+    WithTurns,
 }
 
 /// Turns the plugin as cargo built it into what is published.
@@ -68,8 +68,8 @@ pub fn publish_plugin(component: &[u8], world: PluginWorld) -> Result<Vec<u8>> {
             "Clears and confirms risk in Microsoft Entra ID Protection: actions of Microsoft Graph on thousands of ids",
             "plugin",
         ),
-        PluginWorld::Shared => {
-            ("entra-risk-shared", "entra-risk for many instances, which take turns to keep one limit", "plugin-shared")
+        PluginWorld::WithTurns => {
+            ("entra-risk-with-turns", "entra-risk for many instances, which take turns to keep one limit", "plugin-with-turns")
         }
     };
     publish(component, About { name, description, docs: Some(&plugin_docs(world)?), functions: &[] })

@@ -162,9 +162,9 @@ impl Mutant {
         if !self.takes_turns {
             return PluginComponent::load(&self.build_part(&cargo, "entra-risk", None)?, &Config::new());
         }
-        let plugin = self.build_part(&cargo, "entra-risk", Some("shared"))?;
+        let plugin = self.build_part(&cargo, "entra-risk", Some("turns"))?;
         let turns = self.build_part(&cargo, "entra-risk-keyvalue-turns", None)?;
-        let bytes = packaging::compose_shared(&plugin, &turns).map_err(|error| self.error(&error))?;
+        let bytes = packaging::compose_turns(&plugin, &turns).map_err(|error| self.error(&error))?;
         PluginComponent::from_binary_with_store(&bytes, &Config::new())
     }
 

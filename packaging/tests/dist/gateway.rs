@@ -138,7 +138,7 @@ async fn more_ids_than_the_deadline_allows_are_rejected_with_the_number_that_fit
             let call = |ids: usize| {
                 let body = json!({ field: (0..ids).map(id).collect::<Vec<_>>() }).to_string();
                 let call = Call::new(path, body).permitted_every_action();
-                deadline_ms.iter().fold(call, |call, value| call.variable("GATEWAY_DEADLINE_MS", value))
+                deadline_ms.iter().fold(call, |call, value| call.variable("ENTRA_RISK_DEADLINE_MS", value))
             };
             let start = Instant::now();
             let rejected = call(20_000).send([]).await;
@@ -197,8 +197,8 @@ async fn the_status_depends_on_the_outcomes() {
         (60, vec![respond(302, &[("location", "https://a.test")], "")], 502, "unexpected-status"),
     ];
     for (ids, behaviors, status, kind) in cases {
-        let call = Call::new(USERS, users(0..ids)).variable("GATEWAY_DEADLINE_MS", "5000");
-        let received = call.variable("GATEWAY_ISOLATE_REFUSED", "false").send(behaviors).await;
+        let call = Call::new(USERS, users(0..ids)).variable("ENTRA_RISK_DEADLINE_MS", "5000");
+        let received = call.variable("ENTRA_RISK_ISOLATE_REFUSED", "false").send(behaviors).await;
         assert_eq!((received.status.as_u16(), received.body["cause"]["kind"].as_str()), (status, Some(kind)));
         let counted: u64 = received.body["ids"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
         assert_eq!(counted, ids as u64, "{kind}");
@@ -211,7 +211,7 @@ async fn refused_ids_are_reported_alone_with_their_reasons() {
     for (absent, status) in [(vec![7], 207), (vec![7, 100], 207), ((0..120).collect(), 422)] {
         let ids = absent.iter().map(|number| id(*number).parse().unwrap()).collect();
         let graph = Graph::new(Settings { absent: ids, ..Settings::default() });
-        let call = Call::new(USERS, users(0..120)).variable("GATEWAY_DEADLINE_MS", "300000");
+        let call = Call::new(USERS, users(0..120)).variable("ENTRA_RISK_DEADLINE_MS", "300000");
         let received = call.send_before(Arc::new(graph)).await;
         assert_eq!(received.status, status, "{}", received.body);
         let refused = received.body["refused"].as_array().unwrap();
@@ -245,15 +245,15 @@ async fn requests_to_one_instance_share_the_rate_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn settings_are_passed_to_the_plugin() {
-    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_CLOUD", "us-gov-l4");
+    let call = Call::new(USERS, users(0..1)).variable("ENTRA_RISK_CLOUD", "us-gov-l4");
     let received = call.send([accepted()]).await;
     assert_eq!(received.exchanges[0].request.uri().host(), Some("graph.microsoft.us"));
-    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_ENDPOINT", "http://127.0.0.1:8080");
-    let call = call.variable("ENTRA_RISK_ENDPOINTS", "http://127.0.0.1:8080");
+    let call = Call::new(USERS, users(0..1)).variable("ENTRA_RISK_ENDPOINT", "http://127.0.0.1:8080");
+    let call = call.variable("ENTRA_RISK_ALLOWED_ENDPOINTS", "http://127.0.0.1:8080");
     let received = call.send([accepted()]).await;
     assert_eq!(received.exchanges[0].request.uri().authority().unwrap(), "127.0.0.1:8080");
     // Patience is never less than two windows.
-    let call = Call::new(USERS, users(0..1)).variable("GATEWAY_PATIENCE_MS", "1");
+    let call = Call::new(USERS, users(0..1)).variable("ENTRA_RISK_PATIENCE_MS", "1");
     let received = call.send([graph_error(429, &[("retry-after", "3")], "TooManyRequests", "")]).await;
     assert_eq!(received.body["cause"]["kind"], "throttled");
 }

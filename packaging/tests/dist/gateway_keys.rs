@@ -126,13 +126,13 @@ async fn an_invalid_setting_is_named_without_its_value() {
         ("GATEWAY_KEY", "canary-15-bytes"),
         ("GATEWAY_KEYS", "canary-value"),
         ("GATEWAY_KEYS", "a:canary-value"),
-        ("GATEWAY_CLOUD", "canary-value"),
-        ("GATEWAY_DEADLINE_MS", "canary-value"),
-        ("GATEWAY_ENDPOINT", "https://user:canary-value@a.test"),
-        ("GATEWAY_AUDIENCE", "http://canary-value.test"),
-        ("GATEWAY_PATIENCE_MS", "canary-value"),
-        ("GATEWAY_ISOLATE_REFUSED", "canary-value"),
-        ("GATEWAY_TENANT", "canary-value with a space"),
+        ("ENTRA_RISK_CLOUD", "canary-value"),
+        ("ENTRA_RISK_DEADLINE_MS", "canary-value"),
+        ("ENTRA_RISK_ENDPOINT", "https://user:canary-value@a.test"),
+        ("ENTRA_RISK_AUDIENCE", "http://canary-value.test"),
+        ("ENTRA_RISK_PATIENCE_MS", "canary-value"),
+        ("ENTRA_RISK_ISOLATE_REFUSED", "canary-value"),
+        ("ENTRA_RISK_TENANT", "canary-value with a space"),
     ];
     for (name, value) in settings {
         let received = Call::new(USERS, users(0..1)).variable(name, value).send([]).await;
@@ -152,12 +152,12 @@ async fn an_invalid_setting_is_named_without_its_value() {
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_logs_invalid_settings_once() {
-    let call = || Call::new(USERS, users(0..1)).variable("GATEWAY_CLOUD", "moon");
+    let call = || Call::new(USERS, users(0..1)).variable("ENTRA_RISK_CLOUD", "moon");
     let mut instance = call().instance(Script::at_once([])).await;
     let probe = Call { method: Method::GET, ..Call::new("/readyz", String::new()) };
     let (_, log) = instance.exchange(probe.request(), HangUp::Never).await;
     let [settings] = log.as_slice() else { panic!("expected one line: {log:?}") };
-    assert_eq!(settings["problems"], json!(["GATEWAY_CLOUD: expected global, us-gov-l4, us-gov-l5 or china"]));
+    assert_eq!(settings["problems"], json!(["ENTRA_RISK_CLOUD: expected global, us-gov-l4, us-gov-l5 or china"]));
     let (_, log) = instance.exchange(call().request(), HangUp::Never).await;
     let [request] = log.as_slice() else { panic!("expected one line: {log:?}") };
     assert_eq!((&request["event"], &request["status"]), (&json!("request"), &json!(500)));
@@ -222,7 +222,7 @@ async fn a_key_as_request_id_is_neither_logged_nor_returned() {
     received.is_error(401, "unauthorized");
     contains_no_canary(&received);
     // The gateway does not know its keys.
-    let misconfigured = call(USERS, SOC).variable("GATEWAY_CLOUD", "moon").header("x-request-id", Some(PLAYBOOK));
+    let misconfigured = call(USERS, SOC).variable("ENTRA_RISK_CLOUD", "moon").header("x-request-id", Some(PLAYBOOK));
     contains_no_canary(&misconfigured.send([]).await);
 }
 

@@ -18,7 +18,7 @@ use crate::token_adapter::ENVIRONMENT;
 async fn no_token_of_a_request_or_of_the_40_before_is_returned_or_logged() {
     let gateway = link(component("entra-risk-gateway-client-credentials")).unwrap();
     let echo = Echo::new(Duration::from_secs(3));
-    let own = [("GATEWAY_KEY", KEY), ("GATEWAY_DEADLINE_MS", "36000000")];
+    let own = [("GATEWAY_KEY", KEY), ("ENTRA_RISK_DEADLINE_MS", "36000000")];
     let environment = ENVIRONMENT.iter().copied().chain(own).map(|(name, value)| (name, value.to_owned()));
     let mut instance = Instance::new(&gateway, environment, Arc::clone(&echo) as Arc<dyn Service>, usize::MAX).await;
     let call = Call::new(USERS, users(0..12_000));

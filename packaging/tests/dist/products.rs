@@ -19,7 +19,7 @@ const KIB: usize = 1024;
 /// what both may.
 const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk", 163 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
-    ("entra-risk-shared", 168 * KIB, SHARED_PLUGIN),
+    ("entra-risk-with-turns", 168 * KIB, PLUGIN_WITH_TURNS),
     ("entra-risk-keyvalue-turns", 32 * KIB, &["clocks/wall-clock", "keyvalue/"]),
     ("entra-risk-keyvalue", 200 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
     ("entra-risk-env-token", 36 * KIB, &["cli/environment"]),
@@ -45,7 +45,7 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk-tools", 340 * KIB, &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
 ];
 
-const SHARED_PLUGIN: &[&str] =
+const PLUGIN_WITH_TURNS: &[&str] =
     &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials", "risk/turns"];
 
 const TOKEN_CLIENT: &[&str] = &["cli/environment", "clocks/monotonic-clock", "http/", "io/"];
@@ -118,7 +118,7 @@ fn products_contain_their_documentation() {
         };
         let docs = resolve.worlds[world].docs.contents.as_deref().unwrap_or_default();
         match product.name {
-            "entra-risk" | "entra-risk-shared" => {
+            "entra-risk" | "entra-risk-with-turns" => {
                 assert!(docs.contains("dismiss-risky-users: Dismisses the risk of users"), "{docs}")
             }
             "entra-risk-keyvalue" => assert!(docs.starts_with("entra-risk for many instances"), "{docs}"),
@@ -180,7 +180,7 @@ fn documentation_of_compositions_names_their_imports_and_variables() {
         for (other, variable) in ADAPTERS {
             assert_eq!(docs.contains(variable), other == adapter, "{}: {variable}", product.name);
         }
-        assert!(docs.contains("ENTRA_RISK_ENDPOINTS"), "{}", product.name);
+        assert!(docs.contains("ENTRA_RISK_ALLOWED_ENDPOINTS"), "{}", product.name);
     }
 }
 
@@ -216,9 +216,9 @@ fn two_folders_give_the_same_bytes() {
         manifest: folder.path().join("Cargo.toml"),
         target_dir: folder.path().join("elsewhere"),
     };
-    let shared = cargo.build("entra-risk", Some("shared")).unwrap();
+    let shared = cargo.build("entra-risk", Some("turns")).unwrap();
     assert!(
-        fs::read(env!("ENTRA_RISK_SHARED_WASM")).unwrap() == fs::read(shared).unwrap(),
+        fs::read(env!("ENTRA_RISK_TURNS_WASM")).unwrap() == fs::read(shared).unwrap(),
         "the shared plugin differs"
     );
     for (package, here) in PARTS {

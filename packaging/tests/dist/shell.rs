@@ -256,7 +256,7 @@ impl Shell {
     ) -> Completed {
         let (stdout, stderr) = (Output::new(Instant::now()), Output::new(Instant::now()));
         let mut wasi = WasiCtx::builder();
-        wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ENDPOINTS", "https://a.test:8443");
+        wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://a.test:8443");
         wasi.envs(ENVIRONMENT).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
         wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });

@@ -98,7 +98,7 @@ async fn the_first_token_request_is_as_documented() {
 
 #[tokio::test(start_paused = true)]
 async fn each_tenant_and_audience_has_its_own_token() {
-    let environment = [ENVIRONMENT, &[("ENTRA_RISK_ENDPOINTS", "https://graph.example")]].concat();
+    let environment = [ENVIRONMENT, &[("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://graph.example")]].concat();
     let script = Script::new(["a", "b", "c"].map(|value| token_reply(value, 3600)));
     let mut adapter = Adapter::start(CLIENT_CREDENTIALS, &environment, script).await;
     let with = |tenant: Option<&str>, audience: &str| TokenRequest {

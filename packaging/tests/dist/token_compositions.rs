@@ -83,7 +83,7 @@ async fn run_gateway(
     endpoint: &str,
     script: Arc<Script>,
 ) -> (bool, Vec<Exchange>) {
-    wasi.env("GATEWAY_KEY", KEY).env("GATEWAY_ENDPOINT", endpoint);
+    wasi.env("GATEWAY_KEY", KEY).env("ENTRA_RISK_ENDPOINT", endpoint);
     let gateway = link(component(name)).unwrap();
     let mut store = Store::new(gateway.engine(), Host::with(wasi, Outbound::InProcess(script), canary(), 1));
     let body = Full::new(Bytes::from(format!(r#"{{"userIds":["{USER}"]}}"#))).map_err(|never| match never {});
@@ -115,7 +115,7 @@ async fn run_each(endpoint: &str, listed: Option<&str>, check: impl Fn(&str, Opt
             let name = format!("{app}{suffix}");
             let (mut wasi, _folder) = wasi(variables);
             if let Some(listed) = listed {
-                wasi.env("ENTRA_RISK_ENDPOINTS", listed);
+                wasi.env("ENTRA_RISK_ALLOWED_ENDPOINTS", listed);
             }
             let token = issuer.map(|_| token_reply("a", 3600));
             let replies = token.into_iter().chain([Reply::at_once(accepted())]);

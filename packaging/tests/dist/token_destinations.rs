@@ -1,4 +1,4 @@
-//! Where the adapters let a token go: to Microsoft Graph, and to the endpoints in `ENTRA_RISK_ENDPOINTS`.
+//! Where the adapters let a token go: to Microsoft Graph, and to the endpoints in `ENTRA_RISK_ALLOWED_ENDPOINTS`.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ async fn start(name: &str, folder: &TempDir, listed: Option<&str>, audiences: us
     wasi.envs(ENVIRONMENT).env("GRAPH_TOKEN", "a").env("AZURE_FEDERATED_TOKEN_FILE", "/tokens/assertion");
     wasi.preopened_dir(folder.path(), "/tokens", FsPerms::ReadOnly).unwrap();
     if let Some(listed) = listed {
-        wasi.env("ENTRA_RISK_ENDPOINTS", listed);
+        wasi.env("ENTRA_RISK_ALLOWED_ENDPOINTS", listed);
     }
     let count = if name == ENV_TOKEN { 0 } else { audiences };
     let replies: Vec<_> = (0..count).map(|_| token_reply("a", 3600)).collect();
@@ -78,7 +78,7 @@ async fn no_token_goes_to_another_endpoint() {
             ] {
                 let why = adapter.get(request_for(endpoint)).await.unwrap_err();
                 let expected = format!(
-                    "denied: ENTRA_RISK_ENDPOINTS does not list {endpoint}: add it if the token may be sent there"
+                    "denied: ENTRA_RISK_ALLOWED_ENDPOINTS does not list {endpoint}: add it if the token may be sent there"
                 );
                 assert_eq!(why, expected, "{name} {listed:?}");
             }
@@ -95,7 +95,7 @@ async fn a_list_with_an_entry_that_is_not_an_endpoint_permits_nothing() {
             let mut adapter = start(name, &folder, Some(&format!("https://a.test {entry}")), 1).await;
             for endpoint in ["https://a.test", "https://b.test", "http://localhost:80", "http://localhost"] {
                 let why = adapter.get(request_for(endpoint)).await.unwrap_err();
-                let expected = "denied: ENTRA_RISK_ENDPOINTS contains an address that is not valid: must be a host";
+                let expected = "denied: ENTRA_RISK_ALLOWED_ENDPOINTS contains an address that is not valid: must be a host";
                 assert!(why.starts_with(expected), "{name} {entry}: {why}");
             }
             assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{name}: Microsoft Graph needs no entry");

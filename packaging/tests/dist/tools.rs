@@ -47,7 +47,7 @@ async fn call_of(
 ) -> (Result<String, String>, Vec<Exchange>) {
     let tools = link(component(composition)).unwrap();
     let mut wasi = WasiCtx::builder();
-    wasi.env("GRAPH_TOKEN", CANARY).env("GATEWAY_DEADLINE_MS", "3600000").envs(ENVIRONMENT);
+    wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_DEADLINE_MS", "3600000").envs(ENVIRONMENT);
     let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
     let mut store = Store::new(tools.engine(), host);
     let instance = tools.instantiate_async(&mut store).await.unwrap();

@@ -49,8 +49,8 @@ impl Gateway {
         let variables = [
             ("GATEWAY_KEY", KEY),
             ("GRAPH_TOKEN", CANARY),
-            ("GATEWAY_ENDPOINT", endpoint),
-            ("ENTRA_RISK_ENDPOINTS", endpoint),
+            ("ENTRA_RISK_ENDPOINT", endpoint),
+            ("ENTRA_RISK_ALLOWED_ENDPOINTS", endpoint),
         ];
         for (name, value) in variables {
             command.args(["--env", &format!("{name}={value}")]);
