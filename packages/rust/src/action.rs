@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use entra_risk_engine::action::{ACTIONS, Action as GraphAction};
+use entra_risk_engine::contract::action::{ACTIONS, Action as GraphAction};
 
 /// An action of Microsoft Graph. The method of [`EntraRisk`](crate::EntraRisk) with the same name
 /// documents its effect.
@@ -36,7 +36,7 @@ pub enum Action {
     ConfirmRiskyAgentsCompromised,
 }
 
-/// No action has this name. The text contains the name, and those that exist.
+/// No action has the name that was given. The text contains it, and the names that exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownAction(String);
 
@@ -61,7 +61,7 @@ impl Action {
         self.definition().name
     }
 
-    /// The request that the action makes.
+    /// The request that the action makes, as the engine's table defines it.
     pub(crate) fn definition(self) -> &'static GraphAction {
         let [a, b, c, d, e, f, g, h, i, j, k] = &ACTIONS;
         match self {

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 /// A connection that fails when its server sends too much between two things that the client sends.
 pub(crate) struct Bounded<S> {
     stream: S,
-    /// Bytes that were received since something was sent.
+    /// How many bytes were received since something was sent.
     received: usize,
     max_received: usize,
 }
@@ -77,12 +77,13 @@ impl<S: Write + Unpin> Write for Bounded<S> {
     }
 }
 
-/// What is read at once.
+/// How many bytes are read in one step.
 const CHUNK_BYTES: usize = 16_384;
 
-/// With HTTP/1.1 there is one request at a time: headers of up to 400 KiB, and 64 KiB of a body are
-/// read.
+/// What a connection with one request at a time (HTTP/1.1) may send: headers of up to 400 KiB, and
+/// 64 KiB of a body are read.
 const MAX_OF_ONE: usize = 1 << 20;
 
-/// With HTTP/2 the responses to all requests in flight may come before anything else is sent.
+/// What a connection with many requests (HTTP/2) may send: the responses to all requests in flight
+/// may come before anything else is sent.
 const MAX_OF_MANY: usize = 4 << 20;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures_core::Stream;
 use tokio::sync::watch;
 
-use crate::call_state::{CallState, Order};
+use crate::call_state::CallState;
+use crate::order::Order;
 use crate::{Batch, Progress, Report, TokenSourceError};
 
 /// A call of an action: a stream of its batches, each of which comes as soon as its ids have their
@@ -22,9 +23,9 @@ use crate::{Batch, Progress, Report, TokenSourceError};
 #[must_use = "dropping a call abandons it"]
 pub struct Call {
     state: Arc<CallState>,
-    /// Tells the worker of an order.
+    /// Wakes the worker to take an order.
     orders: watch::Sender<()>,
-    /// Batches that the stream has yielded.
+    /// How many batches the stream has yielded.
     yielded: usize,
 }
 
@@ -41,26 +42,27 @@ impl Call {
         poll_fn(|context| self.poll_batch(context)).await
     }
 
-    /// The outcomes so far, also those that the stream has not yielded yet. The cause is known when
-    /// the call is over.
+    /// The outcomes so far, including those that the stream has not yielded yet. The cause is known
+    /// once the call is over.
     pub fn report(&self) -> Report {
         self.state.report()
     }
 
     /// How far the call has come: a channel that holds the latest state. It changes when ids get
     /// their outcome, when something is sent or fails, and about once a second while the call
-    /// waits; not while the token source does not return. Its last state has nothing left, and then
-    /// the channel is closed.
+    /// waits, but not while the token source does not return. The last state has no ids without an
+    /// outcome, and then the channel is closed.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.state.progress()
     }
 
-    /// Ends the call: nothing new is sent. The stream yields the outcomes that are left, and the
-    /// cause is `ErrorKind::Cancelled` unless every id was accepted.
+    /// Ends the call: nothing new is sent. The stream yields the remaining outcomes, and the cause
+    /// is `ErrorKind::Cancelled` unless every id was accepted.
     ///
-    /// `grace` is how long requests in flight may still take: none is 10 s. Then their ids are
-    /// `Outcome::Unknown`. A later stop can only shorten it. A call notices at once while it waits
-    /// to send or for a token, and within about 100 ms while requests are in flight.
+    /// `grace` is how long requests in flight may still take; `None` is 10 s. After that, their ids
+    /// are `Outcome::Unknown`. A later stop can only shorten the grace. A call notices a stop
+    /// immediately while it waits to send or for a token, and within about 100 ms while requests
+    /// are in flight.
     pub fn stop(&self, grace: Option<Duration>) {
         self.order(Order::Stop(grace));
     }

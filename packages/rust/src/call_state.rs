@@ -4,16 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use entra_risk_engine::id::Id;
+use entra_risk_engine::contract::id::Id;
 use tokio::sync::watch;
 
+use crate::order::Order;
 use crate::{Batch, Error, ErrorKind, Outcome, Progress, Report, TokenSourceError};
 
-/// A call: what it has reported, and what its handle wants.
+/// A call: what it has reported, and what its handle asks for.
 pub(crate) struct CallState {
-    /// The distinct ids, in the order given.
+    /// The ids of the call, each once, in the order given.
     ids: Vec<Id>,
     progress: watch::Receiver<Progress>,
     inner: Mutex<Inner>,
@@ -23,32 +23,23 @@ pub(crate) struct CallState {
 struct Inner {
     /// The batches in the order in which they ended.
     ended: Vec<Batch>,
-    /// A worker performs the call.
+    /// Whether a worker has begun to perform the call.
     is_admitted: bool,
     is_over: bool,
     cause: Option<Error>,
     token_source_error: Option<Arc<dyn StdError + Send + Sync>>,
-    /// Makes progress known until the call is over.
+    /// Publishes the progress. `None` once the call is over.
     progress: Option<watch::Sender<Progress>>,
-    /// What the worker has not taken yet.
+    /// The order that the worker has not taken yet.
     order: Option<Order>,
-    /// Who waits for the next batch or the end.
+    /// Wakes the task that waits for the next batch or the end of the call.
     waker: Option<Waker>,
-}
-
-/// What the handle of a call wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Stop: requests in flight may take this long. `None`: as long as the contract says.
-    Stop(Option<Duration>),
-    /// Nobody is interested any more.
-    Abandon,
 }
 
 impl CallState {
     pub(crate) fn new(ids: Vec<Id>) -> CallState {
         let (sender, progress) = watch::channel(Progress { left: ids.len(), ..Progress::default() });
-        // Every id of an empty list has its outcome.
+        // Every id of an empty list has its outcome already.
         let is_over = ids.is_empty();
         let sender = (!is_over).then_some(sender);
         CallState { ids, progress, inner: Mutex::new(Inner { is_over, progress: sender, ..Inner::default() }) }
@@ -75,7 +66,7 @@ impl CallState {
     }
 }
 
-/// For the handle.
+/// The functions that the handle of the call uses.
 impl CallState {
     /// The batch with this index, in the order in which they ended. `None` if the call is over
     /// without it.
@@ -124,7 +115,7 @@ impl CallState {
     }
 
     /// Leaves an order for the worker, and returns whether it is news. A call that no worker
-    /// performs yet is over at once.
+    /// performs yet is over immediately.
     pub(crate) fn order(&self, order: Order) -> bool {
         let mut inner = self.inner();
         if inner.is_over {
@@ -135,19 +126,12 @@ impl CallState {
             self.end_unsent(Error::new(ErrorKind::Cancelled, "the call was stopped before it began"));
             return false;
         }
-        inner.order = Some(match (inner.order, order) {
-            // A later stop can only shorten the grace.
-            (Some(Order::Stop(former)), Order::Stop(grace)) => {
-                Order::Stop(Some(former.unwrap_or(DEFAULT_GRACE).min(grace.unwrap_or(DEFAULT_GRACE))))
-            }
-            (Some(Order::Abandon), _) => Order::Abandon,
-            (_, order) => order,
-        });
+        inner.order = Some(order.after(inner.order));
         true
     }
 }
 
-/// For the worker.
+/// The functions that the worker of the call uses.
 impl CallState {
     /// Begins the call. Returns false if it is over already.
     pub(crate) fn admit(&self) -> bool {
@@ -169,7 +153,7 @@ impl CallState {
         self.inner().token_source_error.get_or_insert(error);
     }
 
-    /// Ids have their outcome.
+    /// Records the outcome of ids.
     pub(crate) fn ended(&self, batches: Vec<Batch>, requests: u32) {
         self.waiting(|progress| {
             batches.iter().for_each(|batch| progress.count(batch));
@@ -180,8 +164,8 @@ impl CallState {
         inner.wake();
     }
 
-    /// The call waits. Who looks at the progress holds its lock: that of the call is free
-    /// meanwhile.
+    /// Publishes progress while the call waits. Whoever looks at the progress holds its lock, so
+    /// the lock of the call is released first.
     pub(crate) fn waiting(&self, update: impl FnOnce(&mut Progress)) {
         let sender = self.inner().progress.clone();
         if let Some(sender) = sender {
@@ -189,7 +173,7 @@ impl CallState {
         }
     }
 
-    /// Every id has been reported, or nobody is interested any more.
+    /// Ends the call: every id has been reported, or the call was abandoned.
     pub(crate) fn over(&self, cause: Option<Error>) {
         self.waiting(|progress| {
             (progress.in_flight, progress.next_send, progress.error) = (0, None, None);
@@ -218,7 +202,7 @@ impl CallState {
         }
     }
 
-    /// Gives every id that has none this outcome.
+    /// Gives this outcome to every id that has none yet, and ends the call.
     fn end_rest(&self, attempts: u32, outcome: Outcome, cause: Error) {
         let reported: HashSet<_> = self
             .inner()
@@ -256,13 +240,11 @@ fn without_ids(batch: &Batch) -> Batch {
     Batch { ids: Vec::new(), attempts: batch.attempts, outcome: batch.outcome.clone() }
 }
 
-/// What requests in flight may take after a stop that does not say it.
-const DEFAULT_GRACE: Duration = Duration::from_secs(10);
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
     use crate::Receipt;
@@ -325,21 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_stop_only_shortens_the_grace() {
-        let state = state(1);
-        assert!(state.admit());
-        let second = Duration::from_secs(1);
-        for (grace, effective) in [(None, None), (Some(second), Some(second)), (None, Some(second))] {
-            assert!(state.order(Order::Stop(grace)));
-            assert_eq!(state.inner().order, Some(Order::Stop(effective)));
-        }
-        assert!(state.order(Order::Abandon) && state.order(Order::Stop(None)));
-        assert_eq!(state.take_order(), Some(Order::Abandon));
-        assert!(!state.has_order());
-    }
-
-    #[test]
-    fn a_call_that_waits_for_an_instance_is_stopped_at_once() {
+    fn a_call_that_waits_for_an_instance_is_stopped_immediately() {
         let state = state(2);
         assert!(!state.order(Order::Stop(None)));
         assert!(state.is_over() && !state.admit());

@@ -1,4 +1,4 @@
-//! The actions as methods.
+//! The client, with the actions as methods.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,13 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::{field, info_span};
 
-use crate::bindings::PluginPre;
 use crate::call_state::CallState;
-use crate::instance::{Host, Instance, Limits, Usage};
-use crate::outbound::HttpClient;
-use crate::plugin;
-use crate::tenants::Tenants;
-use crate::token::AnyTokenSource;
+use crate::instance::Usage;
+use crate::library::Library;
 use crate::worker::{self, Task};
 use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings, SetupError, TokenSource};
 
@@ -33,15 +29,6 @@ use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings,
 #[derive(Clone)]
 pub struct EntraRisk(Arc<Library>);
 
-/// What all clones, and the workers of the tenants, share.
-pub(crate) struct Library {
-    settings: Settings,
-    plugin: PluginPre<Host>,
-    http_client: Arc<HttpClient>,
-    token_source: Arc<dyn AnyTokenSource>,
-    pub(crate) tenants: Arc<Tenants<Instance, Task>>,
-}
-
 impl EntraRisk {
     /// Prepares the actions. The first time in a process, and each time with a pool, it compiles
     /// the plugin: that blocks for a moment, which is seconds if wasmtime was built without
@@ -50,25 +37,12 @@ impl EntraRisk {
     /// # Errors
     /// If a setting is not as documented, or the system refuses a resource.
     pub fn new(token_source: impl TokenSource + 'static, settings: Settings) -> Result<EntraRisk, SetupError> {
-        if settings.max_instances == 0 {
-            return Err(SetupError("max_instances: expected at least 1; got 0".to_owned()));
-        }
-        let http_client = Arc::new(HttpClient::new(&settings)?);
-        let plugin = plugin::load(&settings)
-            .map_err(|error| SetupError(format!("the plugin cannot be loaded: {}", error.root_cause())))?;
-        let tenants = Arc::new(Tenants::new(usize::try_from(settings.max_instances).unwrap_or(usize::MAX)));
-        Ok(EntraRisk(Arc::new(Library {
-            settings,
-            plugin,
-            http_client,
-            token_source: Arc::new(token_source),
-            tenants,
-        })))
+        Ok(EntraRisk(Arc::new(Library::new(Arc::new(token_source), settings)?)))
     }
 
-    /// Starts an action on these ids. The call begins at once, and goes on whether its handle is
-    /// polled or not. An id that is given twice is sent and reported once. An empty list is a call
-    /// that is over.
+    /// Starts an action on these ids. The call begins immediately, and goes on whether its handle
+    /// is polled or not. An id that is given twice is sent and reported once. An empty list is a
+    /// call that is over.
     ///
     /// # Errors
     /// If an argument is not as documented.
@@ -156,7 +130,7 @@ impl EntraRisk {
 
     /// Dismisses the risk of users: their risk level becomes none. The ids are object ids.
     ///
-    /// Microsoft Graph refuses the ids of users who were deleted. What it answers for users who are
+    /// Microsoft Graph refuses the ids of users who were deleted. How it responds for users who are
     /// unknown or not at risk is not documented. Repeating the call is safe.
     ///
     /// # Errors
@@ -203,7 +177,7 @@ impl EntraRisk {
 
     /// Dismisses the risk of service principals. The ids are object ids.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+    /// How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -218,7 +192,7 @@ impl EntraRisk {
     /// Confirms service principals as compromised: their risk becomes high, and policies based on
     /// risk may block them. The ids are object ids.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe,
+    /// How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe,
     /// but one whose risk was remediated in between is set to high risk again.
     ///
     /// # Errors
@@ -231,10 +205,10 @@ impl EntraRisk {
         self.perform(Action::ConfirmRiskyServicePrincipalsCompromised, ids, options).await
     }
 
-    /// Dismisses the risk of agents. The ids are object ids of agent identities. In `beta` and the
-    /// global cloud only.
+    /// Dismisses the risk of agents. The ids are object ids of agent identities. The action exists
+    /// in `beta` and the global cloud only.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+    /// How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe.
     ///
     /// # Errors
     /// If an argument is not as documented, or the token source itself failed.
@@ -247,9 +221,9 @@ impl EntraRisk {
     }
 
     /// Confirms agents as safe: their risk is removed. The ids are object ids of agent identities.
-    /// In `beta` and the global cloud only.
+    /// The action exists in `beta` and the global cloud only.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+    /// How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe.
     /// It also overrides a `confirm_risky_agents_compromised` made in between.
     ///
     /// # Errors
@@ -263,9 +237,10 @@ impl EntraRisk {
     }
 
     /// Confirms agents as compromised: their risk becomes high, and policies based on risk may
-    /// block them. The ids are object ids of agent identities. In `beta` and the global cloud only.
+    /// block them. The ids are object ids of agent identities. The action exists in `beta` and the
+    /// global cloud only.
     ///
-    /// What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe,
+    /// How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe,
     /// but one whose risk was remediated in between is set to high risk again.
     ///
     /// # Errors
@@ -278,7 +253,7 @@ impl EntraRisk {
         self.perform(Action::ConfirmRiskyAgentsCompromised, ids, options).await
     }
 
-    /// Instances of the plugin that exist now, idle ones and those with open calls: at most
+    /// How many instances of the plugin exist now, idle ones and those with open calls: at most
     /// `max_instances`.
     pub fn instances(&self) -> usize {
         self.0.tenants.instances()
@@ -291,18 +266,6 @@ impl EntraRisk {
         options: &Options,
     ) -> Result<Report, CallError> {
         Ok(self.start(action, ids, options)?.finish().await?)
-    }
-}
-
-impl Library {
-    /// A new instance of the plugin. The error is the reason in words.
-    pub(crate) async fn instance(&self) -> Result<Instance, String> {
-        let (http_client, token_source) = (Arc::clone(&self.http_client), Arc::clone(&self.token_source));
-        Instance::new(&self.plugin, self.limits(), http_client, token_source).await
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { max_memory_bytes: self.settings.max_memory_bytes, max_instructions: self.settings.max_instructions }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Connector {
     limit: Duration,
 }
 
-/// Connects to the destination, or has a proxy do so.
+/// Connects to the destination, or through a proxy if there is one for it.
 #[derive(Clone)]
 struct Router {
     direct: HttpConnector,
@@ -106,7 +106,7 @@ impl Service<Uri> for Router {
     }
 }
 
-/// TLS that trusts what the platform trusts, and these roots.
+/// A TLS configuration that trusts what the platform trusts, and these roots.
 fn tls(extra_roots: &[u8]) -> Result<ClientConfig, SetupError> {
     let expected = |found: &str| SetupError(format!("extra_roots: expected certificates as PEM: {found}"));
     let certificates = CertificateDer::pem_slice_iter(extra_roots)
@@ -121,7 +121,8 @@ fn tls(extra_roots: &[u8]) -> Result<ClientConfig, SetupError> {
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(refused)?
-        .dangerous() // What it calls so: to verify certificates otherwise than from a fixed list of roots.
+        // Only the name is dangerous: this verifier checks certificates like the platform does.
+        .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }

@@ -1,4 +1,5 @@
-//! Between the types of this library, those of the engine and those of the plugin's interface.
+//! Conversions between the types of this library, those of the engine and those of the plugin's
+//! interface.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 impl Options {
-    /// The options of a call, with what the settings say about every call.
+    /// Combines the options of a call with the settings that apply to every call.
     pub(crate) fn with(&self, settings: &Settings) -> arguments::Options {
         arguments::Options {
             tenant: self.tenant.clone(),
@@ -77,10 +78,6 @@ same_cases!(Action => calls::Action:
     DismissRiskyServicePrincipals ConfirmRiskyServicePrincipalsCompromised
     DismissRiskyAgents ConfirmRiskyAgentsSafe ConfirmRiskyAgentsCompromised
 );
-same_cases!(wit::ErrorKind => ErrorKind:
-    InvalidArgument NoToken DeniedByHost Unauthenticated Forbidden ClientError Throttled ServerError
-    UnexpectedStatus Unreachable NoResponse DeadlineExceeded Cancelled NotAttempted Other
-);
 
 impl From<wit::Batch> for Batch {
     fn from(batch: wit::Batch) -> Self {
@@ -118,7 +115,7 @@ impl From<wit::Error> for Error {
     }
 }
 
-/// A duration in milliseconds, rounded up.
+/// Converts a duration to milliseconds, rounded up.
 pub(crate) fn in_ms(duration: Duration) -> u32 {
     u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }

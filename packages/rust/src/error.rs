@@ -1,11 +1,14 @@
-//! What went wrong with a call or with a batch.
+//! What went wrong with a call or with a batch, and the response that says so.
 
 use std::fmt;
 use std::time::Duration;
 
-use entra_risk_engine::printable::printable;
+use entra_risk_engine::contract::printable::printable;
+use entra_risk_engine::error as contract;
 
-/// What went wrong. `kind` determines the next step.
+use crate::bindings::actions as wit;
+
+/// What went wrong with a call or with a batch. Its `kind` determines the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// What went wrong, for programs.
@@ -17,58 +20,62 @@ pub struct Error {
     pub response: Option<Response>,
 }
 
-/// What went wrong, for programs.
+/// What went wrong, for programs. It determines the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument is not as documented. [`EntraRisk::start`](crate::EntraRisk::start) finds that
-    /// first.
+    /// An argument is not as documented. [`EntraRisk::start`](crate::EntraRisk::start) reports that
+    /// before a call begins, so no batch has this kind.
     InvalidArgument,
     /// The token source supplied no usable token; the message contains the reason. Ends the call:
     /// immediately if the token was denied, and when patience is over if it was unavailable.
     NoToken,
     /// The address is not an allowed endpoint, or the proxy demands credentials. Ends the call.
     DeniedByHost,
-    /// 401, also with a fresh token: check the audience and the tenant of the token. Ends the call.
+    /// Microsoft Graph responded 401, even to a fresh token: check the audience and the tenant of
+    /// the token. Ends the call.
     Unauthenticated,
-    /// 403: a permission, a role or a license is missing. Ends the call.
+    /// Microsoft Graph responded 403: a permission, a role or a license is missing. Ends the call.
     Forbidden,
-    /// Any other 4xx. Often one of the ids does not exist in the tenant or is not at risk.
+    /// The response was any other 4xx. Often one of the ids does not exist in the tenant or is not
+    /// at risk.
     ClientError,
-    /// 429 for longer than `patience`: wait `retry_after`, then call again. Ends the call.
+    /// Microsoft Graph responded 429 for longer than `patience`: wait `retry_after`, then call
+    /// again. Ends the call.
     Throttled,
-    /// 5xx at the last attempt: call again later.
+    /// Microsoft Graph responded 5xx to the last attempt: call again later.
     ServerError,
-    /// A response that Microsoft Graph does not give to these requests: look for something on the
-    /// way that responds.
+    /// Microsoft Graph does not respond to these requests in this way: look for a proxy on the way
+    /// that does.
     UnexpectedStatus,
     /// No connection was established, so nothing was sent: check name, network, proxy and
     /// certificate.
     Unreachable,
     /// The request was sent, or perhaps sent, and no complete response arrived: call again.
     NoResponse,
-    /// The request was in flight at the deadline. As the cause: the deadline ended the call.
+    /// The request was in flight at the deadline. As the cause of a report: the deadline ended the
+    /// call.
     DeadlineExceeded,
     /// [`Call::stop`](crate::Call::stop) ended the call.
     Cancelled,
-    /// Never sent, because an earlier error ended the call.
+    /// The ids were never sent, because an earlier error ended the call.
     NotAttempted,
     /// This library stopped the plugin, because it exceeded `max_memory_bytes` or
     /// `max_instructions`, or trapped. The message contains the reason. Ids that had no outcome yet
-    /// are `Unknown` if the call had sent anything, and `NotApplied` if not. Every other call of
-    /// the tenant ends with it; the next one starts a new instance.
+    /// are `Unknown` if the call had sent anything, and `NotApplied` if not. Every other open call
+    /// of the tenant ends too; the next one starts a new instance.
     PluginStopped,
-    /// Anything else.
+    /// Anything else; the request may have been sent.
     Other,
 }
 
 /// A response other than success, from Microsoft Graph or from something on the way to it. Treat
-/// `code` and `message` as untrusted text, which is printable: no control characters, line ends or
-/// characters that reorder text.
+/// `code` and `message` as untrusted text. It is printable: it contains no control characters, line
+/// ends or characters that reorder text.
 ///
 /// No string contains the token of the request, nor one of the 40 tokens before it, nor any run of
-/// 24 characters of one. Tokens are forgotten when the tenant has no open call: a service that
-/// repeats one of an earlier call is not noticed.
+/// 24 characters of one. Tokens are forgotten when the tenant has no open call: a response that
+/// repeats one of an earlier call is not recognized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status code.
@@ -93,28 +100,32 @@ impl Error {
     }
 }
 
-impl ErrorKind {
-    /// The name of the kind in the contract: `no-token`, `throttled` and so on.
-    pub fn name(self) -> &'static str {
-        match self {
-            ErrorKind::InvalidArgument => "invalid-argument",
-            ErrorKind::NoToken => "no-token",
-            ErrorKind::DeniedByHost => "denied-by-host",
-            ErrorKind::Unauthenticated => "unauthenticated",
-            ErrorKind::Forbidden => "forbidden",
-            ErrorKind::ClientError => "client-error",
-            ErrorKind::Throttled => "throttled",
-            ErrorKind::ServerError => "server-error",
-            ErrorKind::UnexpectedStatus => "unexpected-status",
-            ErrorKind::Unreachable => "unreachable",
-            ErrorKind::NoResponse => "no-response",
-            ErrorKind::DeadlineExceeded => "deadline-exceeded",
-            ErrorKind::Cancelled => "cancelled",
-            ErrorKind::NotAttempted => "not-attempted",
-            ErrorKind::PluginStopped => "plugin-stopped",
-            ErrorKind::Other => "other",
+/// Implements what concerns the kinds of the contract, which are all but `PluginStopped`.
+macro_rules! kinds_of_the_contract {
+    ($($kind:ident)+) => {
+        impl ErrorKind {
+            /// The name of the kind in the contract: `no-token`, `throttled` and so on.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(ErrorKind::$kind => contract::ErrorKind::$kind.name(),)+
+                    ErrorKind::PluginStopped => "plugin-stopped",
+                }
+            }
         }
-    }
+
+        impl From<wit::ErrorKind> for ErrorKind {
+            fn from(kind: wit::ErrorKind) -> Self {
+                match kind {
+                    $(wit::ErrorKind::$kind => ErrorKind::$kind,)+
+                }
+            }
+        }
+    };
+}
+
+kinds_of_the_contract! {
+    InvalidArgument NoToken DeniedByHost Unauthenticated Forbidden ClientError Throttled ServerError
+    UnexpectedStatus Unreachable NoResponse DeadlineExceeded Cancelled NotAttempted Other
 }
 
 impl fmt::Display for ErrorKind {

@@ -13,9 +13,9 @@
 //! # }
 //! ```
 //!
-//! The library contains the plugin, a WebAssembly component, and performs it with wasmtime:
-//! [`EntraRisk`] has the actions, a [`Report`] contains the outcome of every id, a [`Call`] yields
-//! the outcomes as they come, and a [`TokenSource`] supplies the tokens.
+//! The library contains the plugin, a WebAssembly component, and runs it in wasmtime: [`EntraRisk`]
+//! has the actions, a [`Report`] contains the outcome of every id, a [`Call`] yields the outcomes
+//! as they come, and a [`TokenSource`] supplies the tokens.
 
 mod action;
 mod bindings;
@@ -26,8 +26,11 @@ mod client;
 mod connector;
 mod conversion;
 mod error;
+mod host;
 mod instance;
+mod library;
 mod options;
+mod order;
 mod outbound;
 mod plugin;
 mod progress;

@@ -1,11 +1,11 @@
-//! How a call is performed.
+//! The options of a call.
 
 use std::fmt;
 use std::time::Duration;
 
-use entra_risk_engine::action::Cloud as GraphCloud;
-use entra_risk_engine::arguments;
-use entra_risk_engine::id::Id;
+use entra_risk_engine::contract::action::Cloud as GraphCloud;
+use entra_risk_engine::contract::arguments;
+use entra_risk_engine::contract::id::Id;
 
 use crate::{Action, Settings};
 
@@ -35,9 +35,9 @@ pub enum ApiVersion {
 /// At most `requests` requests are sent in any period of `window`. Retries count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RateLimit {
-    /// Requests in a window: 1 to 100 000.
+    /// How many requests may be sent in a window: 1 to 100,000.
     pub requests: u32,
-    /// Length of the window: at least a millisecond.
+    /// The length of the window: at least a millisecond.
     pub window: Duration,
 }
 
@@ -53,20 +53,22 @@ pub struct Options {
     /// The version of Microsoft Graph. Default: `Beta` to confirm sign-ins and for agents, which
     /// exist in no other version; `V1` for all others.
     pub api_version: Option<ApiVersion>,
-    /// Maximum ids in a request: 1 to 10 000 for sign-ins, 1 to 60 for all others. Default: 60.
+    /// Maximum ids in a request: 1 to 10,000 for sign-ins, 1 to 60 for all others. Default: 60.
     pub ids_per_request: Option<u32>,
     /// Maximum concurrent requests of the call: 1 to 32. Default: 4.
     pub max_in_flight: Option<u32>,
-    /// Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor
-    /// those repeated with a fresh token. Default: 4.
+    /// Maximum attempts for the same ids: 1 to 10. Attempts that meet a 429 do not count, nor do
+    /// those that are repeated with a fresh token. Default: 4.
     pub max_attempts: Option<u32>,
-    /// From sending a request to the end of its response: 1 ms to 10 minutes. Default: 30 s.
+    /// The maximum time from sending a request to the end of its response: 1 ms to 10 minutes.
+    /// Default: 30 s.
     pub attempt_timeout: Option<Duration>,
-    /// For the whole call, at least 1 ms. Time spent waiting for a free instance does not count. A
-    /// token source that does not return can hold a call longer. Default: no deadline.
+    /// The maximum time for the whole call, at least 1 ms. Time spent waiting for a free instance
+    /// does not count. A token source that does not return can hold a call longer. Default: no
+    /// deadline.
     pub deadline: Option<Duration>,
-    /// Longest time from a failure to the next acceptance, at least 1 ms: then the call ends with
-    /// its last error. Default: 3 minutes.
+    /// The longest time from a failure to the next acceptance, at least 1 ms: after that, the call
+    /// ends with its last error. Default: 3 minutes.
     pub patience: Option<Duration>,
     /// Whether a batch that Microsoft Graph refuses is split to find the ids at fault. Default:
     /// `true`.
@@ -83,8 +85,8 @@ pub struct Options {
 pub struct InvalidArgument(String);
 
 impl Options {
-    /// Checks the arguments of a call, as the plugin will. Returns the distinct ids, in the order
-    /// given.
+    /// Checks the arguments of a call in the same way as the plugin. Returns the distinct ids, in
+    /// the order given.
     pub(crate) fn check(
         &self,
         action: Action,
@@ -99,8 +101,8 @@ impl Options {
 }
 
 impl InvalidArgument {
-    /// Spells a message of the engine as in Rust: `options.deadline-ms: 0: …` as `deadline: 0 ms:
-    /// …`.
+    /// Spells the argument in a message of the engine as in Rust: `options.deadline-ms: 0: …` as
+    /// `deadline: 0 ms: …`.
     fn new(text: &str) -> InvalidArgument {
         let (argument, rest) = text.split_once(": ").unwrap_or(("", text));
         let argument = argument.strip_prefix("options.").unwrap_or(argument).replace('-', "_");
@@ -120,7 +122,7 @@ impl fmt::Display for InvalidArgument {
 impl std::error::Error for InvalidArgument {}
 
 impl Cloud {
-    /// The root of its Microsoft Graph.
+    /// The root of the cloud's Microsoft Graph.
     pub(crate) fn graph_root(self) -> &'static str {
         GraphCloud::from(self).graph_root()
     }

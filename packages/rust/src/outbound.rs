@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use entra_risk_engine::endpoint::Endpoint;
-use entra_risk_engine::id::Id;
+use entra_risk_engine::contract::endpoint::Endpoint;
+use entra_risk_engine::contract::id::Id;
 use http::header::{AUTHORIZATION, AsHeaderName};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
@@ -31,9 +31,9 @@ pub(crate) struct Outbound {
     /// The latest token, and the endpoint it is for. The open calls of an instance share it,
     /// because they have the tenant, the endpoint and the audience in common.
     attached: Option<(String, HeaderValue)>,
-    /// The tokens since the instance was idle.
+    /// The tokens that were attached since the instance was idle.
     tokens: KnownTokens,
-    /// Requests that were not counted yet.
+    /// How many requests were sent since `take_requests`.
     requests: u32,
 }
 
@@ -92,7 +92,7 @@ impl Outbound {
         true
     }
 
-    /// Requests since this was asked before.
+    /// Returns how many requests were sent since the last time.
     pub(crate) fn take_requests(&mut self) -> u32 {
         std::mem::take(&mut self.requests)
     }
@@ -123,7 +123,7 @@ impl Outbound {
 }
 
 impl WasiHttpHooks for Outbound {
-    /// The client adds the header to HTTP/1.1 requests; HTTP/2 has none.
+    /// Leaves the header to the client, which adds it to HTTP/1.1 requests; HTTP/2 has none.
     fn set_host_header(&mut self) -> bool {
         false
     }
@@ -157,7 +157,7 @@ impl WasiHttpHooks for Outbound {
             async move {
                 let response = receiving.await.map_err(|error| {
                     let code = transport_error(&error);
-                    // A certificate names what it is for.
+                    // The text may contain a token: a certificate can name anything.
                     warn!(error = in_flight.redaction().clean(&causes(&error)), "{code}");
                     code
                 })?;
@@ -176,15 +176,16 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The endpoint of an address, in the spelling of the plugin.
+/// Returns the endpoint of an address, in the spelling of the plugin.
 fn endpoint(uri: &Uri) -> Option<String> {
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
-/// The value of a header, if it is a GUID: nothing else of a response belongs into a span.
+/// Returns the value of a header if it is a GUID: nothing else of a response belongs in a span.
 fn guid(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().filter(|text| Id::parse(text).is_some())
 }
 
-/// Well below the minutes after which load balancers drop an idle connection.
+/// How often an idle HTTP/2 connection is probed: well below the minutes after which load balancers
+/// drop one.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);

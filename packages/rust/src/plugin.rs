@@ -13,16 +13,16 @@ use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::bindings::{PluginPre, credentials};
-use crate::instance::Host;
+use crate::host::Host;
 use crate::{Allocation, Settings};
 
 /// The plugin, the same bytes as `target/dist/entra-risk.wasm`.
 const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entra-risk.wasm"));
 
-/// The plugin of this process with memory allocated on demand.
+/// The compiled plugin with memory allocated on demand, which all clients of this process share.
 static ON_DEMAND: Mutex<Option<PluginPre<Host>>> = Mutex::new(None);
 
-/// The plugin, compiled. That happens once in a process, and once for each pool.
+/// Returns the compiled plugin. It is compiled once in a process, and once for each pool.
 pub(crate) fn load(settings: &Settings) -> wasmtime::Result<PluginPre<Host>> {
     match settings.allocation {
         Allocation::OnDemand => {
@@ -54,7 +54,7 @@ fn compile(allocation: InstanceAllocationStrategy) -> wasmtime::Result<PluginPre
     PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)
 }
 
-/// Selects the table of resources, because wasi:io needs nothing else.
+/// Selects the table of resources from the host: wasi:io needs nothing else.
 struct HasIo;
 
 impl HasData for HasIo {

@@ -8,22 +8,22 @@ use crate::{Batch, Error, Outcome};
 /// How far a call has come, and what it waits for. Its `Display` is one line for people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Ids without an outcome. 0 when the call is over.
+    /// How many ids have no outcome yet: 0 when the call is over.
     pub left: usize,
-    /// Ids that are done.
+    /// How many ids are done.
     pub accepted: usize,
-    /// Ids that Microsoft Graph refuses.
+    /// How many ids Microsoft Graph refuses.
     pub refused: usize,
-    /// Ids that were not applied, through no fault of theirs.
+    /// How many ids were not applied, through no fault of their own.
     pub not_applied: usize,
-    /// Ids that may have been applied.
+    /// How many ids may have been applied.
     pub unknown: usize,
-    /// Requests sent so far.
+    /// How many requests were sent so far.
     pub requests: u32,
-    /// The requests among these that have no outcome yet.
+    /// How many of the requests that were sent have no outcome yet.
     pub in_flight: u32,
-    /// Time until a request may be sent again; zero if one is due. `None`: nothing is to be sent,
-    /// or that time is not known, as while all places in flight are taken.
+    /// The time until a request may be sent again; zero if one is due. `None`: nothing is to be
+    /// sent, or the time is not known, because as many requests are in flight as may be.
     pub next_send: Option<Duration>,
     /// The failure that the call waits out: the latest 429, 5xx, transport error or token failure
     /// since the last acceptance. `None`: there was no such failure.
@@ -31,7 +31,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Ids that have their outcome.
+    /// How many ids have their outcome.
     pub fn done(&self) -> usize {
         [self.accepted, self.refused, self.not_applied, self.unknown].into_iter().sum()
     }

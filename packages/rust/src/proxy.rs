@@ -9,23 +9,24 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::SetupError;
 
 /// The proxy of `https` requests: an HTTP proxy that is asked to `CONNECT`. Requests to `http`
-/// endpoints, which are on this machine, use none. Its `Debug` does not print addresses, which may
-/// contain a password.
+/// endpoints, which are on this machine, do not use it. Its `Debug` does not print addresses, which
+/// may contain a password.
 #[derive(Clone, Default)]
 pub enum Proxy {
-    /// As the environment says when the [`EntraRisk`](crate::EntraRisk) is constructed:
-    /// `HTTPS_PROXY`, or else `ALL_PROXY`, and `NO_PROXY`, also in lower case.
+    /// The proxy that the environment names when the [`EntraRisk`](crate::EntraRisk) is
+    /// constructed: `HTTPS_PROXY`, or else `ALL_PROXY`, unless `NO_PROXY` lists the host. The
+    /// variables may be in lower case.
     #[default]
     FromEnvironment,
-    /// No proxy.
+    /// No proxy, whatever the environment says.
     None,
-    /// This proxy.
+    /// The proxy that is given here.
     Given {
         /// `http://` or `https://` with a host, optionally a port, and optionally `user:password@`
         /// before the host.
         https_proxy: String,
-        /// Hosts that are reached without it, separated by commas, as in `NO_PROXY`: names with
-        /// their subdomains, addresses, networks such as `10.0.0.0/8`, or `*`.
+        /// Hosts that are reached without the proxy, separated by commas, as in `NO_PROXY`: names
+        /// with their subdomains, addresses, networks such as `10.0.0.0/8`, or `*`.
         no_proxy: String,
     },
 }
@@ -37,9 +38,9 @@ impl Proxy {
         self.matcher_in(|name| env::var(name).ok())
     }
 
-    /// Does the same with any environment.
+    /// Decides as `matcher` does, in any environment.
     fn matcher_in(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Matcher, SetupError> {
-        // In upper or lower case, unless it is empty.
+        // A variable in upper or lower case, unless it is empty.
         let variable = |name: &str| {
             let names = [name.to_owned(), name.to_ascii_lowercase()];
             names.into_iter().filter_map(|name| environment(&name)).find(|value| !value.is_empty())

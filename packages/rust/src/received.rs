@@ -1,12 +1,12 @@
-//! What the plugin gets of a response: what it understands, without tokens. The rest of a response
+//! The part of a response that reaches the plugin: what it understands, without tokens. The rest
 //! stays outside.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use entra_risk_engine::date;
-use entra_risk_engine::json::Json;
-use entra_risk_engine::response::NO_CONTENT;
+use entra_risk_engine::http::date;
+use entra_risk_engine::http::json::Json;
+use entra_risk_engine::http::response::NO_CONTENT;
 use http::header::{DATE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::{BodyExt, Empty};
@@ -18,7 +18,7 @@ use crate::redaction::{InFlight, Redaction};
 /// The service's id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// A response without tokens. Its body comes as a whole when that of the service has ended.
+/// Removes tokens from a response. The body comes as a whole when that of the service has ended.
 pub(crate) fn clean(response: Response<Incoming>, in_flight: InFlight) -> Response<WasiBody> {
     let (parts, body) = response.into_parts();
     let cleaned = if parts.status.as_u16() == NO_CONTENT {
@@ -34,7 +34,8 @@ pub(crate) fn clean(response: Response<Incoming>, in_flight: InFlight) -> Respon
 
 fn clean_headers(received: &HeaderMap, redaction: &Redaction) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    // The plugin makes a number of the former, and the latter goes to the token source as it is.
+    // The plugin reads a number or a date from the former, and the token source needs the latter
+    // unchanged.
     for name in [RETRY_AFTER, WWW_AUTHENTICATE] {
         for value in received.get_all(&name) {
             headers.append(&name, value.clone());
@@ -42,7 +43,7 @@ fn clean_headers(received: &HeaderMap, redaction: &Redaction) -> HeaderMap {
     }
     for name in [REQUEST_ID, DATE] {
         let texts = received.get_all(&name).iter().filter_map(|value| str::from_utf8(value.as_bytes()).ok());
-        // An HTTP date is no token, whatever a token may be.
+        // An HTTP date stays, even if a token looks like one.
         let cleaned = texts.map(|text| match date::parse(text.trim_ascii()) {
             Some(_) => text.to_owned(),
             None => redaction.clean(text),
@@ -54,7 +55,7 @@ fn clean_headers(received: &HeaderMap, redaction: &Redaction) -> HeaderMap {
     headers
 }
 
-/// The texts of a body that the plugin understands.
+/// Returns the part of a body that the plugin understands, without tokens.
 fn clean_body(body: &[u8], redaction: &Redaction) -> String {
     let body = Json::parse(body);
     let Some(error) = body.get("error") else { return String::new() };
@@ -66,13 +67,13 @@ fn clean_body(body: &[u8], redaction: &Redaction) -> String {
     format!(r#"{{"error":{{{}}}}}"#, members.join(","))
 }
 
-/// Members of an object that are texts, as JSON.
+/// Returns the members of an object that are texts, as JSON.
 fn texts(object: &Json, names: [&str; 2], redaction: &Redaction) -> Vec<String> {
     let text = |name| object.get(name)?.text().map(|text| (name, redaction.clean(text)));
     names
         .into_iter()
         .filter_map(text)
-        // A text that is printable contains no other character that JSON would escape.
+        // A printable text contains no other characters that JSON would escape.
         .map(|(name, text)| format!(r#""{name}":"{}""#, text.replace('\\', r"\\").replace('"', r#"\""#)))
         .collect()
 }
@@ -87,8 +88,8 @@ struct Reading {
 }
 
 impl Reading {
-    /// Reads to the end of the body, to its limit, or to a break in it, and no further: the status
-    /// has arrived.
+    /// Reads up to the end of the body, its limit, or a failure. A failure is no error, because the
+    /// status has arrived.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.received.len() < MAX_BODY_BYTES {
             match Pin::new(&mut self.body).poll_frame(context) {
@@ -115,13 +116,13 @@ impl Body for CleanBody {
             return Poll::Pending;
         }
         let body = clean_body(&reading.received, &reading.in_flight.redaction());
-        // The connection of a body that goes on is closed.
+        // This closes the connection of a body that would go on.
         self.0 = None;
         Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body.into()))))
     }
 }
 
-/// As the plugin: a larger body is not from Microsoft Graph.
+/// How much of a body is read, the same as by the plugin: a larger one is not from Microsoft Graph.
 const MAX_BODY_BYTES: usize = 65_536;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Keeps tokens out of texts. The plugin cannot do that here, because it does not know them: a
-//! response may repeat the `authorization` header of its request, and of those before.
+//! Keeps tokens out of texts: a response may repeat the `authorization` header of its request, or
+//! of an earlier one. The plugin does not know the tokens, so the library must do it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use entra_risk_engine::printable::printable;
-use entra_risk_engine::token::{Authorization, Secrets, Token};
+use entra_risk_engine::contract::printable::printable;
+use entra_risk_engine::contract::token::{Authorization, Secrets, Token};
 
 use crate::AccessToken;
 
@@ -24,7 +24,8 @@ pub(crate) struct InFlight {
 /// Replaces tokens in texts.
 pub(crate) struct Redaction {
     secrets: Secrets,
-    /// Of very many tokens, the secrets drop those that are kept nowhere else.
+    /// Keeps every token in `secrets`, which drops the oldest of more than 80 unless they are kept
+    /// elsewhere.
     _kept: Vec<Authorization>,
 }
 
@@ -54,7 +55,7 @@ impl KnownTokens {
         self.lock().clear();
     }
 
-    /// For a text of now.
+    /// Prepares to clean a text that arrives now.
     pub(crate) fn redaction(&self) -> Redaction {
         Redaction::of(self.lock().iter())
     }
@@ -65,7 +66,7 @@ impl KnownTokens {
 }
 
 impl InFlight {
-    /// For the texts of the response, now that they arrive.
+    /// Prepares to clean the texts of the response, now that they arrive.
     pub(crate) fn redaction(&self) -> Redaction {
         Redaction::of(self.latest.iter().chain(self.known.lock().iter()))
     }
@@ -86,11 +87,11 @@ impl Redaction {
     }
 }
 
-/// The token of a request, the 40 before it, and those of the others in flight, which may reach the
-/// service in another order.
+/// How many tokens stay known: that of a request, the 40 before it, and those of the others in
+/// flight, which may reach the service in another order.
 const MAX_LATEST: usize = 80;
 
-/// The contract: the longest text has 512 bytes.
+/// The longest text of the contract, in bytes.
 const MAX_TEXT_BYTES: usize = 512;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{Error, InvalidArgument, TokenSourceError};
 
-/// What a call achieved.
+/// The outcomes of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// The ids that have their outcome, each exactly once, in the order given. When the call is
@@ -20,23 +20,24 @@ pub struct Report {
 pub struct Batch {
     /// The ids, in the order given and in their first spelling.
     pub ids: Vec<String>,
-    /// Requests that carried these ids; 0 if none did. After `ErrorKind::PluginStopped`, all
-    /// requests of the call.
+    /// How many requests carried these ids. After `ErrorKind::PluginStopped`, how many requests the
+    /// call sent.
     pub attempts: u32,
-    /// What became of them.
+    /// What became of the ids.
     pub outcome: Outcome,
 }
 
 /// What became of a batch, and what to do with its ids next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// 204: done.
+    /// Microsoft Graph responded 204: done.
     Accepted(Receipt),
     /// Microsoft Graph refuses these ids: sending them again unchanged is pointless.
     Refused(Error),
-    /// Not applied, through no fault of the ids: send them again once the cause is gone.
+    /// The ids were not applied, through no fault of their own: send them again once the cause is
+    /// gone.
     NotApplied(Error),
-    /// May have been applied: sending them again is safe.
+    /// The ids may have been applied: sending them again is safe.
     Unknown(Error),
 }
 
@@ -51,7 +52,7 @@ pub struct Receipt {
     pub date: Option<String>,
 }
 
-/// Not every id was accepted: a report as an error.
+/// A report as an error: not every id was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(pub Report);
 
@@ -105,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// Identifies the request, if the outcome is `Accepted`.
+    /// What identifies the request, if the outcome is `Accepted`.
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {
             Outcome::Accepted(receipt) => Some(receipt),
@@ -113,7 +114,7 @@ impl Outcome {
         }
     }
 
-    /// Why the ids were not accepted, if the outcome is another one.
+    /// Why the ids were not accepted, unless the outcome is `Accepted`.
     pub fn error(&self) -> Option<&Error> {
         match self {
             Outcome::Accepted(_) => None,
@@ -122,7 +123,8 @@ impl Outcome {
     }
 }
 
-/// One line, such as `59 of 60 ids accepted, 1 refused, 0 to retry; cause: client-error: …`.
+/// The report on one line, such as `59 of 60 ids accepted, 1 refused, 0 to retry; cause:
+/// client-error: …`.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (accepted, refused, to_retry) = (self.accepted().count(), self.refused().count(), self.to_retry().count());

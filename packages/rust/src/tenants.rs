@@ -1,10 +1,14 @@
 //! The instances of the plugin: one for each tenant, and at most a fixed number. All calls of a
 //! tenant are performed by its instance, which is never dropped while one of them is open.
 
+mod lease;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
+
+pub(crate) use lease::Lease;
 
 /// A tenant as named in the options of a call.
 pub(crate) type Tenant = Option<String>;
@@ -20,14 +24,14 @@ pub(crate) struct Tenants<T, C> {
 }
 
 struct State<T, C> {
-    /// For each tenant that has a worker.
+    /// The queue of each tenant that has a worker.
     queues: HashMap<Tenant, Queue<C>>,
     idle: HashMap<Tenant, Idle<T>>,
-    /// Instances that exist, idle ones and those of workers.
+    /// How many instances exist, idle ones and those of workers.
     instances: usize,
-    /// Workers that wait for a permit.
+    /// How many workers wait for a permit.
     waiting: usize,
-    /// Leases that have ended.
+    /// How many leases have ended.
     leases_ended: u64,
 }
 
@@ -40,22 +44,8 @@ struct Queue<C> {
 
 struct Idle<T> {
     instance: T,
-    /// `leases_ended` when it became idle.
+    /// The value of `leases_ended` when the instance became idle.
     since: u64,
-}
-
-/// The right of a worker to an instance for the calls of its tenant. Dropping it rather than ending
-/// it means that the worker is gone, and with it the instance and the calls.
-pub(crate) struct Lease<T, C> {
-    tenants: Arc<Tenants<T, C>>,
-    tenant: Tenant,
-    /// The instance of the tenant, if there is one.
-    pub(crate) instance: Option<T>,
-    permit: Option<OwnedSemaphorePermit>,
-    /// One of `instances` belongs to this lease.
-    has_room: bool,
-    has_accepted: bool,
-    has_ended: bool,
 }
 
 impl<T, C> Tenants<T, C> {
@@ -80,132 +70,16 @@ impl<T, C> Tenants<T, C> {
 
     /// Waits until the worker of a tenant may have an instance.
     pub(crate) async fn lease(self: &Arc<Self>, tenant: &Tenant) -> Lease<T, C> {
-        let mut lease = Lease {
-            tenants: Arc::clone(self),
-            tenant: tenant.clone(),
-            instance: None,
-            permit: None,
-            has_room: false,
-            has_accepted: false,
-            has_ended: false,
-        };
-        lease.wait();
-        // The semaphore is never closed.
-        lease.permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        lease.begin();
-        lease
+        Lease::new(self, tenant).await
     }
 
-    /// Instances that exist.
+    /// How many instances exist.
     pub(crate) fn instances(&self) -> usize {
         self.state().instances
     }
 
     fn state(&self) -> MutexGuard<'_, State<T, C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T, C> Lease<T, C> {
-    fn wait(&self) {
-        let mut state = self.tenants.state();
-        state.waiting = state.waiting.saturating_add(1);
-    }
-
-    fn begin(&mut self) {
-        let mut state = self.tenants.state();
-        state.waiting = state.waiting.saturating_sub(1);
-        self.instance = state.idle.remove(&self.tenant).map(|idle| idle.instance);
-        self.has_room = self.instance.is_some();
-    }
-
-    /// What tells the worker that a call has come, or that one has an order for it.
-    pub(crate) fn orders(&self) -> watch::Receiver<()> {
-        self.tenants
-            .state()
-            .queues
-            .get(&self.tenant)
-            .map_or_else(|| watch::channel(()).1, |queue| queue.orders.subscribe())
-    }
-
-    /// The calls that have come since. `None`: the worker, which has none left, must end the lease.
-    /// While others wait for an instance, that is so as soon as the worker has performed the calls
-    /// that it has accepted.
-    pub(crate) fn accept(&mut self, has_calls: bool) -> Option<Vec<C>> {
-        let mut state = self.tenants.state();
-        if state.waiting > 0 && self.has_accepted {
-            return has_calls.then(Vec::new);
-        }
-        self.has_accepted = true;
-        let calls =
-            state.queues.get_mut(&self.tenant).map(|queue| std::mem::take(&mut queue.calls)).unwrap_or_default();
-        (has_calls || !calls.is_empty()).then_some(calls)
-    }
-
-    /// Makes room for a new instance: if need be, that of the least recently used idle one.
-    pub(crate) fn make_room(&mut self) {
-        let mut state = self.tenants.state();
-        let mut evicted = None;
-        if self.has_room {
-        } else if state.instances < self.tenants.max_instances {
-            state.instances = state.instances.saturating_add(1);
-        } else {
-            let oldest = state.idle.iter().min_by_key(|(_, idle)| idle.since).map(|(oldest, _)| oldest.clone());
-            evicted = oldest.and_then(|oldest| state.idle.remove(&oldest));
-        }
-        self.has_room = true;
-        drop(state);
-        // It takes a moment.
-        drop(evicted);
-    }
-
-    /// Drops the instance.
-    pub(crate) fn discard(&mut self) {
-        self.instance = None;
-        if std::mem::take(&mut self.has_room) {
-            let mut state = self.tenants.state();
-            state.instances = state.instances.saturating_sub(1);
-        }
-    }
-
-    /// Keeps the instance for later calls. Returns whether calls have come that it did not accept:
-    /// they need a lease.
-    pub(crate) fn end(mut self) -> bool {
-        if self.instance.is_none() {
-            self.discard();
-        }
-        let mut state = self.tenants.state();
-        state.leases_ended = state.leases_ended.saturating_add(1);
-        let since = state.leases_ended;
-        if let Some(instance) = self.instance.take() {
-            state.idle.insert(self.tenant.clone(), Idle { instance, since });
-            self.has_room = false;
-        }
-        let has_calls = state.queues.get(&self.tenant).is_some_and(|queue| !queue.calls.is_empty());
-        if !has_calls {
-            state.queues.remove(&self.tenant);
-        }
-        drop(state);
-        self.has_ended = true;
-        has_calls
-    }
-}
-
-/// The worker is gone, unless the lease was ended: the runtime stops, or a token source has
-/// panicked.
-impl<T, C> Drop for Lease<T, C> {
-    fn drop(&mut self) {
-        if self.has_ended {
-            return;
-        }
-        self.discard();
-        let mut state = self.tenants.state();
-        if self.permit.is_none() {
-            state.waiting = state.waiting.saturating_sub(1);
-        }
-        let queue = state.queues.remove(&self.tenant);
-        drop(state);
-        drop(queue);
     }
 }
 

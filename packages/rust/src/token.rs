@@ -1,33 +1,34 @@
-//! Where tokens come from. They go from here to the requests, and never into the plugin.
+//! The token source. Its tokens are attached to requests, and never reach the plugin.
 
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use entra_risk_engine::printable::printable;
-use entra_risk_engine::token::Token;
+use entra_risk_engine::contract::printable::printable;
+use entra_risk_engine::contract::token::Token;
 use http::HeaderValue;
 
 use crate::Report;
 
-/// An access token: 1 to 65 536 bytes of visible ASCII. Its `Debug` does not print it.
+/// An access token: 1 to 65,536 bytes of visible ASCII. Its `Debug` does not print it.
 ///
 /// As a [`TokenSource`] it cannot be renewed: when Microsoft Graph rejects it, the call ends with
 /// `ErrorKind::NoToken`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(Arc<str>);
 
-/// What a token is needed for.
+/// What a token is needed for: the argument of a [`TokenSource`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest {
-    /// `tenant` of the call's options.
+    /// The option `tenant` of the call.
     pub tenant: Option<String>,
     /// The audience of the token. The OAuth scope is this string followed by `/.default`.
     pub audience: String,
     /// Where the token will be sent: scheme and authority in lower case, without a default port.
     pub endpoint: String,
-    /// Microsoft Graph rejected a token of this call: a cached one must not be returned.
+    /// Whether Microsoft Graph rejected a token of this call: then a cached one must not be
+    /// returned.
     pub refresh: bool,
     /// The claims challenge of the rejection: a JSON object, to be passed unchanged in the `claims`
     /// parameter of the request to the token endpoint.
@@ -38,14 +39,14 @@ pub struct TokenRequest {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// No token right now; the same request may succeed later. Retried until patience is over. The
-    /// text becomes part of the report: it must not contain a secret.
+    /// There is no token right now, and the same request may succeed later: it is repeated until
+    /// patience is over. The text becomes part of the report: it must not contain a secret.
     Unavailable(String),
-    /// No token until somebody changes something. Ends the call. The text becomes part of the
-    /// report: it must not contain a secret.
+    /// There is no token until someone fixes the configuration: this ends the call. The text
+    /// becomes part of the report: it must not contain a secret.
     Denied(String),
-    /// The token source itself failed. Ends the call, whose result is then a [`TokenSourceError`]
-    /// with this error. Nothing of it becomes part of the report.
+    /// The token source itself failed: this ends the call, whose result is then a
+    /// [`TokenSourceError`] with this error. Nothing of it becomes part of the report.
     Failed(Arc<dyn Error + Send + Sync>),
 }
 
@@ -58,8 +59,8 @@ pub struct TokenSourceError {
     pub report: Report,
 }
 
-/// Supplies tokens for Microsoft Graph. It is asked before each attempt and nothing else caches:
-/// caching is its task.
+/// Supplies tokens for Microsoft Graph. It is asked before each attempt, and nothing caches its
+/// tokens: that is its own task.
 ///
 /// It may take minutes, as when a person has to sign in with a device code:
 /// [`Call::stop`](crate::Call::stop) ends the call meanwhile, and drops the future. It must not
@@ -70,14 +71,14 @@ pub trait TokenSource: Send + Sync {
     fn get_token(&self, request: TokenRequest) -> impl Future<Output = Result<AccessToken, TokenError>> + Send;
 }
 
-/// A token is not as documented. The text contains nothing of it.
+/// A token is not as documented. The text contains nothing of the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidToken(String);
 
-/// A token that a source is asked for.
+/// A token that a source was asked for and has not returned yet.
 pub(crate) type FutureToken = Pin<Box<dyn Future<Output = Result<AccessToken, TokenError>> + Send>>;
 
-/// A [`TokenSource`] of any type.
+/// A [`TokenSource`] of any type, to be stored in a client.
 pub(crate) trait AnyTokenSource: Send + Sync {
     fn get_token(self: Arc<Self>, request: TokenRequest) -> FutureToken;
 }
@@ -86,7 +87,7 @@ impl AccessToken {
     /// Parses a token, with or without the word `Bearer` before it.
     ///
     /// # Errors
-    /// If it is empty, longer than 65 536 bytes, or contains anything but visible ASCII.
+    /// If it is empty, longer than 65,536 bytes, or contains anything but visible ASCII.
     pub fn new(token: impl Into<String>) -> Result<AccessToken, InvalidToken> {
         let token = token.into();
         let token = match token.split_at_checked(BEARER.len()) {
@@ -139,7 +140,7 @@ impl<T: TokenSource + 'static> AnyTokenSource for T {
 }
 
 impl TokenError {
-    /// The token source itself failed, with any error.
+    /// Wraps an error of the token source itself as [`TokenError::Failed`].
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> TokenError {
         TokenError::Failed(error.into().into())
     }

@@ -9,8 +9,8 @@ use wasmtime_wasi_http::Error;
 
 use crate::connector::TunnelError;
 
-/// The error that the plugin gets. It knows that no connection was established, or must assume that
-/// the request was sent.
+/// Returns the error that the plugin sees. It tells that no connection was established, or leaves
+/// the plugin to assume that the request was sent.
 pub(crate) fn transport_error(error: &legacy::Error) -> Error {
     if !error.is_connect() {
         return match find::<hyper::Error>(error) {
@@ -36,7 +36,7 @@ pub(crate) fn transport_error(error: &legacy::Error) -> Error {
     }
 }
 
-/// The causes of an error in words, from the outermost one.
+/// Returns the causes of an error in words, the outermost one first.
 pub(crate) fn causes(error: &legacy::Error) -> String {
     let mut causes: Vec<_> = chain(error).map(ToString::to_string).collect();
     // An `io::Error` that contains another error prints as that error.
@@ -48,7 +48,8 @@ fn find<T: StdError + 'static>(error: &legacy::Error) -> Option<&T> {
     chain(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// An error and its causes. The one in an `io::Error` is not its source, so it is taken out.
+/// Yields an error and its causes. An error inside an `io::Error` is not its source, so it is taken
+/// out.
 fn chain(error: &legacy::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let mut next = Some(error as &(dyn StdError + 'static));
     std::iter::from_fn(move || {

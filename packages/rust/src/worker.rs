@@ -12,13 +12,15 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::actions::Options;
 use crate::bindings::calls::{self, Event};
-use crate::call_state::{CallState, Order};
-use crate::client::Library;
+use crate::call_state::CallState;
 use crate::instance::{Instance, Usage};
+use crate::library::Library;
+use crate::order::Order;
 use crate::tenants::{Lease, Tenant};
 use crate::{Action, Batch, Error, ErrorKind};
 
-/// A call that a worker has to perform. If it is dropped before it is over, its worker is gone.
+/// A call that a worker has to perform. If it is dropped before the call is over, its worker is
+/// gone.
 pub(crate) struct Task {
     pub(crate) state: Arc<CallState>,
     pub(crate) action: Action,
@@ -31,13 +33,13 @@ pub(crate) struct Task {
 struct OpenCall {
     task: Task,
     resource: ResourceAny,
-    /// What the call does next is to be found out without waiting.
+    /// Whether to ask the plugin, without waiting, what the call does next.
     has_news: bool,
-    /// When it has sent a request.
+    /// When the call last sent a request.
     sent_at: Option<Instant>,
-    /// How long nothing can happen to the call: nothing is in flight, and nothing is to be sent.
+    /// How long nothing can happen to the call, because nothing is in flight and nothing is due.
     idle: Duration,
-    /// The latest progress that was made known, and when that was.
+    /// The progress that was published last, and when.
     published: Option<(calls::Progress, Instant)>,
     end: Option<End>,
 }
@@ -48,7 +50,7 @@ enum End {
     Abandoned,
 }
 
-/// Performs the calls of a tenant until none is left.
+/// Performs the calls of a tenant until none remains.
 pub(crate) async fn work(library: Arc<Library>, tenant: Tenant) {
     loop {
         let mut lease = library.tenants.lease(&tenant).await;
@@ -63,7 +65,7 @@ async fn perform(library: &Library, lease: &mut Lease<Instance, Task>) {
     let mut orders = lease.orders();
     let mut open: Vec<OpenCall> = Vec::new();
     loop {
-        // What comes from here on ends the sleep below.
+        // Orders that come from here on end the sleep below.
         orders.borrow_and_update();
         let Some(tasks) = lease.accept(!open.is_empty()) else { break };
         for task in tasks {
@@ -128,7 +130,7 @@ async fn start(
             });
             Ok(())
         }
-        // Not to be expected: the same code has checked them before.
+        // This does not happen: the same code has checked the arguments before.
         Ok(Err(rule)) => {
             task.state.end_unsent(Error::new(ErrorKind::InvalidArgument, rule));
             task.report(instance.memory_bytes());
@@ -142,10 +144,11 @@ async fn start(
     }
 }
 
-/// Gives every open call a share of the time. An error means that the plugin was stopped.
+/// Lets the plugin work on every open call for a share of the time. An error means that the plugin
+/// was stopped.
 async fn round(instance: &mut Instance, open: &mut Vec<OpenCall>) -> Result<(), String> {
     let share = u32::try_from(open.len()).ok().and_then(|calls| ROUND.checked_div(calls)).unwrap_or_default();
-    // They share a rate limit: the one that has not sent for the longest time comes first.
+    // The calls share a rate limit: the one that has not sent for the longest time comes first.
     open.sort_by_key(|call| call.sent_at);
     for call in open.iter_mut() {
         let span = call.task.span.clone();
@@ -202,8 +205,8 @@ impl OpenCall {
         Ok(())
     }
 
-    /// Makes progress known, and why something is repeated: when it is news, and otherwise once a
-    /// second.
+    /// Publishes progress, and logs why something is repeated: whenever that changes, and otherwise
+    /// once a second.
     fn waiting(&mut self, progress: calls::Progress) {
         let (is_news, is_due, is_new_failure) = match &self.published {
             Some((last, at)) => {
@@ -250,14 +253,14 @@ impl OpenCall {
 }
 
 impl Task {
-    /// The plugin was stopped.
+    /// Ends the call because the plugin was stopped.
     pub(crate) fn stopped(self, reason: &str) {
         self.state.plugin_stopped(reason, self.usage.requests);
         self.report(0);
     }
 
-    /// Records the result of the call in its span, without ids and texts of responses, which could
-    /// imitate lines of a log.
+    /// Records the result of the call in its span. Ids and texts of responses are left out, because
+    /// texts could imitate lines of a log.
     pub(crate) fn report(&self, memory_bytes: usize) {
         let progress = self.state.progress().borrow().clone();
         let cause = self.state.cause();
@@ -283,15 +286,15 @@ impl Drop for Task {
     }
 }
 
-/// The time in which each open call of a tenant has its turn, and an order is noticed while
-/// something is in flight.
+/// How long it takes to let the plugin work on each open call of a tenant once, and so to notice an
+/// order while something is in flight.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// The plugin counts no more than this between two turns of a call.
+/// The longest sleep: the plugin counts no more time than this between two `next` of a call.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// How often progress is made known while a call waits.
+/// How often progress is published while a call waits.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A wait that somebody who reads the log wants to know about.
+/// The shortest wait that the log reports at `INFO`.
 const LONG_WAIT: Duration = Duration::from_secs(5);

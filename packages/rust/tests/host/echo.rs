@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use entra_risk_engine::printable::is_printable;
+use entra_risk_engine::contract::printable::is_printable;
 use entra_risk_host::{
     AccessToken, Action, CallError, EntraRisk, Options, Settings, TokenError, TokenRequest, TokenSource,
 };
