@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use entra_risk_engine::action::{self, ACTIONS};
+use entra_risk_engine::contract::action::{self, ACTIONS};
+use entra_risk_engine::contract::token::{Credential, TokenError, TokenRequest};
+use entra_risk_engine::contract::{arguments, error, report};
 use entra_risk_engine::time::MILLISECOND;
-use entra_risk_engine::token::{Credential, TokenError, TokenRequest};
-use entra_risk_engine::{arguments, error, report, response};
 
 use crate::bindings::entra::risk::credentials;
 use crate::bindings::exports::entra::risk::{actions, calls};
@@ -83,15 +83,15 @@ impl From<report::Batch> for actions::Batch {
             ids: batch.ids.iter().map(|id| id.as_str().to_owned()).collect(),
             attempts: batch.attempts,
             outcome,
-            receipt: receipt.map(|receipt| actions::Receipt::from(response::Receipt::clone(receipt))),
+            receipt: receipt.map(|receipt| actions::Receipt::from(report::Receipt::clone(receipt))),
             error: error.cloned().map(actions::Error::from),
         }
     }
 }
 
-impl From<response::Receipt> for actions::Receipt {
-    fn from(receipt: response::Receipt) -> Self {
-        let response::Receipt { request_id, client_request_id, date } = receipt;
+impl From<report::Receipt> for actions::Receipt {
+    fn from(receipt: report::Receipt) -> Self {
+        let report::Receipt { request_id, client_request_id, date } = receipt;
         actions::Receipt { request_id, client_request_id, date }
     }
 }

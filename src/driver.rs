@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use entra_risk_engine::action::Action;
 use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::error::Error;
-use entra_risk_engine::rate_limit::InstanceState;
-use entra_risk_engine::report::{Batch, Progress};
+use entra_risk_engine::contract::action::Action;
+use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::contract::report::{Batch, Progress};
+use entra_risk_engine::limit::rate_limit::InstanceState;
 use entra_risk_engine::time::Nanos;
 
 use crate::bindings::entra::risk::credentials;

@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use entra_risk_engine::action::{ACTIONS, Action};
 use entra_risk_engine::call::GRACE;
-use entra_risk_engine::error::Error;
+use entra_risk_engine::contract::action::{ACTIONS, Action};
+use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::time::from_ms;
 
 use crate::bindings::exports::entra::risk::{actions, calls};
@@ -125,6 +125,6 @@ impl Drop for OpenCall {
     }
 }
 
-fn batches(batches: Vec<entra_risk_engine::report::Batch>) -> Vec<actions::Batch> {
+fn batches(batches: Vec<entra_risk_engine::contract::report::Batch>) -> Vec<actions::Batch> {
     batches.into_iter().map(Into::into).collect()
 }

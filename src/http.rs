@@ -3,10 +3,10 @@
 
 use std::mem;
 
-use entra_risk_engine::endpoint::Endpoint;
-use entra_risk_engine::error::{TransportError, TransportErrorKind};
-use entra_risk_engine::request::Request;
-use entra_risk_engine::response::{NO_CONTENT, Response};
+use entra_risk_engine::contract::endpoint::Endpoint;
+use entra_risk_engine::contract::error::{TransportError, TransportErrorKind};
+use entra_risk_engine::http::request::Request;
+use entra_risk_engine::http::response::{NO_CONTENT, Response};
 use entra_risk_engine::time::Nanos;
 use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;

@@ -10,7 +10,7 @@ mod single {
     use entra_risk_engine::call::Call;
     use entra_risk_engine::time::Nanos;
 
-    pub(crate) use entra_risk_engine::turns::NoTurns as Turns;
+    pub(crate) use entra_risk_engine::limit::turns::NoTurns as Turns;
 
     /// Is never called: there is no such step.
     pub(crate) fn perform(step: Turns, _: &mut Call<Turns>) -> Nanos {
@@ -20,15 +20,15 @@ mod single {
 
 #[cfg(feature = "turns")]
 mod shared {
-    use entra_risk_engine::action::ServiceLimit;
     use entra_risk_engine::call::Call;
+    use entra_risk_engine::contract::action::ServiceLimit;
+    use entra_risk_engine::limit::turns::{Queue, Turn, TurnRequest};
     use entra_risk_engine::time::Nanos;
-    use entra_risk_engine::turns::{Queue, Turn, TurnRequest};
 
     use crate::bindings::entra::risk::turns;
     use crate::http;
 
-    pub(crate) use entra_risk_engine::turns::TurnStep as Turns;
+    pub(crate) use entra_risk_engine::limit::turns::TurnStep as Turns;
 
     /// Asks the other instances, reports the answer to the call, and returns the time after it.
     pub(crate) fn perform(step: Turns, call: &mut Call<Turns>) -> Nanos {

@@ -16,26 +16,31 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use crate::action::Action;
-use crate::arguments::{Options, Settings, distinct_ids};
-use crate::circuit::Circuit;
-use crate::endpoint::Endpoint;
-use crate::error::{Class, Error, TransportError, TransportErrorKind};
-use crate::id;
+use crate::call::circuit_breaker::Circuit;
+use crate::call::id_queue::{Group, Work};
+use crate::call::patience::Patience;
+use crate::call::token_requests::{TokenVerdict, Tokens};
+use crate::contract::action::Action;
+use crate::contract::arguments::{Options, Settings, distinct_ids};
+use crate::contract::endpoint::Endpoint;
+use crate::contract::error::{Class, Error, TransportError, TransportErrorKind};
+use crate::contract::id;
+use crate::contract::report::{Batch, Progress};
+use crate::contract::token::{Authorization, Credential, TokenError, TokenRequest};
+use crate::http::request::Request;
+use crate::http::response::{MAX_TEXT_BYTES, Rejection, Response};
 use crate::invariant;
-use crate::patience::Patience;
+use crate::limit::rate_limit::{HoldNumber, InstanceState, SharedLimit};
+use crate::limit::turns::{NoTurns, Turning, Turns};
 use crate::random::Random;
-use crate::rate_limit::{HoldNumber, InstanceState, SharedLimit};
-use crate::report::{Batch, Progress};
-use crate::request::Request;
-use crate::response::{MAX_TEXT_BYTES, Rejection, Response};
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::token::{Authorization, Credential, TokenError, TokenRequest};
-use crate::tokens::{TokenVerdict, Tokens};
-use crate::turns::{NoTurns, Turning, Turns};
-use crate::work::{Group, Work};
 
 mod attempt_end;
+mod bisection;
+mod circuit_breaker;
+mod id_queue;
+mod patience;
+mod token_requests;
 mod turn;
 
 /// What to do next. `T` is what a call asks of other instances.

@@ -1,7 +1,7 @@
 //! Where a token may be sent: to Microsoft Graph, and to the endpoints that an operator lists. For token providers.
 
-use crate::action::Cloud;
-use crate::endpoint::Endpoint;
+use crate::contract::action::Cloud;
+use crate::contract::endpoint::Endpoint;
 
 /// The environment variable that lists endpoints besides Microsoft Graph, separated by commas or white space.
 pub const VARIABLE: &str = "ENTRA_RISK_ALLOWED_ENDPOINTS";
@@ -78,7 +78,8 @@ mod tests {
             "https://graph.microsoft.us",
         ];
         for endpoint in others {
-            let why = format!("ENTRA_RISK_ALLOWED_ENDPOINTS does not list {endpoint}: add it if the token may be sent there");
+            let why =
+                format!("ENTRA_RISK_ALLOWED_ENDPOINTS does not list {endpoint}: add it if the token may be sent there");
             assert_eq!(check(endpoint, "https://graph.microsoft.com", listed), Err(why));
         }
     }
@@ -100,7 +101,10 @@ mod tests {
             for listed in [entry.to_owned(), format!("https://a.test,{entry}"), format!("{entry} https://a.test")] {
                 for endpoint in ["https://a.test", "http://localhost:80", "http://localhost", "http://h:p"] {
                     let why = check(endpoint, "https://graph.microsoft.com", &listed).unwrap_err();
-                    assert!(why.starts_with("ENTRA_RISK_ALLOWED_ENDPOINTS contains an address that is not valid: "), "{why}");
+                    assert!(
+                        why.starts_with("ENTRA_RISK_ALLOWED_ENDPOINTS contains an address that is not valid: "),
+                        "{why}"
+                    );
                     assert!(!why.contains("canary"), "{why}");
                 }
                 let graph = "https://graph.microsoft.com";

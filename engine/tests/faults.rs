@@ -14,10 +14,10 @@ mod service;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use entra_risk_engine::action::ACTIONS;
-use entra_risk_engine::arguments::Options;
-use entra_risk_engine::error::ErrorKind;
-use entra_risk_engine::report::Outcome;
+use entra_risk_engine::contract::action::ACTIONS;
+use entra_risk_engine::contract::arguments::Options;
+use entra_risk_engine::contract::error::ErrorKind;
+use entra_risk_engine::contract::report::Outcome;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};

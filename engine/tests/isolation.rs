@@ -14,9 +14,9 @@ mod service;
 
 use std::collections::HashSet;
 
-use entra_risk_engine::action::ACTIONS;
-use entra_risk_engine::arguments::Options;
-use entra_risk_engine::report::Outcome;
+use entra_risk_engine::contract::action::ACTIONS;
+use entra_risk_engine::contract::arguments::Options;
+use entra_risk_engine::contract::report::Outcome;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use rand::rngs::StdRng;

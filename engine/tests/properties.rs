@@ -14,12 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
-use entra_risk_engine::endpoint::Endpoint;
-use entra_risk_engine::id::{self, Id};
-use entra_risk_engine::json::Json;
-use entra_risk_engine::response::{Response, retry_after};
-use entra_risk_engine::token::{Authorization, Secrets, Token};
-use entra_risk_engine::{challenge, date, decimal};
+use entra_risk_engine::contract::endpoint::Endpoint;
+use entra_risk_engine::contract::id::{self, Id};
+use entra_risk_engine::contract::token::{Authorization, Secrets, Token};
+use entra_risk_engine::http::json::Json;
+use entra_risk_engine::http::response::{Response, retry_after};
+use entra_risk_engine::http::{challenge, date, decimal};
 use proptest::prelude::*;
 
 /// 31 December 9999, the last day that an HTTP date can have.

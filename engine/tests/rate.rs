@@ -12,13 +12,13 @@
     reason = "a test may fail"
 )]
 
-use entra_risk_engine::action::{ACTIONS, Action};
-use entra_risk_engine::arguments::Options;
 use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::rate_limit::InstanceState;
-use entra_risk_engine::response::Response;
+use entra_risk_engine::contract::action::{ACTIONS, Action};
+use entra_risk_engine::contract::arguments::Options;
+use entra_risk_engine::contract::token::Credential;
+use entra_risk_engine::http::response::Response;
+use entra_risk_engine::limit::rate_limit::InstanceState;
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND, from_ms};
-use entra_risk_engine::token::Credential;
 
 const SIGN_INS: &Action = &ACTIONS[0];
 const USERS: &Action = &ACTIONS[3];

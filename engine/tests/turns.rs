@@ -12,15 +12,15 @@
     reason = "a test may fail"
 )]
 
-use entra_risk_engine::action::ACTIONS;
-use entra_risk_engine::arguments::Options;
 use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::error::Error;
-use entra_risk_engine::rate_limit::InstanceState;
-use entra_risk_engine::response::Response;
+use entra_risk_engine::contract::action::ACTIONS;
+use entra_risk_engine::contract::arguments::Options;
+use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::contract::token::Credential;
+use entra_risk_engine::http::response::Response;
+use entra_risk_engine::limit::rate_limit::InstanceState;
+use entra_risk_engine::limit::turns::{Turn, TurnStep};
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
-use entra_risk_engine::token::Credential;
-use entra_risk_engine::turns::{Turn, TurnStep};
 
 const SEQUENCES: u64 = 2_000;
 

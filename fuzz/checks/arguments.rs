@@ -4,9 +4,9 @@
 
 use std::collections::HashSet;
 
-use entra_risk_engine::arguments::distinct_ids;
-use entra_risk_engine::endpoint::Endpoint;
-use entra_risk_engine::id::Id;
+use entra_risk_engine::contract::arguments::distinct_ids;
+use entra_risk_engine::contract::endpoint::Endpoint;
+use entra_risk_engine::contract::id::Id;
 use url::Url;
 use uuid::Uuid;
 

@@ -5,9 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use entra_risk_engine::response::{Response, retry_after};
-use entra_risk_engine::token::{Authorization, Secrets, Token};
-use entra_risk_engine::{challenge, date};
+use entra_risk_engine::contract::token::{Authorization, Secrets, Token};
+use entra_risk_engine::http::response::{Response, retry_after};
+use entra_risk_engine::http::{challenge, date};
 
 const TOKEN: &str = "eyJ0-canary";
 

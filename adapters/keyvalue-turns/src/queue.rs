@@ -17,8 +17,8 @@
 //! late resets it, and tickets are given twice. Therefore the first tickets are discarded, and their owners take others once
 //! the counter has settled: at most eight of each counter, with an increment and at most two reads more.
 
+use entra_risk_engine::limit::turns::Turn;
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
-use entra_risk_engine::turns::Turn;
 
 use crate::base::Base;
 

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use entra_risk_engine::endpoint::Endpoint;
+use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_token_client::{Environment, Exchange, Issuer, TokenError, TokenRequest};
 
 const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";

@@ -1,7 +1,7 @@
 //! An application in Microsoft Entra ID, and the token endpoint of its tenant (the OAuth 2.0 client credentials grant).
 
-use entra_risk_engine::action::Cloud;
-use entra_risk_engine::endpoint::Endpoint;
+use entra_risk_engine::contract::action::Cloud;
+use entra_risk_engine::contract::endpoint::Endpoint;
 
 use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
 use crate::environment::Environment;

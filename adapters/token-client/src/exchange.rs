@@ -3,7 +3,7 @@
 //! `get-token` is synchronous: while it waits, the plugin sends nothing. Therefore an exchange ends after 20 s. The plugin
 //! asks again after `unavailable`, for as long as its patience lasts.
 
-use entra_risk_engine::endpoint::Endpoint;
+use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_engine::time::{Nanos, SECOND};
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;

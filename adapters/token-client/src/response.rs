@@ -1,8 +1,8 @@
 //! The response of a token endpoint, judged: a token, a transient error or a permanent one.
 
-use entra_risk_engine::response::retry_after;
+use entra_risk_engine::http::response::retry_after;
+use entra_risk_engine::http::{date, decimal};
 use entra_risk_engine::time::{Nanos, SECOND};
-use entra_risk_engine::{date, decimal};
 use serde_json::Value;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
@@ -117,7 +117,7 @@ fn lifetime(body: &Value, date: Option<&str>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_engine::endpoint::Endpoint;
+    use entra_risk_engine::contract::endpoint::Endpoint;
 
     use super::*;
     use crate::application::advice;

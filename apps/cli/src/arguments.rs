@@ -159,11 +159,11 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use entra_risk_engine::action::{
+    use entra_risk_common::actions::{Cloud, RateLimit};
+    use entra_risk_engine::contract::action::{
         DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
         DEFAULT_PATIENCE_MS,
     };
-    use entra_risk_common::actions::{Cloud, RateLimit};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use entra_risk_engine::id::Id;
-use entra_risk_engine::printable::quoted;
+use entra_risk_engine::contract::id::Id;
+use entra_risk_engine::contract::printable::quoted;
 
 use crate::encoding::decode;
 use crate::table::read_column;

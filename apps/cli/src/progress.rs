@@ -5,9 +5,9 @@ use std::iter::Cycle;
 use std::slice::Iter;
 use std::time::Duration;
 
-use entra_risk_engine::action::DEFAULT_MAX_IN_FLIGHT;
 use entra_risk_common::actions::{Error, Outcome};
 use entra_risk_common::calls::{self, Event};
+use entra_risk_engine::contract::action::DEFAULT_MAX_IN_FLIGHT;
 
 use crate::arguments::Job;
 use crate::dry_run::least_seconds;

@@ -1,7 +1,7 @@
 //! CSV files: the values of one column.
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
-use entra_risk_engine::printable::quoted;
+use entra_risk_engine::contract::printable::quoted;
 
 /// Delimiters between fields. Spreadsheets use the semicolon where the comma separates decimals.
 const DELIMITERS: [u8; 3] = *b",;\t";

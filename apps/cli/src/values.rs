@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use entra_risk_engine::arguments::is_tenant;
-use entra_risk_engine::endpoint::Endpoint;
 use entra_risk_common::actions::RateLimit;
+use entra_risk_engine::contract::arguments::is_tenant;
+use entra_risk_engine::contract::endpoint::Endpoint;
 
 /// The name of a tenant.
 pub(crate) fn tenant(text: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use entra_risk_engine::action;
+use entra_risk_engine::contract::action;
 
 use crate::calls;
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use entra_risk_engine::printable::is_printable;
+use entra_risk_engine::contract::printable::is_printable;
 use serde::Serialize;
 
 use crate::actions::{self, Outcome};

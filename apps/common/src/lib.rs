@@ -16,7 +16,7 @@ mod timestamp;
 pub use action::{ACTIONS, Action};
 pub use bindings::entra::risk::{actions, calls};
 pub use call::perform;
-pub use entra_risk_engine::printable::printable;
+pub use entra_risk_engine::contract::printable::printable;
 pub use group::Group;
 pub use options::parse_cloud;
 pub use report::Report;

@@ -1,6 +1,6 @@
 //! The options of a call: their defaults, and their values as the engine knows them.
 
-use entra_risk_engine::action::{self, DEFAULT_IDS_PER_REQUEST};
+use entra_risk_engine::contract::action::{self, DEFAULT_IDS_PER_REQUEST};
 
 use crate::Action;
 use crate::actions::{ApiVersion, Cloud, Options, RateLimit};

@@ -1,8 +1,8 @@
 //! The options of every call in the environment: the variables `ENTRA_RISK_*` of the apps that serve
 //! other programs.
 
-use entra_risk_engine::arguments::is_tenant;
-use entra_risk_engine::endpoint::Endpoint;
+use entra_risk_engine::contract::arguments::is_tenant;
+use entra_risk_engine::contract::endpoint::Endpoint;
 
 use crate::actions::Options;
 use crate::parse_cloud;

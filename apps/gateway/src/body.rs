@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use entra_risk_engine::id::Id;
 use entra_risk_common::Action;
+use entra_risk_engine::contract::id::Id;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::response::Response;

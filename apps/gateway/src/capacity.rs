@@ -1,10 +1,10 @@
 //! How many ids a call can finish before its deadline: a request with more is rejected immediately,
 //! because its caller would wait for the deadline to learn that some of the ids were never sent.
 
-use entra_risk_engine::rate_limit::FIRST_MARGIN_PPM;
-use entra_risk_engine::time::{Nanos, SECOND, from_ms};
 use entra_risk_common::Action;
 use entra_risk_common::actions::Options;
+use entra_risk_engine::limit::rate_limit::FIRST_MARGIN_PPM;
+use entra_risk_engine::time::{Nanos, SECOND, from_ms};
 
 use crate::response::Response;
 

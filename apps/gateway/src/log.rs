@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use entra_risk_engine::id::random_guid;
 use entra_risk_common::timestamp;
+use entra_risk_engine::contract::id::random_guid;
 
 use crate::audit::{left_out_line, settings_line, try_line};
 use crate::bindings::wasi::cli::stderr::get_stderr;

@@ -1,8 +1,8 @@
 //! The action of a request, by its path.
 
-use entra_risk_engine::action;
 use entra_risk_common::actions::ApiVersion;
 use entra_risk_common::{ACTIONS, Action};
+use entra_risk_engine::contract::action;
 
 use crate::response::Response;
 

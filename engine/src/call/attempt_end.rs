@@ -3,14 +3,15 @@
 use std::rc::Rc;
 
 use super::{Attempt, Call};
-use crate::circuit::{FIRST_BACKOFF, MAX_BACKOFF, backoff};
-use crate::error::Class;
+use crate::backoff::{FIRST_BACKOFF, MAX_BACKOFF, backoff};
+use crate::call::id_queue::Group;
+use crate::contract::error::Class;
+use crate::contract::report::Receipt;
+use crate::http::response::Rejection;
+use crate::limit::rate_limit::MIN_RETRY_AFTER;
+use crate::limit::turns::Turning;
 use crate::random::Random;
-use crate::rate_limit::MIN_RETRY_AFTER;
-use crate::response::{Receipt, Rejection};
 use crate::time::Nanos;
-use crate::turns::Turning;
-use crate::work::Group;
 
 impl<T: Turning> Call<T> {
     pub(super) fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::{Call, Step};
-use crate::arguments::Settings;
-use crate::error::{Error, Judgement, Origin, Response};
+use crate::contract::arguments::Settings;
+use crate::contract::error::{Error, Judgement, Origin, Response};
+use crate::limit::turns::{self, Queue, Turn, TurnRequest, TurnStep, Turning, Turns};
 use crate::time::{MILLISECOND, Nanos};
-use crate::turns::{self, Queue, Turn, TurnRequest, TurnStep, Turning, Turns};
 
 impl<T: Turning> Call<T> {
     /// Reports the answer to [`TurnStep::Reserve`].

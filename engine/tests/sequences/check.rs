@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use entra_risk_engine::call::{AttemptId, Step};
-use entra_risk_engine::error::Error;
+use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::contract::token::{Authorization, Credential, TokenError};
+use entra_risk_engine::limit::turns::NoTurns;
 use entra_risk_engine::time::{Nanos, SECOND};
-use entra_risk_engine::token::{Authorization, Credential, TokenError};
-use entra_risk_engine::turns::NoTurns;
 
 use crate::arguments::Settings;
 use crate::attempt::{Attempt, Id};

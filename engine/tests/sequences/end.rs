@@ -1,8 +1,8 @@
 //! When a call ends: by itself, because its caller stops it, or because nobody drives it for long.
 
 use entra_risk_engine::call::Step;
+use entra_risk_engine::limit::turns::NoTurns;
 use entra_risk_engine::time::{Nanos, SECOND};
-use entra_risk_engine::turns::NoTurns;
 
 use crate::check::{Check, require};
 use crate::instance::Unseen;

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use entra_risk_engine::error::{TransportError, TransportErrorKind};
-use entra_risk_engine::response::Response;
+use entra_risk_engine::contract::error::{TransportError, TransportErrorKind};
+use entra_risk_engine::http::response::Response;
 use entra_risk_engine::time::{Nanos, SECOND};
 
 use crate::host::Host;

@@ -1,9 +1,9 @@
 //! Drives one call: draws every event, as a host might let it happen, and checks each step.
 
 use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::error::TransportErrorKind;
+use entra_risk_engine::contract::error::TransportErrorKind;
+use entra_risk_engine::contract::token::{Credential, TokenError};
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
-use entra_risk_engine::token::{Credential, TokenError};
 
 use crate::check::{Check, require};
 use crate::event::Event;

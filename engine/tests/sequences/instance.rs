@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use entra_risk_engine::action::RateLimit;
+use entra_risk_engine::contract::action::RateLimit;
 use entra_risk_engine::time::{Nanos, SECOND, from_ms};
 
 use crate::arguments::{Key, Settings};

@@ -1,6 +1,6 @@
 //! When a call may send its next request: what the contract leaves open is a span of time.
 
-use entra_risk_engine::report::Progress;
+use entra_risk_engine::contract::report::Progress;
 use entra_risk_engine::time::{Nanos, SECOND};
 
 use crate::check::{BACKOFF, Check, require};

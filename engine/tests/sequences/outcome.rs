@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::mem;
 use std::rc::Rc;
 
-use entra_risk_engine::error::Error;
-use entra_risk_engine::report::{Batch, Outcome};
+use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::contract::report::{Batch, Outcome};
 
 use crate::check::{Check, require};
 use crate::texts;

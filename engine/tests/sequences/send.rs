@@ -1,9 +1,9 @@
 //! Checks the requests to Microsoft Graph and to the token provider.
 
 use entra_risk_engine::call::AttemptId;
-use entra_risk_engine::request::Request;
+use entra_risk_engine::contract::token::TokenRequest;
+use entra_risk_engine::http::request::Request;
 use entra_risk_engine::time::{Nanos, SECOND};
-use entra_risk_engine::token::TokenRequest;
 
 use crate::attempt::{Attempt, Id};
 use crate::check::{BACKOFF, Check, require};

@@ -1,7 +1,7 @@
 //! Checks every text in what a call reports: none is too long, and none contains a token.
 
-use entra_risk_engine::error::{Error, Response};
-use entra_risk_engine::report::Outcome;
+use entra_risk_engine::contract::error::{Error, Response};
+use entra_risk_engine::contract::report::Outcome;
 
 use crate::check::require;
 use crate::host::{MAX_RUN, TOKEN_CHARACTERS};

@@ -1,7 +1,7 @@
 //! What the contract says about the end of an attempt: a second opinion, written without the
 //! engine's tables.
 
-use entra_risk_engine::error::{Error, TransportErrorKind};
+use entra_risk_engine::contract::error::{Error, TransportErrorKind};
 use entra_risk_engine::time::Nanos;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

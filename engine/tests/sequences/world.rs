@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use entra_risk_engine::call::Call;
-use entra_risk_engine::rate_limit::InstanceState;
+use entra_risk_engine::limit::rate_limit::InstanceState;
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
 
 use crate::arguments::Arguments;

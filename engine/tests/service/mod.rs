@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use entra_risk_engine::action::Action;
-use entra_risk_engine::arguments::Options;
 use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::error::{Error, TransportError, TransportErrorKind};
-use entra_risk_engine::rate_limit::InstanceState;
-use entra_risk_engine::report::{Batch, Outcome};
-use entra_risk_engine::request::Request;
-use entra_risk_engine::response::Response;
-use entra_risk_engine::token::Credential;
+use entra_risk_engine::contract::action::Action;
+use entra_risk_engine::contract::arguments::Options;
+use entra_risk_engine::contract::error::{Error, TransportError, TransportErrorKind};
+use entra_risk_engine::contract::report::{Batch, Outcome};
+use entra_risk_engine::contract::token::Credential;
+use entra_risk_engine::http::request::Request;
+use entra_risk_engine::http::response::Response;
+use entra_risk_engine::limit::rate_limit::InstanceState;
 
 /// What became of a call.
 pub struct Run {

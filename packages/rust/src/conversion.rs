@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use entra_risk_engine::{action, arguments};
+use entra_risk_engine::contract::{action, arguments};
 
 use crate::bindings::{actions as wit, calls};
 use crate::{

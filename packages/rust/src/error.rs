@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use entra_risk_engine::contract::error as contract;
 use entra_risk_engine::contract::printable::printable;
-use entra_risk_engine::error as contract;
 
 use crate::bindings::actions as wit;
 

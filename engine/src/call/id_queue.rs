@@ -5,12 +5,11 @@ use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::error::{Error, OutcomeKind};
-use crate::id::Id;
+use crate::call::bisection::Share;
+use crate::contract::error::{Error, OutcomeKind};
+use crate::contract::id::Id;
+use crate::contract::report::{Batch, Outcome, Receipt};
 use crate::invariant;
-use crate::isolation::Share;
-use crate::report::{Batch, Outcome};
-use crate::response::Receipt;
 use crate::time::Nanos;
 
 /// The ids of a call. Positions are those in the list of ids.

@@ -9,8 +9,8 @@
 //!
 //! While the store fails, or takes so long that turns would be missed, the instance keeps the limit by itself.
 
-use crate::action::{RateLimit, ServiceLimit};
-use crate::circuit::backoff;
+use crate::backoff::backoff;
+use crate::contract::action::{RateLimit, ServiceLimit};
 use crate::random::Random;
 use crate::time::{Nanos, SECOND, from_ms};
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::error::Error;
+use crate::contract::error::Error;
 use crate::time::Nanos;
 
 /// The time since things last went well.

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
-use crate::error::{self, Class, Error, Judgement, Origin};
-use crate::json::Json;
+use crate::contract::error::{self, Class, Error, Judgement, Origin};
+use crate::contract::id;
+use crate::contract::report::Receipt;
+use crate::contract::token::Secrets;
+use crate::http::json::Json;
+use crate::http::{challenge, date, decimal};
 use crate::time::{MILLISECOND, Nanos, SECOND};
-use crate::token::Secrets;
-use crate::{challenge, date, decimal, id};
 
 /// A response as it arrived. It contains the headers that mean something here.
 #[derive(Debug, Default)]
@@ -25,17 +27,6 @@ pub struct Response {
     pub www_authenticate: Vec<String>,
     /// The body, or its first 64 KiB.
     pub body: Vec<u8>,
-}
-
-/// Identifies an accepted request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The service's id of the request.
-    pub request_id: Option<String>,
-    /// The `client-request-id` of the attempt.
-    pub client_request_id: String,
-    /// When the service responded, an HTTP date.
-    pub date: Option<String>,
 }
 
 /// A response other than success.
@@ -115,7 +106,7 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<Nanos> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use crate::contract::error::ErrorKind;
 
     const DATE: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
 

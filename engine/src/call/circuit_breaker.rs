@@ -1,7 +1,8 @@
 //! The circuit: after failures in a row, one request at a time probes whether the service is back.
 
+use crate::backoff::{MAX_PROBE_WAIT, backoff};
 use crate::random::Random;
-use crate::time::{Nanos, SECOND};
+use crate::time::Nanos;
 
 /// What the results of the latest attempts say about the service.
 #[derive(Debug, Default)]
@@ -64,22 +65,6 @@ impl Circuit {
     }
 }
 
-/// The wait before the attempt after the `number`th failure: 3 s doubling to `max`, and up to a quarter more.
-pub(crate) fn backoff(number: u32, max: Nanos, random: &mut Random) -> Nanos {
-    let doublings = 2_u64.saturating_pow(number.saturating_sub(1));
-    let wait = FIRST_BACKOFF.saturating_mul(doublings).min(max);
-    wait.saturating_add(random.up_to(wait / 4))
-}
-
-/// The wait before the first retry: the base of the Microsoft Graph SDKs.
-pub(crate) const FIRST_BACKOFF: Nanos = 3 * SECOND;
-
-/// The longest wait between attempts for the same ids, without jitter.
-pub(crate) const MAX_BACKOFF: Nanos = 60 * SECOND;
-
-/// The longest wait between probes, without jitter: an outage is noticed to be over soon after.
-pub(crate) const MAX_PROBE_WAIT: Nanos = 10 * SECOND;
-
 /// Failures in a row that open the circuit.
 const OPENING_FAILURES: u32 = 2;
 
@@ -92,17 +77,7 @@ const MAX_UNEXPECTED: u32 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_double_to_a_limit_with_up_to_a_quarter_of_jitter() {
-        let random = &mut Random::new(5);
-        for (number, seconds) in [(1, 3), (2, 6), (3, 12), (4, 24), (5, 48), (6, 60), (u32::MAX, 60)] {
-            for _ in 0..100 {
-                let wait = backoff(number, MAX_BACKOFF, random);
-                assert!((seconds * SECOND..=seconds * SECOND * 5 / 4).contains(&wait), "{number} {wait}");
-            }
-        }
-    }
+    use crate::time::SECOND;
 
     #[test]
     fn two_failures_open_the_circuit_until_it_is_closed() {

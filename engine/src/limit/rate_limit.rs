@@ -8,9 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::action::{RateLimit, ServiceLimit};
-use crate::arguments::Settings;
-use crate::error::Error;
+use crate::contract::action::{RateLimit, ServiceLimit};
+use crate::contract::arguments::Settings;
+use crate::contract::error::Error;
 use crate::random::Random;
 use crate::time::{Nanos, SECOND, from_ms};
 
@@ -261,9 +261,9 @@ const MAX_STATES: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::ACTIONS;
-    use crate::arguments::Options;
-    use crate::error::{Judgement, Origin, Response};
+    use crate::contract::action::ACTIONS;
+    use crate::contract::arguments::Options;
+    use crate::contract::error::{Judgement, Origin, Response};
     use crate::time::MILLISECOND;
 
     const USERS: RateLimit = RateLimit { requests: 1, window_ms: 1_000 };

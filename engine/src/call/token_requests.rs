@@ -1,12 +1,12 @@
 //! The tokens of a call: one is requested before each attempt, and a rejected one is refreshed once.
 
-use crate::arguments::Settings;
-use crate::circuit::{MAX_PROBE_WAIT, backoff};
-use crate::error::Error;
+use crate::backoff::{MAX_PROBE_WAIT, backoff};
+use crate::contract::arguments::Settings;
+use crate::contract::error::Error;
+use crate::contract::token::{Authorization, Credential, Secrets, TokenError, TokenRequest};
+use crate::http::response::MAX_TEXT_BYTES;
 use crate::random::Random;
-use crate::response::MAX_TEXT_BYTES;
 use crate::time::Nanos;
-use crate::token::{Authorization, Credential, Secrets, TokenError, TokenRequest};
 
 /// What is known of the token provider.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
 
-use crate::json::Json;
+use crate::http::json::Json;
 
 /// The claims, a JSON object, of the first `Bearer` challenge in these header values with `error="insufficient_claims"`
 /// and usable claims.

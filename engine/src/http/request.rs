@@ -4,10 +4,10 @@ use std::iter;
 
 use serde::{Serialize, Serializer};
 
-use crate::action::{Action, ApiVersion};
-use crate::id::Id;
+use crate::contract::action::{Action, ApiVersion};
+use crate::contract::id::Id;
+use crate::contract::token::Authorization;
 use crate::invariant;
-use crate::token::Authorization;
 
 /// A `POST` request. It has no `Debug`, because it may contain a token.
 pub struct Request {

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::error::{Error, OutcomeKind};
-use crate::id::Id;
-use crate::response::Receipt;
+use crate::contract::error::{Error, OutcomeKind};
+use crate::contract::id::Id;
 use crate::time::Nanos;
 
 /// Ids that ended in the same request with the same outcome after as many attempts, or that were never sent.
@@ -50,6 +49,17 @@ impl Outcome {
             OutcomeKind::Unknown => Outcome::Unknown(error),
         }
     }
+}
+
+/// Identifies an accepted request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The service's id of the request.
+    pub request_id: Option<String>,
+    /// The `client-request-id` of the attempt.
+    pub client_request_id: String,
+    /// When the service responded, an HTTP date.
+    pub date: Option<String>,
 }
 
 /// What a call is doing while no id gets its outcome.

@@ -2,13 +2,13 @@
 
 use std::collections::BinaryHeap;
 
-use crate::action::{
+use crate::contract::action::{
     Action, ApiVersion, Cloud, DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS,
     DEFAULT_MAX_IN_FLIGHT, DEFAULT_PATIENCE_MS, RateLimit,
 };
-use crate::endpoint::Endpoint;
-use crate::id::Id;
-use crate::printable::quoted;
+use crate::contract::endpoint::Endpoint;
+use crate::contract::id::Id;
+use crate::contract::printable::quoted;
 use crate::time::{Nanos, from_ms};
 
 /// The options of a call as the caller gives them. An absent field has the default that the contract states.
@@ -170,7 +170,7 @@ const MAX_REQUESTS: u32 = 100_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::ACTIONS;
+    use crate::contract::action::ACTIONS;
 
     #[test]
     fn keeps_a_repeated_id_once_as_spelled_first() {
