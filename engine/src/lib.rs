@@ -2,13 +2,9 @@
 //! tokens and responses are arguments.
 //!
 //! A call of an action is a [`Call`](call::Call): a state machine that returns what to do next.
-//!
-//! Token providers use [`destination`] to decide where a token may be sent, and components with files [`directory`].
 
 mod backoff;
 pub mod call;
-pub mod destination;
-pub mod directory;
 mod invariant;
 mod random;
 pub mod time;

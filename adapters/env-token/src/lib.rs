@@ -5,11 +5,11 @@ mod bindings {
     wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "entra:risk-env-token/env-token", generate_all });
 }
 
-mod value;
+
 
 use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};
-use entra_risk_engine::destination;
-use value::Value;
+use entra_risk_adapter_common::destination;
+use entra_risk_adapter_common::graph_token::GraphToken;
 
 const VARIABLE: &str = "GRAPH_TOKEN";
 
@@ -42,21 +42,21 @@ fn check_destination(environment: &[(String, String)], request: &TokenRequest) -
 fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result<Credential, TokenError> {
     let audience = &request.audience;
     let token = environment.into_iter().rfind(|(name, _)| name == VARIABLE).map(|(_, value)| value);
-    let value = token.as_deref().map_or(Value::Empty, Value::parse);
+    let value = token.as_deref().map_or(GraphToken::Empty, GraphToken::parse);
     let denied = |why: &[&str]| Err(TokenError::Denied([&[VARIABLE][..], why, &[audience.as_str()]].concat().concat()));
     match value {
-        Value::Empty => denied(&[" is not set: set it to an access token for "]),
-        Value::TypeName => denied(&[
+        GraphToken::Empty => denied(&[" is not set: set it to an access token for "]),
+        GraphToken::TypeName => denied(&[
             " holds the name of a type, which PowerShell prints in place of the token: convert it with ",
             "ConvertFrom-SecureString -AsPlainText, and set the variable to an access token for ",
         ]),
-        Value::Json => denied(&[" holds JSON without a token: set it to an access token for "]),
-        Value::Token(_) if request.refresh => {
+        GraphToken::Json => denied(&[" holds JSON without a token: set it to an access token for "]),
+        GraphToken::Token(_) if request.refresh => {
             let why =
                 ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
             Err(TokenError::Denied(why.concat()))
         }
-        Value::Token(token) => Ok(Credential { bearer: Some(token) }),
+        GraphToken::Token(token) => Ok(Credential { bearer: Some(token) }),
     }
 }
 

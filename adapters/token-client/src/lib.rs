@@ -23,7 +23,7 @@ mod response;
 
 use std::cell::RefCell;
 
-use entra_risk_engine::destination;
+use entra_risk_adapter_common::destination;
 
 pub use application::{Application, ClientCredential, advice};
 pub use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};

@@ -1,6 +1,6 @@
 //! The file with the assertion, in a directory that the host grants.
 
-use entra_risk_engine::directory::within;
+use entra_risk_adapter_common::directory::within;
 
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use entra_risk_engine::directory::within;
+use entra_risk_adapter_common::directory::within;
 
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{

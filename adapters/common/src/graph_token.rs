@@ -3,7 +3,7 @@
 
 /// What a value is.
 #[derive(PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum GraphToken {
     /// Nothing.
     Empty,
     /// A token, as far as one can tell.
@@ -14,21 +14,21 @@ pub(crate) enum Value {
     Json,
 }
 
-impl Value {
+impl GraphToken {
     /// Reads a value. White space around the token, quotes, the scheme of the header and line
     /// breaks are not part of it. Of JSON, as `az account get-access-token` prints it, the token is
     /// taken.
-    pub(crate) fn parse(value: &str) -> Value {
+    pub fn parse(value: &str) -> GraphToken {
         let value = bare(value);
         if value.starts_with('{') {
             let token = NAMES.iter().find_map(|name| member(value, name));
-            return token.map_or(Value::Json, |token| Value::Token(token.to_owned()));
+            return token.map_or(GraphToken::Json, |token| GraphToken::Token(token.to_owned()));
         }
         if TYPES.iter().any(|types| value.starts_with(types)) {
-            return Value::TypeName;
+            return GraphToken::TypeName;
         }
         let token: String = value.split(['\r', '\n']).map(str::trim_ascii).collect();
-        if token.is_empty() { Value::Empty } else { Value::Token(token) }
+        if token.is_empty() { GraphToken::Empty } else { GraphToken::Token(token) }
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     #[track_caller]
     fn is_token(value: &str, expected: &str) {
         // No assert_eq!, which would print the token.
-        assert!(Value::parse(value) == Value::Token(expected.to_owned()));
+        assert!(GraphToken::parse(value) == GraphToken::Token(expected.to_owned()));
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
         is_token(r#"'{"token_type":"Bearer","access_token":"canary"}'"#, "canary");
         is_token(r#"{"Token":"canary","TenantId":"t"}"#, "canary");
         for value in ["{}", "{\"accessToken\":null}", "{\"accessToken\":\"\"}", "{\"accessToken\":\"canary", "{"] {
-            assert!(Value::parse(value) == Value::Json, "{value}");
+            assert!(GraphToken::parse(value) == GraphToken::Json, "{value}");
         }
     }
 
@@ -108,14 +108,14 @@ mod tests {
     fn the_name_of_a_type_is_no_token() {
         for value in ["System.Security.SecureString", "\"System.Security.SecureString\"\r\n", "Bearer System.String[]"]
         {
-            assert!(Value::parse(value) == Value::TypeName, "{value}");
+            assert!(GraphToken::parse(value) == GraphToken::TypeName, "{value}");
         }
     }
 
     #[test]
     fn nothing_is_empty() {
         for value in ["", " \n", "\"\"", "Bearer \"\""] {
-            assert!(Value::parse(value) == Value::Empty, "{value:?}");
+            assert!(GraphToken::parse(value) == GraphToken::Empty, "{value:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where a token may be sent: to Microsoft Graph, and to the endpoints that an operator lists. For token providers.
 
-use crate::contract::action::Cloud;
-use crate::contract::endpoint::Endpoint;
+use entra_risk_engine::contract::action::Cloud;
+use entra_risk_engine::contract::endpoint::Endpoint;
 
 /// The environment variable that lists endpoints besides Microsoft Graph, separated by commas or white space.
 pub const VARIABLE: &str = "ENTRA_RISK_ALLOWED_ENDPOINTS";
