@@ -1,11 +1,11 @@
 //! The cost of the plugin for its host: of an instance, and of a warm call that sends one request,
-//! compared with a guest that only sends the same request. The service responds at once, in this
-//! process; time is virtual.
+//! compared with a guest that only sends the same request. The service responds immediately, in
+//! this process; time is virtual.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use artifact::{Cargo, workspace};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use graph_model::{Behavior, Reply, Request, Response, Service};
@@ -39,10 +39,13 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
 }
 
-/// The guest that only sends, in the same engine.
+/// The guest that only sends, in the same engine. It is built like the plugin.
 fn bare(plugin: &PluginComponent) -> InstancePre<Host> {
+    let folder = workspace();
+    let cargo = Cargo { manifest: folder.join("Cargo.toml"), target_dir: folder.join("target/component"), folder };
     let engine = plugin.component().engine();
-    let component = Component::from_file(engine, Path::new(env!("BARE_REQUEST_WASM"))).expect("the bare guest");
+    let file = cargo.build("bare-request", None).expect("the bare guest builds");
+    let component = Component::from_file(engine, file).expect("the bare guest");
     grant(engine).and_then(|linker| linker.instantiate_pre(&component)).expect("the bare guest")
 }
 

@@ -1,11 +1,10 @@
-//! Measures the gateway in `wasmtime serve`, with a Microsoft Graph on the loopback interface. Fails if a response or the
-//! audit log is not as expected.
+//! The gateway in `wasmtime serve`, with a Microsoft Graph on the loopback interface: how long
+//! callers wait. Fails if a response or the audit log is not as expected.
 //!
-//! `cargo run --release -p throughput --bin gateway-load -- target/dist/entra-risk-gateway.wasm`: many requests with an
-//! immediate response. Every tenth has a wrong key, and every third of the others closes its connection at once.
-//!
-//! With `--callers 20`: so many callers at the same time, with the limit of Microsoft Graph, and one instance of the
-//! gateway as in `docs/hosts.md`; then for comparison an instance for each request.
+//! By default, many requests with an immediate response: every tenth has a wrong key, and every
+//! third of the others closes its connection soon. With `--callers 20`, 20 callers at the same time
+//! with the limit of Microsoft Graph, and one instance of the gateway as in `docs/hosts.md`; then,
+//! for comparison, an instance for each request.
 
 mod caller;
 mod gateway;
@@ -15,20 +14,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use clap::Parser;
 use graph_model::{Graph, Reply, Request, Server, Service, Settings};
 use host_test::script::accepted;
 use http::StatusCode;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use wasmtime::error::Context;
+use wasmtime::{Result, ensure};
 
-use crate::caller::{Caller, ids};
-use crate::gateway::{Gateway, Instances};
+use self::caller::{Caller, ids};
+use self::gateway::{Gateway, Instances};
 
-#[derive(Parser)]
-struct Arguments {
+/// What to run.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
     /// The gateway composed with env-token.
     gateway: String,
     /// The wasmtime command.
@@ -40,7 +40,7 @@ struct Arguments {
     /// Concurrent connections.
     #[arg(long, default_value_t = 16)]
     connections: u32,
-    /// Measure so many callers at the same time instead.
+    /// Measure this number of callers at the same time instead.
     #[arg(long)]
     callers: Option<u32>,
     /// Users in the request of each caller.
@@ -61,9 +61,9 @@ impl Service for AcceptAll {
     }
 }
 
+/// Runs the gateway, and prints what was measured.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+pub(crate) async fn measure(arguments: Arguments) -> Result<()> {
     match arguments.callers {
         Some(callers) => {
             let measured = measure_callers(&arguments, callers, Instances::One).await?;
@@ -128,7 +128,7 @@ async fn measure_requests(arguments: Arguments) -> Result<()> {
                 }
                 let (ids, is_wrong) = (ids(number, 1), number.is_multiple_of(10));
                 if !is_wrong && number.is_multiple_of(3) {
-                    // From at once to after the response.
+                    // From immediately to after the response.
                     caller.hang_up(&ids, Duration::from_millis(u64::from(number % 8) * 4)).await?;
                     caller = Caller::connect(&address).await?;
                     continue;

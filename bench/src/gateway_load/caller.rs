@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use host_test::plugin::CANARY;
 use http::StatusCode;
@@ -13,8 +12,10 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use wasmtime::error::Context;
+use wasmtime::{Result, ensure};
 
-use crate::gateway::KEY;
+use super::gateway::KEY;
 
 /// A call ends by its deadline, and with one request at a time it waits for others.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -47,7 +48,8 @@ impl Caller {
         Ok((status, start.elapsed()))
     }
 
-    /// Sends the same request, and closes the connection after some time without reading the response.
+    /// Sends the same request, and closes the connection after some time without reading the
+    /// response.
     pub(crate) async fn hang_up(mut self, ids: &[String], after: Duration) -> Result<()> {
         self.requests.ready().await?;
         let response = self.requests.send_request(request(ids, true)?);

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
 use host_test::plugin::CANARY;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use wasmtime::error::Context;
+use wasmtime::{Result, ensure};
 
 /// The key of the gateway.
 pub(crate) const KEY: &str = "key-canary-that-must-never-show";
@@ -79,8 +80,8 @@ impl Gateway {
         line.unwrap_or("unknown").trim().to_owned()
     }
 
-    /// The outcome of every id in the log, as soon as it contains so many ids. Fails if a line is damaged, if an id is
-    /// in two lines, or if a line contains a secret.
+    /// The outcome of every id in the log, as soon as it contains this number of ids. Fails if a
+    /// line is damaged, if an id is in two lines, or if a line contains a secret.
     pub(crate) async fn logged(&self, ids: usize) -> Result<BTreeMap<String, String>> {
         let start = Instant::now();
         loop {

@@ -1,22 +1,23 @@
-//! `tenants` runs many tenants in one process at the same time, each with its own instance, and prints the cost of one.
+//! Many tenants in one process at the same time, each with its own instance: the cost of one.
 
 use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Parser;
 use graph_model::{Graph, Settings};
 use host_test::clock::virtual_time;
 use host_test::component::PluginComponent;
 use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, Plugin, canary};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 use wasmtime::error::Context;
+use wasmtime::{Result, ensure};
 
-/// Runs many tenants in one process at the same time, each with its own instance, in virtual time.
-#[derive(Parser)]
-struct Arguments {
+use crate::client::ids;
+
+/// How many tenants to run.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
     /// The number of tenants.
     #[arg(long, default_value_t = 1_000)]
     tenants: u32,
@@ -25,11 +26,11 @@ struct Arguments {
     users: u32,
 }
 
-fn main() -> wasmtime::Result<()> {
-    let Arguments { tenants, users } = Arguments::parse();
-    // Without a pool, 10 000 instances take more mappings than Linux allows a process: 65 530.
+/// Runs the tenants in virtual time, and prints what one costs.
+pub(crate) fn measure(&Arguments { tenants, users }: &Arguments) -> Result<()> {
+    // Without a pool, 10,000 instances take more mappings than Linux allows a process: 65,530.
     let component = PluginComponent::pooled(tenants)?;
-    let ids: Arc<Vec<String>> = Arc::new((1..=users).map(|n| Uuid::from_u128(n.into()).to_string()).collect());
+    let ids: Arc<Vec<String>> = Arc::new(ids(users as usize));
     virtual_time(async {
         let before = memory("VmRSS:")?;
         let mut plugins = Vec::new();
@@ -53,7 +54,7 @@ fn main() -> wasmtime::Result<()> {
         let mut done = Vec::new();
         for call in calls.join_all().await {
             let (plugin, accepted) = call?;
-            wasmtime::ensure!(accepted, "some users were not dismissed");
+            ensure!(accepted, "some users were not dismissed");
             done.push(plugin);
         }
         let (after, peak) = (memory("VmRSS:")?, memory("VmHWM:")?);
@@ -79,14 +80,14 @@ fn main() -> wasmtime::Result<()> {
 }
 
 /// Resident memory of this process in bytes, now or at its peak, from Linux.
-fn memory(field: &str) -> wasmtime::Result<u64> {
+fn memory(field: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1_024)
 }
 
 /// Processor time of this thread in nanoseconds, from Linux.
-fn processor_nanos() -> wasmtime::Result<u64> {
+fn processor_nanos() -> Result<u64> {
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(text.split_whitespace().next().context("no time in schedstat")?.parse()?)
 }
