@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { GRACE_MS, RUNNING, type Setup, type Start, type WorkerMessage } from './messages.js';
 import { start } from './start.js';
-import { startSender } from './wasi.js';
+import { startSender } from './sender.js';
 
 // How long the plugin waits before the thread looks whether to stop.
 const WAIT_MS = 100;

@@ -49,13 +49,13 @@ test('the event loop runs during a call of 10 000 ids', async () => {
 test('the measurement notices a call in the main thread', async () => {
   const folder = new URL('./main-thread/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  for (const part of ['plugin/', 'wasi.js', 'requests.js']) {
+  for (const part of ['plugin/', 'wasi-http.js', 'wasi-io.js', 'sender.js', 'requests.js']) {
     const installed = new URL(part, import.meta.resolve('entra-risk'));
     cpSync(fileURLToPath(installed), fileURLToPath(new URL(part, folder)), { recursive: true });
   }
   writeFileSync(new URL('get-token.js', folder), "export const getToken = () => ({ bearer: 'token' });\n");
   try {
-    const { startSender } = (await import(new URL('wasi.js', folder).href)) as { startSender: () => Promise<void> };
+    const { startSender } = (await import(new URL('sender.js', folder).href)) as { startSender: () => Promise<void> };
     await startSender();
     const plugin = new URL('plugin/entra-risk.js', folder).href;
     const { actions } = (await import(plugin)) as { actions: Record<string, (...args: unknown[]) => unknown> };

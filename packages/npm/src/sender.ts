@@ -1,0 +1,76 @@
+// The thread that sends the requests, as the thread of the plugin sees it: the latter blocks while the
+// plugin waits.
+import { once } from 'node:events';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
+
+let sender: { readonly worker: Worker; readonly port: MessageChannel['port1'] } | undefined;
+// Counts the messages that have arrived at `port`.
+const arrived = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+let lastId = 0;
+const exchanges = new Map<number, Exchange>();
+
+/** Starts the thread that sends the requests. */
+export async function startSender(): Promise<void> {
+  const { port1: port, port2: responses } = new MessageChannel();
+  const workerData: RequestsSetup = { responses, arrived: arrived.buffer as SharedArrayBuffer };
+  const worker = new Worker(new URL('./requests.js', import.meta.url), { workerData, transferList: [responses], execArgv: [] });
+  await once(worker, 'message'); // The thread is ready. Otherwise the first attempt would pay for its start.
+  worker.unref();
+  port.unref();
+  sender = { worker, port };
+}
+
+/** Takes what has arrived. Returns how many messages had arrived before. */
+export function receive(): number {
+  const count = Atomics.load(arrived, 0);
+  if (sender === undefined) return count;
+  for (let received; (received = receiveMessageOnPort(sender.port)) !== undefined; ) {
+    const message = received.message as ResponseMessage;
+    exchanges.get(message.id)?.receive(message); // The plugin may have abandoned the request.
+  }
+  return count;
+}
+
+/** Blocks until more messages have arrived than `count`, but no longer than `ms`. */
+export function waitForMessage(count: number, ms: number): void {
+  Atomics.wait(arrived, 0, count, ms);
+}
+
+/** A request, and what has arrived of its response. */
+export class Exchange {
+  readonly #id = (lastId += 1);
+  head: { readonly status: number; readonly headers: readonly (readonly [string, string])[] } | undefined;
+  failure: Failure | undefined;
+  readonly chunks: Uint8Array[] = [];
+  hasEnded = false;
+
+  constructor() {
+    exchanges.set(this.#id, this);
+  }
+
+  /** Sends the request. */
+  send(request: Omit<Extract<RequestMessage, { kind: 'send' }>, 'kind' | 'id'>): void {
+    post({ kind: 'send', id: this.#id, ...request });
+  }
+
+  /** Ends the request with its connection, unless it is complete. */
+  abandon(): void {
+    exchanges.delete(this.#id);
+    post({ kind: 'abandon', id: this.#id });
+  }
+
+  /** Notes what has arrived. */
+  receive(message: ResponseMessage): void {
+    if (message.kind === 'head') this.head = message;
+    else if (message.kind === 'data') this.chunks.push(message.bytes);
+    else {
+      this.hasEnded = true;
+      if (message.kind === 'failed') this.failure = message.failure;
+    }
+  }
+}
+
+function post(message: RequestMessage): void {
+  sender?.worker.postMessage(message);
+}
