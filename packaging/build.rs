@@ -14,21 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             feature: None,
             inputs: &["adapters/keyvalue-turns", "engine", "wit"],
         },
-        Component { package: "entra-risk-env-token", feature: None, inputs: &["adapters/env-token", "engine", "wit"] },
+        Component { package: "entra-risk-env-token", feature: None, inputs: &["adapters/env-token", "adapters/common", "engine", "wit"] },
         Component {
-            package: "entra-risk-client-credentials",
+            package: "entra-risk-default-credential",
             feature: None,
-            inputs: &["adapters/client-credentials", "adapters/token-client", "engine", "wit"],
-        },
-        Component {
-            package: "entra-risk-workload-identity",
-            feature: None,
-            inputs: &["adapters/workload-identity", "adapters/token-client", "engine", "wit"],
-        },
-        Component {
-            package: "entra-risk-managed-identity",
-            feature: None,
-            inputs: &["adapters/managed-identity", "adapters/token-client", "engine", "wit"],
+            inputs: &["adapters/default-credential", "adapters/common", "engine", "wit"],
         },
         Component { package: "entra-risk-cli", feature: None, inputs: &["apps/cli", "apps/common", "engine", "wit"] },
         Component {

@@ -32,11 +32,10 @@ enum Kind {
         description: &'static str,
         file: &'static str,
     },
-    /// A composition of an app, the plugin and a token adapter.
+    /// A composition of an app, the plugin and the adapter for every credential.
     App {
         description: &'static str,
         app: App,
-        token: Token,
     },
 }
 
@@ -76,12 +75,8 @@ const TOOLS: App = App {
     functions: Some("apps/tools/wit"),
 };
 const ENV_TOKEN: Token = Token { file: env!("ENTRA_RISK_ENV_TOKEN_WASM"), docs: include_str!("../docs/env-token.md") };
-const CLIENT_CREDENTIALS: Token =
-    Token { file: env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM"), docs: include_str!("../docs/client-credentials.md") };
-const WORKLOAD_IDENTITY: Token =
-    Token { file: env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM"), docs: include_str!("../docs/workload-identity.md") };
-const MANAGED_IDENTITY: Token =
-    Token { file: env!("ENTRA_RISK_MANAGED_IDENTITY_WASM"), docs: include_str!("../docs/managed-identity.md") };
+const DEFAULT_CREDENTIAL: Token =
+    Token { file: env!("ENTRA_RISK_DEFAULT_CREDENTIAL_WASM"), docs: include_str!("../docs/default-credential.md") };
 
 /// All of them.
 pub const PRODUCTS: &[Product] = &[
@@ -109,105 +104,20 @@ pub const PRODUCTS: &[Product] = &[
         },
     },
     Product {
-        name: "entra-risk-client-credentials",
+        name: "entra-risk-default-credential",
         kind: Kind::Part {
-            description: "Supplies entra-risk with application tokens from Microsoft Entra ID",
-            file: CLIENT_CREDENTIALS.file,
+            description: "Supplies entra-risk with tokens for the credential that the environment configures",
+            file: DEFAULT_CREDENTIAL.file,
         },
     },
-    Product {
-        name: "entra-risk-workload-identity",
-        kind: Kind::Part {
-            description: "Supplies entra-risk with application tokens for the assertion in a file",
-            file: WORKLOAD_IDENTITY.file,
-        },
-    },
-    Product {
-        name: "entra-risk-managed-identity",
-        kind: Kind::Part {
-            description: "Supplies entra-risk with tokens of the managed identity of an Azure resource",
-            file: MANAGED_IDENTITY.file,
-        },
-    },
-    Product {
-        name: "entra-risk-cli",
-        kind: Kind::App {
-            description: "entra-risk as a command, with the token in GRAPH_TOKEN",
-            app: CLI,
-            token: ENV_TOKEN,
-        },
-    },
-    Product {
-        name: "entra-risk-cli-client-credentials",
-        kind: Kind::App {
-            description: "entra-risk as a command, with application tokens from Microsoft Entra ID",
-            app: CLI,
-            token: CLIENT_CREDENTIALS,
-        },
-    },
-    Product {
-        name: "entra-risk-cli-workload-identity",
-        kind: Kind::App {
-            description: "entra-risk as a command, with application tokens for the assertion in a file",
-            app: CLI,
-            token: WORKLOAD_IDENTITY,
-        },
-    },
-    Product {
-        name: "entra-risk-cli-managed-identity",
-        kind: Kind::App {
-            description: "entra-risk as a command, with tokens of the managed identity of an Azure resource",
-            app: CLI,
-            token: MANAGED_IDENTITY,
-        },
-    },
+    Product { name: "entra-risk-cli", kind: Kind::App { description: "entra-risk as a command", app: CLI } },
     Product {
         name: "entra-risk-gateway",
-        kind: Kind::App {
-            description: "entra-risk as an HTTP gateway, with the token in GRAPH_TOKEN",
-            app: GATEWAY,
-            token: ENV_TOKEN,
-        },
-    },
-    Product {
-        name: "entra-risk-gateway-client-credentials",
-        kind: Kind::App {
-            description: "entra-risk as an HTTP gateway, with application tokens from Microsoft Entra ID",
-            app: GATEWAY,
-            token: CLIENT_CREDENTIALS,
-        },
-    },
-    Product {
-        name: "entra-risk-gateway-workload-identity",
-        kind: Kind::App {
-            description: "entra-risk as an HTTP gateway, with application tokens for the assertion in a file",
-            app: GATEWAY,
-            token: WORKLOAD_IDENTITY,
-        },
-    },
-    Product {
-        name: "entra-risk-gateway-managed-identity",
-        kind: Kind::App {
-            description: "entra-risk as an HTTP gateway, with tokens of the managed identity of an Azure resource",
-            app: GATEWAY,
-            token: MANAGED_IDENTITY,
-        },
+        kind: Kind::App { description: "entra-risk as an HTTP gateway", app: GATEWAY },
     },
     Product {
         name: "entra-risk-tools",
-        kind: Kind::App {
-            description: "entra-risk as tools for a language model, with the token in GRAPH_TOKEN",
-            app: TOOLS,
-            token: ENV_TOKEN,
-        },
-    },
-    Product {
-        name: "entra-risk-tools-client-credentials",
-        kind: Kind::App {
-            description: "entra-risk as tools for a language model, with application tokens from Microsoft Entra ID",
-            app: TOOLS,
-            token: CLIENT_CREDENTIALS,
-        },
+        kind: Kind::App { description: "entra-risk as tools for a language model", app: TOOLS },
     },
     Product {
         name: "entra-risk-gateway-uncomposed",
@@ -242,9 +152,9 @@ impl Product {
             Kind::Part { description, file } => {
                 publish(&read(file)?, About { name: self.name, description, docs: None, functions: &[] })
             }
-            Kind::App { description, app, token } => {
-                let docs = format!("{}\n{}", app.docs, token.docs);
-                let bytes = compose_app(app.wac, app.file.as_ref(), token)?;
+            Kind::App { description, app } => {
+                let docs = format!("{}\n{}", app.docs, DEFAULT_CREDENTIAL.docs);
+                let bytes = compose_app(app.wac, app.file.as_ref(), DEFAULT_CREDENTIAL)?;
                 let functions = app.functions.map(function_docs).transpose()?.unwrap_or_default();
                 publish(&bytes, About { name: self.name, description, docs: Some(&docs), functions: &functions })
             }

@@ -1,9 +1,34 @@
 //! What people put into a variable for a token: the token, with what is often copied with it, or
 //! something else.
 
+/// The name of the variable.
+pub const VARIABLE: &str = "GRAPH_TOKEN";
+
+/// Takes the token for `audience` out of the value of the variable. There is only one token, so that a request for a fresh
+/// one, after Microsoft Graph rejected it (`is_rejected`), fails.
+///
+/// # Errors
+/// If there is no token, or no fresh one: what to set the variable to. The message does not contain the value.
+pub fn take(value: Option<&str>, audience: &str, is_rejected: bool) -> Result<String, String> {
+    let failed = |why: &[&str]| Err([&[VARIABLE][..], why, &[audience]].concat().concat());
+    match value.map_or(GraphToken::Empty, GraphToken::parse) {
+        GraphToken::Empty => failed(&[" is not set: set it to an access token for "]),
+        GraphToken::TypeName => failed(&[
+            " holds the name of a type, which PowerShell prints in place of the token: convert it with ",
+            "ConvertFrom-SecureString -AsPlainText, and set the variable to an access token for ",
+        ]),
+        GraphToken::Json => failed(&[" holds JSON without a token: set it to an access token for "]),
+        GraphToken::Token(_) if is_rejected => {
+            let why = ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for "];
+            Err([&why[..], &[audience]].concat().concat())
+        }
+        GraphToken::Token(token) => Ok(token),
+    }
+}
+
 /// What a value is.
 #[derive(PartialEq, Eq)]
-pub enum GraphToken {
+enum GraphToken {
     /// Nothing.
     Empty,
     /// A token, as far as one can tell.
@@ -18,7 +43,7 @@ impl GraphToken {
     /// Reads a value. White space around the token, quotes, the scheme of the header and line
     /// breaks are not part of it. Of JSON, as `az account get-access-token` prints it, the token is
     /// taken.
-    pub fn parse(value: &str) -> GraphToken {
+    fn parse(value: &str) -> GraphToken {
         let value = bare(value);
         if value.starts_with('{') {
             let token = NAMES.iter().find_map(|name| member(value, name));

@@ -9,9 +9,7 @@ mod bindings {
 
 use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};
 use entra_risk_adapter_common::destination;
-use entra_risk_adapter_common::graph_token::GraphToken;
-
-const VARIABLE: &str = "GRAPH_TOKEN";
+use entra_risk_adapter_common::graph_token::{self, VARIABLE};
 
 struct Provider;
 
@@ -38,26 +36,11 @@ fn check_destination(environment: &[(String, String)], request: &TokenRequest) -
     destination::check(&request.endpoint, &request.audience, listed).map_err(TokenError::Denied)
 }
 
-/// Returns the token of the environment. There is only one, so a request for a fresh one is denied.
+/// Returns the token of the environment.
 fn provide(environment: Vec<(String, String)>, request: &TokenRequest) -> Result<Credential, TokenError> {
-    let audience = &request.audience;
-    let token = environment.into_iter().rfind(|(name, _)| name == VARIABLE).map(|(_, value)| value);
-    let value = token.as_deref().map_or(GraphToken::Empty, GraphToken::parse);
-    let denied = |why: &[&str]| Err(TokenError::Denied([&[VARIABLE][..], why, &[audience.as_str()]].concat().concat()));
-    match value {
-        GraphToken::Empty => denied(&[" is not set: set it to an access token for "]),
-        GraphToken::TypeName => denied(&[
-            " holds the name of a type, which PowerShell prints in place of the token: convert it with ",
-            "ConvertFrom-SecureString -AsPlainText, and set the variable to an access token for ",
-        ]),
-        GraphToken::Json => denied(&[" holds JSON without a token: set it to an access token for "]),
-        GraphToken::Token(_) if request.refresh => {
-            let why =
-                ["Microsoft Graph rejected the token in ", VARIABLE, ": set it to a fresh access token for ", audience];
-            Err(TokenError::Denied(why.concat()))
-        }
-        GraphToken::Token(token) => Ok(Credential { bearer: Some(token) }),
-    }
+    let value = environment.into_iter().rfind(|(name, _)| name == VARIABLE).map(|(_, value)| value);
+    let token = graph_token::take(value.as_deref(), &request.audience, request.refresh).map_err(TokenError::Denied)?;
+    Ok(Credential { bearer: Some(token) })
 }
 
 #[cfg(test)]

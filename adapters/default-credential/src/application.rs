@@ -4,32 +4,24 @@ use entra_risk_engine::contract::action::Cloud;
 use entra_risk_engine::contract::endpoint::Endpoint;
 
 use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
+use crate::client_credential::ClientCredential;
 use crate::environment::Environment;
-use crate::exchange::{Exchange, Issuer};
 use crate::form;
+use crate::token_call::{Issuer, TokenCall};
 
 /// An application and a tenant.
-pub struct Application {
+pub(crate) struct Application {
     issuer: Issuer,
     tenant: String,
     client_id: String,
 }
 
-/// The credential of an application. It is a secret, so it cannot be printed.
-pub enum ClientCredential {
-    /// A password that Microsoft Entra ID has created.
-    Secret(String),
-    /// A JWT of an issuer that the application trusts.
-    Assertion(String),
-}
-
 impl Application {
     /// Parses `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_AUTHORITY_HOST`. The tenant of the request takes precedence.
-    /// `advice` is that of the issuer.
     ///
     /// # Errors
     /// If a variable is missing or malformed: `denied`, with its name and without its value.
-    pub fn parse(
+    pub(crate) fn parse(
         environment: &Environment,
         request: &TokenRequest,
         advice: fn(Option<u64>) -> &'static str,
@@ -56,25 +48,14 @@ impl Application {
     ///
     /// # Errors
     /// If the claims of the request are not a JSON object: `denied`.
-    pub fn exchange(self, credential: &ClientCredential, request: &TokenRequest) -> Result<Exchange, TokenError> {
+    pub(crate) fn token_call(self, credential: &ClientCredential, request: &TokenRequest) -> Result<TokenCall, TokenError> {
         let form = form::write(&self.client_id, credential, &request.audience, request.claims.as_deref())?;
         let path = format!("/{}/oauth2/v2.0/token", self.tenant);
-        Ok(Exchange { issuer: self.issuer, path, headers: Vec::new(), form: Some(form) })
+        Ok(TokenCall { issuer: self.issuer, path, headers: Vec::new(), form: Some(form) })
     }
 }
 
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
-
-/// What to do about an AADSTS code that any credential may cause.
-/// Source: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
-pub fn advice(code: Option<u64>) -> &'static str {
-    match code {
-        Some(700016) => "the tenant has no such application: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
-        Some(90002 | 900023) => "the cloud has no such tenant: check AZURE_TENANT_ID",
-        Some(53003) => "a Conditional Access policy for workload identities blocks the request",
-        _ => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the application's credential",
-    }
-}
 
 /// The authority that issues tokens for the Microsoft Graph of a cloud.
 fn known_authority(audience: &str) -> Option<Endpoint> {
@@ -106,33 +87,33 @@ mod tests {
 
     const COMPLETE: &[(&str, &str)] = &[("AZURE_TENANT_ID", "contoso.com"), ("AZURE_CLIENT_ID", "app")];
 
-    fn exchange(variables: &[(&str, &str)], tenant: Option<&str>, audience: &str) -> Result<Exchange, TokenError> {
+    fn token_call(variables: &[(&str, &str)], tenant: Option<&str>, audience: &str) -> Result<TokenCall, TokenError> {
         let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let [audience, endpoint] = [audience; 2].map(str::to_owned);
         let request =
             TokenRequest { tenant: tenant.map(str::to_owned), audience, endpoint, refresh: false, claims: None };
-        Application::parse(&Environment::new(variables), &request, advice)?
-            .exchange(&ClientCredential::Secret("secret".to_owned()), &request)
+        Application::parse(&Environment::new(variables), &request, |_| "check")?
+            .token_call(&ClientCredential::Secret("secret".to_owned()), &request)
     }
 
     #[test]
     fn each_cloud_has_a_token_endpoint() {
         for cloud in Cloud::ALL {
-            let exchange = exchange(COMPLETE, None, cloud.graph_root()).ok();
-            let url = exchange.map(|exchange| format!("{}{}", exchange.issuer.address, exchange.path));
+            let call = token_call(COMPLETE, None, cloud.graph_root()).ok();
+            let url = call.map(|call| format!("{}{}", call.issuer.address, call.path));
             assert_eq!(url, Some(format!("{}/contoso.com/oauth2/v2.0/token", cloud.token_authority())));
         }
-        assert!(exchange(COMPLETE, None, "https://graph.example").is_err());
+        assert!(token_call(COMPLETE, None, "https://graph.example").is_err());
     }
 
     #[test]
     fn the_tenant_of_the_request_takes_precedence() {
         for variables in [COMPLETE, &COMPLETE[1..]] {
-            let exchange = exchange(variables, Some("fabrikam.com"), Cloud::Global.graph_root());
-            assert!(exchange.is_ok_and(|exchange| exchange.path == "/fabrikam.com/oauth2/v2.0/token"));
+            let call = token_call(variables, Some("fabrikam.com"), Cloud::Global.graph_root());
+            assert!(call.is_ok_and(|call| call.path == "/fabrikam.com/oauth2/v2.0/token"));
         }
         for tenant in ["", "..", "a/b", "a?b", "a%2fb"] {
-            let denial = exchange(COMPLETE, Some(tenant), Cloud::Global.graph_root());
+            let denial = token_call(COMPLETE, Some(tenant), Cloud::Global.graph_root());
             assert!(matches!(denial, Err(TokenError::Denied(message)) if message.starts_with("the option tenant")));
         }
     }
@@ -146,7 +127,7 @@ mod tests {
             ("AZURE_AUTHORITY_HOST", "http://login.example", "AZURE_AUTHORITY_HOST is not valid"),
         ];
         for (name, value, expected) in cases {
-            match exchange(&[COMPLETE, &[(name, value)]].concat(), None, Cloud::Global.graph_root()) {
+            match token_call(&[COMPLETE, &[(name, value)]].concat(), None, Cloud::Global.graph_root()) {
                 Err(TokenError::Denied(message)) => assert!(message.starts_with(expected), "{message}"),
                 _ => unreachable!("{name}={value} is not denied"),
             }

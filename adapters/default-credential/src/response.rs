@@ -6,9 +6,9 @@ use entra_risk_engine::time::{Nanos, SECOND};
 use serde_json::Value;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
-use crate::cache::Token;
-use crate::exchange::{Failure, Issuer};
 use crate::http::Response;
+use crate::outcome::{Failure, Token};
+use crate::token_call::Issuer;
 
 /// Maximum length of a token in bytes. Source: the contract.
 const MAX_TOKEN_BYTES: usize = 65_536;
@@ -120,7 +120,7 @@ mod tests {
     use entra_risk_engine::contract::endpoint::Endpoint;
 
     use super::*;
-    use crate::application::advice;
+    use crate::client_credential::advice;
 
     const DATE: &str = "Sat, 21 Nov 2026 09:00:00 GMT";
     const DATE_SECONDS: u64 = 1_795_251_600;
@@ -135,7 +135,7 @@ mod tests {
     /// What becomes of an error.
     #[derive(Debug, Clone, Copy, PartialEq)]
     enum Verdict {
-        /// The same request is sent again within the exchange.
+        /// The same request is sent again within the attempts.
         Again,
         /// The plugin asks again.
         Unavailable,

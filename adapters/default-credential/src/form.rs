@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::application::ClientCredential;
 use crate::bindings::exports::entra::risk::credentials::TokenError;
+use crate::client_credential::ClientCredential;
 
 const ACCESS_TOKEN: &str = "access_token";
 const CAPABILITIES: &str = "xms_cc";
@@ -25,7 +25,7 @@ pub(crate) fn write(
         .append_pair("claims", &claims);
     match credential {
         ClientCredential::Secret(secret) => form.append_pair("client_secret", secret),
-        ClientCredential::Assertion(assertion) => form
+        ClientCredential::Assertion(assertion) | ClientCredential::RenewedAssertion(assertion) => form
             .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
             .append_pair("client_assertion", assertion),
     };

@@ -4,9 +4,12 @@
 use std::net::Ipv4Addr;
 
 use entra_risk_engine::contract::endpoint::Endpoint;
-use entra_risk_token_client::{Environment, Exchange, Issuer, TokenError, TokenRequest};
 
-const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
+use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
+use crate::environment::Environment;
+use crate::token_call::{Issuer, TokenCall};
+
+pub(crate) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 const IDENTITY_HEADER: &str = "IDENTITY_HEADER";
 
 /// The instance metadata service of virtual machines. Source:
@@ -23,7 +26,7 @@ const IMDS_TRANSIENT: &[u16] = &[404, 410];
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
 /// Describes the request for a token.
-pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Result<Exchange, TokenError> {
+pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Result<TokenCall, TokenError> {
     check_tenant(environment, request.tenant.as_deref())?;
     let client_id = environment.get("AZURE_CLIENT_ID");
     let query = |version| query(version, &request.audience, client_id);
@@ -31,7 +34,7 @@ pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Res
         (Some(url), Some(header)) => {
             let (address, path) = parse_url(url)
                 .map_err(|rule| TokenError::Denied(format!("{IDENTITY_ENDPOINT} is not valid: the address {rule}")))?;
-            Ok(Exchange {
+            Ok(TokenCall {
                 issuer: issuer(address, &[]),
                 path: format!("{path}?{}", query(APP_SERVICE_VERSION)),
                 headers: vec![("x-identity-header", header.to_owned())],
@@ -42,13 +45,22 @@ pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Res
             "{IDENTITY_ENDPOINT} is set without {IDENTITY_HEADER}: set both or neither; Azure Arc is not supported"
         ))),
         // Some containers have the header although their endpoint is that of virtual machines.
-        (None, _) => Ok(Exchange {
-            issuer: issuer(Endpoint { https: false, authority: IMDS.to_owned() }, IMDS_TRANSIENT),
+        (None, _) => Ok(TokenCall {
+            issuer: virtual_machine(),
             path: format!("{IMDS_PATH}?{}", query(IMDS_VERSION)),
             headers: vec![("metadata", "true".to_owned())],
             form: None,
         }),
     }
+}
+
+/// A request that the endpoint of virtual machines refuses without delay, because it lacks the header `metadata`.
+pub(crate) fn probe() -> TokenCall {
+    TokenCall { issuer: virtual_machine(), path: IMDS_PATH.to_owned(), headers: Vec::new(), form: None }
+}
+
+fn virtual_machine() -> Issuer {
+    issuer(Endpoint { https: false, authority: IMDS.to_owned() }, IMDS_TRANSIENT)
 }
 
 fn issuer(address: Endpoint, transient: &'static [u16]) -> Issuer {
@@ -117,7 +129,7 @@ mod tests {
     const APP_SERVICE: &[(&str, &str)] =
         &[(IDENTITY_ENDPOINT, "http://127.0.0.1:41155/MSI/token/"), (IDENTITY_HEADER, "canary-5d8e")];
 
-    fn describe_from(variables: &[(&str, &str)], tenant: Option<&str>) -> Result<Exchange, TokenError> {
+    fn describe_from(variables: &[(&str, &str)], tenant: Option<&str>) -> Result<TokenCall, TokenError> {
         let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let [audience, endpoint] = ["https://graph.microsoft.us"; 2].map(str::to_owned);
         let tenant = tenant.map(str::to_owned);
@@ -141,8 +153,8 @@ mod tests {
             (APP_SERVICE, "http://127.0.0.1:41155/MSI/token/?api-version=2019-08-01&"),
         ];
         for (variables, expected) in cases {
-            let exchange = describe_from(variables, None).ok();
-            let url = exchange.map(|exchange| format!("{}{}", exchange.issuer.address, exchange.path));
+            let call = describe_from(variables, None).ok();
+            let url = call.map(|call| format!("{}{}", call.issuer.address, call.path));
             assert_eq!(url, Some(format!("{expected}resource=https%3A%2F%2Fgraph.microsoft.us")));
         }
         let arc = denial(&APP_SERVICE[..1], None);
@@ -152,8 +164,8 @@ mod tests {
     #[test]
     fn a_user_assigned_identity_is_named_by_its_client_id() {
         for variables in [&[][..], APP_SERVICE] {
-            let exchange = describe_from(&[variables, &[("AZURE_CLIENT_ID", "a b&c")]].concat(), None).ok();
-            assert!(exchange.is_some_and(|exchange| exchange.path.ends_with("&client_id=a+b%26c")));
+            let call = describe_from(&[variables, &[("AZURE_CLIENT_ID", "a b&c")]].concat(), None).ok();
+            assert!(call.is_some_and(|call| call.path.ends_with("&client_id=a+b%26c")));
         }
     }
 

@@ -3,7 +3,7 @@
 use entra_risk_engine::time::{Nanos, SECOND};
 
 use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
-use crate::exchange::Failure;
+use crate::outcome::{Failure, Token};
 
 /// Time before its expiry at which a token is renewed, as in the Azure SDKs. A short-lived token is renewed at half its
 /// lifetime.
@@ -11,13 +11,6 @@ const RENEWAL_MARGIN: Nanos = 300 * SECOND;
 
 /// Time for which a failed renewal is not repeated while the old token is still valid.
 const RETRY_PAUSE: Nanos = 30 * SECOND;
-
-/// A token that was just issued. It cannot be printed.
-pub(crate) struct Token {
-    pub(crate) value: String,
-    /// Its lifetime.
-    pub(crate) seconds: u64,
-}
 
 /// The tokens, one for each tenant and audience.
 pub(crate) struct Cache(Vec<Entry>);

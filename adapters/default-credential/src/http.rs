@@ -11,7 +11,8 @@ use crate::bindings::wasi::http::types::{
 };
 use crate::bindings::wasi::io::poll::{Pollable, poll};
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
-use crate::exchange::{Exchange, Failure, Issuer};
+use crate::outcome::Failure;
+use crate::token_call::{Issuer, TokenCall};
 
 /// Maximum length of a response in bytes: twice that of a token.
 const MAX_RESPONSE_BYTES: usize = 131_072;
@@ -80,10 +81,15 @@ fn description(code: &ErrorCode) -> &'static str {
     }
 }
 
+/// Whether any response arrives until `end`.
+pub(crate) fn answers(call: &TokenCall, end: Nanos) -> bool {
+    response_to(call, &Deadline(monotonic_clock::subscribe_instant(end))).is_ok()
+}
+
 /// Sends a request and reads the whole response, until `end`.
-pub(crate) fn send(exchange: &Exchange, end: Nanos) -> Result<Response, HttpError> {
+pub(crate) fn send(call: &TokenCall, end: Nanos) -> Result<Response, HttpError> {
     let deadline = Deadline(monotonic_clock::subscribe_instant(end));
-    let response = response_to(exchange, &deadline)?;
+    let response = response_to(call, &deadline)?;
     let headers = response.headers();
     let header = |name: &str| {
         let value = headers.get(name).into_iter().next()?;
@@ -93,9 +99,9 @@ pub(crate) fn send(exchange: &Exchange, end: Nanos) -> Result<Response, HttpErro
     Ok(Response { status: response.status(), date, retry_after, body: read(&response, &deadline)? })
 }
 
-fn response_to(exchange: &Exchange, deadline: &Deadline) -> Result<IncomingResponse, HttpError> {
+fn response_to(call: &TokenCall, deadline: &Deadline) -> Result<IncomingResponse, HttpError> {
     let rejected = |()| HttpError::RejectedByHost;
-    let Exchange { issuer, path, headers, form } = exchange;
+    let TokenCall { issuer, path, headers, form } = call;
     let mut fields = vec![field("accept", "application/json"), field("user-agent", USER_AGENT)];
     fields.extend(headers.iter().map(|(name, value)| field(name, value)));
     if let Some(form) = form {
