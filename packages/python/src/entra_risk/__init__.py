@@ -7,8 +7,9 @@
 1 of 1 ids accepted
 """
 
-from ._actions import Action
-from ._async import AsyncCall, AsyncEntraRisk
+from ._action import Action
+from ._async_call import AsyncCall
+from ._async_client import AsyncEntraRisk
 from ._call import Call
 from ._client import EntraRisk
 from ._credential import Credential, TokenRequest

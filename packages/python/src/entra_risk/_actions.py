@@ -1,41 +1,49 @@
-"""The eleven actions of Microsoft Graph."""
+"""The actions of Microsoft Graph as methods, and what the two clients have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from ._options import Options
-from ._progress import Progress
+from ._action import Action
+from ._credential import Credential, Source
+from ._handle import Handle
+from ._options import Options, Settings
+from ._progress import OnProgress
+from ._tenants import Tenants
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Action = Literal[
-    "dismiss-sign-ins",
-    "confirm-sign-ins-safe",
-    "confirm-sign-ins-compromised",
-    "dismiss-risky-users",
-    "confirm-risky-users-safe",
-    "confirm-risky-users-compromised",
-    "dismiss-risky-service-principals",
-    "confirm-risky-service-principals-compromised",
-    "dismiss-risky-agents",
-    "confirm-risky-agents-safe",
-    "confirm-risky-agents-compromised",
-]
-"""The name of an action, for `start`."""
-
-OnProgress = Callable[[Progress], None]
-"""Called while a call runs: after each batch, and about once a second while nothing ends."""
-
 Result = TypeVar("Result")
+Started = TypeVar("Started", bound=Handle)
 
 
-class Actions(Generic[Result]):
+class Actions(Generic[Result, Started]):
     """One method for each action. `Result` is a `Report`, or for asyncio a coroutine that returns
-    one."""
+    one. `Started` is a call that reports while it runs."""
+
+    def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
+        source = Source(credential)
+        del credential  # A local variable of the tracebacks of mistakes.
+        self._tenants = Tenants(source, settings)
+
+    def start(
+        self,
+        action: Action,
+        ids: Iterable[str | UUID],
+        *,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[Options],
+    ) -> Started:
+        """Starts an action, and returns its call: iterate over it, and get each `Batch` as soon as
+        its ids have their outcome. `on_progress` is called while you iterate.
+
+        Raises `InvalidArgument` if an argument is not as documented. With asyncio, it finds an
+        unknown action and an argument of the wrong type, and iterating raises `InvalidArgument` for
+        anything else."""
+        return self._start(action, ids, on_progress, options)
 
     def dismiss_sign_ins(
         self, ids: Iterable[str | UUID], *, on_progress: OnProgress | None = None, **options: Unpack[Options]
@@ -100,7 +108,7 @@ class Actions(Generic[Result]):
     ) -> Result:
         """Dismisses the risk of service principals. `ids` are object ids.
 
-        What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+        How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe.
         One that became risky again in between is dismissed again."""
         return self._perform("dismiss-risky-service-principals", ids, on_progress, options)
 
@@ -110,7 +118,7 @@ class Actions(Generic[Result]):
         """Confirms service principals as compromised: their risk becomes high, and policies based
         on risk may block them. `ids` are object ids.
 
-        What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe,
+        How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe,
         but one whose risk was remediated in between is set to high risk again."""
         return self._perform("confirm-risky-service-principals-compromised", ids, on_progress, options)
 
@@ -120,7 +128,7 @@ class Actions(Generic[Result]):
         """Dismisses the risk of agents, in the beta version and the global cloud only. `ids` are
         object ids of agent identities.
 
-        What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+        How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe.
         An agent that became risky again in between is dismissed again."""
         return self._perform("dismiss-risky-agents", ids, on_progress, options)
 
@@ -130,7 +138,7 @@ class Actions(Generic[Result]):
         """Confirms agents as safe, in the beta version and the global cloud only: their risk is
         removed. `ids` are object ids of agent identities.
 
-        What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe.
+        How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe.
         It also overrides a `confirm_risky_agents_compromised` made in between."""
         return self._perform("confirm-risky-agents-safe", ids, on_progress, options)
 
@@ -141,9 +149,14 @@ class Actions(Generic[Result]):
         becomes high, and policies based on risk may block them. `ids` are object ids of agent
         identities.
 
-        What Microsoft Graph answers for absent ones is not documented. Repeating the call is safe,
+        How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe,
         but one whose risk was remediated in between is set to high risk again."""
         return self._perform("confirm-risky-agents-compromised", ids, on_progress, options)
+
+    def _start(
+        self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
+    ) -> Started:
+        raise NotImplementedError
 
     def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options

@@ -6,21 +6,20 @@ import queue
 from collections.abc import Iterator
 from types import TracebackType
 
-from ._actions import OnProgress
 from ._errors import InvalidArgument
-from ._options import Seconds, milliseconds
+from ._handle import Handle
 from ._plugin import refuse_fork, was_forked
-from ._progress import Progress
-from ._report import Batch, Report, carrying
+from ._progress import OnProgress, Progress
+from ._report import Batch, Report
 from ._tenants import Tenants
 from ._work import GRACE, Item, Work
 
 _TICK = 0.25
-"""Seconds between two looks at what must not be missed. On Windows, a wait without a time limit
-does not notice Ctrl-C."""
+"""Seconds between two checks for what a wait would miss. On Windows, a wait without a time limit does
+not notice Ctrl-C."""
 
 
-class Call:
+class Call(Handle):
     """A call of an action. Iterate over it, and get each `Batch` as soon as its ids have their
     outcome:
 
@@ -37,10 +36,8 @@ class Call:
     def __init__(
         self, tenants: Tenants, work: Work, items: queue.SimpleQueue[Item], on_progress: OnProgress | None
     ) -> None:
-        self._tenants = tenants
-        self._work = work
+        super().__init__(tenants, work, on_progress)
         self._items = items
-        self._on_progress = on_progress
 
     def __iter__(self) -> Iterator[Batch]:
         try:
@@ -50,19 +47,6 @@ class Call:
         except BaseException as error:
             self._end(error)
             raise
-
-    def report(self) -> Report:
-        """What became of the ids so far, with the batches that the iterator has not yielded yet.
-        When iteration is over, every id is in it, and the cause."""
-        return self._work.report()
-
-    def stop(self, grace: Seconds | None = None) -> None:
-        """Ends the call: nothing new is sent, and the iterator yields the remaining outcomes. It
-        returns immediately, and may be called from any thread and from a signal handler.
-
-        `grace` is how long requests in flight may still take: seconds or a `timedelta`, by default
-        10 s. A later call can only shorten it."""
-        self._work.stop(GRACE if grace is None else milliseconds("grace", grace, least=0) / 1000)
 
     def __enter__(self) -> Call:
         return self
@@ -74,9 +58,6 @@ class Call:
         self._wait()
         if error is not None:
             self._attach(error)
-
-    def __del__(self) -> None:
-        self._work.stop(0)
 
     def _begin(self) -> None:
         """Begins the call, and raises what is wrong with its arguments."""
@@ -120,10 +101,6 @@ class Call:
                 self._items.put(None)  # For whoever iterates again.
             return item
 
-    def _raise(self) -> None:
-        if self._work.raised is not None:
-            raise self._work.raised
-
     def _end(self, error: BaseException) -> None:
         """Ends the call because of an exception, and attaches the report to it."""
         if error is self._work.raised or was_forked():
@@ -138,12 +115,6 @@ class Call:
             self._attach(second)
             raise
         self._attach(error)
-
-    def _attach(self, error: BaseException) -> None:
-        """Attaches the report to an exception, or raises one that has it."""
-        carries = carrying(error, self.report())
-        if carries is not error:
-            raise carries
 
     def _wait(self) -> None:
         """Waits until a stopped call is over."""

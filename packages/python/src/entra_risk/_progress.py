@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,10 @@ class Progress:
     error: Error | None
     """The failure that the call waits out: 429, 5xx, no connection or no token. None: there was
     none since the last acceptance."""
+
+
+OnProgress = Callable[[Progress], None]
+"""Called while a call runs: after each batch, and about once a second while nothing ends."""
 
 
 class Meter:

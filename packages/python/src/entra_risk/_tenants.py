@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, get_args
 from uuid import UUID
 
-from ._actions import Action
+from ._action import Action
 from ._credential import Source
 from ._errors import InvalidArgument
 from ._instance import Instance

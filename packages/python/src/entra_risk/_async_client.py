@@ -1,0 +1,80 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import inspect
+from collections.abc import Coroutine, Iterable
+from typing import Any
+from uuid import UUID
+
+from ._action import Action
+from ._actions import Actions
+from ._async_call import AsyncCall, Items
+from ._credential import Secret, TokenRequest, token_of
+from ._options import Options
+from ._progress import OnProgress
+from ._report import Report
+from ._token import Fetch, Stopped
+
+_TICK = 0.25
+"""Seconds between two checks whether a token is still awaited."""
+
+
+class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall]):
+    """`EntraRisk` for asyncio: the same arguments, reports and exceptions. The component runs in a
+    thread of its own and never blocks the event loop.
+
+    The credential may also be one of `azure.identity.aio` or a coroutine function: these run in the
+    event loop, others in a thread. `on_progress` is called in the event loop.
+
+    Cancelling a task ends its call: nothing new is sent, and requests in flight get up to 10 s
+    more. Then `asyncio.CancelledError` is raised, and `report_of` returns the report from it.
+    Cancelling a second time does not wait."""
+
+    async def _perform(
+        self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
+    ) -> Report:
+        return await self._start(action, ids, on_progress, options)._complete()
+
+    def _start(
+        self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options
+    ) -> AsyncCall:
+        items = Items(asyncio.get_running_loop())
+        work = self._tenants.work(action, ids, options, self._fetch_in(items.loop), items.push)
+        items.stop = work.stop
+        call = AsyncCall(self._tenants, work, items, on_progress)
+        self._tenants.begin(work)
+        return call
+
+    def _fetch_in(self, loop: asyncio.AbstractEventLoop) -> Fetch:
+        def in_thread(request: TokenRequest, stopped: Stopped) -> Secret:
+            fetched = self._tenants.credential.fetch(request)
+            return token_of(_in_loop(fetched, loop, stopped) if inspect.isawaitable(fetched.value) else fetched)
+
+        return in_thread
+
+
+def _in_loop(awaitable: Secret, loop: asyncio.AbstractEventLoop, stopped: Stopped) -> Secret:
+    """Awaits in the event loop, for a thread."""
+
+    async def run() -> Secret:
+        # Not the token itself: asyncio prints what tasks return in its debug mode.
+        return Secret(await awaitable.value)
+
+    running = run()
+    try:
+        future = asyncio.run_coroutine_threadsafe(running, loop)
+    except RuntimeError:  # The loop was closed.
+        running.close()
+        if inspect.iscoroutine(awaitable.value):
+            awaitable.value.close()
+        raise
+    while not future.done():
+        if loop.is_closed():  # It would never finish.
+            raise RuntimeError("the event loop was closed while the credential was awaited")
+        if stopped():
+            future.cancel()
+        concurrent.futures.wait([future], timeout=_TICK)
+    return future.result()
