@@ -8,6 +8,9 @@ wit_bindgen::generate!({
     with: {
         "entra:risk/actions@0.1.0": entra_risk_common::actions,
         "entra:risk/calls@0.1.0": entra_risk_common::calls,
+        "wasi:io/error@0.2.2": entra_risk_common::io::error,
+        "wasi:io/poll@0.2.2": entra_risk_common::io::poll,
+        "wasi:io/streams@0.2.2": entra_risk_common::io::streams,
     },
     generate_all,
     pub_export_macro: true,

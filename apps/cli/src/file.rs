@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use entra_risk_adapter_common::directory::within;
+use entra_risk_common::io::streams::StreamError;
 
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
 };
-use crate::bindings::wasi::io::streams::StreamError;
 use crate::stdio::{MAX_INPUT_BYTES, reason};
 
 /// Where a file is, whether or not it exists.

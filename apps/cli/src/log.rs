@@ -1,13 +1,13 @@
 //! The log: a line of JSON for each batch, appended as soon as the outcome is known, so that
 //! nothing is lost with the process.
 
-use entra_risk_common::Action;
 use entra_risk_common::actions::Batch;
+use entra_risk_common::io::streams::OutputStream;
+use entra_risk_common::{Action, stream};
 use serde::de::IgnoredAny;
 
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorType, ErrorCode, OpenFlags};
-use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::file::{Place, sync};
 use crate::log_line::log_lines;
 
@@ -61,21 +61,7 @@ impl Log {
     }
 
     fn append(&self, text: &[u8]) -> Result<(), String> {
-        self.write_bytes(text).map_err(|error| self.place.stream_failed(&error))
-    }
-
-    fn write_bytes(&self, mut text: &[u8]) -> Result<(), StreamError> {
-        while !text.is_empty() {
-            let permitted = usize::try_from(self.stream.check_write()?).unwrap_or(usize::MAX);
-            if permitted == 0 {
-                self.stream.subscribe().block();
-                continue;
-            }
-            let (part, rest) = text.split_at_checked(permitted).unwrap_or((text, &[]));
-            self.stream.write(part)?;
-            text = rest;
-        }
-        self.stream.blocking_flush()
+        stream::write(&self.stream, text, None).map_err(|error| self.place.stream_failed(&error))
     }
 }
 

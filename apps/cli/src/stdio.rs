@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use entra_risk_common::printable;
+use entra_risk_common::io::error::Error;
+use entra_risk_common::io::streams::StreamError;
+use entra_risk_common::{printable, stream};
 
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
 use crate::bindings::wasi::clocks::monotonic_clock;
-use crate::bindings::wasi::io::error::Error;
-use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 
 /// Maximum size of the input in bytes: over a million ids. Larger input is probably a mistake.
 pub(crate) const MAX_INPUT_BYTES: usize = 64 << 20;
-
-/// Maximum bytes in a call of `blocking-write-and-flush`. Source: wasi:io/streams.
-const MAX_WRITE_BYTES: usize = 4096;
 
 /// Maximum length of an answer to a question in bytes.
 const MAX_ANSWER_BYTES: usize = 256;
@@ -70,16 +67,12 @@ pub(crate) fn lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String 
 
 /// Prints to standard output. The error is a message for people.
 pub(crate) fn print(text: &str) -> Result<(), String> {
-    write(&stdout::get_stdout(), text).map_err(|error| failed("standard output", &error))
+    stream::write(&stdout::get_stdout(), text.as_bytes(), None).map_err(|error| failed("standard output", &error))
 }
 
 /// Prints to standard error. There is nowhere to report that it failed.
 pub(crate) fn eprint(text: &str) {
-    let _ = write(&stderr::get_stderr(), text);
-}
-
-fn write(stream: &OutputStream, text: &str) -> Result<(), StreamError> {
-    text.as_bytes().chunks(MAX_WRITE_BYTES).try_for_each(|part| stream.blocking_write_and_flush(part))
+    let _ = stream::write(&stderr::get_stderr(), text.as_bytes(), None);
 }
 
 fn failed(stream: &str, error: &StreamError) -> String {

@@ -1,4 +1,4 @@
-//! The actions: the engine's description of each, and its name in the plugin's contract.
+//! The actions: the engine's description of each, and its case in the plugin's contract.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use crate::calls;
 
 /// An action of the plugin.
 pub struct Action {
-    /// Its name, request and limits.
+    /// The action's name, request and limits.
     pub definition: &'static action::Action,
-    /// The plugin's name for it.
+    /// The action's case in the contract.
     pub id: calls::Action,
 }
 
 /// Every action, in the order of the contract.
-pub static ACTIONS: [Action; 11] = [
+pub static ACTIONS: [Action; action::ACTIONS.len()] = [
     Action { definition: &action::ACTIONS[0], id: calls::Action::DismissSignIns },
     Action { definition: &action::ACTIONS[1], id: calls::Action::ConfirmSignInsSafe },
     Action { definition: &action::ACTIONS[2], id: calls::Action::ConfirmSignInsCompromised },
@@ -37,22 +37,25 @@ impl fmt::Debug for Action {
 
 #[cfg(test)]
 mod tests {
+    use wit_parser::{Resolve, TypeDefKind};
+
     use super::*;
 
-    /// The generated enum prints its cases as `Action::DismissSignIns`.
-    fn name_in_the_contract(id: calls::Action) -> String {
-        let printed = format!("{id:?}");
-        let words = printed.strip_prefix("Action::").unwrap();
-        let kebab: String =
-            words.chars().flat_map(|c| ['-', c].into_iter().skip(usize::from(!c.is_uppercase()))).collect();
-        kebab.trim_start_matches('-').to_lowercase()
+    /// The cases of the enum `action` in `wit/`.
+    fn cases_in_the_contract() -> Vec<String> {
+        let mut wit = Resolve::default();
+        wit.push_path("../../wit").unwrap();
+        let (_, calls) =
+            wit.interfaces.iter().find(|(_, interface)| interface.name.as_deref() == Some("calls")).unwrap();
+        let TypeDefKind::Enum(action) = &wit.types[calls.types["action"]].kind else { panic!("not an enum") };
+        action.cases.iter().map(|case| case.name.clone()).collect()
     }
 
     #[test]
     fn the_engine_and_the_contract_have_the_same_actions_in_the_same_order() {
+        assert_eq!(ACTIONS.each_ref().map(|action| action.definition.name).as_slice(), cases_in_the_contract());
         for (position, action) in ACTIONS.iter().enumerate() {
             assert_eq!(action.id as usize, position, "{action:?}");
-            assert_eq!(name_in_the_contract(action.id), action.definition.name);
         }
     }
 }

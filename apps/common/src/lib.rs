@@ -11,10 +11,12 @@ pub mod json;
 mod options;
 mod report;
 mod settings;
+pub mod stream;
 mod timestamp;
 
 pub use action::{ACTIONS, Action};
 pub use bindings::entra::risk::{actions, calls};
+pub use bindings::wasi::io;
 pub use call::perform;
 pub use entra_risk_engine::contract::printable::printable;
 pub use group::Group;

@@ -1,5 +1,5 @@
-//! The options of every call in the environment: the variables `ENTRA_RISK_*` of the apps that serve
-//! other programs.
+//! The options of every call in the environment: the variables `ENTRA_RISK_*` of the gateway and of
+//! the tools.
 
 use entra_risk_engine::contract::arguments::is_tenant;
 use entra_risk_engine::contract::endpoint::Endpoint;
@@ -7,22 +7,24 @@ use entra_risk_engine::contract::endpoint::Endpoint;
 use crate::actions::Options;
 use crate::parse_cloud;
 
-/// Deadline for a call of the plugin in milliseconds unless `ENTRA_RISK_DEADLINE_MS` is set: below the
-/// 60 seconds that common proxies and clients of tools wait for a response.
+/// The deadline of a call in milliseconds unless `ENTRA_RISK_DEADLINE_MS` is set: below the 60 seconds
+/// that common proxies and clients of tools wait for a response.
 const DEFAULT_DEADLINE_MS: u32 = 50_000;
 
 /// Parses the options in the environment. The error contains a message for each variable that is
-/// not valid: its name and the rule, but not the value.
+/// not valid, with its name and the rule but without its value, and for each that is set under a
+/// name that it no longer has.
 ///
 /// # Errors
-/// If a variable is not valid.
+/// If a variable is not valid, or set under an old name.
 pub fn parse_options(environment: &[(String, String)]) -> Result<Options, Vec<String>> {
     let mut options = Options { deadline_ms: Some(DEFAULT_DEADLINE_MS), ..Options::default() };
     let set = |(variable, set): &(&str, Set)| {
         let result = value(environment, variable).map_or(Ok(()), |value| set(&mut options, value));
         result.err().map(|rule| format!("{variable}: expected {rule}"))
     };
-    let problems: Vec<String> = VARIABLES.iter().filter_map(set).collect();
+    let renamed = |(old, new): &(&str, &str)| value(environment, old).map(|_| format!("{old}: renamed to {new}"));
+    let problems: Vec<String> = VARIABLES.iter().filter_map(set).chain(RENAMED.iter().filter_map(renamed)).collect();
     if problems.is_empty() { Ok(options) } else { Err(problems) }
 }
 
@@ -32,10 +34,10 @@ pub fn value<'a>(environment: &'a [(String, String)], variable: &str) -> Option<
     Some(value.trim()).filter(|value| !value.is_empty())
 }
 
-/// Applies the value of a variable. The error is what it must be instead.
+/// Sets an option to the value of a variable. The error is what the value must be instead.
 type Set = fn(&mut Options, &str) -> Result<(), &'static str>;
 
-/// The variables.
+/// The variables of the options, and what each does.
 const VARIABLES: &[(&str, Set)] = &[
     ("ENTRA_RISK_TENANT", |options, value| {
         let tenant = is_tenant(value).then(|| value.to_owned());
@@ -55,6 +57,19 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
 ];
 
+/// Variables under the names that they had, and the names that they have. An old name is an error,
+/// because its value would be ignored: a deployment would silently lose its cloud or its deadline.
+const RENAMED: [(&str, &str); 8] = [
+    ("GATEWAY_TENANT", "ENTRA_RISK_TENANT"),
+    ("GATEWAY_CLOUD", "ENTRA_RISK_CLOUD"),
+    ("GATEWAY_ENDPOINT", "ENTRA_RISK_ENDPOINT"),
+    ("GATEWAY_AUDIENCE", "ENTRA_RISK_AUDIENCE"),
+    ("GATEWAY_DEADLINE_MS", "ENTRA_RISK_DEADLINE_MS"),
+    ("GATEWAY_PATIENCE_MS", "ENTRA_RISK_PATIENCE_MS"),
+    ("GATEWAY_ISOLATE_REFUSED", "ENTRA_RISK_ISOLATE_REFUSED"),
+    ("ENTRA_RISK_ENDPOINTS", "ENTRA_RISK_ALLOWED_ENDPOINTS"),
+];
+
 const MILLISECONDS: &str = "a number of milliseconds from 1 to 4294967295";
 
 fn set<T>(option: &mut Option<T>, value: Option<T>, expected: &'static str) -> Result<(), &'static str> {
@@ -62,7 +77,7 @@ fn set<T>(option: &mut Option<T>, value: Option<T>, expected: &'static str) -> R
     if option.is_some() { Ok(()) } else { Err(expected) }
 }
 
-/// The address in the form that the plugin uses.
+/// Parses an address, and returns it in the form that the plugin uses.
 fn parse_address(value: &str, https_only: bool) -> Option<String> {
     let address = Endpoint::parse(value).ok().filter(|address| address.https || !https_only)?;
     Some(address.to_string())
@@ -126,5 +141,18 @@ mod tests {
         }
         let both = parse(&[("ENTRA_RISK_CLOUD", "moon"), ("ENTRA_RISK_TENANT", "a b")]).unwrap_err();
         assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn a_variable_that_is_set_under_an_old_name_is_reported_with_the_new_one() {
+        let old = VARIABLES.iter().map(|(new, _)| (new.replace("ENTRA_RISK_", "GATEWAY_"), *new));
+        let old = old.chain([("ENTRA_RISK_ENDPOINTS".to_owned(), "ENTRA_RISK_ALLOWED_ENDPOINTS")]);
+        for (old, new) in old {
+            let expected = Err(vec![format!("{old}: renamed to {new}")]);
+            assert_eq!(parse(&[(&old, "canary"), (new, "")]).map(drop), expected);
+            assert!(parse(&[(&old, " ")]).is_ok(), "{old} is not set");
+        }
+        let mixed = parse(&[("ENTRA_RISK_CLOUD", "moon"), ("GATEWAY_TENANT", "contoso.com")]).unwrap_err();
+        assert_eq!(mixed.len(), 2, "{mixed:?}");
     }
 }

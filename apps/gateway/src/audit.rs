@@ -25,37 +25,34 @@ pub(crate) struct Audit<'a> {
     pub(crate) report: Option<Report>,
 }
 
+/// A line: its time, the event, and what belongs to the event.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StartedLine<'a> {
+struct Line<'a, T> {
     time: &'a str,
     event: &'a str,
+    #[serde(flatten)]
+    rest: T,
+}
+
+/// What a line says of the request that it belongs to.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfRequest<'a, T> {
     x_request_id: &'a str,
     key: Option<&'a str>,
     action: Option<&'a str>,
+    #[serde(flatten)]
+    rest: T,
+}
+
+#[derive(Serialize)]
+struct Started<'a> {
     ids: &'a [String],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct BatchLine<'a> {
-    time: &'a str,
-    event: &'a str,
-    x_request_id: &'a str,
-    key: Option<&'a str>,
-    action: Option<&'a str>,
-    #[serde(flatten)]
-    batch: LoggedBatch<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestLine<'a> {
-    time: &'a str,
-    event: &'a str,
-    x_request_id: &'a str,
-    key: Option<&'a str>,
-    action: Option<&'a str>,
+struct Ended<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
@@ -67,22 +64,15 @@ struct RequestLine<'a> {
 }
 
 #[derive(Serialize)]
-struct TryLine<'a> {
-    time: &'a str,
-    event: &'a str,
-}
+struct Try {}
 
 #[derive(Serialize)]
-struct LeftOutLine<'a> {
-    time: &'a str,
-    event: &'a str,
+struct LeftOut {
     requests: u64,
 }
 
 #[derive(Serialize)]
-struct SettingsLine<'a> {
-    time: &'a str,
-    event: &'a str,
+struct Settings<'a> {
     problems: &'a [String],
 }
 
@@ -94,61 +84,51 @@ impl<'a> Audit<'a> {
 
     /// The lines before a call with these ids.
     pub(crate) fn started(&self, time: &str, ids: &[String]) -> Vec<String> {
-        let (x_request_id, key, action) = (self.x_request_id, self.key, self.action_name());
-        let parts = ids.chunks(MAX_IDS_PER_LINE);
-        parts.map(|ids| line(&StartedLine { time, event: "started", x_request_id, key, action, ids })).collect()
+        ids.chunks(MAX_IDS_PER_LINE).map(|ids| self.line(time, "started", Started { ids })).collect()
     }
 
     /// The lines of batches that ended at `time`.
     pub(crate) fn batches(&self, time: &str, batches: &[Batch]) -> Vec<String> {
         let parts = batches.iter().flat_map(|batch| LoggedBatch::lines(batch, MAX_IDS_PER_LINE));
-        parts.map(|batch| self.batch(time, batch)).collect()
+        parts.map(|batch| self.line(time, "batch", batch)).collect()
     }
 
     /// The line of a request that ended at `time`, after `duration_ms` milliseconds, with this
     /// response.
     pub(crate) fn request(&self, time: &str, response: &Response, duration_ms: u64) -> String {
-        line(&RequestLine {
-            time,
-            event: "request",
-            x_request_id: self.x_request_id,
-            key: self.key,
-            action: self.action_name(),
+        let ended = Ended {
             status: response.status,
             code: response.code,
             ids: self.report.as_ref().map(Counts::from),
             cause: self.report.as_ref().and_then(|report| report.cause.as_ref()).map(JsonError::from),
             duration_ms,
-        })
+        };
+        self.line(time, "request", ended)
     }
 
-    fn batch(&self, time: &str, batch: LoggedBatch<'_>) -> String {
-        let action = self.action_name();
-        line(&BatchLine { time, event: "batch", x_request_id: self.x_request_id, key: self.key, action, batch })
-    }
-
-    fn action_name(&self) -> Option<&'static str> {
-        self.action.map(|action| action.definition.name)
+    fn line(&self, time: &str, event: &str, rest: impl Serialize) -> String {
+        let action = self.action.map(|action| action.definition.name);
+        line(time, event, OfRequest { x_request_id: self.x_request_id, key: self.key, action, rest })
     }
 }
 
 /// The line for settings that are not valid.
 pub(crate) fn settings_line(time: &str, problems: &[String]) -> String {
-    line(&SettingsLine { time, event: "settings", problems })
+    line(time, "settings", Settings { problems })
 }
 
 /// The line that tries whether lines can be written.
 pub(crate) fn try_line(time: &str) -> String {
-    line(&TryLine { time, event: "try" })
+    line(time, "try", Try {})
 }
 
-/// The line for requests without a valid key that have no line of their own.
+/// The line that counts the requests without a valid key that have no line of their own.
 pub(crate) fn left_out_line(time: &str, requests: u64) -> String {
-    line(&LeftOutLine { time, event: "left-out", requests })
+    line(time, "left-out", LeftOut { requests })
 }
 
-fn line(value: &impl Serialize) -> String {
-    let mut line = to_json(value);
+fn line(time: &str, event: &str, rest: impl Serialize) -> String {
+    let mut line = to_json(&Line { time, event, rest });
     line.push('\n');
     line
 }

@@ -1,12 +1,14 @@
 //! Requests and responses of wasi:http: reads a body within limits, sends a response. The only file
 //! that uses them.
 
+use entra_risk_common::io::poll::poll;
+use entra_risk_common::io::streams::StreamError;
+use entra_risk_common::stream;
+
 use crate::bindings::wasi::clocks::monotonic_clock::subscribe_duration;
 use crate::bindings::wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use crate::bindings::wasi::io::poll::poll;
-use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::body::{BodyHeaders, MAX_BODY_BYTES, too_large};
 use crate::response::Response;
 
@@ -98,31 +100,8 @@ pub(crate) fn send(out: ResponseOutparam, response: Response) {
     let body = outgoing.body();
     ResponseOutparam::set(out, Ok(outgoing));
     let Ok(body) = body else { return };
-    if body.write().is_ok_and(|stream| write(&stream, response.body.as_bytes()).is_ok()) {
+    let timeout = subscribe_duration(RESPONSE_TIMEOUT_NS);
+    if body.write().is_ok_and(|stream| stream::write(&stream, response.body.as_bytes(), Some(&timeout)).is_ok()) {
         let _ = OutgoingBody::finish(body, None);
-    }
-}
-
-/// Writes the whole body of a response within the time limit.
-fn write(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
-    let (writable, timeout) = (stream.subscribe(), subscribe_duration(RESPONSE_TIMEOUT_NS));
-    loop {
-        let permitted = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
-        if permitted > 0 && bytes.is_empty() {
-            return Ok(());
-        }
-        let (part, rest) = bytes.split_at_checked(permitted).unwrap_or((bytes, &[]));
-        if part.is_empty() {
-            poll(&[&writable, &timeout]);
-            if timeout.ready() {
-                return Err(StreamError::Closed);
-            }
-            continue;
-        }
-        stream.write(part)?;
-        bytes = rest;
-        if bytes.is_empty() {
-            stream.flush()?;
-        }
     }
 }

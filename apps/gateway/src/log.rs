@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use entra_risk_common::timestamp;
+use entra_risk_common::{stream, timestamp};
 use entra_risk_engine::contract::id::random_guid;
 
 use crate::audit::{left_out_line, settings_line, try_line};
 use crate::bindings::wasi::cli::stderr::get_stderr;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
-use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::bindings::wasi::random::random::get_random_u64;
 use crate::rejections::Rejections;
 
@@ -101,9 +100,9 @@ impl State {
         let left_out = self.rejections.left_out(now).map(|requests| left_out_line(&time(), requests));
         // What was written of an incomplete line gets a line of its own.
         let end = self.has_failed.then(|| "\n".to_owned());
-        let stream = get_stderr();
+        let stderr = get_stderr();
         let mut all = end.iter().chain(&left_out).chain(lines);
-        let is_written = all.try_for_each(|line| write_line(&stream, line.as_bytes())).is_ok();
+        let is_written = all.try_for_each(|line| stream::write(&stderr, line.as_bytes(), None)).is_ok();
         self.has_failed = !is_written;
         if is_written {
             self.written_at = Some(now);
@@ -113,21 +112,4 @@ impl State {
         }
         is_written
     }
-}
-
-/// Writes a line in one piece if the host takes it, so that hosts with several instances do not mix
-/// lines.
-fn write_line(stream: &OutputStream, mut line: &[u8]) -> Result<(), StreamError> {
-    let writable = stream.subscribe();
-    while !line.is_empty() {
-        let permitted = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
-        if permitted == 0 {
-            writable.block();
-            continue;
-        }
-        let (part, rest) = line.split_at_checked(permitted).unwrap_or((line, &[]));
-        stream.write(part)?;
-        line = rest;
-    }
-    stream.blocking_flush()
 }

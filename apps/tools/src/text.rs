@@ -7,12 +7,12 @@ use std::fmt::Write;
 use entra_risk_common::actions::{Error, ErrorKind, Outcome};
 use entra_risk_common::{Action, Group, Report, printable};
 
-/// The settings are not valid.
+/// The text of a call whose settings are not valid.
 pub(crate) fn misconfigured(problems: &[String]) -> String {
     format!("Nothing was sent. The operator must correct the settings: {}.", problems.join("; "))
 }
 
-/// The report of a call.
+/// The text of a call that has a report.
 pub(crate) fn report(action: &Action, report: &Report) -> String {
     let all = report.batches.iter().map(|batch| batch.ids.len()).fold(0, usize::saturating_add);
     let ended_by = report.cause_without_group().map(|cause| (describe(cause), next_step(action, cause)));
@@ -27,8 +27,10 @@ pub(crate) fn report(action: &Action, report: &Report) -> String {
     }
     for group in &report.groups() {
         let ids: Vec<&str> = group.ids().map(|(id, _)| id).collect();
-        let (count, outcome) = (ids.len(), group.outcome.name());
-        let _ = write!(text, "\n{count} {outcome}: {}.{}", describe_group(group), instruction(action, group));
+        // Each refused id has its own message.
+        let first = if group.outcome == Outcome::Refused && ids.len() > 1 { ", the first with" } else { ":" };
+        let (count, outcome, error) = (ids.len(), group.outcome.name(), describe(group.error));
+        let _ = write!(text, "\n{count} {outcome}{first} {error}.{}", instruction(action, group));
         let _ = match ids.len() == all && all > 1 {
             true => write!(text, " all ids of this call"),
             false => write!(text, " {}", ids.join(" ")),
@@ -37,7 +39,7 @@ pub(crate) fn report(action: &Action, report: &Report) -> String {
     text
 }
 
-/// What to do with the ids of a group, which follow.
+/// What to do with the ids of a group. The ids follow.
 fn instruction(action: &Action, group: &Group<'_>) -> String {
     let step = next_step(action, group.error);
     match group.outcome {
@@ -50,54 +52,38 @@ fn instruction(action: &Action, group: &Group<'_>) -> String {
     }
 }
 
-/// The error of a group. Each refused id has its own message.
-fn describe_group(group: &Group<'_>) -> String {
-    match group.error.kind {
-        ErrorKind::NotAttempted => "never sent".to_owned(),
-        _ if group.ids().count() > 1 && group.outcome == Outcome::Refused => name(group.error),
-        _ => describe(group.error),
-    }
-}
-
-/// An error: its name, and the text of the response if there was one, or else the plugin's.
+/// The kind and the message of an error, in which options have the names of the settings.
 fn describe(error: &Error) -> String {
-    let text = printable(error.response.as_ref().map_or(&error.message, |response| &response.message));
-    let text = text.trim_end_matches(['.', ' ']);
-    if text.is_empty() { name(error) } else { format!("{}: {text}", name(error)) }
+    let text = printable(&error.text());
+    let words: Vec<&str> = text.trim_end_matches(['.', ' ']).split(' ').map(with_name_of_setting).collect();
+    words.join(" ")
 }
 
-/// The name of an error, with the status and the code of the response that it contains.
-fn name(error: &Error) -> String {
-    let kind = error.kind.name();
-    match &error.response {
-        None => kind.to_owned(),
-        Some(response) => format!("{kind}, HTTP {} {}", response.status, printable(&response.code)),
+/// The word, or the setting if the word is what the contract calls an option that limits a wait.
+fn with_name_of_setting(word: &str) -> &str {
+    match word {
+        "patience-ms" => "ENTRA_RISK_PATIENCE_MS",
+        "deadline-ms" => "ENTRA_RISK_DEADLINE_MS",
+        _ => word,
     }
 }
 
-/// What to do about an error, after a space; empty if there is nothing to do.
+/// What to do about an error whose message does not say it, after a space; empty for the others.
 fn next_step(action: &Action, error: &Error) -> String {
     match error.kind {
         ErrorKind::InvalidArgument => " Correct the argument.".to_owned(),
         ErrorKind::NoToken => " The operator must correct the credential.".to_owned(),
-        ErrorKind::DeniedByHost => " The operator must allow the address in the host.".to_owned(),
-        ErrorKind::Unauthenticated => " The operator must check tenant, cloud and audience of the token.".to_owned(),
-        ErrorKind::Forbidden => format!(" The operator must grant {}.", action.definition.application_permission),
+        ErrorKind::Forbidden => format!(" The permission is {}.", action.definition.application_permission),
         ErrorKind::Throttled => {
             let wait = error.response.as_ref().and_then(|response| response.retry_after_ms);
             format!(" Wait {} s.", wait.map_or(THROTTLED_S, |wait| wait.div_ceil(1_000)))
         }
-        ErrorKind::ServerError | ErrorKind::NoResponse | ErrorKind::Unreachable => " Wait some minutes.".to_owned(),
-        ErrorKind::UnexpectedStatus => " The operator must look for a proxy on the way to Microsoft Graph.".to_owned(),
-        ErrorKind::ClientError
-        | ErrorKind::DeadlineExceeded
-        | ErrorKind::Cancelled
-        | ErrorKind::NotAttempted
-        | ErrorKind::Other => String::new(),
+        ErrorKind::NoResponse | ErrorKind::Unreachable => " Wait some minutes.".to_owned(),
+        _ => String::new(),
     }
 }
 
-/// How long to wait in seconds when Microsoft Graph does not say so.
+/// How many seconds to wait when Microsoft Graph throttles without saying how long.
 const THROTTLED_S: u32 = 60;
 
 #[cfg(test)]
@@ -117,21 +103,23 @@ mod tests {
         Error { kind, message: message.to_owned(), response: None }
     }
 
-    fn answered(kind: ErrorKind, status: u16, code: &str, message: &str, retry_after_ms: Option<u32>) -> Error {
+    /// The plugin's message says what to do before it quotes the response.
+    fn answered(kind: ErrorKind, status: u16, advice: &str, retry_after_ms: Option<u32>) -> Error {
         let response = Response {
             status,
-            code: code.to_owned(),
-            message: message.to_owned(),
+            code: "Code".to_owned(),
+            message: "No \x1b[2Jsuch user.".to_owned(),
             request_id: None,
             client_request_id: String::new(),
             date: None,
             retry_after_ms,
         };
-        Error { response: Some(response), ..error(kind, "In the plugin's words.") }
+        let message = format!("{status}: {advice}; {}; {}", response.code, response.message);
+        Error { kind, message, response: Some(response) }
     }
 
-    fn refused(ids: std::ops::Range<usize>, status: u16, code: &str, message: &str) -> Batch {
-        batch(ids, Outcome::Refused, Some(answered(ErrorKind::ClientError, status, code, message, None)))
+    fn refused(ids: std::ops::Range<usize>, status: u16) -> Batch {
+        batch(ids, Outcome::Refused, Some(answered(ErrorKind::ClientError, status, "refused", None)))
     }
 
     fn unattempted(ids: std::ops::Range<usize>) -> Batch {
@@ -157,25 +145,36 @@ mod tests {
     fn every_other_id_has_its_outcome_and_its_next_step() {
         let batches = vec![
             batch(0..60, Outcome::Accepted, None),
-            refused(60..61, 404, "NotFound", "No \x1b[2Jsuch user."),
-            refused(61..62, 404, "NotFound", "Not at risk"),
-            batch(62..63, Outcome::Unknown, Some(error(ErrorKind::NoResponse, "connection reset"))),
+            refused(60..61, 404),
+            refused(61..62, 404),
+            batch(62..63, Outcome::Unknown, Some(error(ErrorKind::NoResponse, "no complete response arrived"))),
             unattempted(63..65),
-            refused(65..66, 409, "Conflict", "Twice."),
-            refused(66..68, 404, "NotFound", "Which?"),
+            refused(65..66, 409),
+            refused(66..68, 404),
             unattempted(68..70),
         ];
         assert_eq!(
             text(batches, Some(error(ErrorKind::DeadlineExceeded, "The deadline passed."))),
             "60 of 70 ids accepted.\n\
              The call ended early: deadline-exceeded: The deadline passed.\n\
-             2 refused: client-error, HTTP 404 NotFound. Do not send again: id-60 id-61\n\
-             1 unknown: no-response: connection reset. They may have been applied, and sending them again is safe. \
-             Wait some minutes. Send again: id-62\n\
-             4 not-applied: never sent. Send again: id-63 id-64 id-68 id-69\n\
-             1 refused: client-error, HTTP 409 Conflict: Twice. Do not send again: id-65\n\
-             2 refused: client-error, HTTP 404 NotFound. At least one id of each request is at fault: id-66 id-67"
+             2 refused, the first with client-error, HTTP 404: refused; Code; No \u{fffd}[2Jsuch user. \
+             Do not send again: id-60 id-61\n\
+             1 unknown: no-response: no complete response arrived. They may have been applied, and sending them again \
+             is safe. Wait some minutes. Send again: id-62\n\
+             4 not-applied: not-attempted: Never sent: see the cause. Send again: id-63 id-64 id-68 id-69\n\
+             1 refused: client-error, HTTP 409: refused; Code; No \u{fffd}[2Jsuch user. Do not send again: id-65\n\
+             2 refused, the first with client-error, HTTP 404: refused; Code; No \u{fffd}[2Jsuch user. \
+             At least one id of each request is at fault: id-66 id-67"
         );
+    }
+
+    #[test]
+    fn the_plugins_message_is_shown_with_the_names_of_the_settings() {
+        let advice = "the service asks to wait 400 s, longer than patience-ms permits";
+        let throttled = || Some(answered(ErrorKind::Throttled, 429, advice, Some(400_000)));
+        let text = text(vec![batch(0..1, Outcome::NotApplied, throttled())], throttled());
+        let shown = "throttled, HTTP 429: the service asks to wait 400 s, longer than ENTRA_RISK_PATIENCE_MS permits";
+        assert!(text.contains(shown), "{text}");
     }
 
     #[test]
@@ -184,13 +183,14 @@ mod tests {
             text(vec![unattempted(0..130)], Some(error(ErrorKind::NoToken, "GRAPH_TOKEN is not\nset"))),
             "0 of 130 ids accepted.\n\
              The call ended early: no-token: GRAPH_TOKEN is not set. The operator must correct the credential.\n\
-             130 not-applied: never sent. Send again: all ids of this call"
+             130 not-applied: not-attempted: Never sent: see the cause. Send again: all ids of this call"
         );
-        let throttled = || Some(answered(ErrorKind::Throttled, 429, "TooManyRequests", "", Some(90_001)));
+        let throttled = || Some(answered(ErrorKind::Throttled, 429, "too many requests", Some(90_001)));
         assert_eq!(
             text(vec![batch(0..2, Outcome::NotApplied, throttled())], throttled()),
             "0 of 2 ids accepted.\n\
-             2 not-applied: throttled, HTTP 429 TooManyRequests. Wait 91 s. Send again: all ids of this call"
+             2 not-applied: throttled, HTTP 429: too many requests; Code; No \u{fffd}[2Jsuch user. Wait 91 s. \
+             Send again: all ids of this call"
         );
     }
 
@@ -203,15 +203,16 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_that_of_the_action() {
-        let forbidden = || Some(answered(ErrorKind::Forbidden, 403, "Denied", "", None));
+        let forbidden = || Some(answered(ErrorKind::Forbidden, 403, "a permission is missing", None));
         let batches = vec![batch(0..1, Outcome::NotApplied, forbidden())];
         let text = report(&ACTIONS[8], &Report { batches, cause: forbidden() });
-        assert!(text.contains("The operator must grant IdentityRiskyAgent.ReadWrite.All."), "{text}");
+        assert!(text.contains("The permission is IdentityRiskyAgent.ReadWrite.All."), "{text}");
     }
 
     #[test]
     fn every_setting_that_is_not_valid_is_named() {
-        let problems = ["ENTRA_RISK_CLOUD: expected global", "ENTRA_RISK_DEADLINE_MS: expected a number"].map(str::to_owned);
+        let problems =
+            ["ENTRA_RISK_CLOUD: expected global", "ENTRA_RISK_DEADLINE_MS: expected a number"].map(str::to_owned);
         let expected = "Nothing was sent. The operator must correct the settings: ENTRA_RISK_CLOUD: expected global; \
                         ENTRA_RISK_DEADLINE_MS: expected a number.";
         assert_eq!(misconfigured(&problems), expected);
