@@ -7,13 +7,12 @@ use entra_risk_host::{Action, CallError, ErrorKind, Options, RateLimit, Settings
 use graph_model::{Graph, Limit, Server};
 use tokio::time::timeout;
 
-use crate::service::{Recorder, accepted, failed, fast, graph, ids, risk, settings};
+use crate::service::{Recorder, accepted, failed, fast, graph, ids, risk, serve, settings};
 
 #[tokio::test]
 async fn each_action_is_applied() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let (one, options) = (ids(1, 1), fast());
     accepted(risk.dismiss_sign_ins(&one, &options)).await;
     accepted(risk.confirm_sign_ins_safe(&one, &options)).await;
@@ -58,8 +57,7 @@ async fn a_report_contains_the_outcome_of_every_id() {
 #[tokio::test]
 async fn an_empty_list_is_a_report_without_batches() {
     let service = Recorder::accepting();
-    let server = Server::start(service.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(service.clone()).await;
     let report = accepted(risk.dismiss_risky_users(&[] as &[String], &fast())).await;
     assert!(report.batches.is_empty());
     assert_eq!((service.requests().len(), risk.instances()), (0, 0));
@@ -68,8 +66,7 @@ async fn an_empty_list_is_a_report_without_batches() {
 #[tokio::test]
 async fn an_invalid_argument_is_an_error_that_is_spelled_as_in_rust() {
     let service = Recorder::accepting();
-    let server = Server::start(service.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(service.clone()).await;
     let call = async |ids: &[&str], options| {
         let Err(CallError::InvalidArgument(error)) = risk.dismiss_risky_users(ids, &options).await else { panic!() };
         error.to_string()

@@ -14,7 +14,7 @@ use futures_core::Stream;
 use graph_model::{Behavior, Fault, FaultKind, Graph, Reply, Request, RetryAfter, Server, Service};
 use tokio::time::{sleep, timeout};
 
-use crate::service::{CANARY, Recorder, accepted, fast, graph, ids, response, risk, risk_with, settings};
+use crate::service::{CANARY, Recorder, accepted, fast, graph, ids, response, risk, risk_with, serve, settings};
 
 /// Responds to the first request at once, and then not at all.
 #[derive(Default)]
@@ -72,8 +72,7 @@ fn assert_each_once(report: &Report, users: &[String]) {
 #[tokio::test]
 async fn batches_come_as_they_end() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let users = ids(1, 180);
     let mut call = start(&risk, &users, &every(Duration::from_millis(700)));
     let mut seen = Vec::new();
@@ -93,8 +92,7 @@ async fn batches_come_as_they_end() {
 #[tokio::test]
 async fn a_call_goes_on_while_nobody_polls_it() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let users = ids(1, 300);
     let mut call = start(&risk, &users, &fast());
     let mut progress = call.progress();
@@ -106,8 +104,7 @@ async fn a_call_goes_on_while_nobody_polls_it() {
 #[tokio::test]
 async fn a_stop_keeps_every_outcome() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let users = ids(1, 300);
     // The second request would be sent after a minute.
     let mut call = start(&risk, &users, &every(Duration::from_secs(60)));
@@ -126,8 +123,7 @@ async fn a_stop_keeps_every_outcome() {
 
 #[tokio::test]
 async fn requests_in_flight_have_their_grace() {
-    let server = Server::start(Arc::new(FallingSilent::default()), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(Arc::new(FallingSilent::default())).await;
     let users = ids(1, 120);
     let mut call = start(&risk, &users, &fast());
     assert!(call.next().await.is_some());
@@ -174,8 +170,7 @@ async fn a_stop_of_one_call_leaves_the_sign_in_of_another_alone() {
 #[tokio::test]
 async fn a_dropped_call_sends_nothing_more() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let options = every(Duration::from_millis(400));
     let mut call = start(&risk, &ids(1, 6_000), &options);
     let mut progress = call.progress();
@@ -195,8 +190,7 @@ async fn a_dropped_call_sends_nothing_more() {
 #[tokio::test]
 async fn a_short_call_does_not_wait_for_the_end_of_a_long_one() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let options = every(Duration::from_millis(200));
     let users = ids(1, 60 * 100);
     let mut long = start(&risk, &users, &options);
@@ -234,8 +228,7 @@ async fn progress_names_what_the_call_waits_for_and_ends_at_all() {
     let latency = Duration::ZERO..=Duration::ZERO;
     let graph = Arc::new(Graph::new(graph_model::Settings { absent, users: limit, latency, ..Default::default() }));
     graph.plan([None, Some(Fault::of(FaultKind::Throttled).retry_after(RetryAfter::Seconds(2)))]);
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let users = ids(1, 120);
     let mut call = start(&risk, &users, &Options { max_in_flight: Some(1), ..fast() });
     let mut progress = call.progress();

@@ -8,7 +8,7 @@ use entra_risk_host::{
 };
 use graph_model::Server;
 
-use crate::service::{CANARY, Recorder, accepted, failed, fast, ids, response, risk, risk_with, settings};
+use crate::service::{CANARY, Recorder, accepted, failed, fast, ids, response, risk, risk_with, serve, settings};
 
 /// Counts how often it is asked.
 struct Counting(AtomicUsize);
@@ -54,9 +54,9 @@ async fn redirects_are_not_followed() {
         response.headers_mut().insert("location", "http://127.0.0.1:1/".parse().unwrap());
         response
     });
-    let server = Server::start(service.clone(), 0).await.unwrap();
+    let (_server, risk) = serve(service.clone()).await;
     let options = Options { max_attempts: Some(1), ..fast() };
-    let (report, cause) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &options)).await;
+    let (report, cause) = failed(risk.dismiss_risky_users(&ids(1, 1), &options)).await;
     assert_eq!(cause, ErrorKind::UnexpectedStatus);
     assert_eq!(report.cause.unwrap().response.map(|response| response.status), Some(307));
     assert_eq!(service.requests().len(), 1);

@@ -1,21 +1,17 @@
-//! A service that repeats tokens wherever a response has text, and text that is not printable.
+//! A service that repeats tokens wherever a response has text.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use entra_risk_engine::contract::printable::is_printable;
-use entra_risk_host::{
-    AccessToken, Action, CallError, EntraRisk, Options, Settings, TokenError, TokenRequest, TokenSource,
-};
-use graph_model::{Behavior, Reply, Request, Response, Server, Service};
-use http::HeaderValue;
+use entra_risk_host::{AccessToken, Action, EntraRisk, Options, TokenError, TokenRequest, TokenSource};
+use graph_model::{Behavior, Reply, Request, Server, Service};
 use http::header::AUTHORIZATION;
 
-use crate::service::{Recorder, failed, fast, ids, response, risk, risk_with, settings};
+use crate::printable::{assert_printable, escaped, nasty};
+use crate::service::{Recorder, failed, fast, ids, response, risk_with, serve, settings};
 use crate::tls_server::TlsServer;
 use crate::tracing::{Log, run_child, trace};
 
@@ -58,11 +54,7 @@ impl Service for Echo {
             _ if number.is_multiple_of(2) => 400,
             _ => 204,
         };
-        // Escapes of JSON hide a token from who does not read it.
-        let escaped: String = c.chars().fold(String::new(), |mut text, c| {
-            write!(text, "\\u{:04x}", u32::from(c)).unwrap();
-            text
-        });
+        let escaped = escaped(c);
         let rest = tokens.join(" ");
         let body = format!(
             r#"{{"error":{{"code":"{a}","message":"{escaped} {d} {rest}","innerError":{{"request-id":"{b}","date":"{c}"}}}}}}"#
@@ -145,12 +137,11 @@ async fn child() {
     for protocol in ["http/1.1", "h2"] {
         let server = TlsServer::start(Arc::new(Echo::default()), &[protocol]).await;
         let source = Arc::new(Minting::default());
-        let trusting = Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) };
-        shown += &everything(&risk_with(Arc::clone(&source), trusting), 4).await;
+        shown += &everything(&risk_with(Arc::clone(&source), server.settings()), 4).await;
         tokens.extend(source.tokens());
     }
-    let nasty = Server::start(Recorder::new(|_| nasty(400)), 0).await.unwrap();
-    failed(risk(settings(nasty.endpoint())).dismiss_risky_users(&ids(1, 1), &fast())).await;
+    let (_server, risk) = serve(Recorder::new(|_| nasty(400))).await;
+    failed(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     drop(guard);
     let log = log.text();
     assert!(log.contains(":request{") && log.contains("ended"), "{log}");
@@ -197,85 +188,4 @@ async fn a_token_that_its_source_repeats_does_not_show() {
     let (report, _) = failed(risk.dismiss_risky_users(&ids(1, 120), &fast())).await;
     assert!(report.to_string().contains("not again: [token]"), "{report}");
     assert_hidden(&format!("{report} {report:?}"), &source.0.tokens());
-}
-
-/// What a terminal executes, what ends a line, and what changes the order of text.
-const NASTY: &str = "\u{1b}[31m\r\n\t\0\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{feff}";
-
-/// Contains such text wherever a response may.
-fn nasty(status: u16) -> Response {
-    let escaped: String = NASTY.chars().fold(String::new(), |mut text, c| {
-        write!(text, "\\u{:04x}", u32::from(c)).unwrap();
-        text
-    });
-    let body =
-        format!(r#"{{"error":{{"code":"c{escaped}","message":"m{escaped}","innerError":{{"date":"d{escaped}"}}}}}}"#);
-    let mut response = response(status, body);
-    let in_header: String = NASTY.chars().filter(|c| !c.is_ascii()).collect();
-    let id = HeaderValue::from_bytes(format!("r{in_header}").as_bytes()).unwrap();
-    response.headers_mut().insert("request-id", id);
-    response
-}
-
-fn assert_printable(text: &str) {
-    for line in text.lines() {
-        assert_eq!(line.chars().find(|c| !is_printable(*c)), None, "{line:?}");
-    }
-}
-
-/// Fails unless it is one line.
-fn assert_one_line(text: &str) {
-    assert_printable(text);
-    assert!(!text.contains('\n'), "{text:?}");
-}
-
-#[tokio::test]
-async fn texts_are_printable() {
-    let server = Server::start(Recorder::new(|_| nasty(400)), 0).await.unwrap();
-    let reachable = settings(server.endpoint());
-    let (report, _) = failed(risk(reachable.clone()).dismiss_risky_users(&ids(1, 1), &fast())).await;
-    let response = report.cause.as_ref().unwrap().response.as_ref().unwrap();
-    assert!(response.message.starts_with("m\u{fffd}[31m"), "{response:?}");
-    for text in [
-        &response.code,
-        &response.message,
-        response.request_id.as_ref().unwrap(),
-        response.date.as_ref().unwrap(),
-        &report.cause.as_ref().unwrap().message,
-        &report.cause.as_ref().unwrap().to_string(),
-        &report.to_string(),
-        &format!("{report:?}"),
-        &report.clone().into_result().unwrap_err().to_string(),
-    ] {
-        assert_one_line(text);
-    }
-
-    struct Failing(fn() -> TokenError);
-    impl TokenSource for Failing {
-        async fn get_token(&self, _: TokenRequest) -> Result<AccessToken, TokenError> {
-            Err((self.0)())
-        }
-    }
-    let denying = risk_with(Failing(|| TokenError::Denied(NASTY.to_owned())), reachable.clone());
-    let (report, _) = failed(denying.dismiss_risky_users(&ids(1, 1), &fast())).await;
-    assert_one_line(&report.cause.as_ref().unwrap().message);
-    let failing = risk_with(Failing(|| TokenError::failed(io::Error::other(NASTY))), reachable.clone());
-    let error = failing.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap_err();
-    assert!(matches!(error, CallError::TokenSource(_)));
-    assert_one_line(&error.to_string());
-
-    let risk = risk(reachable.clone());
-    let nasty_tenant = Options { tenant: Some(NASTY.to_owned()), ..fast() };
-    assert_one_line(&risk.start(Action::DismissRiskyUsers, &ids(1, 1), &nasty_tenant).unwrap_err().to_string());
-    assert_one_line(&risk.start(Action::DismissRiskyUsers, &[NASTY], &fast()).unwrap_err().to_string());
-    assert_one_line(&NASTY.parse::<Action>().unwrap_err().to_string());
-    for settings in [
-        Settings { endpoint: Some(NASTY.to_owned()), ..reachable.clone() },
-        Settings { audience: Some(NASTY.to_owned()), ..reachable.clone() },
-        Settings { allowed_endpoints: vec![NASTY.to_owned()], ..reachable.clone() },
-        Settings { extra_roots: NASTY.into(), ..reachable.clone() },
-    ] {
-        let token = AccessToken::new("token").unwrap();
-        assert_one_line(&EntraRisk::new(token, settings).unwrap_err().to_string());
-    }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use entra_risk_host::{
     AccessToken, CallError, EntraRisk, ErrorKind, Options, Proxy, RateLimit, Report, Settings, TokenSource,
 };
-use graph_model::{Behavior, Graph, Limit, Reply, Request, Response, Service};
+use graph_model::{Behavior, Graph, Limit, Reply, Request, Response, Server, Service};
 use http::{HeaderMap, Version};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ pub fn response(status: u16, body: impl Into<Bytes>) -> Response {
     http::Response::builder().status(status).header("request-id", "r-1").body(body.into()).unwrap()
 }
 
-/// A model of Microsoft Graph that does not limit the rate and responds at once.
+/// A model of Microsoft Graph that does not limit the rate and responds immediately.
 pub fn graph() -> Arc<Graph> {
     let limit = Limit { requests: 1_000_000, ..Limit::USERS };
     let latency = Duration::ZERO..=Duration::ZERO;
@@ -59,7 +59,14 @@ pub fn graph() -> Arc<Graph> {
     Arc::new(Graph::new(settings))
 }
 
-/// Requests to this endpoint, without a proxy.
+/// A server for the service, and a client of it with [`CANARY`] as the token.
+pub async fn serve(service: Arc<dyn Service>) -> (Server, EntraRisk) {
+    let server = Server::start(service, 0).await.unwrap();
+    let risk = risk(settings(server.endpoint()));
+    (server, risk)
+}
+
+/// The settings for requests to this endpoint, without a proxy.
 pub fn settings(endpoint: impl fmt::Display) -> Settings {
     let endpoint = endpoint.to_string();
     Settings {
@@ -75,11 +82,12 @@ pub fn risk(settings: Settings) -> EntraRisk {
     risk_with(AccessToken::new(CANARY).unwrap(), settings)
 }
 
+/// The actions with another source of tokens.
 pub fn risk_with(token_source: impl TokenSource + 'static, settings: Settings) -> EntraRisk {
     EntraRisk::new(token_source, settings).unwrap()
 }
 
-/// A thousand requests in a second.
+/// Options that allow a thousand requests in a second.
 pub fn fast() -> Options {
     Options { rate_limit: Some(RateLimit { requests: 1_000, window: Duration::from_secs(1) }), ..Options::default() }
 }
@@ -97,7 +105,7 @@ pub async fn failed(call: impl Future<Output = Result<Report, CallError>>) -> (R
     (report, kind)
 }
 
-/// So many ids, from this number on.
+/// `count` ids, from the one with the number `first` on.
 pub fn ids(first: u128, count: u128) -> Vec<String> {
     (first..first + count).map(|number| Uuid::from_u128(number).to_string()).collect()
 }

@@ -8,7 +8,7 @@ use entra_risk_host::{AccessToken, Allocation, Options, RateLimit, Settings, Tok
 use graph_model::Server;
 use tokio::task::JoinSet;
 
-use crate::service::{CANARY, accepted, fast, graph, ids, risk, risk_with, settings};
+use crate::service::{CANARY, accepted, fast, graph, ids, risk_with, serve, settings};
 
 /// Records the tenants it is asked for.
 #[derive(Default)]
@@ -49,8 +49,7 @@ async fn a_thousand_tenants_share_a_pool_of_instances() {
 #[tokio::test]
 async fn calls_of_a_tenant_share_its_rate_limit() {
     let graph = graph();
-    let server = Server::start(graph.clone(), 0).await.unwrap();
-    let risk = risk(settings(server.endpoint()));
+    let (_server, risk) = serve(graph.clone()).await;
     let window = Duration::from_secs(1);
     let limit = Some(RateLimit { requests: 1, window });
     let options = Options { tenant: Some("contoso".to_owned()), rate_limit: limit, ..Options::default() };

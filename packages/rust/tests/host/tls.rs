@@ -14,7 +14,7 @@ use crate::tls_server::TlsServer;
 async fn an_extra_root_is_trusted() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
+    let risk = risk(server.settings());
     let report = accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     assert_eq!(report.batches[0].ids, ids(1, 1));
     assert_eq!(service.requests().len(), 1);
@@ -40,7 +40,7 @@ async fn requests_share_one_connection() {
     for (protocols, version) in [(["h2", "http/1.1"].as_slice(), Version::HTTP_2), (&["http/1.1"], Version::HTTP_11)] {
         let service = Recorder::accepting();
         let server = TlsServer::start(service.clone(), protocols).await;
-        let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
+        let risk = risk(server.settings());
         for _ in 0..3 {
             accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
         }
@@ -54,7 +54,7 @@ async fn requests_share_one_connection() {
 async fn http2_carries_concurrent_requests_of_all_tenants() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let risk = risk(Settings { extra_roots: server.root.clone().into(), ..settings(server.endpoint()) });
+    let risk = risk(server.settings());
     accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     let calls = (0..20).map(|tenant: u32| {
         let (risk, options) = (risk.clone(), Options { tenant: Some(tenant.to_string()), ..fast() });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use entra_risk_host::Settings;
 use graph_model::{Request, Service, play};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -18,6 +19,8 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+
+use crate::service::settings;
 
 /// A running server for `localhost` and `graph.test`. Dropping it closes its connections.
 pub struct TlsServer {
@@ -51,7 +54,12 @@ impl TlsServer {
         format!("https://localhost:{}", self.address.port())
     }
 
-    /// TLS handshakes that succeeded.
+    /// The settings for requests to the server, which trust its root.
+    pub fn settings(&self) -> Settings {
+        Settings { extra_roots: self.root.clone().into(), ..settings(self.endpoint()) }
+    }
+
+    /// How many TLS handshakes have succeeded.
     pub fn handshakes(&self) -> usize {
         self.handshakes.load(Ordering::SeqCst)
     }

@@ -9,7 +9,7 @@ use entra_risk_host::{AccessToken, CallError, ErrorKind, Options, TokenError, To
 use graph_model::{CLAIMS, Fault, FaultKind, Server};
 use http::header::AUTHORIZATION;
 
-use crate::service::{CANARY, Recorder, accepted, failed, fast, graph, ids, response, risk, risk_with, settings};
+use crate::service::{CANARY, Recorder, accepted, failed, fast, graph, ids, response, risk_with, serve, settings};
 
 /// Returns a new token only if a refresh is requested, and records the requests.
 #[derive(Default)]
@@ -24,8 +24,8 @@ impl TokenSource for Refreshing {
     }
 }
 
-/// Has no token.
-struct Failing(fn() -> TokenError);
+/// Supplies no token, but this error.
+pub struct Failing(pub fn() -> TokenError);
 
 impl TokenSource for Failing {
     async fn get_token(&self, _: TokenRequest) -> Result<AccessToken, TokenError> {
@@ -36,8 +36,8 @@ impl TokenSource for Failing {
 #[tokio::test]
 async fn the_token_is_attached_to_each_request() {
     let service = Recorder::accepting();
-    let server = Server::start(service.clone(), 0).await.unwrap();
-    accepted(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 120), &fast())).await;
+    let (_server, risk) = serve(service.clone()).await;
+    accepted(risk.dismiss_risky_users(&ids(1, 120), &fast())).await;
     let requests = service.requests();
     assert_eq!(requests.len(), 2);
     assert!(requests.iter().all(|(_, headers)| headers[AUTHORIZATION] == format!("Bearer {CANARY}")));
@@ -70,8 +70,8 @@ async fn a_rejected_token_is_refreshed_with_its_claims() {
 async fn a_fixed_token_that_is_rejected_ends_the_call() {
     let graph = graph();
     graph.plan([Some(Fault::of(FaultKind::Expired))]);
-    let server = Server::start(graph, 0).await.unwrap();
-    let (report, cause) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &fast())).await;
+    let (_server, risk) = serve(graph).await;
+    let (report, cause) = failed(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     assert_eq!(cause, ErrorKind::NoToken);
     assert!(report.to_string().contains("cannot be renewed"), "{report}");
 }
@@ -115,8 +115,8 @@ async fn a_token_that_a_response_repeats_does_not_show() {
         let token = request.headers()[AUTHORIZATION].to_str().unwrap();
         response(400, format!(r#"{{"error":{{"code":"BadRequest","message":"what is {token}?"}}}}"#))
     });
-    let server = Server::start(service, 0).await.unwrap();
-    let (report, _) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&ids(1, 1), &fast())).await;
+    let (_server, risk) = serve(service).await;
+    let (report, _) = failed(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     assert_eq!(report.cause.as_ref().unwrap().response.as_ref().unwrap().message, "what is Bearer [token]?");
     assert!(!format!("{report:?}").contains("canary") && !format!("{report:?}").contains("janary"));
 }
