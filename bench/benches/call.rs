@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use artifact::{Cargo, workspace};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use graph_model::{Behavior, Reply, Request, Response, Service};
@@ -13,6 +12,7 @@ use host_test::bindings::actions::{Options, RateLimit};
 use host_test::component::{PluginComponent, grant};
 use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, CANARY, Plugin, canary};
+use packaging::{Cargo, workspace};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use wasmtime::Store;
@@ -41,11 +41,10 @@ fn runtime() -> Runtime {
 
 /// The guest that only sends, in the same engine. It is built like the plugin.
 fn bare(plugin: &PluginComponent) -> InstancePre<Host> {
-    let folder = workspace();
-    let cargo = Cargo { manifest: folder.join("Cargo.toml"), target_dir: folder.join("target/component"), folder };
     let engine = plugin.component().engine();
-    let file = cargo.build("bare-request", None).expect("the bare guest builds");
-    let component = Component::from_file(engine, file).expect("the bare guest");
+    let cargo = Cargo::of_workspace(&workspace().join("target"));
+    let [bytes] = cargo.build(["bare-request"], None).expect("the bare guest builds");
+    let component = Component::from_binary(engine, &bytes).expect("the bare guest");
     grant(engine).and_then(|linker| linker.instantiate_pre(&component)).expect("the bare guest")
 }
 

@@ -1,31 +1,47 @@
-//! Makes `target/dist`: the plugin, its adapters, and the command and the gateway composed with
-//! them, each with its name, version, description, licence and documentation inside.
+//! Builds, composes and describes `target/dist`: the plugin, its adapters, and the apps composed
+//! with them, each with its name, version, description, license and documentation inside.
 
+mod build_script;
+mod cargo;
 mod compose;
+mod names;
+mod parts;
 mod product;
+mod publish;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use anyhow::Result;
-pub use product::{PRODUCTS, Product, compose_playbook, compose_turns};
+pub use build_script::build_script;
+pub use cargo::Cargo;
+use names::strip_names;
+use parts::Parts;
+pub use product::{PRODUCTS, Product, compose_caller, compose_turns};
+use publish::{PluginWorld, publish_plugin};
+
+/// The folder of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
 
 /// The folder of the products.
 pub fn folder() -> PathBuf {
-    artifact::workspace().join("target/dist")
+    workspace().join("target/dist")
 }
 
-/// Writes all products, and returns their names and sizes in bytes. Each file is replaced in one
-/// step, so that another process never reads a part of it.
+/// Builds and writes all products, and returns their names and sizes in bytes. Each file is replaced
+/// in one step, so that another process never reads a part of it.
 ///
 /// # Errors
-/// If a component cannot be composed or written.
+/// If a component cannot be built, composed or written.
 pub fn write() -> Result<Vec<(&'static str, usize)>> {
+    let parts = Parts::build()?;
     fs::create_dir_all(folder())?;
     let mut written = Vec::new();
     for product in PRODUCTS {
-        let bytes = product.make()?;
+        let bytes = product.make_from(&parts)?;
         let file = product.file();
         let temporary = file.with_extension(process::id().to_string());
         fs::write(&temporary, &bytes)?;
@@ -33,11 +49,4 @@ pub fn write() -> Result<Vec<(&'static str, usize)>> {
         written.push((product.name, bytes.len()));
     }
     Ok(written)
-}
-
-impl Product {
-    /// Its file in `target/dist`.
-    pub fn file(&self) -> PathBuf {
-        folder().join(self.name).with_extension("wasm")
-    }
 }

@@ -1,19 +1,19 @@
 //! Writes everything that users get to `target/dist`. With arguments, composes a component of the
 //! user instead.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: packaging [compose PLAYBOOK OUTPUT]: without arguments, writes target/dist; with `compose`, \
-                     writes to OUTPUT the component in PLAYBOOK, composed with the plugin and env-token";
+const USAGE: &str = "usage: packaging [compose CALLER OUTPUT]: without arguments, writes target/dist; with `compose`, \
+                     writes to OUTPUT the component in CALLER, composed with the plugin and env-token";
 
 fn main() -> Result<()> {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     match arguments.as_slice() {
         [] => write_products(),
-        [command, playbook, output] if command == "compose" => write_playbook(playbook.into(), output.into()),
+        [command, caller, output] if command == Path::new("compose") => write_caller(caller, output),
         _ => bail!(USAGE),
     }
 }
@@ -25,9 +25,10 @@ fn write_products() -> Result<()> {
     Ok(())
 }
 
-fn write_playbook(playbook: PathBuf, output: PathBuf) -> Result<()> {
-    let bytes = packaging::compose_playbook(&playbook).with_context(|| playbook.display().to_string())?;
-    fs::write(&output, &bytes).with_context(|| output.display().to_string())?;
-    println!("{}: {} bytes", output.display(), bytes.len());
+fn write_caller(caller: &Path, output: &Path) -> Result<()> {
+    let component = fs::read(caller).with_context(|| caller.display().to_string())?;
+    let composed = packaging::compose_caller(&component).with_context(|| caller.display().to_string())?;
+    fs::write(output, &composed).with_context(|| output.display().to_string())?;
+    println!("{}: {} bytes", output.display(), composed.len());
     Ok(())
 }

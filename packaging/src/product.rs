@@ -1,12 +1,13 @@
 //! The components that users get.
 
-use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use artifact::{About, PluginWorld, function_docs, publish, publish_plugin, workspace};
+use anyhow::Result;
 
 use crate::compose::compose;
+use crate::folder;
+use crate::parts::Parts;
+use crate::publish::{About, PluginWorld, function_docs, publish, publish_plugin};
 
 /// A component that users get.
 #[derive(Debug, Clone, Copy)]
@@ -21,16 +22,15 @@ enum Kind {
     Plugin,
     /// The plugin that takes turns with other instances.
     PluginWithTurns,
-    /// The same with an adapter that supplies the turns.
+    /// The plugin composed with an adapter that supplies turns.
     PluginWithStore {
         description: &'static str,
-        turns: &'static str,
     },
     /// A component to be composed or linked with others: an adapter, or an app without plugin and
     /// token adapter.
     Part {
         description: &'static str,
-        file: &'static str,
+        part: &'static str,
     },
     /// A composition of an app, the plugin and the adapter for every credential.
     App {
@@ -44,70 +44,53 @@ enum Kind {
 struct App {
     /// The name of its file in `compose/`.
     wac: &'static str,
-    file: &'static str,
+    part: &'static str,
     docs: &'static str,
     /// The folder of its WIT, if its world exports functions whose documentation hosts show.
     functions: Option<&'static str>,
 }
 
-/// A token adapter, as a part of an app.
-#[derive(Debug, Clone, Copy)]
-struct Token {
-    file: &'static str,
-    docs: &'static str,
-}
-
-const PLUGIN: &str = env!("ENTRA_RISK_WASM");
-const PLUGIN_WITH_TURNS: &str = env!("ENTRA_RISK_TURNS_WASM");
-const KEYVALUE_TURNS: &str = env!("ENTRA_RISK_KEYVALUE_TURNS_WASM");
-const CLI: App =
-    App { wac: "cli", file: env!("ENTRA_RISK_CLI_WASM"), docs: include_str!("../docs/cli.md"), functions: None };
-const GATEWAY: App = App {
-    wac: "gateway",
-    file: env!("ENTRA_RISK_GATEWAY_WASM"),
-    docs: include_str!("../docs/gateway.md"),
-    functions: None,
-};
+const PLUGIN: &str = "entra-risk";
+const PLUGIN_WITH_TURNS: &str = "entra-risk-with-turns";
+const KEYVALUE_TURNS: &str = "entra-risk-keyvalue-turns";
+const CLI: App = App { wac: "cli", part: "entra-risk-cli", docs: include_str!("../docs/cli.md"), functions: None };
+const GATEWAY: App =
+    App { wac: "gateway", part: "entra-risk-gateway", docs: include_str!("../docs/gateway.md"), functions: None };
 const TOOLS: App = App {
     wac: "tools",
-    file: env!("ENTRA_RISK_TOOLS_WASM"),
+    part: "entra-risk-tools",
     docs: include_str!("../docs/tools.md"),
     functions: Some("apps/tools/wit"),
 };
-const ENV_TOKEN: Token = Token { file: env!("ENTRA_RISK_ENV_TOKEN_WASM"), docs: include_str!("../docs/env-token.md") };
-const DEFAULT_CREDENTIAL: Token =
-    Token { file: env!("ENTRA_RISK_DEFAULT_CREDENTIAL_WASM"), docs: include_str!("../docs/default-credential.md") };
+const ENV_TOKEN: &str = "entra-risk-env-token";
+const DEFAULT_CREDENTIAL: &str = "entra-risk-default-credential";
 
 /// All of them.
 pub const PRODUCTS: &[Product] = &[
-    Product { name: "entra-risk", kind: Kind::Plugin },
-    Product { name: "entra-risk-with-turns", kind: Kind::PluginWithTurns },
+    Product { name: PLUGIN, kind: Kind::Plugin },
+    Product { name: PLUGIN_WITH_TURNS, kind: Kind::PluginWithTurns },
     Product {
-        name: "entra-risk-keyvalue-turns",
+        name: KEYVALUE_TURNS,
         kind: Kind::Part {
             description: "Supplies entra-risk with turns from a key-value store: many instances keep one limit",
-            file: KEYVALUE_TURNS,
+            part: KEYVALUE_TURNS,
         },
     },
     Product {
         name: "entra-risk-keyvalue",
         kind: Kind::PluginWithStore {
             description: "entra-risk for many instances, which keep one limit through a key-value store",
-            turns: KEYVALUE_TURNS,
         },
     },
     Product {
-        name: "entra-risk-env-token",
-        kind: Kind::Part {
-            description: "Supplies entra-risk with the access token in GRAPH_TOKEN",
-            file: ENV_TOKEN.file,
-        },
+        name: ENV_TOKEN,
+        kind: Kind::Part { description: "Supplies entra-risk with the access token in GRAPH_TOKEN", part: ENV_TOKEN },
     },
     Product {
-        name: "entra-risk-default-credential",
+        name: DEFAULT_CREDENTIAL,
         kind: Kind::Part {
             description: "Supplies entra-risk with tokens for the credential that the environment configures",
-            file: DEFAULT_CREDENTIAL.file,
+            part: DEFAULT_CREDENTIAL,
         },
     },
     Product { name: "entra-risk-cli", kind: Kind::App { description: "entra-risk as a command", app: CLI } },
@@ -123,74 +106,71 @@ pub const PRODUCTS: &[Product] = &[
         name: "entra-risk-gateway-uncomposed",
         kind: Kind::Part {
             description: "entra-risk as an HTTP gateway, to be linked with the plugin and a token adapter",
-            file: GATEWAY.file,
+            part: GATEWAY.part,
         },
     },
 ];
 
 impl Product {
-    /// Makes the component.
+    /// Builds what the component is made of, and makes it.
     ///
     /// # Errors
-    /// If a part of it cannot be read or composed.
+    /// If a part of it cannot be built or composed.
     pub fn make(&self) -> Result<Vec<u8>> {
+        self.make_from(&Parts::build()?)
+    }
+
+    /// Makes the component from its parts.
+    pub(crate) fn make_from(&self, parts: &Parts) -> Result<Vec<u8>> {
         match self.kind {
-            Kind::Plugin => publish_plugin(&read(PLUGIN)?, PluginWorld::Plugin),
-            Kind::PluginWithTurns => publish_plugin(&read(PLUGIN_WITH_TURNS)?, PluginWorld::WithTurns),
-            Kind::PluginWithStore { description, turns } => {
-                let bytes = compose_turns(PLUGIN_WITH_TURNS.as_ref(), turns.as_ref())?;
-                publish(
-                    &bytes,
-                    About {
-                        name: self.name,
-                        description,
-                        docs: Some(include_str!("../docs/keyvalue.md")),
-                        functions: &[],
-                    },
-                )
+            Kind::Plugin => publish_plugin(parts.get(PLUGIN)?, PluginWorld::Plugin),
+            Kind::PluginWithTurns => publish_plugin(parts.get(PLUGIN_WITH_TURNS)?, PluginWorld::WithTurns),
+            Kind::PluginWithStore { description } => {
+                let docs = Some(include_str!("../docs/keyvalue.md"));
+                let bytes = compose_turns(parts.get(PLUGIN_WITH_TURNS)?, parts.get(KEYVALUE_TURNS)?)?;
+                publish(&bytes, About { name: self.name, description, docs, functions: &[] })
             }
-            Kind::Part { description, file } => {
-                publish(&read(file)?, About { name: self.name, description, docs: None, functions: &[] })
+            Kind::Part { description, part } => {
+                publish(parts.get(part)?, About { name: self.name, description, docs: None, functions: &[] })
             }
             Kind::App { description, app } => {
-                let docs = format!("{}\n{}", app.docs, DEFAULT_CREDENTIAL.docs);
-                let bytes = compose_app(app.wac, app.file.as_ref(), DEFAULT_CREDENTIAL)?;
+                let docs = format!("{}\n{}", app.docs, include_str!("../docs/default-credential.md"));
+                let bytes = compose_app(app.wac, parts.get(app.part)?, parts, DEFAULT_CREDENTIAL)?;
                 let functions = app.functions.map(function_docs).transpose()?.unwrap_or_default();
                 publish(&bytes, About { name: self.name, description, docs: Some(&docs), functions: &functions })
             }
         }
     }
+
+    /// The file in `target/dist`.
+    pub fn file(&self) -> PathBuf {
+        folder().join(self.name).with_extension("wasm")
+    }
 }
 
-/// Composes a playbook, which is a component that imports `entra:risk/actions` or
-/// `entra:risk/calls`, with the plugin and `env-token`.
+/// Composes a component of the user that imports `entra:risk/actions` or `entra:risk/calls` with the
+/// plugin and `env-token`.
 ///
 /// # Errors
-/// If the file cannot be read, is not a component, or imports neither of the two.
-pub fn compose_playbook(file: &Path) -> Result<Vec<u8>> {
-    compose_app("playbook", file, ENV_TOKEN)
+/// If the bytes are not a component, or if it imports neither of the two.
+pub fn compose_caller(component: &[u8]) -> Result<Vec<u8>> {
+    compose_app("caller", component, &Parts::build()?, ENV_TOKEN)
 }
 
 /// Composes the plugin that takes turns with an adapter that supplies them.
 ///
 /// # Errors
-/// If a file cannot be read or is not such a component.
-pub fn compose_turns(plugin: &Path, turns: &Path) -> Result<Vec<u8>> {
-    let parts = [("entra:risk-with-turns".into(), plugin.to_owned()), ("entra:risk-turns".into(), turns.to_owned())];
-    compose(&workspace().join("compose/turns.wac"), parts.into())
+/// If one of the two is not such a component.
+pub fn compose_turns(plugin: &[u8], turns: &[u8]) -> Result<Vec<u8>> {
+    compose("turns", &[("entra:risk-with-turns", plugin), ("entra:risk-turns", turns)])
 }
 
-/// Composes the component in `file` with the plugin and a token adapter, as `compose/{wac}.wac`
-/// describes.
-fn compose_app(wac: &str, file: &Path, token: Token) -> Result<Vec<u8>> {
+/// Composes an app or a component of the user with the plugin and a token adapter.
+fn compose_app(wac: &str, app: &[u8], parts: &Parts, token: &str) -> Result<Vec<u8>> {
     let parts = [
-        (format!("entra:risk-{wac}"), file.to_owned()),
-        ("entra:risk".into(), PLUGIN.into()),
-        ("entra:risk-token".into(), token.file.into()),
+        (&*format!("entra:risk-{wac}"), app),
+        ("entra:risk", parts.get(PLUGIN)?),
+        ("entra:risk-token", parts.get(token)?),
     ];
-    compose(&workspace().join("compose").join(wac).with_extension("wac"), parts.into())
-}
-
-fn read(file: &str) -> Result<Vec<u8>> {
-    fs::read(file).with_context(|| file.to_owned())
+    compose(wac, &parts)
 }

@@ -4,10 +4,10 @@
 use std::fmt::Debug;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use artifact::{Cargo, target_dir, workspace};
-use host_test::component::{FILE, PluginComponent};
+use host_test::component::PluginComponent;
+use packaging::{Cargo, workspace};
 use wasmtime::error::Context;
 use wasmtime::{Config, Error, Result, ensure};
 
@@ -159,17 +159,18 @@ impl Mutant {
     /// applies.
     pub fn build(&self) -> Result<PluginComponent> {
         let cargo = self.copy()?;
+        let plugin = self.build_part(&cargo, "entra-risk", self.takes_turns.then_some("turns"))?;
         if !self.takes_turns {
-            return PluginComponent::load(&self.build_part(&cargo, "entra-risk", None)?, &Config::new());
+            return PluginComponent::from_binary_with_store(&plugin, &Config::new());
         }
-        let plugin = self.build_part(&cargo, "entra-risk", Some("turns"))?;
         let turns = self.build_part(&cargo, "entra-risk-keyvalue-turns", None)?;
         let bytes = packaging::compose_turns(&plugin, &turns).map_err(|error| self.error(&error))?;
         PluginComponent::from_binary_with_store(&bytes, &Config::new())
     }
 
-    fn build_part(&self, cargo: &Cargo, package: &str, feature: Option<&str>) -> Result<PathBuf> {
-        cargo.build_quickly(package, feature).map_err(|error| self.error(&error))
+    fn build_part(&self, cargo: &Cargo, package: &str, feature: Option<&str>) -> Result<Vec<u8>> {
+        let [part] = cargo.build([package], feature).map_err(|error| self.error(&error))?;
+        Ok(part)
     }
 
     fn error(&self, error: &dyn Debug) -> Error {
@@ -179,8 +180,7 @@ impl Mutant {
     /// Copies the sources, with the change.
     fn copy(&self) -> Result<Cargo> {
         let workspace = workspace();
-        let out_dir = Path::new(FILE).parent().context("no folder")?;
-        let target_dir = target_dir(out_dir).context("no target folder")?.join("mutants");
+        let target_dir = workspace.join("target/mutants");
         let copy = target_dir.join("source");
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
@@ -196,7 +196,7 @@ impl Mutant {
         let count = text.matches(self.from).count();
         ensure!(count == 1, "{}: {:?} occurs {count} times in {}", self.name, self.from, self.file);
         fs::write(&source, text.replace(self.from, self.to))?;
-        Ok(Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir })
+        Ok(Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir, is_quick: true })
     }
 
     /// The first of these seeds in which the simulation catches the mutant.

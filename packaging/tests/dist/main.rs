@@ -1,5 +1,6 @@
 //! Tests of what users get: the apps, the token adapters, and all files of `target/dist`.
 
+mod callers;
 mod cli;
 mod cli_cases;
 mod cli_endings;
@@ -20,7 +21,6 @@ mod gateway_instance;
 mod gateway_keys;
 mod gateway_log_failure;
 mod gateway_texts;
-mod playbooks;
 mod products;
 mod shell;
 mod token_adapter;

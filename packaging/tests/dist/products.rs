@@ -1,11 +1,9 @@
 //! The files of `target/dist`: imports, sizes, metadata, documentation, and reproducibility.
 
 use std::fs;
-use std::path::Path;
 
-use artifact::{Cargo, workspace};
 use host_test::plugin::Action;
-use packaging::PRODUCTS;
+use packaging::{PRODUCTS, workspace};
 use wasm_metadata::Payload;
 use wit_parser::WorldItem;
 use wit_parser::decoding::{DecodedWasm, decode};
@@ -189,44 +187,6 @@ fn the_plugin_is_the_one_that_its_tests_load() {
     assert!(read("entra-risk") == fs::read(host_test::component::FILE).unwrap());
 }
 
-#[test]
-#[ignore = "builds every component again, which takes minutes"]
-fn two_folders_give_the_same_bytes() {
-    const PARTS: &[(&str, &str)] = &[
-        ("entra-risk", env!("ENTRA_RISK_WASM")),
-        ("entra-risk-keyvalue-turns", env!("ENTRA_RISK_KEYVALUE_TURNS_WASM")),
-        ("entra-risk-env-token", env!("ENTRA_RISK_ENV_TOKEN_WASM")),
-        ("entra-risk-client-credentials", env!("ENTRA_RISK_CLIENT_CREDENTIALS_WASM")),
-        ("entra-risk-workload-identity", env!("ENTRA_RISK_WORKLOAD_IDENTITY_WASM")),
-        ("entra-risk-managed-identity", env!("ENTRA_RISK_MANAGED_IDENTITY_WASM")),
-        ("entra-risk-cli", env!("ENTRA_RISK_CLI_WASM")),
-        ("entra-risk-gateway", env!("ENTRA_RISK_GATEWAY_WASM")),
-        ("entra-risk-tools", env!("ENTRA_RISK_TOOLS_WASM")),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(workspace()).unwrap() {
-        let name = entry.unwrap().file_name();
-        // Not part of the workspace: `target` and `examples` contain gigabytes that no component is built from.
-        if !["target", ".git", "examples", "fuzz"].iter().any(|other| name == *other) {
-            copy(&workspace().join(&name), &folder.path().join(&name));
-        }
-    }
-    let cargo = Cargo {
-        folder: folder.path().to_owned(),
-        manifest: folder.path().join("Cargo.toml"),
-        target_dir: folder.path().join("elsewhere"),
-    };
-    let shared = cargo.build("entra-risk", Some("turns")).unwrap();
-    assert!(
-        fs::read(env!("ENTRA_RISK_TURNS_WASM")).unwrap() == fs::read(shared).unwrap(),
-        "the shared plugin differs"
-    );
-    for (package, here) in PARTS {
-        let there = cargo.build(package, None).unwrap();
-        assert!(fs::read(here).unwrap() == fs::read(there).unwrap(), "{package} differs");
-    }
-}
-
 /// The app of a composition, and the suffix of its token adapter.
 fn app_of(name: &str) -> Option<(&'static str, &str)> {
     let adapter = |app| name.strip_prefix(app).filter(|suffix| ADAPTERS.iter().any(|(adapter, _)| adapter == suffix));
@@ -241,16 +201,4 @@ fn limits(name: &str) -> (usize, &'static [&'static str]) {
 
 fn read(name: &str) -> Vec<u8> {
     fs::read(file(name)).unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    if !from.is_dir() {
-        fs::copy(from, to).unwrap();
-        return;
-    }
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let name = entry.unwrap().file_name();
-        copy(&from.join(&name), &to.join(&name));
-    }
 }

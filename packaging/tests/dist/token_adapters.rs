@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use artifact::workspace;
 use graph_model::Reply;
 use host_test::bindings::actions::{Error, ErrorKind, Failure};
 use host_test::bindings::credentials::TokenRequest;
@@ -10,6 +9,7 @@ use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond};
 use packaging::PRODUCTS;
+use packaging::workspace;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtx;
 use wit_parser::{Resolve, WorldItem};

@@ -1,4 +1,4 @@
-//! Adds to a component what its users look for inside: name, version, description, licence and
+//! Adds to a component what its users look for inside: name, version, description, license and
 //! documentation.
 
 use std::borrow::Cow;
@@ -68,9 +68,11 @@ pub fn publish_plugin(component: &[u8], world: PluginWorld) -> Result<Vec<u8>> {
             "Clears and confirms risk in Microsoft Entra ID Protection: actions of Microsoft Graph on thousands of ids",
             "plugin",
         ),
-        PluginWorld::WithTurns => {
-            ("entra-risk-with-turns", "entra-risk for many instances, which take turns to keep one limit", "plugin-with-turns")
-        }
+        PluginWorld::WithTurns => (
+            "entra-risk-with-turns",
+            "entra-risk for many instances, which take turns to keep one limit",
+            "plugin-with-turns",
+        ),
     };
     publish(component, About { name, description, docs: Some(&plugin_docs(world)?), functions: &[] })
 }
