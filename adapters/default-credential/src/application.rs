@@ -48,7 +48,11 @@ impl Application {
     ///
     /// # Errors
     /// If the claims of the request are not a JSON object: `denied`.
-    pub(crate) fn token_call(self, credential: &ClientCredential, request: &TokenRequest) -> Result<TokenCall, TokenError> {
+    pub(crate) fn token_call(
+        self,
+        credential: &ClientCredential,
+        request: &TokenRequest,
+    ) -> Result<TokenCall, TokenError> {
         let form = form::write(&self.client_id, credential, &request.audience, request.claims.as_deref())?;
         let path = format!("/{}/oauth2/v2.0/token", self.tenant);
         Ok(TokenCall { issuer: self.issuer, path, headers: Vec::new(), form: Some(form) })

@@ -33,8 +33,8 @@ impl ClientCredential {
     /// The assertion that is in the file that `AZURE_FEDERATED_TOKEN_FILE` names right now.
     pub(crate) fn assertion_of_file(environment: &Environment) -> Result<Self, TokenError> {
         let path = environment.require(ASSERTION_FILE, "the path of the file with the assertion")?;
-        let content = assertion_file::read(path)
-            .map_err(|why| TokenError::Denied(format!("{ASSERTION_FILE}: {path}: {why}")))?;
+        let content =
+            assertion_file::read(path).map_err(|why| TokenError::Denied(format!("{ASSERTION_FILE}: {path}: {why}")))?;
         parse_assertion(&content).map(ClientCredential::RenewedAssertion)
     }
 
@@ -122,7 +122,10 @@ mod tests {
             [&b""[..], b" \n", b"canary canary", b"{\n\"token\": \"canary\"\n}", b"canary\x00", b"\xff\xfec\0"]
         {
             let expected = "AZURE_FEDERATED_TOKEN_FILE: the file contains no assertion (a JWT, and nothing else)";
-            assert!(matches!(parse_assertion(content), Err(TokenError::Denied(text)) if text == expected), "{content:?}");
+            assert!(
+                matches!(parse_assertion(content), Err(TokenError::Denied(text)) if text == expected),
+                "{content:?}"
+            );
         }
     }
 }

@@ -85,9 +85,11 @@ mod tests {
         let set = |name: &&str| ((*name).to_owned(), "value".to_owned());
         let named = named.map(|name| (CREDENTIAL.to_owned(), name.to_owned()));
         let environment = Environment::new(variables.iter().map(set).chain(named).collect());
-        Selection::of(&environment, || variables.is_empty() && named_is_absent(&environment)).map_err(|error| match error {
-            TokenError::Denied(message) => message,
-            TokenError::Unavailable(message) => unreachable!("{message}"),
+        Selection::of(&environment, || variables.is_empty() && named_is_absent(&environment)).map_err(|error| {
+            match error {
+                TokenError::Denied(message) => message,
+                TokenError::Unavailable(message) => unreachable!("{message}"),
+            }
         })
     }
 

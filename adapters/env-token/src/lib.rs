@@ -5,8 +5,6 @@ mod bindings {
     wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "entra:risk-env-token/env-token", generate_all });
 }
 
-
-
 use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};
 use entra_risk_adapter_common::destination;
 use entra_risk_adapter_common::graph_token::{self, VARIABLE};

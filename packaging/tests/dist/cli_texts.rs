@@ -9,7 +9,6 @@ use graph_model::Service;
 use host_test::script::respond;
 use serde_json::json;
 
-use crate::compositions::{component, link};
 use crate::echo::{Echo, HOSTILE, assert_printable};
 use crate::shell::{Completed, Shell, id, ids};
 
@@ -21,7 +20,6 @@ fn written(shell: &Shell, run: &Completed) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn no_token_of_a_request_or_of_the_40_before_is_written() {
-    let command = link(component("entra-risk-cli-client-credentials")).unwrap();
     for (latency, in_flight) in [(0.2, 4), (3.0, 4), (20.0, 32)] {
         for option in ["", " --json"] {
             let echo = Echo::new(Duration::from_secs_f64(latency));
@@ -31,7 +29,7 @@ async fn no_token_of_a_request_or_of_the_40_before_is_written() {
                 "dismiss-risky-users --file ids.csv --column id --ids-per-request 1 --max-in-flight {in_flight} \
                  --log log.jsonl --remaining left.txt --refused refused.txt{option}"
             );
-            let run = shell.run_command(&command, &line, Arc::clone(&echo) as Arc<dyn Service>).await;
+            let run = shell.run_with("client-secret", &line, Arc::clone(&echo) as Arc<dyn Service>).await;
             assert!(run.stderr.contains("server-error (503)"), "a progress line: {}", run.stderr);
             echo.check(&written(&shell, &run));
         }

@@ -150,7 +150,8 @@ impl Call {
     /// An instance of the gateway of this request.
     pub(crate) async fn instance(&self, graph: Arc<dyn Service>) -> Instance {
         let token = self.token.map(|token| ("GRAPH_TOKEN", token.to_owned()));
-        let environment = self.environment.iter().cloned().chain(token);
+        let named = ("ENTRA_RISK_CREDENTIAL", "graph-token".to_owned());
+        let environment = self.environment.iter().cloned().chain(token).chain([named]);
         Instance::new(gateway(), environment, graph, self.max_log_bytes).await
     }
 

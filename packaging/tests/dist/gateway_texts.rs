@@ -16,7 +16,7 @@ use crate::token_adapter::ENVIRONMENT;
 
 #[tokio::test(start_paused = true)]
 async fn no_token_of_a_request_or_of_the_40_before_is_returned_or_logged() {
-    let gateway = link(component("entra-risk-gateway-client-credentials")).unwrap();
+    let gateway = link(component("entra-risk-gateway")).unwrap();
     let echo = Echo::new(Duration::from_secs(3));
     let own = [("GATEWAY_KEY", KEY), ("ENTRA_RISK_DEADLINE_MS", "36000000")];
     let environment = ENVIRONMENT.iter().copied().chain(own).map(|(name, value)| (name, value.to_owned()));

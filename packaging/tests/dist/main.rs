@@ -29,6 +29,7 @@ mod token_compositions;
 mod token_destinations;
 mod token_managed_identity;
 mod token_retries;
+mod token_selection;
 mod token_upload;
 mod token_workload_identity;
 mod tools;

@@ -1,4 +1,4 @@
-//! The files of `target/dist`: imports, sizes, metadata, documentation, and reproducibility.
+//! The files of `target/dist`: imports, sizes, metadata and documentation.
 
 use std::fs;
 
@@ -13,19 +13,20 @@ use crate::compositions::{file, imports};
 const KIB: usize = 1024;
 
 /// The maximum size in bytes of a product, including metadata and documentation, and the prefixes of the
-/// interfaces that it may import. The size of an app is that with any token adapter, and it may import
-/// what both may.
+/// interfaces that it may import.
 const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk", 163 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
     ("entra-risk-with-turns", 168 * KIB, PLUGIN_WITH_TURNS),
     ("entra-risk-keyvalue-turns", 32 * KIB, &["clocks/wall-clock", "keyvalue/"]),
     ("entra-risk-keyvalue", 200 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
     ("entra-risk-env-token", 36 * KIB, &["cli/environment"]),
-    ("entra-risk-client-credentials", 120 * KIB, TOKEN_CLIENT),
-    ("entra-risk-workload-identity", 130 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
-    ("entra-risk-managed-identity", 120 * KIB, TOKEN_CLIENT),
-    ("entra-risk-cli", 480 * KIB, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
-    ("entra-risk-gateway", 420 * KIB, &["cli/environment", "cli/stderr", "clocks/", "http/", "io/", "random/random"]),
+    ("entra-risk-default-credential", 136 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
+    ("entra-risk-cli", 500 * KIB, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
+    (
+        "entra-risk-gateway",
+        440 * KIB,
+        &["cli/environment", "cli/stderr", "clocks/", "filesystem/", "http/", "io/", "random/random"],
+    ),
     (
         "entra-risk-gateway-uncomposed",
         140 * KIB,
@@ -40,55 +41,33 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
             "risk/calls",
         ],
     ),
-    ("entra-risk-tools", 340 * KIB, &["cli/environment", "clocks/monotonic-clock", "http/", "io/", "random/random"]),
+    ("entra-risk-tools", 368 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
 ];
 
 const PLUGIN_WITH_TURNS: &[&str] =
     &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials", "risk/turns"];
 
-const TOKEN_CLIENT: &[&str] = &["cli/environment", "clocks/monotonic-clock", "http/", "io/"];
-
-/// The apps, and the token adapters other than env-token, as the names of their compositions contain them.
+/// The apps, each composed with the plugin and the adapter for every credential.
 const APPS: [&str; 3] = ["entra-risk-cli", "entra-risk-gateway", "entra-risk-tools"];
-const ADAPTERS: [(&str, &str); 4] = [
-    ("", "GRAPH_TOKEN"),
-    ("-client-credentials", "AZURE_CLIENT_SECRET"),
-    ("-workload-identity", "AZURE_FEDERATED_TOKEN_FILE"),
-    ("-managed-identity", "IDENTITY_ENDPOINT"),
+
+/// The variables that the documentation of an app names.
+const VARIABLES: [&str; 6] = [
+    "GRAPH_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "IDENTITY_ENDPOINT",
+    "ENTRA_RISK_CREDENTIAL",
+    "ENTRA_RISK_ALLOWED_ENDPOINTS",
 ];
 
 #[test]
 fn products_import_only_allowed_interfaces() {
     for product in PRODUCTS {
-        let parts = match app_of(product.name) {
-            Some((app, "")) => vec![app.to_owned()],
-            Some((app, adapter)) => vec![app.to_owned(), format!("entra-risk{adapter}")],
-            None => vec![product.name.to_owned()],
-        };
-        let allowed: Vec<&str> = parts.iter().flat_map(|part| limits(part).1).copied().collect();
+        let (_, allowed) = limits(product.name);
         for import in imports(product.name) {
             let (_, interface) = import.split_once(':').unwrap();
             assert!(allowed.iter().any(|prefix| interface.starts_with(prefix)), "{} imports {import}", product.name);
         }
-    }
-}
-
-/// Token adapters that the tools are not composed with: hosts of tools run on the machine of a person, or grant no files.
-const NOT_FOR_TOOLS: [&str; 2] = ["-workload-identity", "-managed-identity"];
-
-/// Every app exists with every token adapter that suits it, and every token adapter by itself.
-#[test]
-fn products_are_complete() {
-    let names: Vec<&str> = PRODUCTS.iter().map(|product| product.name).collect();
-    for (adapter, _) in ADAPTERS {
-        for app in APPS {
-            if app == "entra-risk-tools" && NOT_FOR_TOOLS.contains(&adapter) {
-                continue;
-            }
-            assert!(names.contains(&format!("{app}{adapter}").as_str()), "{app}{adapter}");
-        }
-        let alone = if adapter.is_empty() { "-env-token" } else { adapter };
-        assert!(names.contains(&format!("entra-risk{alone}").as_str()), "{alone}");
     }
 }
 
@@ -97,7 +76,7 @@ fn products_are_small_and_contain_metadata() {
     for product in PRODUCTS {
         let bytes = read(product.name);
         println!("{}: {} bytes", product.name, bytes.len());
-        let max = limits(app_of(product.name).map_or(product.name, |(app, _)| app)).0;
+        let (max, _) = limits(product.name);
         assert!(bytes.len() <= max, "{}: {} bytes", product.name, bytes.len());
         let payload = Payload::from_binary(&bytes).unwrap();
         let metadata = payload.metadata();
@@ -120,7 +99,7 @@ fn products_contain_their_documentation() {
                 assert!(docs.contains("dismiss-risky-users: Dismisses the risk of users"), "{docs}")
             }
             "entra-risk-keyvalue" => assert!(docs.starts_with("entra-risk for many instances"), "{docs}"),
-            name if app_of(name).is_some() => assert!(docs.starts_with("entra-risk as a"), "{docs}"),
+            name if APPS.contains(&name) => assert!(docs.starts_with("entra-risk as a"), "{docs}"),
             _ => assert_eq!(docs, ""),
         }
     }
@@ -163,22 +142,20 @@ fn products_contain_no_path_of_this_machine() {
 }
 
 /// Documentation of a composition is written by hand: it must name every package of WASI that the composition imports,
-/// and the variables that its token adapter reads.
+/// and the variables that choose a credential.
 #[test]
 fn documentation_of_compositions_names_their_imports_and_variables() {
-    for product in PRODUCTS {
-        let Some((_, adapter)) = app_of(product.name) else { continue };
-        let DecodedWasm::Component(resolve, world) = decode(&read(product.name)).unwrap() else { panic!("a package") };
+    for app in APPS {
+        let DecodedWasm::Component(resolve, world) = decode(&read(app)).unwrap() else { panic!("a package") };
         let world = &resolve.worlds[world];
         let docs = world.docs.contents.as_deref().unwrap_or_default();
         for import in world.imports.keys().map(|key| resolve.name_world_key(key)) {
             let package = import.split_once('/').expect("an interface").0;
-            assert!(docs.contains(package), "{}: {package} is not documented", product.name);
+            assert!(docs.contains(package), "{app}: {package} is not documented");
         }
-        for (other, variable) in ADAPTERS {
-            assert_eq!(docs.contains(variable), other == adapter, "{}: {variable}", product.name);
+        for variable in VARIABLES {
+            assert!(docs.contains(variable), "{app}: {variable} is not documented");
         }
-        assert!(docs.contains("ENTRA_RISK_ALLOWED_ENDPOINTS"), "{}", product.name);
     }
 }
 
@@ -187,13 +164,7 @@ fn the_plugin_is_the_one_that_its_tests_load() {
     assert!(read("entra-risk") == fs::read(host_test::component::FILE).unwrap());
 }
 
-/// The app of a composition, and the suffix of its token adapter.
-fn app_of(name: &str) -> Option<(&'static str, &str)> {
-    let adapter = |app| name.strip_prefix(app).filter(|suffix| ADAPTERS.iter().any(|(adapter, _)| adapter == suffix));
-    APPS.iter().find_map(|app| Some((*app, adapter(app)?)))
-}
-
-/// The maximum size and the allowed imports of a product that is not a composition, or of an app.
+/// The maximum size and the allowed imports of a product.
 fn limits(name: &str) -> (usize, &'static [&'static str]) {
     let (_, size, imports) = PRODUCT_LIMITS.iter().find(|(known, ..)| *known == name).expect(name);
     (*size, imports)

@@ -16,7 +16,6 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
@@ -244,20 +243,19 @@ impl Shell {
 
     /// Runs a command line with this Microsoft Graph.
     pub(crate) async fn run_before(&self, line: &str, graph: Arc<dyn Service>) -> Completed {
-        self.run_command(command(), line, graph).await
+        self.run_with("graph-token", line, graph).await
     }
 
-    /// Runs this composition of the command with this Microsoft Graph.
-    pub(crate) async fn run_command(
-        &self,
-        command: &InstancePre<Host>,
-        line: &str,
-        graph: Arc<dyn Service>,
-    ) -> Completed {
+    /// Runs a command line with the credential of this name and this Microsoft Graph.
+    pub(crate) async fn run_with(&self, credential: &str, line: &str, graph: Arc<dyn Service>) -> Completed {
+        let command = command();
         let (stdout, stderr) = (Output::new(Instant::now()), Output::new(Instant::now()));
         let mut wasi = WasiCtx::builder();
         wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://a.test:8443");
-        wasi.envs(ENVIRONMENT).arg("entra-risk").args(&line.split_whitespace().collect::<Vec<_>>());
+        wasi.envs(ENVIRONMENT)
+            .env("ENTRA_RISK_CREDENTIAL", credential)
+            .arg("entra-risk")
+            .args(&line.split_whitespace().collect::<Vec<_>>());
         wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
         wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });
         wasi.stderr(Screen { output: stderr.clone(), is_terminal: self.terminal, failing: None });

@@ -15,14 +15,12 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use crate::compositions::component;
 
 pub(crate) const ENV_TOKEN: &str = "entra-risk-env-token";
-pub(crate) const CLIENT_CREDENTIALS: &str = "entra-risk-client-credentials";
-pub(crate) const WORKLOAD_IDENTITY: &str = "entra-risk-workload-identity";
-pub(crate) const MANAGED_IDENTITY: &str = "entra-risk-managed-identity";
+pub(crate) const DEFAULT_CREDENTIAL: &str = "entra-risk-default-credential";
 
 /// The audience and the endpoint of a request unless a test names others.
 pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
 
-/// The environment of client-credentials.
+/// The environment of an application with a secret.
 pub(crate) const ENVIRONMENT: &[(&str, &str)] =
     &[("AZURE_TENANT_ID", "contoso.com"), ("AZURE_CLIENT_ID", "app"), ("AZURE_CLIENT_SECRET", "canary-7d1c+/=&")];
 
@@ -38,9 +36,9 @@ impl Adapter {
         Adapter::start_with(name, WasiCtx::builder().envs(environment), script).await
     }
 
-    /// Starts client-credentials.
-    pub(crate) async fn client_credentials(replies: impl IntoIterator<Item = Reply>) -> Adapter {
-        Adapter::start(CLIENT_CREDENTIALS, ENVIRONMENT, Script::new(replies)).await
+    /// Starts default-credential with the secret of an application.
+    pub(crate) async fn client_secret(replies: impl IntoIterator<Item = Reply>) -> Adapter {
+        Adapter::start(DEFAULT_CREDENTIAL, ENVIRONMENT, Script::new(replies)).await
     }
 
     /// Starts an adapter with this environment and these files.
@@ -49,14 +47,14 @@ impl Adapter {
         Adapter::start_in(host, name, |_| {}).await
     }
 
-    /// Starts client-credentials in a host that is changed, with replacements for functions of WASI.
+    /// Starts default-credential with the secret of an application, in a host that is changed, with replacements for functions of WASI.
     pub(crate) async fn start_changed(
         script: Arc<Script>,
         change: impl FnOnce(Host) -> Host,
         replace: impl FnOnce(&mut Linker<Host>),
     ) -> Adapter {
         let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-        Adapter::start_in(change(host), CLIENT_CREDENTIALS, replace).await
+        Adapter::start_in(change(host), DEFAULT_CREDENTIAL, replace).await
     }
 
     async fn start_in(host: Host, name: &str, replace: impl FnOnce(&mut Linker<Host>)) -> Adapter {

@@ -1,4 +1,4 @@
-//! The token adapters: their imports, the requests of client-credentials, and its cache.
+//! The token adapters: their imports, the requests for an application with a secret or an assertion, and the cache.
 
 use std::time::Duration;
 
@@ -8,44 +8,37 @@ use host_test::bindings::credentials::TokenRequest;
 use host_test::host::{Exchange, Host, Outbound};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond};
-use packaging::PRODUCTS;
 use packaging::workspace;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtx;
 use wit_parser::{Resolve, WorldItem};
 
 use crate::compositions::{imports, plugin_with};
-use crate::token_adapter::{
-    Adapter, CLIENT_CREDENTIALS, ENV_TOKEN, ENVIRONMENT, GRAPH, MANAGED_IDENTITY, WORKLOAD_IDENTITY, request,
-    token_reply,
-};
+use crate::token_adapter::{Adapter, DEFAULT_CREDENTIAL, ENV_TOKEN, ENVIRONMENT, GRAPH, request, token_reply};
 
 #[test]
 fn imports_are_exact() {
-    let token_client = [
+    assert_eq!(imports(ENV_TOKEN), ["wasi:cli/environment@0.2.2"]);
+    let expected = [
         "wasi:cli/environment@0.2.2",
         "wasi:clocks/monotonic-clock@0.2.2",
+        // The type of a time, which a description of a file contains.
+        "wasi:clocks/wall-clock@0.2.2",
+        "wasi:filesystem/preopens@0.2.2",
+        "wasi:filesystem/types@0.2.2",
         "wasi:http/outgoing-handler@0.2.2",
         "wasi:http/types@0.2.2",
         "wasi:io/error@0.2.2",
         "wasi:io/poll@0.2.2",
         "wasi:io/streams@0.2.2",
     ];
-    assert_eq!(imports(ENV_TOKEN), token_client[..1]);
-    assert_eq!(imports(CLIENT_CREDENTIALS), token_client);
-    assert_eq!(imports(MANAGED_IDENTITY), token_client);
-    let mut with_files = token_client.to_vec();
-    // The type of a time, which a description of a file contains.
-    with_files.push("wasi:clocks/wall-clock@0.2.2");
-    with_files.extend(["wasi:filesystem/preopens@0.2.2", "wasi:filesystem/types@0.2.2"]);
-    with_files.sort_unstable();
-    assert_eq!(imports(WORKLOAD_IDENTITY), with_files);
+    assert_eq!(imports(DEFAULT_CREDENTIAL), expected);
 }
 
 /// The WIT of each adapter documents its imports; the component is not generated from it.
 #[test]
 fn imports_are_those_of_the_documented_worlds() {
-    for name in [ENV_TOKEN, CLIENT_CREDENTIALS, WORKLOAD_IDENTITY, MANAGED_IDENTITY] {
+    for name in [ENV_TOKEN, DEFAULT_CREDENTIAL] {
         let folder = name.trim_start_matches("entra-risk-");
         let mut resolve = Resolve::default();
         resolve.push_path(workspace().join("wit")).unwrap();
@@ -61,15 +54,6 @@ fn imports_are_those_of_the_documented_worlds() {
     }
 }
 
-#[test]
-fn only_workload_identity_imports_the_file_system() {
-    for product in PRODUCTS.iter().filter(|product| !product.name.starts_with("entra-risk-cli-")) {
-        let has_files = imports(product.name).iter().any(|import| import.starts_with("wasi:filesystem/"));
-        let expected = product.name.ends_with("-workload-identity") || product.name == "entra-risk-cli";
-        assert_eq!(has_files, expected, "{}", product.name);
-    }
-}
-
 #[tokio::test]
 async fn env_token_returns_the_variable() {
     let mut adapter = Adapter::start(ENV_TOKEN, &[("GRAPH_TOKEN", "a.b.c")], Script::new([])).await;
@@ -81,7 +65,7 @@ async fn env_token_returns_the_variable() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_token_request_is_as_documented() {
-    let mut adapter = Adapter::client_credentials([token_reply("a", 3599)]).await;
+    let mut adapter = Adapter::client_secret([token_reply("a", 3599)]).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));
     let [request] = adapter.requests().try_into().unwrap();
     assert_eq!(request.method(), "POST");
@@ -100,7 +84,7 @@ async fn the_first_token_request_is_as_documented() {
 async fn each_tenant_and_audience_has_its_own_token() {
     let environment = [ENVIRONMENT, &[("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://graph.example")]].concat();
     let script = Script::new(["a", "b", "c"].map(|value| token_reply(value, 3600)));
-    let mut adapter = Adapter::start(CLIENT_CREDENTIALS, &environment, script).await;
+    let mut adapter = Adapter::start(DEFAULT_CREDENTIAL, &environment, script).await;
     let with = |tenant: Option<&str>, audience: &str| TokenRequest {
         tenant: tenant.map(str::to_owned),
         audience: audience.to_owned(),
@@ -120,13 +104,13 @@ async fn each_tenant_and_audience_has_its_own_token() {
     ];
     assert_eq!(urls, expected);
     let unknown = adapter.get(with(None, "https://graph.example")).await.unwrap_err();
-    assert!(unknown.starts_with("denied: no token endpoint is known for this audience"), "{unknown}");
+    assert!(unknown.starts_with("denied: client-secret: no token endpoint is known for this audience"), "{unknown}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_assertion_replaces_the_secret() {
     let environment = [&ENVIRONMENT[..2], &[("AZURE_FEDERATED_TOKEN", "canary.jwt")]].concat();
-    let mut adapter = Adapter::start(CLIENT_CREDENTIALS, &environment, Script::new([token_reply("a", 3599)])).await;
+    let mut adapter = Adapter::start(DEFAULT_CREDENTIAL, &environment, Script::new([token_reply("a", 3599)])).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));
     let body = String::from_utf8_lossy(adapter.requests()[0].body()).into_owned();
     let assertion = "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
@@ -139,7 +123,7 @@ async fn a_hundred_actions_share_one_token_request() {
     let behaviors = (0..100).map(|_| Reply::at_once(accepted()));
     let script = Script::new([token_reply("a", 3600)].into_iter().chain(behaviors));
     let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-    let plugin = plugin_with(CLIENT_CREDENTIALS);
+    let plugin = plugin_with(DEFAULT_CREDENTIAL);
     let mut store = Store::new(plugin.engine(), host);
     let plugin = plugin.instantiate_async(&mut store).await.unwrap();
     let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
@@ -159,7 +143,7 @@ async fn the_plugin_reports_what_to_do() {
     let body = r#"{"error":"invalid_client","error_codes":[7000215],"error_description":"canary"}"#;
     let script = Script::new([Reply::at_once(respond(401, &[], body))]);
     let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-    let plugin = plugin_with(CLIENT_CREDENTIALS);
+    let plugin = plugin_with(DEFAULT_CREDENTIAL);
     let mut store = Store::new(plugin.engine(), host);
     let plugin = plugin.instantiate_async(&mut store).await.unwrap();
     let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
@@ -173,7 +157,7 @@ async fn the_plugin_reports_what_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_cached_until_shortly_before_it_expires() {
-    let mut adapter = Adapter::client_credentials([token_reply("a", 3600), token_reply("b", 3600)]).await;
+    let mut adapter = Adapter::client_secret([token_reply("a", 3600), token_reply("b", 3600)]).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));
     tokio::time::advance(Duration::from_secs(3299)).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));
@@ -183,7 +167,7 @@ async fn a_token_is_cached_until_shortly_before_it_expires() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_token_is_replaced_with_the_requested_claims() {
-    let mut adapter = Adapter::client_credentials([token_reply("a", 3600), token_reply("b", 3600)]).await;
+    let mut adapter = Adapter::client_secret([token_reply("a", 3600), token_reply("b", 3600)]).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));
     let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
     assert_eq!(adapter.fresh_token(Some(claims)).await.as_deref(), Ok("b"));
@@ -191,16 +175,4 @@ async fn a_rejected_token_is_replaced_with_the_requested_claims() {
     let body = String::from_utf8_lossy(adapter.requests()[1].body()).into_owned();
     let merged = "%22nbf%22%3A%7B%22essential%22%3Atrue%2C%22value%22%3A%221%22%7D%2C%22xms_cc%22";
     assert!(body.contains(merged), "{body}");
-}
-
-#[tokio::test]
-async fn without_configuration_no_request_is_sent() {
-    for (name, expected) in [
-        (CLIENT_CREDENTIALS, "denied: AZURE_TENANT_ID is not set"),
-        (WORKLOAD_IDENTITY, "denied: AZURE_TENANT_ID is not set"),
-    ] {
-        let mut adapter = Adapter::start(name, &[], Script::new([])).await;
-        let why = adapter.token().await.unwrap_err();
-        assert!(why.starts_with(expected), "{why}");
-    }
 }

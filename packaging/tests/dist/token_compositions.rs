@@ -1,5 +1,5 @@
-//! Both apps composed with each token adapter: one id is dismissed with a token of the adapter, and none is sent to an
-//! endpoint that is not listed.
+//! The command and the gateway with each credential: one id is dismissed with its token, and none is sent to an endpoint
+//! that is not listed.
 
 use std::fs;
 use std::sync::Arc;
@@ -19,26 +19,23 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
-use crate::compositions::{component, link};
+use crate::compositions::{command, gateway};
 use crate::token_adapter::{ENVIRONMENT, token_reply};
 
 const USER: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
 const KEY: &str = "a-key-of-the-gateway-with-32-bytes";
 
-/// A token adapter, as a part of compositions.
-struct Adapter {
-    /// What the names of its compositions end with.
-    suffix: &'static str,
+/// What an operator configures.
+struct Configured {
     variables: &'static [(&'static str, &'static str)],
-    /// Where it requests tokens.
+    /// Where tokens are requested.
     issuer: Option<&'static str>,
 }
 
-const ADAPTERS: [Adapter; 4] = [
-    Adapter { suffix: "", variables: &[("GRAPH_TOKEN", "a")], issuer: None },
-    Adapter { suffix: "-client-credentials", variables: ENVIRONMENT, issuer: Some("login.microsoftonline.com") },
-    Adapter {
-        suffix: "-workload-identity",
+const CREDENTIALS: [Configured; 5] = [
+    Configured { variables: &[("GRAPH_TOKEN", "a")], issuer: None },
+    Configured { variables: ENVIRONMENT, issuer: Some("login.microsoftonline.com") },
+    Configured {
         variables: &[
             ("AZURE_TENANT_ID", "contoso.com"),
             ("AZURE_CLIENT_ID", "app"),
@@ -46,10 +43,14 @@ const ADAPTERS: [Adapter; 4] = [
         ],
         issuer: Some("login.microsoftonline.com"),
     },
-    Adapter { suffix: "-managed-identity", variables: &[], issuer: Some("169.254.169.254") },
+    Configured {
+        variables: &[("IDENTITY_ENDPOINT", "http://localhost:42356/msi/token"), ("IDENTITY_HEADER", "canary-853b9a84")],
+        issuer: Some("localhost"),
+    },
+    Configured { variables: &[("ENTRA_RISK_CREDENTIAL", "managed-identity")], issuer: Some("169.254.169.254") },
 ];
 
-/// The environment and the files of an adapter.
+/// The environment and the files of a credential.
 fn wasi(variables: &[(&str, &str)]) -> (WasiCtxBuilder, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("assertion"), "canary.jwt").unwrap();
@@ -59,16 +60,11 @@ fn wasi(variables: &[(&str, &str)]) -> (WasiCtxBuilder, TempDir) {
 }
 
 /// Runs the command. Returns whether every id was accepted, and what was sent.
-async fn run_command(
-    name: &str,
-    wasi: &mut WasiCtxBuilder,
-    endpoint: &str,
-    script: Arc<Script>,
-) -> (bool, Vec<Exchange>) {
+async fn run_command(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Script>) -> (bool, Vec<Exchange>) {
     wasi.args(&["entra-risk", "dismiss-risky-users", USER, "--endpoint", endpoint]);
-    let command = link(component(name)).unwrap();
+    let command = command();
     let mut store = Store::new(command.engine(), Host::with(wasi, Outbound::InProcess(script), canary(), 1));
-    let command = CommandPre::new(command).unwrap().instantiate_async(&mut store).await.unwrap();
+    let command = CommandPre::new(command.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
     let accepted = match command.wasi_cli_run().call_run(&mut store).await {
         Ok(result) => result.is_ok(),
         Err(error) => error.downcast_ref::<I32Exit>().expect("the command trapped").0 == 0,
@@ -77,14 +73,9 @@ async fn run_command(
 }
 
 /// Sends a request to the gateway. Returns whether every id was accepted, and what was sent.
-async fn run_gateway(
-    name: &str,
-    wasi: &mut WasiCtxBuilder,
-    endpoint: &str,
-    script: Arc<Script>,
-) -> (bool, Vec<Exchange>) {
+async fn run_gateway(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Script>) -> (bool, Vec<Exchange>) {
     wasi.env("GATEWAY_KEY", KEY).env("ENTRA_RISK_ENDPOINT", endpoint);
-    let gateway = link(component(name)).unwrap();
+    let gateway = gateway();
     let mut store = Store::new(gateway.engine(), Host::with(wasi, Outbound::InProcess(script), canary(), 1));
     let body = Full::new(Bytes::from(format!(r#"{{"userIds":["{USER}"]}}"#))).map_err(|never| match never {});
     let request = http::Request::post("http://gateway.test/identityProtection/riskyUsers/dismiss")
@@ -95,7 +86,7 @@ async fn run_gateway(
     let (sender, receiver) = oneshot::channel();
     let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).unwrap();
     let out = store.data_mut().http().new_response_outparam(sender).unwrap();
-    let gateway = ProxyPre::new(gateway).unwrap().instantiate_async(&mut store).await.unwrap();
+    let gateway = ProxyPre::new(gateway.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
     let handled = gateway.wasi_http_incoming_handler().call_handle(&mut store, request, out);
     let received = async {
         let (head, body) = receiver.await.expect("a response").expect("no error").into_parts();
@@ -107,12 +98,12 @@ async fn run_gateway(
     (accepted, store.data().exchanges())
 }
 
-/// Runs both apps with each adapter.
+/// Runs both apps with each credential.
 async fn run_each(endpoint: &str, listed: Option<&str>, check: impl Fn(&str, Option<&str>, bool, &[Request])) {
     let is_allowed = endpoint == "https://graph.microsoft.com" || listed.is_some();
-    for Adapter { suffix, variables, issuer } in ADAPTERS {
+    for Configured { variables, issuer } in CREDENTIALS {
         for app in ["entra-risk-cli", "entra-risk-gateway"] {
-            let name = format!("{app}{suffix}");
+            let name = format!("{app} with {}", variables[0].0);
             let (mut wasi, _folder) = wasi(variables);
             if let Some(listed) = listed {
                 wasi.env("ENTRA_RISK_ALLOWED_ENDPOINTS", listed);
@@ -121,8 +112,8 @@ async fn run_each(endpoint: &str, listed: Option<&str>, check: impl Fn(&str, Opt
             let replies = token.into_iter().chain([Reply::at_once(accepted())]);
             let script = Script::new(replies.take(if is_allowed { 2 } else { 0 }));
             let (accepted, exchanges) = match app {
-                "entra-risk-cli" => run_command(&name, &mut wasi, endpoint, script).await,
-                _ => run_gateway(&name, &mut wasi, endpoint, script).await,
+                "entra-risk-cli" => run_command(&mut wasi, endpoint, script).await,
+                _ => run_gateway(&mut wasi, endpoint, script).await,
             };
             let requests: Vec<Request> = exchanges.into_iter().map(|exchange| exchange.request).collect();
             check(&name, issuer, accepted, &requests);
@@ -143,18 +134,18 @@ fn goes_through(endpoint: &str) -> impl Fn(&str, Option<&str>, bool, &[Request])
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_composition_sends_a_token_of_its_adapter() {
+async fn every_credential_supplies_both_apps() {
     run_each("https://graph.microsoft.com", None, goes_through("https://graph.microsoft.com")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_composition_sends_to_listed_endpoints() {
+async fn tokens_of_every_credential_go_to_listed_endpoints() {
     let endpoint = "http://127.0.0.1:8000";
     run_each(endpoint, Some("https://a.test, http://127.0.0.1:8000/"), goes_through(endpoint)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_composition_sends_to_another_endpoint() {
+async fn no_token_goes_to_another_endpoint() {
     run_each("https://a.test", None, |name, _, accepted, requests| {
         assert!(!accepted && requests.is_empty(), "{name}");
     })

@@ -1,4 +1,4 @@
-//! managed-identity: the endpoints of App Service, Container Apps and virtual machines.
+//! Managed identities: the endpoints of App Service, Container Apps and virtual machines.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use host_test::bindings::credentials::TokenRequest;
 use host_test::script::{Script, respond};
 use tokio::time::advance;
 
-use crate::token_adapter::{Adapter, MANAGED_IDENTITY, request, token_body, token_reply};
+use crate::token_adapter::{Adapter, DEFAULT_CREDENTIAL, request, token_body, token_reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,7 +17,8 @@ const APP_SERVICE: &[(&str, &str)] =
 const CLIENT_ID: (&str, &str) = ("AZURE_CLIENT_ID", "5a5b8f4c-31ab-4c4f-8d2a-3c0d9a2f6f10");
 
 async fn start(environment: &[(&str, &str)], replies: impl IntoIterator<Item = Reply>) -> Adapter {
-    Adapter::start(MANAGED_IDENTITY, environment, Script::new(replies)).await
+    let environment = [&[("ENTRA_RISK_CREDENTIAL", "managed-identity")], environment].concat();
+    Adapter::start(DEFAULT_CREDENTIAL, &environment, Script::new(replies)).await
 }
 
 /// A response of App Service, which has no `expires_in`.
@@ -101,7 +102,10 @@ async fn failures_of_a_virtual_machine_are_repeated_also_404_and_410() {
     }
     let failures = (0..3).map(|_| Reply::at_once(Behavior::Failed(TransportError::ConnectionRefused)));
     let why = start(&[], failures).await.token().await.unwrap_err();
-    assert!(why.starts_with("unavailable: no response from 169.254.169.254 (connection refused)"), "{why}");
+    assert!(
+        why.starts_with("unavailable: managed-identity: no response from 169.254.169.254 (connection refused)"),
+        "{why}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,12 +118,12 @@ async fn a_missing_identity_is_denied_with_what_to_do() {
     for (environment, status, body) in cases {
         let mut adapter = start(environment, [Reply::at_once(respond(status, &[], body))]).await;
         let why = adapter.token().await.unwrap_err();
-        let expected = "denied: assign a managed identity to this resource, or set AZURE_CLIENT_ID to that of one (";
+        let expected = "denied: managed-identity: assign a managed identity to this resource, or set AZURE_CLIENT_ID to that of one (";
         assert!(why.starts_with(expected), "{why}");
     }
     let redirect = Reply::at_once(respond(302, &[("location", "https://a.test")], ""));
     let why = start(APP_SERVICE, [redirect]).await.token().await.unwrap_err();
-    assert_eq!(why, "denied: localhost:42356 returned 302, a redirect: check IDENTITY_ENDPOINT");
+    assert_eq!(why, "denied: managed-identity: localhost:42356 returned 302, a redirect: check IDENTITY_ENDPOINT");
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,10 +132,18 @@ async fn nothing_is_sent_to_an_invalid_endpoint() {
         (
             "http://a.test/msi/token",
             "canary",
-            "denied: IDENTITY_ENDPOINT is not valid: the address must begin with https",
+            "denied: managed-identity: IDENTITY_ENDPOINT is not valid: the address must begin with https",
         ),
-        ("http://localhost:40342/metadata", "", "denied: IDENTITY_ENDPOINT is set without IDENTITY_HEADER"),
-        ("http://localhost/msi/token", "canary\ncanary", "denied: the host rejects a request to localhost"),
+        (
+            "http://localhost:40342/metadata",
+            "",
+            "denied: managed-identity: IDENTITY_ENDPOINT is set without IDENTITY_HEADER",
+        ),
+        (
+            "http://localhost/msi/token",
+            "canary\ncanary",
+            "denied: managed-identity: the host rejects a request to localhost",
+        ),
     ] {
         let mut adapter = start(&[("IDENTITY_ENDPOINT", url), ("IDENTITY_HEADER", header)], []).await;
         let why = adapter.token().await.unwrap_err();
@@ -145,7 +157,7 @@ async fn another_tenant_gets_no_token() {
     let with = |tenant: &str| TokenRequest { tenant: Some(tenant.to_owned()), ..request() };
     assert_eq!(adapter.get(with("contoso.com")).await.as_deref(), Ok("a"));
     let why = adapter.get(with("fabrikam.com")).await.unwrap_err();
-    assert!(why.starts_with("denied: the option tenant must equal AZURE_TENANT_ID"), "{why}");
+    assert!(why.starts_with("denied: managed-identity: the option tenant must equal AZURE_TENANT_ID"), "{why}");
 }
 
 /// The endpoints have no parameter for claims, and return what they have.

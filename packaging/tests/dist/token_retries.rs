@@ -12,7 +12,7 @@ use wasmtime::Store;
 use wasmtime_wasi::WasiCtx;
 
 use crate::compositions::plugin_with;
-use crate::token_adapter::{Adapter, CLIENT_CREDENTIALS, ENVIRONMENT, token_body, token_reply};
+use crate::token_adapter::{Adapter, DEFAULT_CREDENTIAL, ENVIRONMENT, token_body, token_reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,7 @@ async fn transient_failures_are_repeated_within_a_call() {
     ];
     for failure in failures {
         let replies = [Reply::at_once(failure()), Reply::at_once(failure()), token_reply("a", 3600)];
-        let mut adapter = Adapter::client_credentials(replies).await;
+        let mut adapter = Adapter::client_secret(replies).await;
         let start = Instant::now();
         assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{:?}", failure());
         let elapsed = start.elapsed();
@@ -52,20 +52,26 @@ async fn transient_failures_are_repeated_within_a_call() {
 #[tokio::test(start_paused = true)]
 async fn the_third_failure_ends_the_call() {
     let cases: [(Failure, &str); 4] = [
-        (|| respond(429, &[], ""), "unavailable: login.microsoftonline.com returned 429: try again later"),
+        (
+            || respond(429, &[], ""),
+            "unavailable: client-secret: login.microsoftonline.com returned 429: try again later",
+        ),
         (
             || respond(503, &[], r#"{"error":"server_error","error_codes":[90033]}"#),
-            "unavailable: login.microsoftonline.com returned 503 server_error: try again later",
+            "unavailable: client-secret: login.microsoftonline.com returned 503 server_error: try again later",
         ),
-        (|| Behavior::Reset, "unavailable: no response from login.microsoftonline.com (connection failed)"),
+        (
+            || Behavior::Reset,
+            "unavailable: client-secret: no response from login.microsoftonline.com (connection failed)",
+        ),
         (
             || Behavior::Failed(TransportError::ConnectionRefused),
-            "unavailable: no response from login.microsoftonline.com (connection refused)",
+            "unavailable: client-secret: no response from login.microsoftonline.com (connection refused)",
         ),
     ];
     for (failure, expected) in cases {
         let replies = (0..3).map(|_| Reply::at_once(failure())).chain([token_reply("a", 3600)]);
-        let mut adapter = Adapter::client_credentials(replies).await;
+        let mut adapter = Adapter::client_secret(replies).await;
         let why = adapter.token().await.unwrap_err();
         assert!(why.starts_with(expected), "{why}");
         // The failure does not affect the next call.
@@ -78,7 +84,7 @@ async fn a_short_retry_after_is_waited_out_within_a_call() {
     for (value, waited) in [("4", 4), ("0", 1), ("Sat, 21 Nov 2026 09:00:05 GMT", 5)] {
         let headers = [("retry-after", value), ("date", "Sat, 21 Nov 2026 09:00:00 GMT")];
         let replies = [Reply::at_once(respond(429, &headers, "")), token_reply("a", 3600)];
-        let mut adapter = Adapter::client_credentials(replies).await;
+        let mut adapter = Adapter::client_secret(replies).await;
         assert_eq!(adapter.token().await.as_deref(), Ok("a"));
         let waited = SECOND * waited;
         let times = adapter.times();
@@ -90,10 +96,11 @@ async fn a_short_retry_after_is_waited_out_within_a_call() {
 async fn a_longer_retry_after_is_reported_and_kept() {
     for status in [429, 503] {
         let replies = [Reply::at_once(respond(status, &[("retry-after", "60")], "")), token_reply("a", 3600)];
-        let mut adapter = Adapter::client_credentials(replies).await;
+        let mut adapter = Adapter::client_secret(replies).await;
         let start = Instant::now();
-        let expected =
-            format!("unavailable: login.microsoftonline.com returned {status}: try again after 60 s (Retry-After)");
+        let expected = format!(
+            "unavailable: client-secret: login.microsoftonline.com returned {status}: try again after 60 s (Retry-After)"
+        );
         assert_eq!(adapter.token().await, Err(expected.clone()));
         assert_eq!(start.elapsed(), Duration::ZERO);
         advance(59 * SECOND).await;
@@ -110,8 +117,9 @@ async fn a_retry_after_of_centuries_ends_after_an_hour() {
     for value in ["99999999999", "Sat, 21 Nov 2626 09:00:00 GMT"] {
         let headers = [("retry-after", value), ("date", "Sat, 21 Nov 2026 09:00:00 GMT")];
         let replies = [Reply::at_once(respond(429, &headers, "")), token_reply("a", 3600)];
-        let mut adapter = Adapter::client_credentials(replies).await;
-        let expected = "unavailable: login.microsoftonline.com returned 429: try again after 3600 s (Retry-After)";
+        let mut adapter = Adapter::client_secret(replies).await;
+        let expected =
+            "unavailable: client-secret: login.microsoftonline.com returned 429: try again after 3600 s (Retry-After)";
         assert_eq!(adapter.token().await.unwrap_err(), expected);
         advance(3_599 * SECOND).await;
         assert_eq!(adapter.token().await.unwrap_err(), expected);
@@ -126,7 +134,7 @@ async fn an_action_waits_until_a_retry_after_is_over() {
     let throttled = Reply::at_once(respond(429, &[("retry-after", "60")], ""));
     let script = Script::new([throttled, token_reply("a", 3600), Reply::at_once(accepted())]);
     let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-    let plugin = plugin_with(CLIENT_CREDENTIALS);
+    let plugin = plugin_with(DEFAULT_CREDENTIAL);
     let mut store = Store::new(plugin.engine(), host);
     let plugin = plugin.instantiate_async(&mut store).await.unwrap();
     let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
@@ -141,19 +149,22 @@ async fn permanent_errors_are_not_repeated() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(127), "}".repeat(127));
     let wrong_secret = r#"{"error":"invalid_client","error_codes":[7000215],"error_description":"canary"}"#;
     let huge = Bytes::from(vec![b'a'; 200_000]);
-    let no_token = "unavailable: login.microsoftonline.com returned 200 without a usable token";
-    let too_large = "unavailable: the response from login.microsoftonline.com is too large";
+    let no_token = "unavailable: client-secret: login.microsoftonline.com returned 200 without a usable token";
+    let too_large = "unavailable: client-secret: the response from login.microsoftonline.com is too large";
     let cases: Vec<(Behavior, &str)> = vec![
         (
             respond(401, &[], wrong_secret),
-            "denied: AZURE_CLIENT_SECRET is wrong: set it to the secret's value, not its id \
+            "denied: client-secret: AZURE_CLIENT_SECRET is wrong: set it to the secret's value, not its id \
              (AADSTS7000215, invalid_client, 401 from login.microsoftonline.com)",
         ),
         (
             respond(400, &[], ""),
-            "denied: check AZURE_TENANT_ID, AZURE_CLIENT_ID and the application's credential (400 from",
+            "denied: client-secret: check AZURE_TENANT_ID, AZURE_CLIENT_ID and the application's credential (400 from",
         ),
-        (respond(302, &[("location", "https://a.test")], ""), "denied: login.microsoftonline.com returned 302, a redi"),
+        (
+            respond(302, &[("location", "https://a.test")], ""),
+            "denied: client-secret: login.microsoftonline.com returned 302, a redi",
+        ),
         (respond(200, &[], "<html>canary"), no_token),
         (respond(200, &[], deep), no_token),
         (respond(200, &[], "[".repeat(100_000)), no_token),
@@ -161,20 +172,23 @@ async fn permanent_errors_are_not_repeated() {
         (Behavior::Endless(response(200, &[], huge)), too_large),
         (
             respond(200, &[], r#"{"token_type":"pop","access_token":"canary"}"#),
-            "denied: login.microsoftonline.com returned a token that is not a Bearer token",
+            "denied: client-secret: login.microsoftonline.com returned a token that is not a Bearer token",
         ),
         (
             respond(200, &[], r#"{"access_token":"canary","expires_in":3600}"#),
-            "denied: login.microsoftonline.com returned a token that is not a Bearer token",
+            "denied: client-secret: login.microsoftonline.com returned a token that is not a Bearer token",
         ),
         (
             Behavior::Failed(TransportError::HttpRequestDenied),
-            "denied: the host's policy for outbound requests denies requests to login.microsoftonline.com",
+            "denied: client-secret: the host's policy for outbound requests denies requests to login.microsoftonline.com",
         ),
-        (Behavior::Failed(TransportError::TlsCertificateError), "denied: the host does not trust the certificate of"),
+        (
+            Behavior::Failed(TransportError::TlsCertificateError),
+            "denied: client-secret: the host does not trust the certificate of",
+        ),
     ];
     for (behavior, expected) in cases {
-        let mut adapter = Adapter::client_credentials([Reply::at_once(behavior), token_reply("a", 3599)]).await;
+        let mut adapter = Adapter::client_secret([Reply::at_once(behavior), token_reply("a", 3599)]).await;
         let start = Instant::now();
         let why = adapter.token().await.unwrap_err();
         assert!(why.starts_with(expected), "{why}");
@@ -188,10 +202,13 @@ async fn permanent_errors_are_not_repeated() {
 async fn an_endpoint_that_does_not_respond_ends_the_call_in_time() {
     let silent: [Failure; 2] = [|| Behavior::Silence, || Behavior::Stalled(response(200, &[], "{"))];
     for behavior in silent {
-        let mut adapter = Adapter::client_credentials([behavior(), behavior()].map(Reply::at_once)).await;
+        let mut adapter = Adapter::client_secret([behavior(), behavior()].map(Reply::at_once)).await;
         let start = Instant::now();
         let why = adapter.token().await.unwrap_err();
-        assert_eq!(why, "unavailable: no response from login.microsoftonline.com in time: try again later");
+        assert_eq!(
+            why,
+            "unavailable: client-secret: no response from login.microsoftonline.com in time: try again later"
+        );
         let elapsed = start.elapsed();
         assert!((MAX_TIME - SECOND..=MAX_TIME + SECOND / 10).contains(&elapsed), "{elapsed:?}");
     }
@@ -200,7 +217,7 @@ async fn an_endpoint_that_does_not_respond_ends_the_call_in_time() {
 #[tokio::test(start_paused = true)]
 async fn slow_failures_end_the_call_in_time() {
     let slow = || Reply::at_once(respond(503, &[("retry-after", "5")], "")).after(9 * SECOND);
-    let mut adapter = Adapter::client_credentials([slow(), Reply::at_once(Behavior::Silence)]).await;
+    let mut adapter = Adapter::client_secret([slow(), Reply::at_once(Behavior::Silence)]).await;
     let start = Instant::now();
     assert!(adapter.token().await.unwrap_err().starts_with("unavailable: "));
     assert!(start.elapsed() <= MAX_TIME + SECOND / 10, "{:?}", start.elapsed());
@@ -215,7 +232,7 @@ async fn lifetimes_as_strings_or_missing_are_understood() {
         ("", 149, 151),
     ] {
         let reply = |value: &str| token_body(&format!(r#"{lifetime}"token_type":"bearer","access_token":"{value}""#));
-        let mut adapter = Adapter::client_credentials([reply("a"), reply("b")]).await;
+        let mut adapter = Adapter::client_secret([reply("a"), reply("b")]).await;
         assert_eq!(adapter.token().await.as_deref(), Ok("a"));
         advance(kept * SECOND).await;
         assert_eq!(adapter.token().await.as_deref(), Ok("a"), "{lifetime}");
@@ -228,7 +245,7 @@ async fn lifetimes_as_strings_or_missing_are_understood() {
 async fn a_valid_token_is_returned_while_it_cannot_be_renewed() {
     let failures = (0..3).map(|_| Reply::at_once(respond(500, &[], "")));
     let replies = [token_reply("a", 3600)].into_iter().chain(failures).chain([token_reply("b", 3600)]);
-    let mut adapter = Adapter::client_credentials(replies).await;
+    let mut adapter = Adapter::client_secret(replies).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));
     advance(3310 * SECOND).await;
     assert_eq!(adapter.token().await.as_deref(), Ok("a"));

@@ -1,4 +1,4 @@
-//! The request of client-credentials when the host takes its body slowly, or not at all.
+//! The request of an application when the host takes its body slowly, or not at all.
 
 use std::mem;
 use std::time::Duration;
@@ -89,7 +89,7 @@ async fn a_response_counts_before_the_host_has_taken_the_form() {
         let start = Instant::now();
         let mut adapter = Adapter::start_changed(Script::new([denial]), |host| host.upload(upload), |_| {}).await;
         let error = adapter.token().await.unwrap_err();
-        assert!(error.starts_with("denied: AZURE_CLIENT_SECRET is wrong"), "{error}");
+        assert!(error.starts_with("denied: client-secret: AZURE_CLIENT_SECRET is wrong"), "{error}");
         assert_eq!(start.elapsed(), Duration::ZERO, "{rest:?}");
         assert!(adapter.requests()[0].body().is_empty(), "{rest:?}");
     }

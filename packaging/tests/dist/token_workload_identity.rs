@@ -1,4 +1,4 @@
-//! workload-identity: the assertion in a file, as Kubernetes keeps it.
+//! The assertion in a file, as Kubernetes keeps it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ use host_test::script::{Script, respond};
 use tempfile::TempDir;
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
-use crate::token_adapter::{Adapter, WORKLOAD_IDENTITY, token_reply};
+use crate::token_adapter::{Adapter, DEFAULT_CREDENTIAL, token_reply};
 
 const FILE: &str = "/var/run/secrets/azure/tokens/azure-identity-token";
 
@@ -27,7 +27,7 @@ async fn start(folder: &Path, replies: impl IntoIterator<Item = Reply>) -> Adapt
     let mut wasi = WasiCtx::builder();
     wasi.envs(ENVIRONMENT);
     wasi.preopened_dir(folder, "/var/run/secrets/azure/tokens", FsPerms::ReadOnly).unwrap();
-    Adapter::start_with(WORKLOAD_IDENTITY, &mut wasi, Script::new(replies)).await
+    Adapter::start_with(DEFAULT_CREDENTIAL, &mut wasi, Script::new(replies)).await
 }
 
 /// Writes the file as a projected volume does: a link to a file in a folder that is a link, and is replaced.
@@ -84,7 +84,7 @@ async fn an_expired_assertion_is_denied_with_the_variable() {
     project(&folder, "..1", "canary.1");
     let expired = respond(401, &[], r#"{"error":"invalid_client","error_codes":[700024]}"#);
     let mut adapter = start(folder.path(), [Reply::at_once(expired)]).await;
-    let expected = "denied: AZURE_FEDERATED_TOKEN_FILE has expired: its platform must renew it \
+    let expected = "denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE has expired: its platform must renew it \
                     (AADSTS700024, invalid_client, 401 from login.microsoftonline.com)";
     assert_eq!(adapter.token().await.unwrap_err(), expected);
 }
@@ -102,7 +102,10 @@ async fn a_file_without_an_assertion_is_denied_without_its_content() {
         fs::write(folder.path().join("azure-identity-token"), content).unwrap();
         let mut adapter = start(folder.path(), []).await;
         let why = adapter.token().await.unwrap_err();
-        assert!(why.starts_with("denied: AZURE_FEDERATED_TOKEN_FILE") && why.contains(expected), "{why}");
+        assert!(
+            why.starts_with("denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE") && why.contains(expected),
+            "{why}"
+        );
     }
 }
 
@@ -128,7 +131,10 @@ async fn anything_but_a_regular_file_is_denied_at_once() {
             fs::write(path, "").unwrap();
         }
         let why = token.expect("in time").unwrap_err();
-        assert_eq!(why, format!("denied: AZURE_FEDERATED_TOKEN_FILE: {FILE}: it is not a regular file"));
+        assert_eq!(
+            why,
+            format!("denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE: {FILE}: it is not a regular file")
+        );
     }
 }
 
@@ -137,18 +143,22 @@ async fn a_file_that_cannot_be_read_is_denied_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let mut adapter = start(folder.path(), []).await;
     let missing = adapter.token().await.unwrap_err();
-    assert_eq!(missing, format!("denied: AZURE_FEDERATED_TOKEN_FILE: {FILE}: no such file"));
+    assert_eq!(missing, format!("denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE: {FILE}: no such file"));
     // A link that leaves the granted directory.
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("assertion"), "canary").unwrap();
     symlink(outside.path().join("assertion"), folder.path().join("azure-identity-token")).unwrap();
     let escaped = adapter.token().await.unwrap_err();
-    assert_eq!(escaped, format!("denied: AZURE_FEDERATED_TOKEN_FILE: {FILE}: the host does not permit reading it"));
-    let mut adapter = Adapter::start(WORKLOAD_IDENTITY, ENVIRONMENT, Script::new([])).await;
+    assert_eq!(
+        escaped,
+        format!("denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE: {FILE}: the host does not permit reading it")
+    );
+    let mut adapter = Adapter::start(DEFAULT_CREDENTIAL, ENVIRONMENT, Script::new([])).await;
     let not_granted = adapter.token().await.unwrap_err();
     let expected = "the host grants no such directory (--dir)";
-    assert_eq!(not_granted, format!("denied: AZURE_FEDERATED_TOKEN_FILE: {FILE}: {expected}"));
-    let mut adapter = Adapter::start(WORKLOAD_IDENTITY, &ENVIRONMENT[..2], Script::new([])).await;
+    assert_eq!(not_granted, format!("denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE: {FILE}: {expected}"));
+    let named = [&ENVIRONMENT[..2], &[("ENTRA_RISK_CREDENTIAL", "workload-identity")]].concat();
+    let mut adapter = Adapter::start(DEFAULT_CREDENTIAL, &named, Script::new([])).await;
     let not_set = adapter.token().await.unwrap_err();
-    assert!(not_set.starts_with("denied: AZURE_FEDERATED_TOKEN_FILE is not set"), "{not_set}");
+    assert!(not_set.starts_with("denied: workload-identity: AZURE_FEDERATED_TOKEN_FILE is not set"), "{not_set}");
 }

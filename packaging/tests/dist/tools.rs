@@ -33,21 +33,22 @@ const REQUESTS: [(&str, &str); 11] = [
 
 /// Calls a tool. Returns its text, which must contain no token, and what it sent.
 async fn call(tool: &str, ids: &[String], script: Arc<Script>) -> (Result<String, String>, Vec<Exchange>) {
-    let (text, exchanges) = call_of("entra-risk-tools", tool, ids, script).await;
+    let (text, exchanges) = call_with("graph-token", tool, ids, script).await;
     assert!(!format!("{text:?}").contains(CANARY), "the text contains the token: {text:?}");
     (text, exchanges)
 }
 
-/// Calls a tool of this composition.
-async fn call_of(
-    composition: &str,
+/// Calls a tool with the credential of this name.
+async fn call_with(
+    credential: &str,
     tool: &str,
     ids: &[String],
     graph: Arc<dyn Service>,
 ) -> (Result<String, String>, Vec<Exchange>) {
-    let tools = link(component(composition)).unwrap();
+    let tools = link(component("entra-risk-tools")).unwrap();
     let mut wasi = WasiCtx::builder();
     wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_DEADLINE_MS", "3600000").envs(ENVIRONMENT);
+    wasi.env("ENTRA_RISK_CREDENTIAL", credential);
     let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
     let mut store = Store::new(tools.engine(), host);
     let instance = tools.instantiate_async(&mut store).await.unwrap();
@@ -79,7 +80,7 @@ async fn an_id_that_is_not_accepted_is_listed_in_an_error() {
 async fn no_token_of_a_request_or_of_the_40_before_is_in_the_text() {
     let (echo, ids) = (Echo::new(Duration::from_secs(3)), (0..12_000).map(id).collect::<Vec<_>>());
     let graph = Arc::clone(&echo) as Arc<dyn Service>;
-    let (text, _) = call_of("entra-risk-tools-client-credentials", "dismiss-risky-users", &ids, graph).await;
+    let (text, _) = call_with("client-secret", "dismiss-risky-users", &ids, graph).await;
     echo.check(&text.expect_err("an error"));
 }
 
