@@ -1,4 +1,4 @@
-"""Runs one contender against a new service, and compares what it reports with the record of the service."""
+"""Runs one command against a new service, and compares what it reports with the record of the service."""
 
 import json
 import os
@@ -8,16 +8,17 @@ import time
 LONGEST_S = 900
 
 
-def run(model, service, work, command, environment, ids, bad):
-    """The measurements of one run. `done_at` are the times at which good ids were first applied, in seconds since the
-    start of the contender's process."""
+def run(model, service, work, command, environment, ids, bad=frozenset()):
+    """The measurements of one run. `command` takes a file of ids and returns the command to run. `done_at` are the times
+    at which good ids were first applied, in seconds since the start of the process."""
     file, record = work / "ids.txt", work / "record.jsonl"
     file.write_text("\n".join(ids) + "\n", encoding="ascii")
-    command = [str(file) if part == "IDS" else str(part) for part in command]
+    # What a contender keeps for the next run.
+    (work / "done.txt").unlink(missing_ok=True)
     start = time.monotonic()
     finished = subprocess.run(
-        [model, "--record", record, *service, "--", "timeout", str(LONGEST_S), *command], cwd=work, check=False,
-        env=os.environ | environment, stdout=subprocess.PIPE, text=True,
+        [str(part) for part in (model, "--record", record, *service, "--", "timeout", LONGEST_S, *command(file))], cwd=work,
+        check=False, env=os.environ | environment, stdout=subprocess.PIPE, text=True,
     )
     seconds = time.monotonic() - start
     # The lines of the service begin with a time, the result of the contender with a brace.
@@ -34,7 +35,7 @@ def run(model, service, work, command, environment, ids, bad):
     unknown = sum(n for status, n in result["by_status"].items() if status in ("unknown", "no response") or status[0] == "5")
     return {
         "seconds": seconds,
-        "span": requests[-1]["at"] - requests[0]["at"],
+        "arrivals": [request["at"] for request in requests],
         "ids": len(ids),
         "good": len(good),
         "done_at": sorted(first[id] for id in good if id in first),
@@ -56,11 +57,3 @@ def size(folder):
     """The bytes that the files in this folder take on the disk."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
     return sum(512 * file.stat().st_blocks for file in files)
-
-
-def save(file, value):
-    file.write_text(json.dumps(value), encoding="ascii")
-
-
-def load(file):
-    return json.loads(file.read_text(encoding="ascii")) if file.exists() else None
