@@ -7,6 +7,7 @@ use entra_risk_engine::contract::printable::is_printable;
 use serde::Serialize;
 
 use crate::actions::{self, Outcome};
+use crate::report::RequestIds;
 use crate::{Action, Report};
 
 #[derive(Serialize)]
@@ -32,34 +33,24 @@ pub struct Counts {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct JsonBatch<'a> {
     ids: &'a [String],
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<JsonError<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date: Option<&'a str>,
+    #[serde(flatten)]
+    request: Option<RequestIds<'a>>,
 }
 
 /// What a log says of ids of a batch, whatever its outcome. The request ids are those of the
 /// batch's last request.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct LoggedBatch<'a> {
     outcome: &'a str,
     ids: &'a [String],
     attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date: Option<&'a str>,
+    #[serde(flatten)]
+    request: Option<RequestIds<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<JsonError<'a>>,
 }
@@ -130,14 +121,11 @@ pub fn to_json(value: &impl Serialize) -> String {
 impl<'a> LoggedBatch<'a> {
     /// The lines of a batch, each with at most `max_ids` of its ids.
     pub fn lines(batch: &'a actions::Batch, max_ids: usize) -> impl Iterator<Item = Self> {
-        let request = batch.request_ids();
         batch.ids.chunks(max_ids).map(move |ids| LoggedBatch {
             outcome: batch.outcome.name(),
             ids,
             attempts: batch.attempts,
-            request_id: request.and_then(|request| request.request_id),
-            client_request_id: request.map(|request| request.client_request_id),
-            date: request.and_then(|request| request.date),
+            request: batch.request_ids(),
             error: batch.error.as_ref().map(JsonError::from),
         })
     }
@@ -156,14 +144,12 @@ impl From<&Report> for Counts {
 
 impl<'a> From<&'a actions::Batch> for JsonBatch<'a> {
     fn from(batch: &'a actions::Batch) -> Self {
-        let receipt = batch.receipt.as_ref();
         JsonBatch {
             ids: &batch.ids,
             attempts: batch.attempts,
             error: batch.error.as_ref().map(JsonError::from),
-            request_id: receipt.and_then(|receipt| receipt.request_id.as_deref()),
-            client_request_id: receipt.map(|receipt| receipt.client_request_id.as_str()),
-            date: receipt.and_then(|receipt| receipt.date.as_deref()),
+            // Those of an error are in its response.
+            request: batch.receipt.as_ref().map(RequestIds::from),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The report of a call: every id exactly once.
 
-use crate::actions::{Batch, Error, Outcome};
+use serde::Serialize;
+
+use crate::actions::{Batch, Error, Outcome, Receipt, Response};
 
 /// The outcome of every id, in the order given.
 #[derive(Debug, Default)]
@@ -12,14 +14,17 @@ pub struct Report {
 }
 
 /// What identifies a request at Microsoft Graph.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct RequestIds<'a> {
-    /// The service's id.
-    pub(crate) request_id: Option<&'a str>,
-    /// The `client-request-id` that was sent.
-    pub(crate) client_request_id: &'a str,
-    /// When the service responded.
-    pub(crate) date: Option<&'a str>,
+    /// The id that Microsoft Graph gave to the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// The `client-request-id` that the request carried.
+    client_request_id: &'a str,
+    /// When Microsoft Graph responded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<&'a str>,
 }
 
 impl Report {
@@ -51,14 +56,21 @@ impl Outcome {
 }
 
 impl Batch {
-    /// What identifies the last request of the batch at Microsoft Graph, whatever its outcome; none
-    /// without a response.
+    /// What identifies the last request of the batch, whatever its outcome; none without a response.
     pub(crate) fn request_ids(&self) -> Option<RequestIds<'_>> {
-        let response = self.error.as_ref().and_then(|error| error.response.as_ref());
-        let (request_id, client_request_id, date) = match &self.receipt {
-            Some(receipt) => (&receipt.request_id, &receipt.client_request_id, &receipt.date),
-            None => response.map(|response| (&response.request_id, &response.client_request_id, &response.date))?,
-        };
-        Some(RequestIds { request_id: request_id.as_deref(), client_request_id, date: date.as_deref() })
+        let response = || Some(RequestIds::from(self.error.as_ref()?.response.as_ref()?));
+        self.receipt.as_ref().map(RequestIds::from).or_else(response)
+    }
+}
+
+impl<'a> From<&'a Receipt> for RequestIds<'a> {
+    fn from(Receipt { request_id, client_request_id, date }: &'a Receipt) -> Self {
+        RequestIds { request_id: request_id.as_deref(), client_request_id, date: date.as_deref() }
+    }
+}
+
+impl<'a> From<&'a Response> for RequestIds<'a> {
+    fn from(Response { request_id, client_request_id, date, .. }: &'a Response) -> Self {
+        RequestIds { request_id: request_id.as_deref(), client_request_id, date: date.as_deref() }
     }
 }

@@ -23,8 +23,14 @@ pub fn parse_options(environment: &[(String, String)]) -> Result<Options, Vec<St
         let result = value(environment, variable).map_or(Ok(()), |value| set(&mut options, value));
         result.err().map(|rule| format!("{variable}: expected {rule}"))
     };
-    let renamed = |(old, new): &(&str, &str)| value(environment, old).map(|_| format!("{old}: renamed to {new}"));
-    let problems: Vec<String> = VARIABLES.iter().filter_map(set).chain(RENAMED.iter().filter_map(renamed)).collect();
+    let mut problems: Vec<String> = VARIABLES.iter().filter_map(set).collect();
+    for (old, value) in environment {
+        if let Some(new) = new_name(old)
+            && !value.trim().is_empty()
+        {
+            problems.push([old, ": renamed to ", new].concat());
+        }
+    }
     if problems.is_empty() { Ok(options) } else { Err(problems) }
 }
 
@@ -32,6 +38,16 @@ pub fn parse_options(environment: &[(String, String)]) -> Result<Options, Vec<St
 pub fn value<'a>(environment: &'a [(String, String)], variable: &str) -> Option<&'a str> {
     let (_, value) = environment.iter().rfind(|(name, _)| name == variable)?;
     Some(value.trim()).filter(|value| !value.is_empty())
+}
+
+/// The name that a variable has instead of an old one. An old name is an error, because its value
+/// would be ignored: a deployment would silently lose its cloud or its deadline.
+fn new_name(old: &str) -> Option<&'static str> {
+    if old == "ENTRA_RISK_ENDPOINTS" {
+        return Some("ENTRA_RISK_ALLOWED_ENDPOINTS");
+    }
+    let option = old.strip_prefix("GATEWAY_")?;
+    VARIABLES.iter().map(|(new, _)| *new).find(|new| new.strip_prefix("ENTRA_RISK_") == Some(option))
 }
 
 /// Sets an option to the value of a variable. The error is what the value must be instead.
@@ -55,19 +71,6 @@ const VARIABLES: &[(&str, Set)] = &[
     ("ENTRA_RISK_ISOLATE_REFUSED", |options, value| {
         set(&mut options.isolate_refused, value.parse().ok(), "true or false")
     }),
-];
-
-/// Variables under the names that they had, and the names that they have. An old name is an error,
-/// because its value would be ignored: a deployment would silently lose its cloud or its deadline.
-const RENAMED: [(&str, &str); 8] = [
-    ("GATEWAY_TENANT", "ENTRA_RISK_TENANT"),
-    ("GATEWAY_CLOUD", "ENTRA_RISK_CLOUD"),
-    ("GATEWAY_ENDPOINT", "ENTRA_RISK_ENDPOINT"),
-    ("GATEWAY_AUDIENCE", "ENTRA_RISK_AUDIENCE"),
-    ("GATEWAY_DEADLINE_MS", "ENTRA_RISK_DEADLINE_MS"),
-    ("GATEWAY_PATIENCE_MS", "ENTRA_RISK_PATIENCE_MS"),
-    ("GATEWAY_ISOLATE_REFUSED", "ENTRA_RISK_ISOLATE_REFUSED"),
-    ("ENTRA_RISK_ENDPOINTS", "ENTRA_RISK_ALLOWED_ENDPOINTS"),
 ];
 
 const MILLISECONDS: &str = "a number of milliseconds from 1 to 4294967295";

@@ -55,17 +55,18 @@ fn instruction(action: &Action, group: &Group<'_>) -> String {
 /// The kind and the message of an error, in which options have the names of the settings.
 fn describe(error: &Error) -> String {
     let text = printable(&error.text());
-    let words: Vec<&str> = text.trim_end_matches(['.', ' ']).split(' ').map(with_name_of_setting).collect();
-    words.join(" ")
-}
-
-/// The word, or the setting if the word is what the contract calls an option that limits a wait.
-fn with_name_of_setting(word: &str) -> &str {
-    match word {
-        "patience-ms" => "ENTRA_RISK_PATIENCE_MS",
-        "deadline-ms" => "ENTRA_RISK_DEADLINE_MS",
-        _ => word,
+    let mut described = String::new();
+    for word in text.trim_end_matches(['.', ' ']).split(' ') {
+        if !described.is_empty() {
+            described.push(' ');
+        }
+        described.push_str(match word {
+            "patience-ms" => "ENTRA_RISK_PATIENCE_MS",
+            "deadline-ms" => "ENTRA_RISK_DEADLINE_MS",
+            _ => word,
+        });
     }
+    described
 }
 
 /// What to do about an error whose message does not say it, after a space; empty for the others.
