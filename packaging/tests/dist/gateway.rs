@@ -283,6 +283,9 @@ fn imports_are_those_of_the_worlds() {
         "wasi:cli/stderr@0.2.2",
         "wasi:clocks/monotonic-clock@0.2.2",
         "wasi:clocks/wall-clock@0.2.2",
+        // The file with an assertion, of the token adapter.
+        "wasi:filesystem/preopens@0.2.2",
+        "wasi:filesystem/types@0.2.2",
         "wasi:http/outgoing-handler@0.2.2",
         "wasi:http/types@0.2.2",
         "wasi:io/error@0.2.2",
