@@ -9,16 +9,16 @@ use entra_risk_engine::time::Nanos;
 pub(crate) struct Base {
     /// The first ticket.
     pub(crate) ticket: u64,
-    /// The time of its turn.
+    /// The time of the turn of `ticket`.
     pub(crate) time: Nanos,
-    /// The time between turns.
+    /// The time from one turn to the next.
     pub(crate) spacing: Nanos,
-    /// Until when everyone is held.
+    /// When the hold of the queue ends.
     pub(crate) held_until: Nanos,
 }
 
 impl Base {
-    /// Reads what [`Base`] writes. Another value than four numbers is no base.
+    /// Parses the form in which a base is written. Anything other than four numbers is no base.
     pub(crate) fn parse(value: &[u8]) -> Option<Base> {
         let mut numbers = str::from_utf8(value).ok()?.split(' ').map(|number| number.parse().ok());
         let mut next = || numbers.next().flatten();
@@ -26,13 +26,13 @@ impl Base {
         numbers.next().is_none().then_some(base)
     }
 
-    /// The time of a ticket, unless it is from before this base.
+    /// The time of the turn of a ticket. None if the ticket is from before this base.
     pub(crate) fn time_of(self, ticket: u64) -> Option<Nanos> {
         let place = ticket.checked_sub(self.ticket)?;
         Some(self.time.saturating_add(place.saturating_mul(self.spacing)))
     }
 
-    /// The same queue from the first ticket whose time has not passed.
+    /// The base that describes the same queue from the first ticket whose time has not passed.
     pub(crate) fn advanced_to(self, now: Nanos) -> Base {
         let passed = now.saturating_sub(self.time).div_ceil(self.spacing.max(1));
         let ticket = self.ticket.saturating_add(passed);

@@ -1,5 +1,5 @@
-//! Turns for the plugin from a key-value store: a component that implements `entra:risk/turns`, for hosts that create an
-//! instance for each request, and for replicas.
+//! Turns for the plugin from a key-value store: a component that implements `entra:risk/turns` on
+//! `wasi:keyvalue`, for hosts that create an instance for each request, and for replicas.
 
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "the exports use it"))]
 mod base;

@@ -1,21 +1,24 @@
-//! A queue in a key-value store. A counter gives out tickets, and the base maps a ticket to the time of its turn:
+//! A queue in a key-value store. A counter gives out tickets, and the base maps a ticket to the
+//! time of its turn:
 //!
 //! ```text
 //!   time of a turn = base.time + (ticket − base.ticket) × base.spacing
 //! ```
 //!
-//! A ticket whose time has passed unused is lost, and its owner takes a new one. A new ticket whose time has passed means
-//! that no instance waits: then its owner writes a base in which it comes first. Others may do the same at that moment,
-//! and the last one wins. Therefore that turn begins a little later, at a time at which a turn of the old base would
-//! begin. Every instance reads the base again when the base begins, and again shortly before its turn.
+//! A ticket whose time has passed unused is lost, and its owner takes a new one. If the time of a
+//! new ticket has passed, no instance is waiting, and the owner writes a base in which this ticket
+//! comes first. Others may do the same simultaneously, and the last one to write wins. Therefore
+//! that turn begins a little later, at a time at which a turn of the old base would begin. Every
+//! instance reads the base again when the base begins, and again shortly before its turn.
 //!
-//! Operations for each turn: one increment and two reads. After a pause, a write or a read more; for a ticket that is
-//! lost, an increment and at most two reads more. An increment may fail because another comes first, and is tried four
-//! times.
+//! A turn takes one increment and two reads. After a pause it takes a write or a read more, and a
+//! ticket that is lost takes an increment and at most two reads more. An increment may fail because
+//! another one comes first, and is tried four times.
 //!
-//! Some stores create a counter without checking whether another instance has just created it. An instance that creates it
-//! late resets it, and tickets are given twice. Therefore the first tickets are discarded, and their owners take others once
-//! the counter has settled: at most eight of each counter, with an increment and at most two reads more.
+//! Some stores create a counter without checking whether another instance has just created it. An
+//! instance that creates it late resets it, so that tickets are given out twice. Therefore the
+//! first eight tickets of a counter are discarded, and their owners take others once the counter
+//! has settled, with an increment and at most two reads more.
 
 use entra_risk_engine::limit::turns::Turn;
 use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
@@ -24,17 +27,17 @@ use crate::base::Base;
 
 /// The store and the clock that all instances share.
 pub(crate) trait Store {
-    /// The value of an entry.
+    /// Reads the value of an entry. None if there is no such entry.
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String>;
-    /// Writes an entry.
+    /// Writes the value of an entry, which need not exist.
     fn set(&self, key: &str, value: &[u8]) -> Result<(), String>;
-    /// Adds 1 to an entry, atomically once it exists, and returns its new value.
+    /// Adds 1 to an entry and returns the new value. This is atomic once the entry exists.
     fn increment(&self, key: &str) -> Result<u64, String>;
-    /// The time of day.
+    /// The time of day in nanoseconds since 1970.
     fn now(&self) -> Nanos;
 }
 
-/// Reserves a turn, or asks for that of `ticket`, as the contract states.
+/// Reserves a turn, or asks for the turn of `ticket`, as `reserve` of the contract states.
 pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spacing: Nanos) -> Result<Turn, String> {
     let asked = store.now();
     let spacing = spacing.min(MAX_SPACING);
@@ -50,8 +53,9 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
         return settle();
     }
     let mut base = read(store, name)?;
-    // A kept place may be granted up to MAX_DELAY late, because a slow store may answer after its turn began. A new place must
-    // still lie ahead. A turn hours away means that the counter was deleted, or that a clock was wrong.
+    // A turn that was reserved before may be granted up to MAX_DELAY late, because a slow store may
+    // respond after the turn has begun. A new turn must lie ahead. A turn hours away means that the
+    // counter was deleted, or that a clock was wrong.
     let latest = asked.saturating_add(MAX_QUEUE);
     let time_from =
         |base: Option<Base>, ticket, from| base?.time_of(ticket).filter(|time| (from..=latest).contains(time));
@@ -63,7 +67,7 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
             return settle();
         }
         time = time_from(base, ticket, store.now());
-        // Increments may take long, and a new base must follow soon after the old one was read.
+        // An increment may take long, and a new base must be written soon after the old one was read.
         if time.is_none() {
             base = read(store, name)?;
             time = time_from(base, ticket, store.now());
@@ -80,7 +84,7 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
         time
     };
     let now = store.now();
-    // A slow store is asked earlier.
+    // A slow store is asked again earlier.
     let early = now.saturating_sub(asked).saturating_mul(2).clamp(EARLY, SECOND / 2);
     let wait = time.saturating_sub(now);
     if base.time > now && base.held_until <= now && wait > early {
@@ -96,23 +100,23 @@ pub(crate) fn reserve(store: &impl Store, name: &str, ticket: Option<u64>, spaci
     }
 }
 
-/// Holds the queue, as the contract states.
+/// Holds the queue, as `hold` of the contract states.
 pub(crate) fn hold(store: &impl Store, name: &str, wait: Nanos) -> Result<(), String> {
     let now = store.now();
     let base = read(store, name)?;
-    // For those whose clock is ahead.
+    // An instance whose clock is ahead would end the hold early.
     let until = now.saturating_add(wait.min(MAX_HOLD)).saturating_add(MAX_SKEW);
-    // The next new ticket comes first in a queue that has none.
+    // In a queue without a base, the next new ticket comes first.
     let before_first_ticket = Base { ticket: u64::MAX, time: now, spacing: 0, held_until: now };
     let next = base.map_or(before_first_ticket, |base| base.advanced_to(now));
-    // Announced again, it is the same hold.
+    // Several instances may announce the same hold.
     if next.time.min(next.held_until).saturating_add(MAX_SKEW) >= until {
         return Ok(());
     }
     write(store, name, Base { time: next.time.max(until), held_until: next.held_until.max(until), ..next })
 }
 
-/// The name of a queue: the limit, the audience and the tenant.
+/// The name of a queue, which is made from its limit, audience and tenant.
 pub(crate) fn name(limit: &str, audience: &str, tenant: Option<&str>) -> String {
     let mut name = limit.to_owned();
     for part in [Some(audience), tenant].into_iter().flatten() {
@@ -128,7 +132,8 @@ pub(crate) fn name(limit: &str, audience: &str, tenant: Option<&str>) -> String 
     name
 }
 
-/// Writes a base in which the ticket of `own` comes first. The time of `own` is when the first operation began.
+/// Writes a base in which the ticket of `own` comes first. `own.time` is when the first operation
+/// began.
 fn start(store: &impl Store, name: &str, base: Option<Base>, own: Base) -> Result<Turn, String> {
     let now = store.now();
     let elapsed = now.saturating_sub(own.time);
@@ -136,7 +141,7 @@ fn start(store: &impl Store, name: &str, base: Option<Base>, own: Base) -> Resul
     let start = match base {
         // The queue is held.
         Some(base) if base.time > first => Base { ticket: own.ticket, spacing: own.spacing.max(base.spacing), ..base },
-        // At a time of the old base, because a later ticket may be granted by it at this moment.
+        // At the time of a turn of the old base, by which a later ticket may be granted simultaneously.
         Some(base) if base.spacing > 0 => Base { time: base.advanced_to(first).time, ..own },
         _ => Base { time: first, ..own },
     };
@@ -151,7 +156,7 @@ fn increment(store: &impl Store, name: &str) -> Result<u64, String> {
     let begun = store.now();
     for _ in 0..MAX_INCREMENTS {
         result = store.increment(&key);
-        // A store that is slow to fail is not asked again at once.
+        // A store that is slow to fail is not asked again immediately.
         if result.is_ok() || store.now().saturating_sub(begun) > SECOND / 2 {
             break;
         }
@@ -169,34 +174,37 @@ fn write(store: &impl Store, name: &str, base: Base) -> Result<(), String> {
     store.set(&[name, ".base"].concat(), base.to_string().as_bytes())
 }
 
-/// The tickets of a new counter that are discarded: more than other instances take while one creates it.
+/// How many tickets of a new counter are discarded: more than other instances take while one
+/// creates it.
 const NEW_TICKETS: u64 = 8;
 
-/// A ticket that is always lost.
+/// A ticket that is always lost, in place of one that was discarded.
 const NO_TICKET: u64 = 0;
 
-/// The time before the first turn of a queue: longer than an instance takes from reading the old base to writing a new one.
+/// The time before the first turn of a queue, which is longer than an instance takes from reading
+/// the old base to writing a new one.
 const SETTLING: Nanos = 250 * MILLISECOND;
 
-/// The time before a turn at which the base is read again.
+/// How long before a turn the base is read again.
 const EARLY: Nanos = 100 * MILLISECOND;
 
-/// Tries of an increment: several instances may start at the same time.
+/// How often an increment is tried. Several instances may start simultaneously.
 const MAX_INCREMENTS: u32 = 4;
 
-/// The longest time by which a turn may be granted late: timers fire late, and the time between turns includes a margin.
+/// The longest time by which a turn may be granted late. Timers fire late, and the time between
+/// turns includes a margin for that.
 const MAX_DELAY: Nanos = 20 * MILLISECOND;
 
-/// The longest time between turns. An instance whose limit is lower keeps it by itself.
+/// The longest time between turns. An instance with a lower limit keeps that limit by itself.
 const MAX_SPACING: Nanos = 600 * SECOND;
 
 /// The longest wait for a turn.
 const MAX_QUEUE: Nanos = 7_200 * SECOND;
 
-/// The most by which the clocks of hosts may differ.
+/// The longest time by which the clocks of hosts may differ.
 const MAX_SKEW: Nanos = 50 * MILLISECOND;
 
-/// The longest hold: whatever a response asks for, others try again after that.
+/// The longest hold. Whatever a response asks for, other instances try again after that.
 const MAX_HOLD: Nanos = 3_600 * SECOND;
 
 #[cfg(test)]

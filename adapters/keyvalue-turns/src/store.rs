@@ -1,4 +1,4 @@
-//! The key-value store of the host.
+//! The key-value store of the host, and the time of day.
 
 use std::cell::RefCell;
 
@@ -9,14 +9,15 @@ use crate::bindings::wasi::keyvalue::atomics;
 use crate::bindings::wasi::keyvalue::store::{Bucket, Error, open};
 use crate::queue::Store;
 
-/// The bucket with the entries of all queues.
+/// The bucket that contains the entries of all queues.
 const BUCKET: &str = "entra-risk";
 
 thread_local! {
     static OPENED: RefCell<Option<Bucket>> = const { RefCell::new(None) };
 }
 
-/// Performs operations on the bucket, which stays open unless one of them fails.
+/// Performs operations on the bucket. It stays open for later calls unless one of the operations
+/// fails.
 pub(crate) fn with<T>(perform: impl FnOnce(&Bucket) -> Result<T, String>) -> Result<T, String> {
     let bucket = OPENED.take().map_or_else(|| open(BUCKET).map_err(text), Ok)?;
     let result = perform(&bucket)?;

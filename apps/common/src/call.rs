@@ -5,12 +5,12 @@ use crate::calls::{Call, Event};
 use crate::{Action, Report};
 
 /// Performs an action, and passes each event to `on_event`, which can stop the call. Nothing is
-/// sent while it runs.
+/// sent while `on_event` runs.
 ///
-/// `wait_ms` is the longest time in milliseconds from one event to the next. None: as long as it
-/// takes, and no event is `waiting`.
+/// `wait_ms` is the longest time in milliseconds from one event to the next. Without it, each event
+/// takes as long as it takes, and none of them is `waiting`.
 ///
-/// An argument that is not valid makes a report without batches, whose cause is `invalid-argument`.
+/// If an argument is not valid, the report has no batches, and its cause is `invalid-argument`.
 pub fn perform(
     action: &Action,
     ids: &[String],

@@ -3,17 +3,17 @@
 use crate::Report;
 use crate::actions::{Batch, Error, Outcome};
 
-/// Batches with the same outcome, for the same reason: at least one.
+/// Batches with the same outcome for the same reason. A group has at least one.
 #[derive(Debug)]
 pub struct Group<'a> {
-    /// The outcome: any except accepted.
+    /// The outcome of every batch in the group. It is never accepted.
     pub outcome: Outcome,
     /// The error of the first batch. For refused ids, the messages of the others may differ.
     pub error: &'a Error,
-    /// Microsoft Graph refused several ids in one request: perhaps only one of them is at fault.
-    /// The plugin reports such batches only if it does not isolate refused ids.
+    /// Whether Microsoft Graph refused several ids in one request, of which perhaps only one is at
+    /// fault. The plugin reports such batches only without `isolate-refused`.
     pub refused_together: bool,
-    /// In the order given.
+    /// The batches of the group, in the order in which their ids were given.
     pub batches: Vec<&'a Batch>,
 }
 
@@ -33,7 +33,7 @@ impl Report {
         groups
     }
 
-    /// What ended the call, if no group contains it: a call can end before anything is sent, for
+    /// What ended the call, if no group contains it. A call can end before anything is sent, for
     /// example for lack of a token.
     pub fn cause_without_group(&self) -> Option<&Error> {
         let cause = self.cause.as_ref()?;
@@ -49,7 +49,8 @@ impl<'a> Group<'a> {
         self.batches.iter().flat_map(|batch| batch.ids.iter().map(move |id| (id.as_str(), batch.error.as_ref())))
     }
 
-    /// What the batches of a group have in common. Refused ids have their own messages.
+    /// What the batches of a group have in common. Each refused id has its own message, so that the
+    /// messages of refusals may differ.
     fn reason(&self) -> impl PartialEq + use<'a> {
         let response = self.error.response.as_ref().map(|response| (response.status, response.code.as_str()));
         let text = (self.outcome != Outcome::Refused).then_some(&self.error.message);

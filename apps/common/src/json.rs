@@ -42,8 +42,8 @@ struct JsonBatch<'a> {
     request: Option<RequestIds<'a>>,
 }
 
-/// What a log says of ids of a batch, whatever its outcome. The request ids are those of the
-/// batch's last request.
+/// What a log says about ids of a batch, whatever their outcome. The request ids are those of the
+/// last request of the batch.
 #[derive(Debug, Serialize)]
 pub struct LoggedBatch<'a> {
     outcome: &'a str,
@@ -55,7 +55,7 @@ pub struct LoggedBatch<'a> {
     error: Option<JsonError<'a>>,
 }
 
-/// An error: its name for programs, its text for people, and the response that it is about.
+/// An error: its kind for programs, its message for people, and the response that it is about.
 #[derive(Debug, Clone, Serialize)]
 pub struct JsonError<'a> {
     kind: &'a str,
@@ -80,8 +80,8 @@ struct JsonResponse<'a> {
 }
 
 impl Report {
-    /// The report of this action as JSON: the number of ids with each outcome, the cause, and the
-    /// batches.
+    /// The report of a call of this action as JSON: the number of ids with each outcome, the cause,
+    /// and the batches.
     pub fn json(&self, action: &Action) -> String {
         let batches =
             |outcome| self.batches.iter().filter(|batch| batch.outcome == outcome).map(JsonBatch::from).collect();
@@ -101,8 +101,8 @@ impl Report {
 /// The value as JSON on one line. What a terminal could execute, or take for a line end, is
 /// escaped, which JSON itself requires only of some control characters.
 pub fn to_json(value: &impl Serialize) -> String {
-    // It cannot fail: serde_json fails only for maps with keys other than strings, and there is no
-    // map.
+    // This cannot fail: serde_json fails only for maps with keys other than strings, and there is
+    // no map.
     let json = serde_json::to_string(value).unwrap_or_default();
     let mut escaped = String::with_capacity(json.len());
     // Outside strings, JSON on one line is printable.
@@ -119,7 +119,7 @@ pub fn to_json(value: &impl Serialize) -> String {
 }
 
 impl<'a> LoggedBatch<'a> {
-    /// The lines of a batch, each with at most `max_ids` of its ids.
+    /// What a log says about a batch, in parts with at most `max_ids` of its ids each.
     pub fn lines(batch: &'a actions::Batch, max_ids: usize) -> impl Iterator<Item = Self> {
         batch.ids.chunks(max_ids).map(move |ids| LoggedBatch {
             outcome: batch.outcome.name(),

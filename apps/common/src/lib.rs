@@ -1,6 +1,6 @@
 //! What the apps of entra-risk share: the calls of the plugin as imports, the names and defaults of
-//! the contract, the options in the environment, the report of a call with its JSON form, and the
-//! form of a time in a log.
+//! the contract, the options in the environment, the report of a call with its JSON form, writing
+//! to the streams of the host, and the form of a time in a log.
 
 mod action;
 pub mod bindings;

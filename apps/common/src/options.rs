@@ -27,13 +27,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The address of the requests: scheme and authority.
+    /// The address that requests are sent to: scheme and authority.
     pub fn effective_endpoint(&self) -> &str {
         let cloud = self.cloud.unwrap_or(Cloud::Global);
         self.endpoint.as_deref().unwrap_or(action::Cloud::from(cloud).graph_root())
     }
 
-    /// The version of Microsoft Graph.
+    /// The version of Microsoft Graph in the path of the requests.
     pub fn effective_api_version(&self, action: &Action) -> action::ApiVersion {
         match self.api_version {
             None => action.definition.api_version,
@@ -42,12 +42,12 @@ impl Options {
         }
     }
 
-    /// Maximum ids in a request: at least 1.
+    /// The maximum number of ids in a request, which is at least 1.
     pub fn effective_ids_per_request(&self) -> usize {
         self.ids_per_request.unwrap_or(DEFAULT_IDS_PER_REQUEST).max(1) as usize
     }
 
-    /// The rate limit.
+    /// The rate limit that the call keeps: the one given, or else the documented one of the action.
     pub fn effective_rate_limit(&self, action: &Action) -> action::RateLimit {
         match self.rate_limit {
             None => action.definition.limit.rate_limit(),
@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-/// Parses the name of a cloud. The error is the list of the names.
+/// Parses the name of a cloud. The error is the list of the valid names.
 pub fn parse_cloud(name: &str) -> Result<Cloud, &'static str> {
     let cloud = action::Cloud::ALL.into_iter().find(|cloud| cloud.name() == name);
     cloud.map(Cloud::from).ok_or("global, us-gov-l4, us-gov-l5 or china")

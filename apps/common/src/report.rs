@@ -1,4 +1,4 @@
-//! The report of a call: every id exactly once.
+//! The report of a call, which contains every id exactly once.
 
 use serde::Serialize;
 
@@ -7,9 +7,9 @@ use crate::actions::{Batch, Error, Outcome, Receipt, Response};
 /// The outcome of every id, in the order given.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Neighboring ids that ended in the same request with the same outcome.
+    /// The batches: neighboring ids that ended in the same request with the same outcome.
     pub batches: Vec<Batch>,
-    /// What ended the call, or else the first error; none if every id was accepted.
+    /// What ended the call, or else the first error. None if every id was accepted.
     pub cause: Option<Error>,
 }
 
@@ -41,10 +41,10 @@ impl Report {
 }
 
 impl Outcome {
-    /// All four, in the order of the contract.
+    /// All four outcomes, in the order of the contract.
     pub const ALL: [Outcome; 4] = [Outcome::Accepted, Outcome::Refused, Outcome::NotApplied, Outcome::Unknown];
 
-    /// The name in the contract.
+    /// The name of this outcome in the contract, such as `not-applied`.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Accepted => "accepted",
@@ -56,7 +56,8 @@ impl Outcome {
 }
 
 impl Batch {
-    /// What identifies the last request of the batch, whatever its outcome; none without a response.
+    /// What identifies the last request of the batch, whatever its outcome; none without a
+    /// response.
     pub(crate) fn request_ids(&self) -> Option<RequestIds<'_>> {
         let response = || Some(RequestIds::from(self.error.as_ref()?.response.as_ref()?));
         self.receipt.as_ref().map(RequestIds::from).or_else(response)

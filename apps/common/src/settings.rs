@@ -7,8 +7,8 @@ use entra_risk_engine::contract::endpoint::Endpoint;
 use crate::actions::Options;
 use crate::parse_cloud;
 
-/// The deadline of a call in milliseconds unless `ENTRA_RISK_DEADLINE_MS` is set: below the 60 seconds
-/// that common proxies and clients of tools wait for a response.
+/// The deadline of a call in milliseconds unless `ENTRA_RISK_DEADLINE_MS` is set: below the 60
+/// seconds that common proxies and clients of tools wait for a response.
 const DEFAULT_DEADLINE_MS: u32 = 50_000;
 
 /// Parses the options in the environment. The error contains a message for each variable that is

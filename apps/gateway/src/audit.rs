@@ -1,5 +1,5 @@
-//! The audit record of a request, in lines of JSON: one for each 60 ids before anything is sent, one
-//! for each batch as soon as it has ended, then one for the request. It contains no key and no
+//! The audit record of a request, in lines of JSON: one for each 60 ids before anything is sent,
+//! one for each batch as soon as it has ended, then one for the request. It contains no key and no
 //! token: nothing of the request's headers except its id, nothing of its path except the action.
 
 use entra_risk_common::actions::Batch;
@@ -9,23 +9,24 @@ use serde::Serialize;
 
 use crate::response::Response;
 
-/// Maximum ids in a line. A call, or a batch that was never sent, can have more, and takes several
-/// lines: hosts may write a long line in parts, between the lines of other requests.
+/// The maximum number of ids in a line. A call, or a batch that was never sent, can have more, and
+/// then takes several lines, because hosts may write a long line in parts, between the lines of
+/// other requests.
 const MAX_IDS_PER_LINE: usize = 60;
 
-/// What is known of a request so far.
+/// What the gateway knows about a request so far.
 pub(crate) struct Audit<'a> {
-    /// The id of the request.
+    /// The id of the request in the log and in the response.
     pub(crate) x_request_id: &'a str,
     /// The name of the caller's key, if it is valid.
     pub(crate) key: Option<&'a str>,
     /// The action that the path names.
     pub(crate) action: Option<&'static Action>,
-    /// The report of the plugin, once its call is over.
+    /// The report of the plugin, once the call is over.
     pub(crate) report: Option<Report>,
 }
 
-/// A line: its time, the event, and what belongs to the event.
+/// A line of the log: its time, the event, and what belongs to the event.
 #[derive(Serialize)]
 struct Line<'a, T> {
     time: &'a str,
@@ -34,7 +35,7 @@ struct Line<'a, T> {
     rest: T,
 }
 
-/// What a line says of the request that it belongs to.
+/// What a line of the log says about the request that it belongs to.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OfRequest<'a, T> {
@@ -77,23 +78,23 @@ struct Settings<'a> {
 }
 
 impl<'a> Audit<'a> {
-    /// A request of which nothing is known yet.
+    /// A request about which only its id is known.
     pub(crate) fn new(x_request_id: &'a str) -> Self {
         Audit { x_request_id, key: None, action: None, report: None }
     }
 
-    /// The lines before a call with these ids.
+    /// The lines that are written before a call with these ids.
     pub(crate) fn started(&self, time: &str, ids: &[String]) -> Vec<String> {
         ids.chunks(MAX_IDS_PER_LINE).map(|ids| self.line(time, "started", Started { ids })).collect()
     }
 
-    /// The lines of batches that ended at `time`.
+    /// The lines for batches that ended at `time`.
     pub(crate) fn batches(&self, time: &str, batches: &[Batch]) -> Vec<String> {
         let parts = batches.iter().flat_map(|batch| LoggedBatch::lines(batch, MAX_IDS_PER_LINE));
         parts.map(|batch| self.line(time, "batch", batch)).collect()
     }
 
-    /// The line of a request that ended at `time`, after `duration_ms` milliseconds, with this
+    /// The line for a request that ended at `time`, after `duration_ms` milliseconds, with this
     /// response.
     pub(crate) fn request(&self, time: &str, response: &Response, duration_ms: u64) -> String {
         let ended = Ended {
@@ -117,7 +118,7 @@ pub(crate) fn settings_line(time: &str, problems: &[String]) -> String {
     line(time, "settings", Settings { problems })
 }
 
-/// The line that tries whether lines can be written.
+/// The line that tests whether lines can be written.
 pub(crate) fn try_line(time: &str) -> String {
     line(time, "try", Try {})
 }
@@ -219,8 +220,8 @@ mod tests {
             (
                 common("request"),
                 json!({
-                    "status": 207, "ids": { "accepted": 1, "refused": 1, "notApplied": 0, "unknown": 0 }, "cause": error,
-                    "durationMs": 1234,
+                    "status": 207, "ids": { "accepted": 1, "refused": 1, "notApplied": 0, "unknown": 0 },
+                    "cause": error, "durationMs": 1234,
                 }),
             ),
         ];

@@ -1,5 +1,5 @@
-//! The generated bindings of the gateway's world. The calls are those of
-//! `entra-risk-common`.
+//! The generated bindings of the gateway's world. The types of the calls and of streams are those
+//! of `entra-risk-common`.
 #![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 
 wit_bindgen::generate!({

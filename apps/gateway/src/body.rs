@@ -9,22 +9,22 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::response::Response;
 
-/// Maximum length of a body in bytes: 1 MiB, about 27 000 ids.
+/// The maximum length of a body in bytes: 1 MiB, which is about 27,000 ids.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The values of the headers that describe a body.
+/// The headers that describe a body.
 #[derive(Debug, Default)]
 pub(crate) struct BodyHeaders {
-    /// `content-type`
+    /// The values of `content-type`.
     pub(crate) content_type: Vec<Vec<u8>>,
-    /// `content-encoding`
+    /// The values of `content-encoding`.
     pub(crate) content_encoding: Vec<Vec<u8>>,
-    /// `content-length`
+    /// The values of `content-length`.
     pub(crate) content_length: Vec<Vec<u8>>,
 }
 
 impl BodyHeaders {
-    /// Checks the headers, before the body is read.
+    /// Checks the headers. The error is the response, for which the body need not be read.
     pub(crate) fn check(&self) -> Result<(), Response> {
         match self.content_type.as_slice() {
             [value] if is_json_in_utf8(value) => {}
@@ -60,7 +60,7 @@ pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Vec<String>, Respons
     }
 }
 
-/// The ids without repetitions, whatever their case. Each must be one.
+/// Removes repeated ids, whatever their case. The error is the response to a text that is no id.
 fn distinct(field: &str, ids: Vec<String>) -> Result<Vec<String>, Response> {
     let (mut seen, mut distinct) = (BTreeSet::new(), Vec::new());
     for (index, text) in ids.into_iter().enumerate() {
@@ -94,8 +94,8 @@ fn bad_request(message: &str) -> Response {
     Response::error(400, "badRequest", message)
 }
 
-/// A JSON object with one member, a list of texts. A repeated member is an error: parsers disagree
-/// which one counts.
+/// A JSON object with one member, which is a list of texts. A repeated member is an error, because
+/// parsers disagree which one counts.
 struct OnlyMember(String, Vec<String>);
 
 impl<'de> Deserialize<'de> for OnlyMember {
@@ -113,7 +113,7 @@ impl<'de> Visitor<'de> for OnlyMemberVisitor {
         f.write_str("an object with one member")
     }
 
-    /// serde_json fails if members are left.
+    /// Reads the first member. If there are others, serde_json fails.
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OnlyMember, A::Error> {
         let (name, ids) = members.next_entry()?.unwrap_or_default();
         Ok(OnlyMember(name, ids))

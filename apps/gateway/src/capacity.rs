@@ -8,7 +8,7 @@ use entra_risk_engine::time::{Nanos, SECOND, from_ms};
 
 use crate::response::Response;
 
-/// Time for the last response: Microsoft Graph usually takes less.
+/// The time that the last response may take. Microsoft Graph usually takes less.
 const LAST_RESPONSE: Nanos = SECOND;
 
 /// Rejects more ids than can be finished before the deadline at the documented rate, if nothing

@@ -1,5 +1,5 @@
-//! Requests and responses of wasi:http: reads a body within limits, sends a response. The only file
-//! that uses them.
+//! The requests and responses of wasi:http: reads a body within limits, and sends a response. No
+//! other file uses these types.
 
 use entra_risk_common::io::poll::poll;
 use entra_risk_common::io::streams::StreamError;
@@ -12,20 +12,20 @@ use crate::bindings::wasi::http::types::{
 use crate::body::{BodyHeaders, MAX_BODY_BYTES, too_large};
 use crate::response::Response;
 
-/// Time limit for receiving a whole body in nanoseconds: 10 s.
+/// The time limit for receiving a whole body in nanoseconds: 10 s.
 const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// Time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read must
-/// not hold the instance.
+/// The time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read
+/// must not occupy the instance.
 const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
 
 /// The headers of a request that the gateway reads before it knows the caller's key.
 pub(crate) struct RequestHeaders {
-    /// `authorization`; it may contain a key.
+    /// The values of `authorization`, which may contain a key.
     pub(crate) authorization: Vec<Vec<u8>>,
-    /// `x-api-key`; it may contain a key.
+    /// The values of `x-api-key`, which may contain a key.
     pub(crate) api_key: Vec<Vec<u8>>,
-    /// `x-request-id`
+    /// The values of `x-request-id`.
     pub(crate) request_id: Vec<Vec<u8>>,
 }
 
@@ -49,17 +49,18 @@ pub(crate) fn body_headers(request: &IncomingRequest) -> BodyHeaders {
     }
 }
 
-/// Whether the method is POST.
+/// Whether the method of the request is POST.
 pub(crate) fn is_post(request: &IncomingRequest) -> bool {
     matches!(request.method(), Method::Post)
 }
 
-/// Whether the method is GET or HEAD.
+/// Whether the method of the request is GET or HEAD.
 pub(crate) fn is_get_or_head(request: &IncomingRequest) -> bool {
     matches!(request.method(), Method::Get | Method::Head)
 }
 
-/// Reads the whole body.
+/// Reads the whole body of a request. The error is the response to one that is incomplete, too
+/// large or too slow.
 pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
     let incomplete = || Response::error(400, "incompleteBody", "The body ended before it was complete.");
     let body = request.consume().map_err(|()| incomplete())?;
@@ -83,7 +84,7 @@ pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
     }
 }
 
-/// Sends the response. It ignores errors, because a caller that has closed the connection cannot
+/// Sends a response. Errors are ignored, because a caller that has closed the connection cannot
 /// receive them.
 pub(crate) fn send(out: ResponseOutparam, response: Response) {
     let common = [

@@ -1,4 +1,4 @@
-//! The keys of the callers: the name of each, the SHA-256 hash that it is recognized by, and the
+//! The keys of the callers: the name of each, the SHA-256 hash by which it is recognized, and the
 //! actions that it permits.
 
 use entra_risk_common::{ACTIONS, Action};
@@ -7,36 +7,36 @@ use subtle::ConstantTimeEq;
 
 use crate::response::Response;
 
-/// Minimum length of a key in bytes: 128 bits if every byte is random.
+/// The minimum length of a key in bytes: 128 bits if every byte is random.
 const MIN_KEY_BYTES: usize = 16;
 
-/// Maximum length of a key in bytes: nothing longer is hashed.
+/// The maximum length of a key in bytes. Nothing longer is hashed.
 const MAX_KEY_BYTES: usize = 1_024;
 
-/// What precedes the key in `authorization`, in any case.
+/// What precedes the key in `authorization`, in upper or lower case.
 const SCHEME: &[u8] = b"bearer ";
 
-/// Name of the key in `GATEWAY_KEY`.
+/// The name of the key in `GATEWAY_KEY`.
 const ONLY_KEY: &str = "default";
 
-/// How many actions, from the first, a key permits whose entry names none: the three on sign-ins,
-/// and `dismiss-risky-users`. The others reach further, and must be named. There is no wildcard: it
-/// would permit actions that did not exist when the operator wrote it.
+/// The number of actions, counted from the first, that a key permits if its entry names none: the
+/// three on sign-ins, and `dismiss-risky-users`. The others reach further, and must be named. There
+/// is no wildcard, because it would permit actions that did not exist when the operator wrote it.
 const PERMITTED_WITHOUT_A_LIST: usize = 4;
 
-/// A key. It cannot be printed.
+/// The key of a caller. It cannot be printed.
 pub(crate) struct Key {
-    /// Its name in the log.
+    /// The name of the key in the log.
     pub(crate) name: String,
     /// The SHA-256 hash of the key.
     pub(crate) hash: [u8; 32],
-    /// The names of the actions that it permits.
+    /// The names of the actions that the key permits.
     actions: Vec<&'static str>,
 }
 
 impl Key {
-    /// The key with this text. It permits the actions of a key without a list. The error is the
-    /// rule that it violates.
+    /// Makes the key with this text, which permits the actions of a key without a list. The error
+    /// is the rule that the text violates.
     pub(crate) fn parse(text: &str) -> Result<Key, &'static str> {
         if !(MIN_KEY_BYTES..=MAX_KEY_BYTES).contains(&text.len()) {
             return Err("a key has 16 to 1024 bytes");
@@ -45,7 +45,7 @@ impl Key {
     }
 
     /// Parses an entry of `GATEWAY_KEYS`: `name:hash` or `name:hash:action+action`. The error is
-    /// the rule that it violates.
+    /// the rule that the entry violates.
     pub(crate) fn parse_entry(entry: &str) -> Result<Key, &'static str> {
         let mut fields = entry.splitn(3, ':');
         let (name, hash, actions) = (fields.next().unwrap_or_default(), fields.next(), fields.next());
@@ -65,7 +65,7 @@ impl Key {
         Ok(Key { name: name.to_owned(), hash, actions })
     }
 
-    /// Whether a caller with this key may use the action.
+    /// Whether a caller with this key may perform the action.
     pub(crate) fn permits(&self, action: &Action) -> bool {
         self.actions.contains(&action.definition.name)
     }
@@ -74,15 +74,16 @@ impl Key {
 /// The value that a caller sent in `authorization` or `x-api-key`. It may be a key, so it cannot be
 /// printed.
 pub(crate) enum Sent<'a> {
-    /// In `authorization`.
+    /// The value of `authorization`.
     Authorization(&'a [u8]),
-    /// In `x-api-key`.
+    /// The value of `x-api-key`.
     ApiKey(&'a [u8]),
 }
 
 impl<'a> Sent<'a> {
-    /// The value, given those of the two headers. None: there is none, there are several, or it is
-    /// too long. Of values that many and long, only the number and the length are looked at.
+    /// The only value of the two headers. None if there is no value, if there are several, or if it
+    /// is too long. However many values there are and however long, this looks only at their number
+    /// and at their lengths.
     pub(crate) fn only(authorization: &'a [Vec<u8>], api_key: &'a [Vec<u8>]) -> Option<Sent<'a>> {
         let (sent, max_bytes) = match (authorization, api_key) {
             ([value], []) => (Sent::Authorization(value), SCHEME.len().saturating_add(MAX_KEY_BYTES)),
@@ -92,12 +93,12 @@ impl<'a> Sent<'a> {
         (sent.value().len() <= max_bytes).then_some(sent)
     }
 
-    /// The last word of the value: what its sender takes for the key, whatever precedes it.
+    /// The last word of the value, which its sender takes for the key, whatever precedes it.
     pub(crate) fn last_word(&self) -> &'a [u8] {
         self.value().trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
     }
 
-    /// The key: the whole `x-api-key`, or what follows `Bearer` in `authorization`.
+    /// The key in the value: all of `x-api-key`, or what follows `Bearer` in `authorization`.
     fn key(&self) -> Option<&'a [u8]> {
         match self {
             Sent::ApiKey(key) => Some(key),
@@ -115,8 +116,8 @@ impl<'a> Sent<'a> {
     }
 }
 
-/// The key that a caller sent. How long the comparison takes does not depend on the contents of the
-/// keys.
+/// Finds the key that a caller sent. The error is the response to a caller without a valid key. The
+/// time of the comparison does not depend on the contents of the keys.
 pub(crate) fn find<'a>(keys: &'a [Key], sent: Option<&Sent<'_>>) -> Result<&'a Key, Response> {
     if keys.is_empty() {
         return Err(not_configured());
@@ -128,10 +129,10 @@ pub(crate) fn find<'a>(keys: &'a [Key], sent: Option<&Sent<'_>>) -> Result<&'a K
     })
 }
 
-/// The key with this text, whose length the caller of this function has limited.
+/// Finds the key with this text. The caller of this function limits the length of the text.
 pub(crate) fn with_text<'a>(keys: &'a [Key], text: &[u8]) -> Option<&'a Key> {
     let sent_hash = hash(text);
-    // Every key is compared.
+    // Comparing every key takes the same time whichever it is.
     keys.iter().fold(None, |found, key| if key.hash.ct_eq(&sent_hash).into() { Some(key) } else { found })
 }
 
@@ -153,7 +154,7 @@ fn hash(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-/// 64 hexadecimal digits.
+/// Parses 64 hexadecimal digits.
 fn parse_hash(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
     let bytes = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte: u8, digit| byte << 4 | digit));

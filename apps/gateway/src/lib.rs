@@ -36,11 +36,11 @@ use key::Sent;
 use response::Response;
 use settings::Settings;
 
-/// Longest time in milliseconds of one wait for the plugin. Hosts that link the two at run time end a
-/// function of the plugin that takes long: wasmCloud after 30 s.
+/// The longest time in milliseconds of one wait for the plugin. Hosts that link the two at run time
+/// end a function of the plugin that takes too long; wasmCloud does so after 30 s.
 const WAIT_MS: u32 = 1_000;
 
-/// The component's export.
+/// The implementation of the component's export.
 struct Gateway;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
@@ -56,7 +56,7 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
     }
 }
 
-/// The response to a request that is not a probe, which is logged.
+/// Serves and logs a request that is not a probe. Returns its response.
 fn serve(
     request: &IncomingRequest,
     path: &str,
@@ -67,7 +67,7 @@ fn serve(
     let sent = Sent::only(&headers.authorization, &headers.api_key);
     let request_id = match settings {
         Ok(settings) => request_id::choose(&headers.request_id, &settings.keys, sent.as_ref(), log::random_id),
-        // It may be a key that is not known.
+        // The id of the caller may be a key, and the keys are not known.
         Err(_) => log::random_id(),
     };
     let mut audit = Audit::new(&request_id);
@@ -81,7 +81,7 @@ fn serve(
     response.with_header("x-request-id", request_id)
 }
 
-/// The response to a request. The error is the response to one that is rejected.
+/// Performs the action of a request. The error is the response to one that is rejected.
 fn respond<'a>(
     request: &IncomingRequest,
     sent: Option<&Sent<'_>>,
@@ -118,7 +118,7 @@ fn respond<'a>(
     Ok(response)
 }
 
-/// Logs the batches that have ended. Nothing more is sent once that is not possible.
+/// Logs the batches that have ended. If that is not possible, the call sends nothing more.
 fn record(audit: &Audit<'_>, call: &Call, event: &Event) {
     if let Event::Ended(batches) = event
         && !log::write(&audit.batches(&log::time(), batches))

@@ -1,4 +1,4 @@
-//! Standard error, where the log goes, and the time and random numbers for it.
+//! Standard error, where the log is written, and the times and random numbers in it.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,41 +12,41 @@ use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::random::random::get_random_u64;
 use crate::rejections::Rejections;
 
-/// Time in nanoseconds for which a line that was written shows that others can be: 10 s.
+/// How long a line that was written shows that others can be written, in nanoseconds: 10 s.
 const TRY_INTERVAL_NS: u64 = 10_000_000_000;
 
-/// A time from which milliseconds are counted.
+/// The time at which a request began, by the monotonic clock of the host.
 pub(crate) struct Start(u64);
 
 impl Start {
-    /// Now.
+    /// The start of a request that begins now.
     pub(crate) fn now() -> Start {
         Start(monotonic_clock::now())
     }
 
-    /// The milliseconds since then.
+    /// The milliseconds since the request began.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         monotonic_clock::now().saturating_sub(self.0) / 1_000_000
     }
 }
 
-/// The current time.
+/// The current time of day, in the form that the log has.
 pub(crate) fn time() -> String {
     let now = wall_clock::now();
     timestamp(now.seconds, now.nanoseconds)
 }
 
-/// A random GUID.
+/// A random GUID, for a request without a usable id.
 pub(crate) fn random_id() -> String {
     random_guid(get_random_u64(), get_random_u64())
 }
 
-/// What is known of the log.
+/// What the instance knows about the log.
 struct State {
     /// When the latest line was written.
     written_at: Option<u64>,
-    /// The latest line could not be written as a whole: standard error is closed, or its disk is
-    /// full.
+    /// Whether the latest line could not be written as a whole, because standard error is closed or
+    /// its disk is full.
     has_failed: bool,
     rejections: Rejections,
 }
@@ -56,8 +56,8 @@ thread_local! {
         const { RefCell::new(State { written_at: None, has_failed: false, rejections: Rejections::new() }) };
 }
 
-/// Writes lines, and returns whether that was possible. A line before them counts the requests that
-/// have been left out, if there are any.
+/// Writes lines, and returns whether that was possible. If requests have been left out, a line
+/// before these counts them.
 pub(crate) fn write(lines: &[String]) -> bool {
     STATE.with_borrow_mut(|state| state.write(lines))
 }
@@ -71,7 +71,7 @@ pub(crate) fn write_rejection(line: String) {
     });
 }
 
-/// Whether lines can be written. A line tries it, if none was written lately.
+/// Whether lines can be written. If none was written lately, this writes one to find out.
 pub(crate) fn is_writable() -> bool {
     STATE.with_borrow_mut(|state| {
         let now = monotonic_clock::now();
@@ -79,14 +79,14 @@ pub(crate) fn is_writable() -> bool {
         if !state.has_failed && !state.written_at.is_none_or(is_due) {
             return true;
         }
-        // The line that counts requests tries it too.
+        // The line that counts requests shows it as well.
         let line = state.rejections.left_out(now).is_none().then(|| try_line(&time()));
         state.write(line.as_slice())
     })
 }
 
-/// Writes a line to the log at the first request of the instance that finds settings that are not
-/// valid.
+/// Writes the line about settings that are not valid, at the first request of the instance that
+/// finds them.
 pub(crate) fn write_problems_once(problems: &[String]) {
     static WRITTEN: AtomicBool = AtomicBool::new(false);
     if !WRITTEN.swap(true, Ordering::Relaxed) {

@@ -1,41 +1,42 @@
-//! How many requests without a valid key have lines in the log: anybody can send them, so they must
-//! not fill it.
+//! How many requests without a valid key have lines in the log. Anybody can send such requests, so
+//! they must not fill it.
 
 use entra_risk_engine::time::{Nanos, SECOND};
 
-/// Maximum lines in a second of the clock.
+/// The maximum number of lines in a second of the clock.
 const LINES_PER_SECOND: u64 = 5;
 
-/// The requests of the current second, and of those before, as long as they have not been reported.
+/// The requests without a valid key: those of the current second, and those of earlier seconds that
+/// no line has counted yet.
 pub(crate) struct Rejections {
-    /// The current second.
+    /// The current second of the clock.
     second: u64,
-    /// Its requests.
+    /// The number of requests in the current second.
     requests: u64,
-    /// The requests without a line of the seconds before, which no line has counted.
+    /// The number of requests of earlier seconds that have no line and that no line has counted.
     left_out: u64,
 }
 
 impl Rejections {
-    /// No request so far.
+    /// The state of an instance that has seen no request.
     pub(crate) const fn new() -> Self {
         Rejections { second: 0, requests: 0, left_out: 0 }
     }
 
-    /// Whether a request that ends now has a line. If not, it is counted.
+    /// Counts a request that ends now, and returns whether it has a line of its own.
     pub(crate) fn admit(&mut self, now: Nanos) -> bool {
         self.advance(now);
         self.requests = self.requests.saturating_add(1);
         self.requests <= LINES_PER_SECOND
     }
 
-    /// How many requests were left out in the seconds before, if a line should count them.
+    /// The number of requests that were left out in earlier seconds, if a line should count them.
     pub(crate) fn left_out(&mut self, now: Nanos) -> Option<u64> {
         self.advance(now);
         Some(self.left_out).filter(|requests| *requests > 0)
     }
 
-    /// A line counts those that were left out.
+    /// Forgets the requests that were left out, because a line has counted them.
     pub(crate) fn reported(&mut self) {
         self.left_out = 0;
     }

@@ -3,12 +3,12 @@
 
 use crate::key::{self, Key, Sent};
 
-/// Maximum length in bytes.
+/// The maximum length of an id in bytes.
 const MAX_BYTES: usize = 64;
 
-/// The id in the only value of the header, or else `random`. Letters, digits, `-`, `_` and `.` are
-/// usable, up to 64, unless they are one of the keys, or contain what the caller sent as its key:
-/// keys must not be in the log.
+/// The id in the only value of the header if it is usable, or else `random`. An id of up to 64
+/// letters, digits, `-`, `_` and `.` is usable, unless it is one of the keys or contains what the
+/// caller sent as its key, because keys must not be in the log.
 pub(crate) fn choose(
     header: &[Vec<u8>],
     keys: &[Key],

@@ -5,16 +5,16 @@ use entra_risk_common::json::to_json;
 use entra_risk_common::{Action, Report};
 use serde::Serialize;
 
-/// A response.
+/// A response of the gateway.
 #[derive(Debug)]
 pub(crate) struct Response {
     /// The HTTP status code.
     pub(crate) status: u16,
-    /// The error's code, if the request was rejected.
+    /// The code of the error, if the request was rejected.
     pub(crate) code: Option<&'static str>,
-    /// Headers besides those of every response.
+    /// The headers in addition to those of every response.
     pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body, JSON.
+    /// The body, which is JSON.
     pub(crate) body: String,
 }
 
@@ -55,7 +55,7 @@ impl Response {
         Response::error(503, "logNotWritable", message)
     }
 
-    /// The response if settings are not valid.
+    /// The response while settings are not valid.
     pub(crate) fn misconfigured(problems: &[String]) -> Response {
         let message = format!("The gateway's operator must correct its settings. {}.", problems.join("; "));
         Response::error(500, "misconfigured", &message)
@@ -68,8 +68,8 @@ impl Response {
 
     /// The response that reports the outcome of every id.
     pub(crate) fn report(action: &Action, report: &Report) -> Response {
-        // Ids and settings have been checked by the rules of the plugin. The text of the error
-        // contains the value.
+        // Ids and settings have been checked by the rules of the plugin, so this should not happen.
+        // The message of the error contains the value, which may be a secret.
         if report.cause.as_ref().is_some_and(|cause| cause.kind == ErrorKind::InvalidArgument) {
             return Response::misconfigured(&["The plugin rejects one of them".to_owned()]);
         }
@@ -82,7 +82,7 @@ impl Response {
         }
     }
 
-    /// The same response with this header.
+    /// Adds a header to the response.
     #[must_use]
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

@@ -6,8 +6,8 @@ use entra_risk_engine::contract::action;
 
 use crate::response::Response;
 
-/// The action with this path, and the version of Microsoft Graph if the path begins with one. The
-/// query is ignored.
+/// Finds the action with this path, and the version of Microsoft Graph if the path begins with one.
+/// The query is ignored.
 pub(crate) fn find(path_with_query: &str) -> Result<(&'static Action, Option<ApiVersion>), Response> {
     let path = path(path_with_query);
     let without = |version: action::ApiVersion| path.strip_prefix(version.segment());
@@ -23,13 +23,13 @@ pub(crate) fn find(path_with_query: &str) -> Result<(&'static Action, Option<Api
 }
 
 /// The path without the query. A path that is longer than that of any action is cut, so that nobody
-/// can make the gateway search a long one: what is left is no path of an action either.
+/// can make the gateway search a long one. What remains is no path of an action either.
 pub(crate) fn path(path_with_query: &str) -> &str {
     let start = path_with_query.char_indices().nth(MAX_PATH_CHARS).and_then(|(end, _)| path_with_query.get(..end));
     start.unwrap_or(path_with_query).split('?').next().unwrap_or_default()
 }
 
-/// More than the path of any action, with its version.
+/// A length in characters that no path of an action has, even with its version.
 const MAX_PATH_CHARS: usize = 128;
 
 #[cfg(test)]

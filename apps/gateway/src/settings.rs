@@ -6,9 +6,9 @@ use entra_risk_common::{parse_options, value};
 
 use crate::key::Key;
 
-/// The settings.
+/// The settings of the gateway.
 pub(crate) struct Settings {
-    /// The keys: none if neither `GATEWAY_KEY` nor `GATEWAY_KEYS` is set.
+    /// The keys of the callers. There are none if neither `GATEWAY_KEY` nor `GATEWAY_KEYS` is set.
     pub(crate) keys: Vec<Key>,
     /// The options of every call.
     pub(crate) options: Options,
@@ -16,8 +16,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Parses the environment. Empty variables count as not set. The error contains a message for
-    /// each variable that is not valid: its name and the rule, but not the value, which may be a
-    /// secret.
+    /// each variable that is not valid, with its name and the rule but without its value, which may
+    /// be a secret, and for each that is set under an old name.
     pub(crate) fn parse(environment: &[(String, String)]) -> Result<Self, Vec<String>> {
         let mut keys = Vec::new();
         let mut problems = Vec::new();
@@ -39,7 +39,7 @@ impl Settings {
 /// Adds the keys in the value of a variable. The error is the rule that the value violates.
 type Add = fn(&mut Vec<Key>, &str) -> Result<(), String>;
 
-/// The variables with keys.
+/// The variables that contain keys.
 const KEYS: &[(&str, Add)] =
     &[("GATEWAY_KEY", |keys, value| add_key(keys, Key::parse(value)?)), ("GATEWAY_KEYS", add_keys)];
 

@@ -1,4 +1,4 @@
-//! The generated bindings of the world of the tools. The calls are those of
+//! The generated bindings of the world of the tools. The types of the calls are those of
 //! `entra-risk-common`.
 #![allow(unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 

@@ -11,7 +11,7 @@ mod text;
 use bindings::wasi::cli::environment::get_environment;
 use entra_risk_common::{ACTIONS, Action, parse_options};
 
-/// The component's exports.
+/// The implementation of the component's exports.
 struct Tools;
 
 impl bindings::Guest for Tools {
@@ -60,7 +60,7 @@ impl bindings::Guest for Tools {
     }
 }
 
-/// Performs an action. The error is the report of a call in which not every id was accepted.
+/// Performs an action. Returns the report as a text, as an error unless every id was accepted.
 fn perform(action: &Action, ids: &[String]) -> Result<String, String> {
     let options = parse_options(&get_environment()).map_err(|problems| text::misconfigured(&problems))?;
     let report = entra_risk_common::perform(action, ids, &options, None, |_, _| {});

@@ -1,4 +1,4 @@
-//! The order of turns in a queue, and the store operations that they take.
+//! Tests of a queue: the order of its turns, and the store operations that they take.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use super::*;
 
 const SPACING: Nanos = SECOND;
 
-/// A store and its clock.
+/// A store in memory, with a clock that the test sets.
 #[derive(Default)]
 struct Memory {
     entries: RefCell<BTreeMap<String, Vec<u8>>>,
     counter: Cell<u64>,
-    /// Increments that fail next.
+    /// How many of the next increments fail.
     conflicts: Cell<u32>,
     operations: Cell<u32>,
-    /// The time that an operation takes.
+    /// How long each operation takes.
     latency: Cell<Nanos>,
     now: Cell<Nanos>,
 }
@@ -53,7 +53,7 @@ impl Memory {
         self.now.set(self.now() + self.latency.get());
     }
 
-    /// A store in which the queue was used before.
+    /// A store at noon, in which the queue was used before.
     fn at_noon() -> Memory {
         let store = Memory::default();
         store.now.set(43_200 * SECOND);
@@ -65,12 +65,12 @@ impl Memory {
         reserve(self, "users", ticket, SPACING).unwrap()
     }
 
-    /// The time of a new turn.
+    /// Reserves a new turn, and returns its time.
     fn turn(&self) -> Nanos {
         self.times([self.reserve(None)])[0]
     }
 
-    /// The times of turns: each asks at its time, until it is granted.
+    /// The times at which turns are granted. Each asks again when it is due.
     fn times<const N: usize>(&self, turns: [Turn; N]) -> [Nanos; N] {
         let asked = self.now();
         let mut waiting: Vec<(Nanos, usize, Turn)> =
@@ -99,7 +99,7 @@ fn due((asked, _, turn): &(Nanos, usize, Turn)) -> Nanos {
 }
 
 #[test]
-fn turns_are_a_spacing_apart_and_the_first_comes_at_once() {
+fn turns_are_a_spacing_apart_and_the_first_comes_immediately() {
     let store = Memory::at_noon();
     let start = store.now();
     let times = store.times([store.reserve(None), store.reserve(None), store.reserve(None)]);
@@ -122,9 +122,9 @@ fn a_turn_takes_three_operations_and_the_first_after_a_pause_four() {
 fn a_turn_that_was_missed_is_lost_and_another_is_taken() {
     let store = Memory::at_noon();
     store.turn();
-    let Turn::Reserved { ticket: missed, .. } = store.reserve(None) else { panic!("granted at once") };
+    let Turn::Reserved { ticket: missed, .. } = store.reserve(None) else { panic!("granted immediately") };
     let others: Vec<Turn> = (0..4).map(|_| store.reserve(None)).collect();
-    let Turn::Reserved { ticket: last, .. } = others[3] else { panic!("granted at once") };
+    let Turn::Reserved { ticket: last, .. } = others[3] else { panic!("granted immediately") };
     store.now.set(store.now() + 3 * SECOND);
     let Turn::Reserved { ticket, .. } = store.reserve(Some(missed)) else { panic!("the missed turn") };
     assert_eq!(ticket, missed + 5);
@@ -137,7 +137,7 @@ fn a_turn_that_a_slow_store_grants_too_late_is_lost() {
     for (late, is_lost) in [(0, false), (MAX_DELAY, false), (MAX_DELAY + 1, true)] {
         let store = Memory::at_noon();
         let time = store.turn() + SPACING;
-        let Turn::Reserved { ticket, .. } = store.reserve(None) else { panic!("granted at once") };
+        let Turn::Reserved { ticket, .. } = store.reserve(None) else { panic!("granted immediately") };
         store.now.set(time - 50 * MILLISECOND);
         store.latency.set(50 * MILLISECOND + late);
         let turn = store.reserve(Some(ticket));
@@ -247,7 +247,7 @@ fn a_place_of_a_counter_that_was_deleted_is_lost() {
     let store = Memory::at_noon();
     store.counter.set(1_000_000);
     store.now.set(store.turn());
-    let Turn::Reserved { ticket, .. } = store.reserve(None) else { panic!("granted at once") };
+    let Turn::Reserved { ticket, .. } = store.reserve(None) else { panic!("granted immediately") };
     store.entries.borrow_mut().clear();
     store.counter.set(0);
     let now = store.now();
