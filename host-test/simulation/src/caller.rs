@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use crate::plan::{log_uniform, millis};
+use crate::random::{log_uniform, millis};
 
 /// How a host makes a call.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +95,7 @@ impl Caller {
         caller
     }
 
-    /// The `wait-ms` of the next `next`, after so many.
+    /// The `wait-ms` of the following `next`, if the call has seen this many.
     pub(crate) fn wait_ms(&self, rng: &mut StdRng, nexts: usize) -> Option<u32> {
         if nexts >= MAX_NEXTS {
             return None;
@@ -109,7 +109,7 @@ impl Caller {
         }
     }
 
-    /// The time until the next `next`, after so many.
+    /// The time until the following `next`, if the call has seen this many.
     pub(crate) fn pause(&self, rng: &mut StdRng, nexts: usize) -> Duration {
         if nexts >= MAX_NEXTS {
             return Duration::ZERO;
@@ -132,7 +132,15 @@ impl Stop {
         };
         Stop { after, grace_ms, in_token_request: rng.random() }
     }
+
+    /// The time that requests in flight have.
+    pub(crate) fn grace(self) -> Duration {
+        self.grace_ms.map_or(GRACE, |ms| Duration::from_millis(ms.into()))
+    }
 }
 
-/// After so many `next`, a host that polls waits as long as it takes: the run has to end.
+/// When a call ends other than by its deadline, requests in flight have this long.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+
+/// After this many `next`, a host that polls waits as long as it takes, so that the run ends.
 const MAX_NEXTS: usize = 200;

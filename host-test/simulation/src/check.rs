@@ -1,43 +1,30 @@
 //! The invariants: what the contract guarantees about every run, as far as it can be judged from
-//! outside. What the engine decides in between, such as when it probes and how long it waits, is
-//! checked exactly in `engine/tests/sequences`.
+//! outside. What the engine decides in between, such as how it finds the bad ids, when it probes and
+//! how long it waits, is checked in `engine/tests`, and nowhere else.
 
 mod attempts;
-mod crowd;
 mod end;
 mod events;
+#[cfg(test)]
+mod fixture;
 mod ids;
-mod isolation;
+mod instances;
 mod next;
 mod outcome;
 mod rate;
+mod refused;
 mod text;
 mod token;
 
-use std::fmt;
-use std::time::Duration;
-
-use crate::attempt::{Attempt, Attempts, Class, MARGIN};
-use crate::{CallRecord, CrowdRun, Plan};
-
-/// An invariant that was violated.
-#[derive(Debug, Clone)]
-pub struct Violation {
-    /// The invariant.
-    pub invariant: &'static str,
-    /// How it was violated.
-    pub detail: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.invariant, self.detail)
-    }
-}
+use crate::attempts::Attempts;
+use crate::instances_plan::InstancesPlan;
+use crate::plan::Plan;
+use crate::record::CallRecord;
+use crate::violation::{Violation, Violations};
 
 /// Checks a whole run.
-pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
-    let mut violations = Violations(Vec::new());
+pub(crate) fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
+    let mut violations = Violations::default();
     let mut all: Vec<Attempts<'_>> = Vec::new();
     for call in calls {
         if let Err(why) = &call.result {
@@ -54,9 +41,9 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
         next::check(&attempts, is_shared, &mut violations);
         outcome::check(&attempts, &mut violations);
         attempts::check(&attempts, &mut violations);
-        end::check(&attempts, is_shared, &mut violations);
+        end::check(&attempts, &mut violations);
         token::check(&attempts, &mut violations);
-        isolation::check(plan, &attempts, &mut violations);
+        refused::check(plan, call, &mut violations);
         all.push(attempts);
     }
     rate::check(&all, &mut violations);
@@ -66,7 +53,7 @@ pub fn check(plan: &Plan, calls: &[CallRecord]) -> Vec<Violation> {
 
 /// Checks that the four functions do what calls do that are driven without a pause.
 pub(crate) fn check_same(functions: &[CallRecord], calls: &[CallRecord]) -> Vec<Violation> {
-    let mut violations = Violations(Vec::new());
+    let mut violations = Violations::default();
     for (function, call) in functions.iter().zip(calls) {
         let did = |record: &CallRecord| (record.started, record.ended, record.arrivals.len(), record.result.clone());
         if did(function) != did(call) {
@@ -77,21 +64,37 @@ pub(crate) fn check_same(functions: &[CallRecord], calls: &[CallRecord]) -> Vec<
 }
 
 /// Checks a whole run of many instances: each by itself, and all together.
-pub(crate) fn check_crowd(run: &CrowdRun) -> Vec<Violation> {
-    let each = run.plan.instances.iter().zip(&run.calls);
+pub(crate) fn check_instances(plan: &InstancesPlan, calls: &[Vec<CallRecord>], keys: &[String]) -> Vec<Violation> {
+    let each = plan.instances.iter().zip(calls);
     let mut violations = Violations(each.flat_map(|(instance, calls)| check(&instance.plan, calls)).collect());
-    crowd::check(run, &mut violations);
+    instances::check(plan, calls, keys, &mut violations);
     violations.0
 }
 
-/// The violations found so far.
-struct Violations(Vec<Violation>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::Fixture;
 
-impl Violations {
-    fn add(&mut self, invariant: &'static str, detail: impl FnOnce() -> String) {
-        self.0.push(Violation { invariant, detail: detail() });
+    #[test]
+    fn a_run_without_a_violation_passes_every_check() {
+        let run = Fixture::new();
+        assert!(check(&run.plan, &[run.call]).is_empty());
+    }
+
+    #[test]
+    fn a_call_that_does_not_return_is_found() {
+        let mut run = Fixture::new();
+        run.call.result = Err("trap".to_owned());
+        assert_eq!(check(&run.plan, &[run.call])[0].invariant, "every call returns");
+    }
+
+    #[test]
+    fn a_function_that_differs_from_a_call_is_found() {
+        let (call, mut other) = (Fixture::new().call, Fixture::new());
+        assert!(check_same(std::slice::from_ref(&call), std::slice::from_ref(&other.call)).is_empty());
+        other.report().cause = None;
+        let violations = check_same(&[call], &[other.call]);
+        assert_eq!(violations[0].invariant, "a function does what a call does");
     }
 }
-
-/// When a call ends other than by its deadline, requests in flight have this long.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);

@@ -14,11 +14,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep_until};
 
-use crate::caller::Stop;
-use crate::record::{Next, Report};
+use crate::call_plan::Call;
+use crate::caller::{Caller, Form, Stop};
+use crate::plan::Plan;
+use crate::record::{CallRecord, Next, Report};
 use crate::runaway_guard::RunawayGuard;
 use crate::token_log::TokenLog;
-use crate::{Call, CallRecord, Caller, Form, Plan};
 
 /// The host of one instance.
 pub(crate) struct Host<'a> {
@@ -165,7 +166,7 @@ impl Host<'_> {
         self.notice_stop(open);
         while let Some(stop) = open.stops.first().copied().filter(|stop| stop.after <= elapsed) {
             open.stops.remove(0);
-            let grace = stop.grace_ms.map_or(crate::check::GRACE, |ms| Duration::from_millis(ms.into()));
+            let grace = stop.grace();
             // The host plans one at a time.
             if stop.in_token_request && self.planned.is_none_or(|planned| planned < self.tokens.len()) {
                 self.planned = Some(self.tokens.len());

@@ -3,25 +3,28 @@
 //! mutants of the plugin that violate them.
 
 mod attempt;
+mod attempts;
+mod call_plan;
 mod caller;
 mod check;
-mod crowd;
 mod host;
+mod instances_plan;
+mod instances_run;
 mod mutant;
+mod mutants;
 mod plan;
+mod random;
 mod record;
 mod run;
 mod runaway_guard;
+mod source;
 mod summary;
 mod token_log;
 mod trace;
+mod violation;
 
-pub use caller::{Caller, Form, Pauses, Stop, Waits};
-pub use check::{Violation, check};
-pub use crowd::{CrowdPlan, CrowdRun, Instance, plugin_with_turns};
-pub use mutant::{MUTANTS, Mutant};
-pub use plan::{Call, Plan, TokenProvider};
-pub use record::{CallRecord, Next, Report};
+pub use instances_plan::InstancesPlan;
+pub use instances_run::{InstancesRun, plugin_with_turns};
+pub use mutants::mutants;
 pub use run::Run;
 pub use summary::Summary;
-pub use token_log::{TokenAnswer, TokenRecord};

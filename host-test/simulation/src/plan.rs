@@ -2,18 +2,18 @@
 //! and the token provider.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use graph_model::{Algorithm, Delay, Fault, FaultKind, Limit, Naming, Network, OtherClients, Outage, Settings};
-use host_test::bindings::actions::{Cloud, Options, RateLimit};
-use host_test::plugin::{Action, CANARY};
+use host_test::plugin::CANARY;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
-use crate::{Caller, Form};
+use crate::call_plan::Call;
+use crate::caller::{Caller, Form};
+use crate::random::{guid, log_uniform, millis};
 
 /// The plan of one run.
 #[derive(Debug, Clone)]
@@ -43,21 +43,6 @@ pub struct TokenProvider {
     pub outage: Option<(Duration, Duration)>,
     /// The share of requests that end the call.
     pub ends: f64,
-}
-
-/// One call of the plugin.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// The time since the previous call ended, or since it began if they overlap.
-    pub pause: Duration,
-    /// The action.
-    pub action: Action,
-    /// The ids.
-    pub ids: Vec<String>,
-    /// The options.
-    pub options: Options,
-    /// How the host makes it.
-    pub form: Form,
 }
 
 impl Plan {
@@ -212,130 +197,4 @@ fn id_faults(rng: &mut StdRng, population: &[Uuid]) -> BTreeMap<Uuid, Fault> {
     let count = rng.random_range(1..=3);
     let ids: Vec<Uuid> = population.sample(rng, count).copied().collect();
     ids.into_iter().map(|id| (id, Fault::of(*kinds.choose(rng).unwrap_or(&FaultKind::Silence)))).collect()
-}
-
-impl Call {
-    fn draw(rng: &mut StdRng, population: &[Uuid], tenants: bool) -> Self {
-        // The four functions are drawn as often as the other actions.
-        let actions: &[Action] = if rng.random() { &Action::FUNCTIONS } else { &Action::ALL };
-        let action = *actions.choose(rng).unwrap_or(&Action::DismissRiskyUsers);
-        let mut ids: Vec<String> = population.iter().filter(|_| rng.random_ratio(9, 10)).map(Uuid::to_string).collect();
-        // Without ids, a call is over before it begins.
-        ids.extend(population.first().filter(|_| rng.random_ratio(49, 50)).map(Uuid::to_string));
-        if rng.random_ratio(1, 3) {
-            let again: Vec<_> = ids.iter().filter(|_| rng.random_ratio(1, 10)).cloned().collect();
-            again.into_iter().for_each(|id| ids.insert(rng.random_range(0..=ids.len()), id));
-        }
-        for id in ids.iter_mut().filter(|_| rng.random_ratio(1, 4)) {
-            *id = id.to_uppercase();
-        }
-        let options = Call::draw_options(rng, action, ids.len(), tenants);
-        let form = if Action::FUNCTIONS.contains(&action) && rng.random() {
-            Form::Function
-        } else {
-            Form::Call(Caller::draw(rng))
-        };
-        Call { pause: millis(rng, 1..=30_000), action, ids, options, form }
-    }
-
-    fn wait_for_each_next(&mut self) {
-        if let Form::Call(caller) = &mut self.form {
-            *caller = Caller::default();
-        }
-    }
-
-    fn draw_options(rng: &mut StdRng, action: Action, ids: usize, tenants: bool) -> Options {
-        let pick = |rng: &mut StdRng, texts: &[&str]| Some((*texts.choose(rng)?).to_owned());
-        let tenant =
-            if tenants { pick(rng, &["contoso", "fabrikam"]).filter(|_| rng.random_ratio(3, 4)) } else { None };
-        let audience = if rng.random_ratio(1, 10) { pick(rng, &["https://graph.example"]) } else { None };
-        let endpoints = ["https://Gateway.Example:443", "http://localhost:8080", "https://gateway.example"];
-        let endpoint = if rng.random_ratio(1, 5) { pick(rng, &endpoints) } else { None };
-        let clouds = [Cloud::Global, Cloud::UsGovL4, Cloud::UsGovL5, Cloud::China];
-        let cloud = if rng.random_ratio(1, 5) { clouds.choose(rng).copied() } else { None };
-        let isolate_refused = if rng.random_ratio(1, 4) { Some(rng.random_ratio(1, 3)) } else { None };
-        let mut sometimes = |range: RangeInclusive<u32>| rng.random::<bool>().then(|| log_uniform(rng, range));
-        // With fewer, most of the run would be waiting for the rate limit.
-        let min = (ids / 30).clamp(1, 60) as u32;
-        let max = if is_on_sign_ins(action) { 400 } else { 60 };
-        Options {
-            tenant,
-            cloud,
-            endpoint,
-            audience,
-            isolate_refused,
-            ids_per_request: sometimes(min..=max),
-            max_in_flight: sometimes(1..=32),
-            max_attempts: sometimes(1..=10),
-            attempt_timeout_ms: sometimes(100..=600_000),
-            deadline_ms: sometimes(1..=3_600_000).filter(|_| ids.is_multiple_of(2)),
-            patience_ms: sometimes(1..=600_000),
-            rate_limit: sometimes(1..=20_000)
-                .map(|window_ms| RateLimit { requests: log_uniform(rng, 1..=12), window_ms }),
-            ..Options::default()
-        }
-    }
-
-    /// The ids that the plugin must report: each once, as spelled at its first position.
-    pub fn distinct(&self) -> Vec<&String> {
-        let mut seen = BTreeSet::new();
-        self.ids.iter().filter(|id| seen.insert(id.to_lowercase())).collect()
-    }
-
-    /// The rate limit of the call: the option, or the documented limit.
-    pub fn rate_limit(&self) -> RateLimit {
-        self.options.rate_limit.unwrap_or(match is_on_sign_ins(self.action) {
-            false => RateLimit { requests: 1, window_ms: 1_000 },
-            true => RateLimit { requests: 5, window_ms: 10_000 },
-        })
-    }
-
-    /// The window of its rate limit.
-    pub fn window(&self) -> Duration {
-        Duration::from_millis(self.rate_limit().window_ms.into())
-    }
-
-    /// The longest time from a failure to the next acceptance.
-    pub fn patience(&self) -> Duration {
-        Duration::from_millis(self.options.patience_ms.unwrap_or(180_000).into()).max(self.window() * 2)
-    }
-
-    /// The audience of its token.
-    pub fn audience(&self) -> &str {
-        self.options.audience.as_deref().unwrap_or(self.root())
-    }
-
-    /// Where its token is sent.
-    pub fn endpoint(&self) -> String {
-        let endpoint = self.options.endpoint.as_deref().unwrap_or(self.root()).to_lowercase();
-        endpoint.trim_end_matches(":443").to_owned()
-    }
-
-    fn root(&self) -> &'static str {
-        match self.options.cloud.unwrap_or(Cloud::Global) {
-            Cloud::Global => "https://graph.microsoft.com",
-            Cloud::UsGovL4 => "https://graph.microsoft.us",
-            Cloud::UsGovL5 => "https://dod-graph.microsoft.us",
-            Cloud::China => "https://microsoftgraph.chinacloudapi.cn",
-        }
-    }
-}
-
-/// Whether an action counts against the limit of those on sign-ins.
-pub(crate) fn is_on_sign_ins(action: Action) -> bool {
-    action.name().contains("sign-ins")
-}
-
-fn guid(rng: &mut StdRng) -> Uuid {
-    Builder::from_random_bytes(rng.random()).into_uuid()
-}
-
-/// A number whose order of magnitude is uniformly distributed.
-pub(crate) fn log_uniform(rng: &mut StdRng, range: RangeInclusive<u32>) -> u32 {
-    let (low, high) = (f64::from(*range.start()).ln(), f64::from(*range.end()).ln());
-    (rng.random_range(low..=high).exp().round() as u32).clamp(*range.start(), *range.end())
-}
-
-pub(crate) fn millis(rng: &mut StdRng, range: RangeInclusive<u32>) -> Duration {
-    Duration::from_millis(log_uniform(rng, range).into())
 }

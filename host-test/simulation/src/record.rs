@@ -8,8 +8,9 @@ use graph_model::Arrival;
 use host_test::bindings::actions::{Batch, Error};
 use host_test::bindings::calls::Event;
 
-use crate::plan::is_on_sign_ins;
-use crate::{Call, Form, TokenRecord};
+use crate::call_plan::{Call, is_on_sign_ins};
+use crate::caller::Form;
+use crate::token_log::TokenRecord;
 
 /// One call and everything known about it. Times are since the start of the host.
 #[derive(Debug, Clone)]
@@ -172,7 +173,19 @@ impl CallRecord {
     }
 }
 
-/// What a `next` reported.
+/// The requests of several instances, in the order they were sent.
+pub(crate) fn arrivals(instances: &[Vec<CallRecord>]) -> Vec<&Arrival> {
+    let mut arrivals: Vec<&Arrival> = instances.iter().flatten().flat_map(|call| &call.arrivals).collect();
+    arrivals.sort_by_key(|arrival| arrival.sent);
+    arrivals
+}
+
+/// The first digits of the first id, which are enough to distinguish batches.
+pub(crate) fn first(ids: &[String]) -> &str {
+    ids.first().and_then(|id| id.get(..8)).unwrap_or("none")
+}
+
+/// The batches that a `next` reported.
 pub(crate) fn ended(event: &Event) -> &[Batch] {
     match event {
         Event::Ended(batches) => batches,
@@ -184,7 +197,7 @@ fn overlap(one: (Duration, Duration), other: (Duration, Duration)) -> Duration {
     one.1.min(other.1).saturating_sub(one.0.max(other.0))
 }
 
-/// What does not count of a pause.
+/// The part of a pause that does not count.
 fn excess(pause: (Duration, Duration), of: (Duration, Duration)) -> Duration {
     overlap(pause, of).saturating_sub(Duration::from_secs(1))
 }

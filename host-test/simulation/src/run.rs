@@ -1,6 +1,7 @@
 //! One seeded run: the calls of one plugin instance with a model of Microsoft Graph, in virtual
 //! time.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use host_test::host::{Outbound, Upload};
 use host_test::plugin::Plugin;
 use tokio::time::Instant;
 
-use crate::check::check_same;
+use crate::check::{check, check_same};
 use crate::host::Host;
+use crate::plan::Plan;
+use crate::record::CallRecord;
 use crate::runaway_guard::RunawayGuard;
 use crate::token_log::TokenLog;
-use crate::{CallRecord, Plan, Violation, check};
+use crate::violation::Violation;
 
 /// A run of the simulation and the invariants that it violated.
 #[derive(Debug)]
@@ -49,6 +52,19 @@ impl Run {
     /// If the plugin cannot be instantiated.
     pub fn record(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result<Vec<CallRecord>> {
         virtual_time(record(plugin, plan))
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let graph = &self.plan.graph;
+        writeln!(f, "seed {}", self.plan.seed)?;
+        writeln!(f, "responds in {:?}, faults {}, {} ids absent", graph.latency, graph.faults, graph.absent.len())?;
+        writeln!(f, "limits: users {:?}, sign-ins {:?}", graph.users, graph.sign_ins)?;
+        writeln!(f, "{:?}, {:?}, {:?}", graph.network, graph.others, self.plan.tokens)?;
+        graph.outages.iter().try_for_each(|outage| writeln!(f, "{outage:?}"))?;
+        self.calls.iter().try_for_each(|call| write!(f, "\n{call}"))?;
+        self.violations.iter().try_for_each(|violation| writeln!(f, "VIOLATION {violation}"))
     }
 }
 

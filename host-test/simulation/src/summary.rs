@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use graph_model::FaultKind;
 
-use crate::{CallRecord, CrowdRun, Run, Violation};
+use crate::instances_run::InstancesRun;
+use crate::record::CallRecord;
+use crate::run::Run;
+use crate::violation::Violation;
 
 /// The totals of many runs.
 #[derive(Debug, Default)]
@@ -46,7 +49,7 @@ impl Summary {
     }
 
     /// Adds a run of many instances.
-    pub fn add_crowd(&mut self, run: CrowdRun) {
+    pub fn add_instances(&mut self, run: InstancesRun) {
         self.add_calls(run.plan.seed, run.calls.iter().flatten(), run.violations);
     }
 

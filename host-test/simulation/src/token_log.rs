@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
-use crate::Plan;
+use crate::plan::Plan;
 
 /// One token request.
 #[derive(Debug, Clone)]

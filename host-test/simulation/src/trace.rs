@@ -1,4 +1,4 @@
-//! A run as text: each call, its requests and their results, and what the plugin reported.
+//! A call as text: its requests, their results, and what the plugin reported.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,21 +6,8 @@ use std::time::Duration;
 use host_test::bindings::actions::Batch;
 use host_test::bindings::calls::Event;
 
-use crate::record::Next;
-use crate::{CallRecord, Run, TokenAnswer, TokenRecord};
-
-impl fmt::Display for Run {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let graph = &self.plan.graph;
-        writeln!(f, "seed {}", self.plan.seed)?;
-        writeln!(f, "responds in {:?}, faults {}, {} ids absent", graph.latency, graph.faults, graph.absent.len())?;
-        writeln!(f, "limits: users {:?}, sign-ins {:?}", graph.users, graph.sign_ins)?;
-        writeln!(f, "{:?}, {:?}, {:?}", graph.network, graph.others, self.plan.tokens)?;
-        graph.outages.iter().try_for_each(|outage| writeln!(f, "{outage:?}"))?;
-        self.calls.iter().try_for_each(|call| write!(f, "\n{call}"))?;
-        self.violations.iter().try_for_each(|violation| writeln!(f, "VIOLATION {violation}"))
-    }
-}
+use crate::record::{CallRecord, Next, first};
+use crate::token_log::{TokenAnswer, TokenRecord};
 
 impl fmt::Display for CallRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,11 +65,6 @@ fn batch_line(batch: &Batch) -> String {
     };
     let ids = format!("{} ids {}", batch.ids.len(), first(&batch.ids));
     format!("{ids} {} after {} attempts: {detail}", batch.outcome.name(), batch.attempts)
-}
-
-/// The first digits of the first id, which are enough to distinguish batches.
-pub(super) fn first(ids: &[String]) -> &str {
-    ids.first().and_then(|id| id.get(..8)).unwrap_or("none")
 }
 
 fn seconds(time: Duration) -> String {

@@ -7,7 +7,7 @@ use std::thread;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use simulation::MUTANTS;
+use simulation::mutants;
 
 /// Builds each mutant of the plugin and reports the first seed in which the simulation catches it.
 /// Exits with 1 if it does not catch one.
@@ -22,10 +22,12 @@ fn main() -> wasmtime::Result<ExitCode> {
     let Arguments { seeds } = Arguments::parse();
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} mutants, {eta} left: {msg}")
         .unwrap_or(ProgressStyle::default_bar());
-    let progress = ProgressBar::new(MUTANTS.len() as u64).with_style(style);
+    let all = mutants();
+    let progress = ProgressBar::new(all.len() as u64).with_style(style);
     let (built, to_play) = sync_channel(1);
     // The next mutant is built while one is played.
-    let builder = thread::spawn(move || MUTANTS.iter().all(|mutant| built.send((mutant, mutant.build())).is_ok()));
+    let builder =
+        thread::spawn(move || mutants().into_iter().all(|mutant| built.send((mutant, mutant.build())).is_ok()));
     let (mut missed, mut last) = (0, 0);
     for (mutant, plugin) in to_play {
         progress.set_message(mutant.name);
@@ -48,6 +50,6 @@ fn main() -> wasmtime::Result<ExitCode> {
     }
     drop(builder.join());
     progress.finish_and_clear();
-    println!("{} mutants, {missed} not caught, the last one in seed {last}", MUTANTS.len());
+    println!("{} mutants, {missed} not caught, the last one in seed {last}", all.len());
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

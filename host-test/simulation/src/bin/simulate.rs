@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::Parser;
 use host_test::component::PluginComponent;
 use indicatif::{ProgressBar, ProgressStyle};
-use simulation::{CrowdRun, MUTANTS, Run, Summary, plugin_with_turns};
+use simulation::{InstancesRun, Run, Summary, mutants, plugin_with_turns};
 
 /// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the
 /// invariants after each.
@@ -27,7 +27,7 @@ struct Arguments {
     seed: Option<u64>,
     /// Play many instances that take turns in each run.
     #[arg(long)]
-    crowd: bool,
+    many_instances: bool,
     /// Play a mutant of the plugin; `list` lists the names.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
@@ -43,14 +43,14 @@ fn main() -> wasmtime::Result<ExitCode> {
     let mut arguments = Arguments::parse();
     let built;
     let plugin = match &arguments.mutant {
-        None if arguments.crowd => {
+        None if arguments.many_instances => {
             built = plugin_with_turns()?;
             &built
         }
         None => PluginComponent::shared(),
-        Some(name) => match MUTANTS.iter().find(|mutant| mutant.name == name) {
+        Some(name) => match mutants().into_iter().find(|mutant| mutant.name == name) {
             None if name == "list" => {
-                MUTANTS.iter().for_each(|mutant| println!("{}: violates \"{}\"", mutant.name, mutant.violates));
+                mutants().iter().for_each(|mutant| println!("{}: violates \"{}\"", mutant.name, mutant.violates));
                 return Ok(ExitCode::SUCCESS);
             }
             None => {
@@ -58,15 +58,15 @@ fn main() -> wasmtime::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
             Some(mutant) => {
-                arguments.crowd = mutant.takes_turns;
+                arguments.many_instances = mutant.takes_turns;
                 built = mutant.build()?;
                 &built
             }
         },
     };
     if let Some(seed) = arguments.seed {
-        if arguments.crowd {
-            let run = CrowdRun::play(plugin, seed)?;
+        if arguments.many_instances {
+            let run = InstancesRun::play(plugin, seed)?;
             print!("{run}");
             return Ok(exit_code(run.violations.is_empty()));
         }
@@ -81,7 +81,7 @@ fn main() -> wasmtime::Result<ExitCode> {
     println!("{} runs of {} calls in {seconds:.1} s", summary.runs, summary.calls);
     let Summary { driven, nexts, stops, abandoned, overlaps, .. } = &summary;
     println!(
-        "{driven} driven with {nexts} next and {stops} stop, {abandoned} dropped unfinished; open together in {overlaps} runs"
+        "{driven} driven with {nexts} next and {stops} stop, {abandoned} dropped unfinished; several open in {overlaps} runs"
     );
     println!("{} requests in {:.1} days of virtual time", summary.requests, summary.elapsed.as_secs_f64() / 86_400.0);
     println!("{} ids, {:.0} per second of real time", summary.ids, summary.ids as f64 / seconds);
@@ -89,8 +89,8 @@ fn main() -> wasmtime::Result<ExitCode> {
     println!("faults: {}", list(summary.faults.iter().map(|(kind, count)| (format!("{kind:?}"), count))));
     println!("violations: {}", list(summary.violated().iter()));
     let mut options = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
-    if arguments.crowd {
-        options.push_str(" --crowd");
+    if arguments.many_instances {
+        options.push_str(" --many-instances");
     }
     let mut violations = summary.violations.clone();
     violations.dedup_by_key(|(seed, _)| *seed);
@@ -114,8 +114,8 @@ fn play_all(plugin: &PluginComponent, arguments: &Arguments) -> wasmtime::Result
             if seed >= arguments.from + arguments.seeds {
                 break;
             }
-            match arguments.crowd {
-                true => summary.add_crowd(CrowdRun::play(plugin, seed)?),
+            match arguments.many_instances {
+                true => summary.add_instances(InstancesRun::play(plugin, seed)?),
                 false => summary.add(Run::play(plugin, seed)?),
             }
             progress.inc(1);

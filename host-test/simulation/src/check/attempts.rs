@@ -1,15 +1,19 @@
-//! How often ids are sent, what is in flight together, and for how long.
+//! How often ids are sent, what is in flight simultaneously, and for how long.
+
+use std::time::Duration;
 
 use host_test::bindings::actions::ErrorKind;
 
-use super::{Attempt, Attempts, Class, GRACE, MARGIN, Violations};
+use crate::attempt::{Attempt, Disposition, MARGIN};
+use crate::attempts::Attempts;
+use crate::caller::GRACE;
+use crate::violation::Violations;
 
-pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
-    let options = &attempts.call.call.options;
-    let max_attempts = options.max_attempts.unwrap_or(4);
-    let max_in_flight = options.max_in_flight.unwrap_or(4) as usize;
+pub(crate) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let max_attempts = attempts.max_attempts();
+    let max_in_flight = attempts.call.call.options.max_in_flight.unwrap_or(4) as usize;
     for (index, attempt) in attempts.all.iter().enumerate() {
-        let number = attempts.number(attempt);
+        let number = attempts.failures(&attempt.ids, attempt.sent()) + 1;
         if number > max_attempts {
             violations.add("a group has at most max-attempts counted attempts", || {
                 format!("attempt {number}, at most {max_attempts} allowed: {}", attempt.arrival)
@@ -27,8 +31,32 @@ pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
             check_pair(attempts, before, attempt, violations);
         }
     }
+    check_given_up(attempts, violations);
     if !attempts.call.is_abandoned {
         check_time(attempts, violations);
+    }
+}
+
+/// An id that ends while the call goes on has had all of its attempts: throttled ones do not count, and
+/// what failed together with others is split.
+fn check_given_up(attempts: &Attempts<'_>, violations: &mut Violations) {
+    let call = attempts.call;
+    let Some(last_sent) = attempts.all.last().map(Attempt::sent) else { return };
+    for (id, reported) in call.reported_at().into_iter().enumerate().filter(|(_, reported)| *reported < last_sent) {
+        let Some(last) = attempts.last(id) else { continue };
+        let is_given_up = match last.disposition {
+            Disposition::Throttled => true,
+            Disposition::Transient => {
+                let may_be_split = attempts.isolates() && attempts.max_attempts() > 1 && last.ids.len() > 1;
+                may_be_split || attempts.failures(&last.ids, Duration::MAX) < attempts.max_attempts()
+            }
+            _ => false,
+        };
+        if is_given_up {
+            violations.add("an id that may succeed is sent again", || {
+                format!("reported at {reported:?}, last {}", last.arrival)
+            });
+        }
     }
 }
 
@@ -41,12 +69,12 @@ fn check_pair(attempts: &Attempts<'_>, before: &Attempt<'_>, next: &Attempt<'_>,
         violations.add("no id is in two requests in flight", detail);
     }
     let is_alone = before.ids.len() == 1 || !attempts.isolates();
-    match before.class {
-        Class::Accepted | Class::Permanent | Class::Unexpected | Class::Fatal => {
+    match before.disposition {
+        Disposition::Accepted | Disposition::Permanent | Disposition::Unexpected | Disposition::Fatal => {
             violations.add("an id that has ended is not sent again", detail);
         }
-        Class::Refused if is_alone => violations.add("an id that has ended is not sent again", detail),
-        Class::Transient | Class::Throttled | Class::TooLarge => {
+        Disposition::Refused if is_alone => violations.add("an id that has ended is not sent again", detail),
+        Disposition::Transient | Disposition::Throttled | Disposition::TooLarge => {
             if let Some((settled, asked)) = before.arrival.settled.zip(before.retry_after())
                 && next.sent() < settled + asked
             {
@@ -77,5 +105,35 @@ fn check_time(attempts: &Attempts<'_>, violations: &mut Violations) {
                 format!("{}, given up at {:?}", attempt.arrival, attempt.over)
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    use crate::check::fixture::{assert_found, ms};
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&run.attempts(), found),
+            &[
+                ("a group has at most max-attempts counted attempts", |run| {
+                    run.call.call.options.max_attempts = Some(1)
+                }),
+                ("at most max-in-flight requests are in flight", |run| {
+                    run.call.call.options.max_in_flight = Some(1);
+                    run.call.arrivals[1].sent = ms(50);
+                }),
+                ("no id is in two requests in flight", |run| run.call.arrivals[2].sent = ms(1_150)),
+                ("an id that has ended is not sent again", |run| run.respond(1, StatusCode::NOT_FOUND)),
+                ("a Retry-After is waited out", |run| run.call.arrivals[1].retry_after = Some(ms(10_000))),
+                ("an id that may succeed is sent again", |run| run.respond(0, StatusCode::SERVICE_UNAVAILABLE)),
+                ("an id that may succeed is sent again", |run| run.respond(0, StatusCode::TOO_MANY_REQUESTS)),
+                ("a request in flight is given its time", |run| run.call.arrivals[2].settled = None),
+            ],
+        );
     }
 }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use host_test::bindings::actions::ErrorKind;
 
-use super::{Attempt, Attempts, Class, GRACE, MARGIN, Violations};
-use crate::{CallRecord, TokenAnswer, TokenRecord};
+use crate::attempt::{Attempt, Disposition, MARGIN};
+use crate::attempts::Attempts;
+use crate::caller::GRACE;
+use crate::record::CallRecord;
+use crate::token_log::{TokenAnswer, TokenRecord};
+use crate::violation::Violations;
 
-/// `is_shared`: another call counts against the same limit.
-pub(super) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut Violations) {
+pub(crate) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
     check_deadline(attempts, violations);
     let end = attempts.fatal_at();
@@ -16,7 +19,7 @@ pub(super) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut V
         check_after(attempts, end, violations);
     }
     check_stops(attempts, violations);
-    if call.is_abandoned || !attempts.is_unfinished() || end.is_some() || has_reason(attempts, is_shared) {
+    if call.is_abandoned || !attempts.is_unfinished() || end.is_some() || has_reason(attempts) {
         return;
     }
     if call.stops.is_empty() {
@@ -82,59 +85,84 @@ fn check_stops(attempts: &Attempts<'_>, violations: &mut Violations) {
     }
 }
 
-/// When the last id was reported, if it was late. A `next` that begins late returns what has ended,
-/// at once.
+/// When the last id was reported, if it was late. A `next` that begins late returns what has ended
+/// immediately.
 fn last_report(call: &CallRecord, is_late: impl Fn(Duration) -> bool) -> Option<Duration> {
     let number = call.reported_in().into_iter().flatten().max()?;
     let periods = call.periods();
     let (began, ended) = *periods.get(number)?;
     // What ended at the same time may come in two events.
     let late_before = periods[..number].iter().filter(|(_, ended)| is_late(*ended)).count();
-    let is_at_once = is_late(began) && ended <= began + MARGIN + call.asking(began, ended);
-    (is_late(ended) && (!is_at_once || late_before > 1)).then_some(ended)
+    let is_immediate = is_late(began) && ended <= began + MARGIN + call.asking(began, ended);
+    (is_late(ended) && (!is_immediate || late_before > 1)).then_some(ended)
 }
 
 /// Whether the call may have ended before every id was settled: by its deadline or its patience, or
 /// by something that cannot be determined.
-fn has_reason(attempts: &Attempts<'_>, is_shared: bool) -> bool {
+fn has_reason(attempts: &Attempts<'_>) -> bool {
     let call = attempts.call;
-    let rejected = attempts.all.iter().filter(|attempt| attempt.class == Class::TokenRejected).count();
-    let unexpected = attempts.all.iter().filter(|attempt| attempt.class == Class::Unexpected).count();
-    if attempts.has(Class::Unclear) || rejected >= 2 || unexpected >= 3 {
+    let count = |disposition| attempts.all.iter().filter(|attempt| attempt.disposition == disposition).count();
+    let is_clear = count(Disposition::Unclear) == 0;
+    if !is_clear || count(Disposition::TokenRejected) >= 2 || count(Disposition::Unexpected) >= 3 {
         return true;
     }
-    // A call ends as soon as the next request would be sent too late.
-    let window = call.call.window();
-    let asked = attempts.all.iter().filter_map(Attempt::retry_after).max().unwrap_or_default() * 5 / 4;
-    let retries = call.call.options.max_attempts.unwrap_or(4).saturating_sub(2).min(5);
-    let backoff = (FIRST_BACKOFF * 2_u32.pow(retries)).clamp(MAX_PROBE_WAIT, MAX_BACKOFF) * 5 / 4;
-    let may_be_held = is_shared || attempts.has(Class::Throttled);
-    let held = if may_be_held { window * MAX_WAIT_WINDOWS } else { window * 2 };
-    let longest = backoff.max(asked + window).max(held) + call.queue;
+    // A call ends as soon as it would have to wait for longer than it may.
+    let asked = attempts.all.iter().filter_map(Attempt::retry_after).max().unwrap_or_default();
+    let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
+    let longest = LONGEST_BACKOFF.max(call.call.window() * MAX_HELD_WINDOWS).max(asked * 2) + latency * 2 + call.queue;
     // Requests in flight may have been accepted after the end.
-    let accepted = attempts.all.iter().filter(|attempt| attempt.class == Class::Accepted);
+    let accepted = attempts.all.iter().filter(|attempt| attempt.disposition == Disposition::Accepted);
     let accepted = accepted.filter_map(|attempt| attempt.read(call));
     let mut times: Vec<Duration> = [call.started, call.ended].into_iter().chain(accepted).collect();
     times.sort();
     let quiet = times.windows(2).map(|pair| call.spent(pair[0], pair[1])).max().unwrap_or_default();
-    let latency = call.tokens.iter().map(|token| token.answered - token.asked).max().unwrap_or_default();
-    let is_held = call
-        .cause()
-        .and_then(|cause| cause.response.as_ref())
-        .is_some_and(|response| response.retry_after_ms.is_some());
-    quiet + longest + GRACE + latency * 2 >= call.call.patience()
-        || call.deadline().is_some_and(|end| end <= call.ended + longest + latency)
-        || is_held
+    let response = call.cause().and_then(|cause| cause.response.as_ref());
+    quiet + longest + GRACE >= call.call.patience()
+        || call.deadline().is_some_and(|deadline| deadline <= call.ended + longest)
+        || response.is_some_and(|response| response.retry_after_ms.is_some())
 }
 
 /// A hold is announced to the others twice.
 const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// The waits before another attempt, to which up to a quarter is added: they double to the last one,
-/// and probes wait no longer than the second.
-const FIRST_BACKOFF: Duration = Duration::from_secs(3);
-const MAX_PROBE_WAIT: Duration = Duration::from_secs(10);
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// The longest wait after a failure, as documented: a minute, and up to a quarter more.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(75);
 
-/// The longest wait after a 429, in windows.
-const MAX_WAIT_WINDOWS: u32 = 42;
+/// The longest wait after a 429, in windows, as documented: 32 and up to a quarter more, after those
+/// that were already spent.
+const MAX_HELD_WINDOWS: u32 = 42;
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::check::fixture::{assert_found, ms};
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&run.attempts(), found),
+            &[
+                ("the call returns by its deadline", |run| run.call.call.options.deadline_ms = Some(4_350)),
+                ("nothing is sent after the deadline", |run| run.call.call.options.deadline_ms = Some(4_250)),
+                ("nothing is sent after an error that ends the call", |run| {
+                    run.respond(0, StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+                }),
+                ("the call returns within 10 s of its end", |run| {
+                    run.respond(2, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+                    run.call.nexts.truncate(3);
+                    run.call.nexts[2].ended += GRACE + ms(3);
+                }),
+                ("nothing is sent after a stop", |run| run.call.stops.push((ms(4_250), GRACE))),
+                ("a stopped call ends within its grace", |run| run.call.stops.push((ms(4_350), ms(10)))),
+                ("only a stop cancels a call", |run| run.cause().kind = ErrorKind::Cancelled),
+                ("a call does not end without a reason", |run| run.call.arrivals.truncate(1)),
+                ("a call that was stopped is cancelled", |run| {
+                    run.call.arrivals.truncate(1);
+                    run.call.stops.push((ms(4_350), GRACE));
+                }),
+            ],
+        );
+    }
+}

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use host_test::bindings::calls::Event;
 
-use super::{Attempt, Attempts, Class, MARGIN, Violations};
+use crate::attempt::{Attempt, Disposition, MARGIN};
+use crate::attempts::Attempts;
+use crate::caller::Form;
 use crate::record::Next;
-use crate::{Form, TokenAnswer};
+use crate::token_log::TokenAnswer;
+use crate::violation::Violations;
 
 /// `is_shared`: another call counts against the same limit.
-pub(super) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut Violations) {
+pub(crate) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut Violations) {
     let call = attempts.call;
     // What other calls were asked to wait is a failure of this one too.
     if !is_shared {
@@ -24,7 +27,7 @@ pub(super) fn check(attempts: &Attempts<'_>, is_shared: bool, violations: &mut V
             violations.add("nothing is sent outside next", || outside.arrival.to_string());
         }
         let reported_in = call.reported_in();
-        for attempt in attempts.all.iter().filter(|attempt| attempt.class == Class::Accepted) {
+        for attempt in attempts.all.iter().filter(|attempt| attempt.disposition == Disposition::Accepted) {
             check_acceptance(attempts, attempt, &reported_in, violations);
         }
     }
@@ -57,9 +60,10 @@ fn check_wait(attempts: &Attempts<'_>, next: &Next, violations: &mut Violations)
 /// Waiting names no failure from before the latest acceptance.
 fn check_failure(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
-    let accepted = attempts.all.iter().filter(|attempt| attempt.class == Class::Accepted);
+    let accepted = attempts.all.iter().filter(|attempt| attempt.disposition == Disposition::Accepted);
     let Some(accepted) = accepted.filter_map(|attempt| attempt.read(call)).max() else { return };
-    let is_failure = |attempt: &&Attempt<'_>| !matches!(attempt.class, Class::Accepted | Class::Refused);
+    let is_failure =
+        |attempt: &&Attempt<'_>| !matches!(attempt.disposition, Disposition::Accepted | Disposition::Refused);
     let has_failed = attempts.all.iter().filter(is_failure).any(|attempt| attempt.over >= accepted)
         || call.tokens.iter().any(|token| token.answer == TokenAnswer::Unavailable && token.answered >= accepted);
     let names = |next: &&Next| matches!(&next.event, Event::Waiting(progress) if progress.error.is_some());
@@ -71,7 +75,7 @@ fn check_failure(attempts: &Attempts<'_>, violations: &mut Violations) {
     }
 }
 
-/// The first `next` in which the response can be read reports it, and returns at once.
+/// The first `next` in which the response can be read reports it, and returns immediately.
 fn check_acceptance(
     attempts: &Attempts<'_>,
     attempt: &Attempt<'_>,
@@ -88,10 +92,40 @@ fn check_acceptance(
     }
     let next = &call.nexts[first];
     let at = settled.max(next.began);
-    let is_at_once = next.ended - at <= MARGIN + call.asking(at, next.ended);
-    if reported > first || !is_at_once {
+    let is_immediate = next.ended - at <= MARGIN + call.asking(at, next.ended);
+    if reported > first || !is_immediate {
         violations.add("an acceptance is reported by the next that read it", || {
             format!("{}, settled at {settled:?}, next until {:?}", attempt.arrival, next.ended)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_test::bindings::actions::{Error, ErrorKind};
+
+    use crate::check::fixture::{assert_found, ms};
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&run.attempts(), false, found),
+            &[
+                ("next returns in time", |run| run.call.nexts[1].ended += ms(3)),
+                ("next waits as long as it may", |run| run.call.nexts[1].ended -= ms(3)),
+                ("next without a limit never waits", |run| run.call.nexts[1].wait_ms = None),
+                ("nothing is sent outside next", |run| run.call.nexts[2].began = ms(1_150)),
+                ("an acceptance is reported by the next that read it", |run| {
+                    run.call.arrivals[0].settled = Some(ms(50))
+                }),
+                ("waiting names no failure from before an acceptance", |run| {
+                    // No request fails after the acceptance.
+                    run.call.arrivals.truncate(1);
+                    let message = "failed".to_owned();
+                    run.progress().error = Some(Error { kind: ErrorKind::ServerError, message, response: None });
+                }),
+            ],
+        );
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use host_test::bindings::actions::{Batch, Outcome};
 
-use super::{Attempt, Attempts, Class, Violations};
-use crate::attempt::Verdict;
-use crate::trace::first;
+use crate::attempt::{Attempt, Disposition, Verdict};
+use crate::attempts::Attempts;
+use crate::record::first;
+use crate::violation::Violations;
 
-pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+pub(crate) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
     let ids = attempts.call.call.distinct();
     let positions: HashMap<&String, usize> = ids.into_iter().enumerate().map(|(at, id)| (id, at)).collect();
     for batch in attempts.call.batches() {
@@ -45,7 +46,8 @@ fn check_id(all: &Attempts<'_>, batch: &Batch, numbers: &[usize], violations: &m
         _ => {}
     }
     let is_alone = !all.isolates() || attempts.last().is_some_and(|last| last.ids.len() == 1);
-    let is_refusal = attempts.last().is_some_and(|last| matches!(last.class, Class::Refused | Class::Unclear));
+    let is_refusal =
+        attempts.last().is_some_and(|last| matches!(last.disposition, Disposition::Refused | Disposition::Unclear));
     if outcome == Outcome::Refused && !(is_alone && is_refusal) {
         violations.add("an id is refused alone", detail);
     }
@@ -72,7 +74,7 @@ fn check_error(attempts: &Attempts<'_>, id: usize, batch: &Batch, violations: &m
         (Some(receipt), Some(last)) => {
             receipt.client_request_id == last.arrival.client_request_id
                 && (receipt.request_id.is_some(), receipt.date.is_some()) == (true, true)
-                && matches!(last.class, Class::Accepted | Class::Unclear)
+                && matches!(last.disposition, Disposition::Accepted | Disposition::Unclear)
         }
         (_, None) => error.is_some_and(|error| error.case() == "not-attempted"),
         (None, Some(last)) => {
@@ -85,5 +87,34 @@ fn check_error(attempts: &Attempts<'_>, id: usize, batch: &Batch, violations: &m
         violations.add("a batch reports its last request", || {
             format!("{batch:?}, last {}", last.map_or("none".into(), |last| last.arrival.to_string()))
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::assert_found;
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&run.attempts(), found),
+            &[
+                ("attempts are counted for each id", |run| run.report().batches[0].attempts += 1),
+                ("a batch ended in one request", |run| {
+                    let mut other = run.call.arrivals[0].clone();
+                    other.ids.remove(0);
+                    run.call.arrivals[0].ids.truncate(1);
+                    run.call.arrivals.insert(1, other);
+                }),
+                ("accepted ids were applied", |run| run.call.arrivals[0].applied = false),
+                ("refused and not applied ids were not applied", |run| run.call.arrivals[2].applied = true),
+                ("an id is refused alone", |run| run.report().batches[0].outcome = Outcome::Refused),
+                ("an outcome follows from the attempts", |run| run.report().batches[0].outcome = Outcome::Unknown),
+                ("a batch reports its last request", |run| {
+                    run.call.arrivals[0].client_request_id = "another".to_owned();
+                }),
+            ],
+        );
     }
 }

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use graph_model::Limit;
+use graph_model::{Arrival, Limit, OtherClients};
 use http::StatusCode;
 
-use super::{Attempt, Attempts, Violations};
-use crate::plan::is_on_sign_ins;
-use crate::{CallRecord, Plan};
+use crate::attempt::Attempt;
+use crate::attempts::Attempts;
+use crate::call_plan::is_on_sign_ins;
+use crate::plan::Plan;
+use crate::record::CallRecord;
+use crate::violation::Violations;
 
-/// The margin that is always added to the window, as a share of it.
-const MIN_MARGIN: f64 = 0.003;
-
-pub(super) fn check(calls: &[Attempts<'_>], violations: &mut Violations) {
+pub(crate) fn check(calls: &[Attempts<'_>], violations: &mut Violations) {
     for call in calls {
         let same: Vec<&Attempts<'_>> = calls.iter().filter(|other| call.call.shares_limit(other.call)).collect();
         check_window(call, &same, violations);
@@ -43,7 +43,7 @@ fn check_window(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Vi
                 .add("the rate limit is kept", || format!("{} in {since:?}: {}", limit.requests + 1, attempt.arrival));
             return;
         }
-        if since < window.mul_f64(1.0 + MIN_MARGIN) && !is_forgotten {
+        if since == window && !is_forgotten {
             violations.add("a margin is added to the window", || format!("{since:?}: {}", attempt.arrival));
             return;
         }
@@ -88,22 +88,20 @@ fn holds(call: &Attempts<'_>, longest: Duration) -> Vec<(Duration, Duration)> {
 
 /// A client that keeps the documented limit is not throttled by it, if requests arrive as they were
 /// sent.
-pub(super) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violations: &mut Violations) {
+pub(crate) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violations: &mut Violations) {
     let Limit { requests, window, .. } = plan.graph.users;
     let documented = (requests, window) == (Limit::USERS.requests, Limit::USERS.window);
     let first = calls.first().map(|call| (&call.call.options.tenant, call.call.audience()));
     let default = calls.iter().all(|call| {
         call.call.options.rate_limit.is_none() && Some((&call.call.options.tenant, call.call.audience())) == first
     });
-    let refused = |arrival: &&graph_model::Arrival| {
-        arrival.fault.is_none() && arrival.status == Some(StatusCode::TOO_MANY_REQUESTS)
-    };
+    let refused = |arrival: &&Arrival| arrival.fault.is_none() && arrival.status == Some(StatusCode::TOO_MANY_REQUESTS);
     // With other instances, one of them may be refused because of another.
     if documented
         && default
         && calls.iter().all(|call| call.queue.is_zero())
         && plan.graph.network.is_exact()
-        && plan.graph.others == graph_model::OtherClients::default()
+        && plan.graph.others == OtherClients::default()
         && let Some(refused) = calls.iter().flat_map(|call| &call.arrivals).find(refused)
     {
         violations.add("the documented rate limit causes no 429", || refused.to_string());
@@ -112,3 +110,33 @@ pub(super) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violatio
 
 /// The longest time for which a response holds other calls.
 const MAX_HOLD: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use crate::check::fixture::{assert_found, ms};
+
+    use super::*;
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&[run.attempts()], found),
+            &[
+                ("the rate limit is kept", |run| run.call.arrivals[1].sent = ms(999)),
+                ("a margin is added to the window", |run| run.call.arrivals[1].sent = ms(1_000)),
+                ("a 429, and a 503 with Retry-After, hold every request", |run| {
+                    run.call.arrivals[0].retry_after = Some(ms(2_000));
+                    run.respond(0, StatusCode::TOO_MANY_REQUESTS);
+                }),
+                ("a 429, and a 503 with Retry-After, hold every request", |run| {
+                    run.call.arrivals[0].retry_after = Some(ms(2_000));
+                    run.respond(0, StatusCode::SERVICE_UNAVAILABLE);
+                }),
+            ],
+        );
+        assert_found(
+            |run, found| check_documented_limit(&run.plan, std::slice::from_ref(&run.call), found),
+            &[("the documented rate limit causes no 429", |run| run.respond(1, StatusCode::TOO_MANY_REQUESTS))],
+        );
+    }
+}

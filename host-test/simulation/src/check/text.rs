@@ -4,8 +4,9 @@ use host_test::bindings::actions::Error;
 use host_test::bindings::calls::Event;
 use host_test::plugin::CANARY;
 
-use super::Violations;
-use crate::{CallRecord, TokenAnswer};
+use crate::record::CallRecord;
+use crate::token_log::TokenAnswer;
+use crate::violation::Violations;
 
 /// Maximum bytes of `message`, and of every other string from outside.
 const MAX_MESSAGE_BYTES: usize = 512;
@@ -14,7 +15,7 @@ const MAX_TEXT_BYTES: usize = 128;
 /// No run of so many characters of the token is shown.
 const MAX_RUN: usize = 24;
 
-pub(super) fn check(call: &CallRecord, violations: &mut Violations) {
+pub(crate) fn check(call: &CallRecord, violations: &mut Violations) {
     let errors = call.batches().iter().filter_map(|batch| batch.error.as_ref()).chain(call.cause());
     let waiting = call.nexts.iter().filter_map(|next| match &next.event {
         Event::Waiting(progress) => progress.error.as_ref(),
@@ -52,5 +53,23 @@ fn check_text(error: &Error, knows_token: bool, violations: &mut Violations) {
 fn check_length(text: &str, max: usize, violations: &mut Violations) {
     if text.len() > max {
         violations.add("texts are cut as stated", || format!("{} bytes, at most {max} allowed", text.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::assert_found;
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&run.call, found),
+            &[
+                ("every error has a message", |run| run.cause().message.clear()),
+                ("no text contains 24 characters of the token", |run| run.cause().message = CANARY[..MAX_RUN].into()),
+                ("texts are cut as stated", |run| run.cause().message = "x".repeat(MAX_MESSAGE_BYTES + 1)),
+            ],
+        );
     }
 }

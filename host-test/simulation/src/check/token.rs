@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use graph_model::{CLAIMS, FaultKind};
 
-use super::{Attempt, Attempts, Class, Violations};
-use crate::TokenAnswer;
+use crate::attempt::{Attempt, Disposition};
+use crate::attempts::Attempts;
+use crate::token_log::{TokenAnswer, TokenRecord};
+use crate::violation::Violations;
 
-pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
+pub(crate) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
     for token in call.tokens.iter().filter(|token| token.answer != TokenAnswer::Store) {
         let request = &token.request;
@@ -28,10 +30,10 @@ pub(super) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
 }
 
 /// Claims are those of a challenge, and only with a refresh.
-fn check_claims(attempts: &Attempts<'_>, token: &crate::TokenRecord, violations: &mut Violations) {
+fn check_claims(attempts: &Attempts<'_>, token: &TokenRecord, violations: &mut Violations) {
     let challenged = |attempt: &Attempt<'_>| {
         let kind = attempt.kind();
-        matches!(attempt.class, Class::TokenRejected | Class::Unclear)
+        matches!(attempt.disposition, Disposition::TokenRejected | Disposition::Unclear)
             && matches!(kind, Some(FaultKind::Challenged) | None)
     };
     let is_possible = token.request.refresh && attempts.all.iter().any(challenged);
@@ -47,7 +49,7 @@ fn check_refreshes(attempts: &Attempts<'_>, violations: &mut Violations) {
     let rejected: BTreeSet<_> = attempts
         .all
         .iter()
-        .filter(|attempt| matches!(attempt.class, Class::TokenRejected | Class::Unclear))
+        .filter(|attempt| matches!(attempt.disposition, Disposition::TokenRejected | Disposition::Unclear))
         .filter_map(|attempt| attempt.arrival.token)
         .collect();
     let refreshes =
@@ -65,12 +67,40 @@ fn check_refreshes(attempts: &Attempts<'_>, violations: &mut Violations) {
     }
     for attempt in &attempts.all {
         let is_rejected = |other: &&Attempt<'_>| {
-            other.class == Class::TokenRejected
+            other.disposition == Disposition::TokenRejected
                 && other.arrival.token == attempt.arrival.token
                 && other.read(call).is_some_and(|read| read < attempt.sent())
         };
         if attempt.arrival.token.is_some() && attempts.all.iter().any(|other| is_rejected(&other)) {
             violations.add("a rejected token is not sent again", || attempt.arrival.to_string());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    use crate::check::fixture::{assert_found, token};
+
+    #[test]
+    fn each_violation_is_found() {
+        assert_found(
+            |run, found| check(&run.attempts(), found),
+            &[
+                ("token requests contain the call's tenant, audience and endpoint", |run| {
+                    run.call.tokens[0].request.tenant = Some("contoso".to_owned());
+                }),
+                ("claims are those of the challenge", |run| run.call.tokens[0].request.claims = Some("{}".to_owned())),
+                ("a token is requested before each attempt", |run| drop(run.call.tokens.pop())),
+                ("one refresh for each rejected token", |run| run.call.tokens[0].request.refresh = true),
+                ("one token request for each attempt", |run| {
+                    let more = [4_310, 4_320].map(|at| token(&run.call.call, at));
+                    run.call.tokens.extend(more);
+                }),
+                ("a rejected token is not sent again", |run| run.respond(1, StatusCode::UNAUTHORIZED)),
+            ],
+        );
     }
 }

@@ -6,9 +6,9 @@ use graph_model::{Delay, Network};
 use host_test::bindings::actions::Outcome;
 use host_test::component::PluginComponent;
 use http::StatusCode;
-use simulation::{CrowdPlan, CrowdRun, Summary, plugin_with_turns};
+use simulation::{InstancesPlan, InstancesRun, Summary, plugin_with_turns};
 
-/// What became of a crowd.
+/// What became of a run.
 struct Measured {
     /// From the start to the end of the last call.
     time: f64,
@@ -19,8 +19,8 @@ struct Measured {
     store_operations: f64,
 }
 
-fn measure(plugin: &PluginComponent, plan: CrowdPlan) -> Measured {
-    let run = CrowdRun::record(plugin, plan).unwrap();
+fn measure(plugin: &PluginComponent, plan: InstancesPlan) -> Measured {
+    let run = InstancesRun::record(plugin, plan).unwrap();
     let calls = || run.calls.iter().flatten();
     let arrivals = run.arrivals();
     let refused = arrivals.iter().filter(|arrival| arrival.status == Some(StatusCode::TOO_MANY_REQUESTS));
@@ -43,7 +43,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn measure_all(plugin: &PluginComponent, instances: u64, seeds: u64) -> Vec<Measured> {
-    (0..seeds).map(|seed| measure(plugin, CrowdPlan::at_once(instances, jitter(), seed))).collect()
+    (0..seeds).map(|seed| measure(plugin, InstancesPlan::simultaneous(instances, jitter(), seed))).collect()
 }
 
 /// Prints what was measured, and checks it against the most that is allowed.
@@ -65,13 +65,13 @@ fn check(instances: u64, all: &[Measured], most: f64, most_operations: f64) {
 }
 
 #[test]
-fn twenty_instances_at_once_keep_one_limit() {
+fn twenty_instances_keep_one_limit() {
     let plugin = plugin_with_turns().unwrap();
     check(20, &measure_all(&plugin, 20, 20), 1.15 * 19.0 + 2.0, 7.0);
 }
 
 #[test]
-fn two_hundred_instances_at_once_keep_one_limit() {
+fn two_hundred_instances_keep_one_limit() {
     let plugin = plugin_with_turns().unwrap();
     check(200, &measure_all(&plugin, 200, 20), 1.10 * 199.0, 6.0);
 }
@@ -91,7 +91,7 @@ fn a_store_that_fails_loses_nothing() {
     let hour = Duration::from_secs(3_600);
     for from in [Duration::ZERO, Duration::from_secs(10)] {
         for seed in 0..10 {
-            let mut plan = CrowdPlan::at_once(20, jitter(), seed);
+            let mut plan = InstancesPlan::simultaneous(20, jitter(), seed);
             plan.store.outages.push((from, hour));
             let run = measure(&plugin, plan);
             println!("fails after {from:?}: {:.1} s, {} times 429", run.time, run.throttled);
@@ -104,7 +104,7 @@ fn a_store_that_fails_loses_nothing() {
 fn a_store_that_creates_counters_without_a_check_gives_no_turn_twice() {
     let plugin = plugin_with_turns().unwrap();
     for seed in 0..40 {
-        let mut plan = CrowdPlan::at_once(20, Network::default(), seed);
+        let mut plan = InstancesPlan::simultaneous(20, Network::default(), seed);
         plan.store.compares_and_swaps = true;
         plan.store.conflicts = 0.0;
         plan.store.latency = Duration::from_millis(1)..=Duration::from_millis(20);
@@ -122,6 +122,6 @@ fn a_store_that_creates_counters_without_a_check_gives_no_turn_twice() {
 fn two_hundred_seeds_violate_no_invariant() {
     let plugin = plugin_with_turns().unwrap();
     let mut summary = Summary::default();
-    (0..200).for_each(|seed| summary.add_crowd(CrowdRun::play(&plugin, seed).unwrap()));
+    (0..200).for_each(|seed| summary.add_instances(InstancesRun::play(&plugin, seed).unwrap()));
     assert!(summary.violations.is_empty(), "{:?}", summary.violations);
 }
