@@ -1,4 +1,4 @@
-"""Dismisses the risk of users with wasmtime-py alone. The package entra-risk does this in ten
+"""Dismisses the risk of users with wasmtime-py alone. With the package entra-risk, it takes ten
 lines: see dismiss.py.
 
 Usage: without_package.py COMPONENT USER-ID...
@@ -17,7 +17,7 @@ from wasmtime.component import Component, Func, Linker, Record, Variant
 
 
 class Options(Record):
-    """The record `options`. A field that is not given is None: it has the default of the
+    """The record `options`. A field that is not given is None, which is the default of the
     contract."""
 
     FIELDS = (
@@ -94,7 +94,7 @@ class Plugin:
 
 
 def explain(error: Any) -> str:
-    """Formats a record `error`."""
+    """Formats a record `error` for people."""
     request = f" (request-id {getattr(error.response, 'request-id')})" if error.response else ""
     return f"{error.kind}: {error.message}{request}"
 
@@ -107,7 +107,7 @@ def main(component: str, *user_ids: str) -> int:
                 reason = f" ({explain(batch.error)})" if batch.error else f": {len(batch.ids)}"
                 print(f"{batch.outcome}{reason}: {', '.join(batch.ids)}")
         elif tag == "waiting":  # A record `progress`.
-            print(f"waiting, {payload.left} ids left")
+            print(f"waiting, {payload.left} ids remain")
         elif payload is not None:  # The last event: why not every id was accepted.
             print(f"cause: {explain(payload)}")
             return 1

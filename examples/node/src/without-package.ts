@@ -1,17 +1,19 @@
-// Dismisses the risk of users with jco alone: `node build/without-package.js USER-ID...`, with the
-// token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set, requests go there.
+// Dismisses the risk of users with what jco makes of the component, without the package: `node
+// build/without-package.js USER-ID...`, with the token in GRAPH_TOKEN. If GRAPH_ENDPOINT is set,
+// requests go there.
 //
-// The package entra-risk does this in a few lines, and in a thread of its own: here nothing else
+// The package entra-risk needs fewer lines, and works in a thread of its own: here, nothing else
 // runs while `next` does. See dismiss.ts.
 import { calls } from '../generated/risk.js';
-// Not by their names: `Error`, `Event` and `Response` are types of JavaScript too.
+// The types have a prefix, because `Error`, `Event` and `Response` are types of JavaScript too.
 import type * as risk from '../generated/interfaces/entra-risk-calls.js';
 
 function start(ids: string[]): risk.Call {
   try {
     return calls.Call.start('dismiss-risky-users', ids, { endpoint: process.env.GRAPH_ENDPOINT });
   } catch (thrown) {
-    // jco throws the error of a `result` as a payload. Anything else is a trap or a bug in this program.
+    // jco throws the error of a `result` as a payload. Anything else is a trap or a bug in this
+    // program.
     throw thrown instanceof Error && 'payload' in thrown ? new Error(`invalid argument: ${thrown.payload}`) : thrown;
   }
 }
@@ -30,7 +32,7 @@ try {
       }
     } else if (event.tag === 'waiting') {
       const { left, error } = event.val;
-      console.log(`${left} ids left${error ? `, waiting for ${explain(error)}` : ''}`);
+      console.log(`${left} ids remain${error ? `, waiting for ${explain(error)}` : ''}`);
     } else {
       if (event.val) console.log(`cause: ${explain(event.val)}`);
       process.exitCode = event.val ? 1 : 0;

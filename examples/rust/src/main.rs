@@ -83,7 +83,7 @@ async fn main() -> Result<ExitCode> {
     });
     let cause = loop {
         if interrupted.load(Relaxed) && !std::mem::replace(&mut is_stopped, true) {
-            calls.call_stop(&mut store, call, None).await?; // `next` reports the outcomes that are left.
+            calls.call_stop(&mut store, call, None).await?; // `next` reports the remaining outcomes.
         }
         match calls.call_next(&mut store, call, Some(100)).await? {
             Event::Ended(batches) => batches.iter().for_each(print),

@@ -1,5 +1,5 @@
-// Dismisses the risk of users: a component in JavaScript that calls the plugin. The arguments are
-// the ids of the users. If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
+// Dismisses the risk of users: a caller component in JavaScript. The arguments are the ids of the
+// users. If GRAPH_ENDPOINT is set, requests go there instead of to Microsoft Graph.
 import { Call } from 'entra:risk/calls@0.1.0';
 import { getArguments, getEnvironment } from 'wasi:cli/environment@0.2.2';
 
@@ -14,7 +14,7 @@ export const run = {
   },
 };
 
-// Prints each outcome as soon as it is there. Returns why not every id was accepted.
+// Prints each outcome as soon as it is known. Returns why not every id was accepted.
 function dismiss(ids, options) {
   const call = start(ids, options);
   try {
@@ -31,9 +31,9 @@ function dismiss(ids, options) {
 function print({ outcome, ids, error }) {
   const list = ids.join(' ');
   if (outcome === 'accepted') console.log(`accepted: ${list}`);
-  // To send the ids again unchanged is pointless.
+  // Sending these ids again unchanged is pointless.
   else if (outcome === 'refused') console.log(`refused: ${list} (${explain(error)})`);
-  // Not applied, or perhaps applied: to send them again is safe.
+  // These ids were not applied, or perhaps applied: sending them again is safe.
   else console.log(`send again: ${list} (${explain(error)})`);
 }
 

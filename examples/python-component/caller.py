@@ -1,7 +1,7 @@
-"""Dismisses the risk of users: a component in Python that calls the plugin.
+"""Dismisses the risk of users: a caller component in Python.
 
 The arguments are the ids of the users. If GRAPH_ENDPOINT is set, requests go there instead of to
-Microsoft Graph. componentize-py generates `wit_world` from the world in `../playbook.wit`.
+Microsoft Graph. componentize-py generates `wit_world` from the world in `../caller.wit`.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from wit_world.imports import actions, calls, environment
 
 class Run(exports.Run):
     def run(self) -> None:
-        # sys.argv and os.environ are those of the build.
+        # Not sys.argv and os.environ, which are those of the build.
         endpoint = dict(environment.get_environment()).get("GRAPH_ENDPOINT")
         ids = environment.get_arguments()[1:]
         defaults: dict[str, Any] = dict.fromkeys(actions.Options.__annotations__)
         options = actions.Options(**{**defaults, "endpoint": endpoint})
         try:
-            # The block drops the call: the garbage collection may never do it.
+            # The block drops the call, which garbage collection may never do.
             with calls.Call.start(calls.Action.DISMISS_RISKY_USERS, ids, options) as call:
                 cause = follow(call)
         except Err as err:
@@ -31,8 +31,8 @@ class Run(exports.Run):
 
 
 def follow(call: calls.Call) -> actions.Error | None:
-    """Works on the call, and prints each outcome as soon as it is known. Returns the cause of a
-    failure."""
+    """Works on the call, and prints each outcome as soon as it is known. Returns why not every id
+    was accepted."""
     while True:
         match call.next(1000):
             case calls.Event_Ended(batches):
@@ -40,13 +40,13 @@ def follow(call: calls.Call) -> actions.Error | None:
                     show(batch)
             case calls.Event_Waiting(progress):
                 reason = f": {explain(progress.error)}" if progress.error else ""
-                print(f"waiting, {progress.left} ids left{reason}")
+                print(f"waiting, {progress.left} ids remain{reason}")
             case calls.Event_Over(cause):
                 return cause
 
 
 def show(batch: actions.Batch) -> None:
-    """Prints the outcome of ids: what to do with them next."""
+    """Prints the outcome of ids, as what to do with them next."""
     words = {
         actions.Outcome.ACCEPTED: "accepted",
         actions.Outcome.REFUSED: "refused",  # Sending these again is pointless.
@@ -58,6 +58,6 @@ def show(batch: actions.Batch) -> None:
 
 
 def explain(error: actions.Error) -> str:
-    """Formats an error."""
+    """Formats an error for people."""
     request = f" (request-id {error.response.request_id})" if error.response else ""
     return f"{error.kind.name.lower().replace('_', '-')}: {error.message}{request}"
