@@ -1,5 +1,5 @@
-"""Services that do not behave, in a process of their own: their threads and sockets are not those of
-the test. `python -m tests.stubs KIND` prints the address, and serves until it is killed."""
+"""Services that do not behave, in a process of their own: their threads and sockets are not those
+of the test. `python -m tests.stubs KIND` prints the address, and serves until it is killed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def flood(connection: socket.socket) -> None:
 
 
 def reset(connection: socket.socket) -> None:
-    """Resets the connection: alternately at once, and in the middle of a response."""
+    """Resets the connection: alternately immediately, and in the middle of a response."""
     if next(_connections) % 2:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 1000\r\n\r\n{")

@@ -21,7 +21,7 @@ BAD = "\x1b[31m\r\nline \x85\x9b\u2028\u2029\u202e\u2066\u200e\ufeff\x7f"
 
 
 class Malicious:
-    """A service that answers with `BAD` wherever it can."""
+    """A service that responds with `BAD` wherever it can."""
 
     def __init__(self, status: int) -> None:
         class Handler(BaseHTTPRequestHandler):

@@ -79,7 +79,7 @@ class AsyncCall(Handle):
         """Ends the call because of an exception, and attaches the report to it."""
         if error is self._work.raised or was_forked():
             return
-        # A generator is closed because its loop was left.
+        # A generator is closed when its loop is left early.
         self._work.stop(0 if isinstance(error, GeneratorExit) else GRACE)
         try:
             await self._items.wait_until_over(self._work)
@@ -99,17 +99,17 @@ class Items:
         self._items: deque[Item] = deque()
         self._changed = asyncio.Event()
         self.stop: Callable[[float], None] = lambda _: None
-        """Ends the call that reports here."""
+        """Ends the call whose items these are."""
 
     def push(self, item: Item) -> None:
-        """Called in the thread of the driver."""
+        """Adds an item. It is called in the thread of the driver."""
         try:
             self.loop.call_soon_threadsafe(self._add, item)
-        except RuntimeError:  # The loop was closed: nobody waits any more.
+        except RuntimeError:  # The loop was closed, and nobody waits any more.
             self.stop(0)
 
     async def take(self, work: Work) -> Item:
-        """The next item. None, as the last one, stays."""
+        """Returns the next item. None, the last one, is returned again and again."""
         while not self._items:
             await self._wait(work)
         return self._items[0] if self._items[0] is None else self._items.popleft()

@@ -23,8 +23,8 @@ _TICK = 0.25
 
 
 class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall]):
-    """`EntraRisk` for asyncio: the same arguments, reports and exceptions. The component runs in a
-    thread of its own and never blocks the event loop.
+    """`EntraRisk` for asyncio, with the same arguments, reports and exceptions. The plugin runs in
+    a thread of its own and never blocks the event loop.
 
     The credential may also be one of `azure.identity.aio` or a coroutine function: these run in the
     event loop, others in a thread. `on_progress` is called in the event loop.
@@ -57,7 +57,7 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall]):
 
 
 def _in_loop(awaitable: Secret, loop: asyncio.AbstractEventLoop, stopped: Stopped) -> Secret:
-    """Awaits in the event loop, for a thread."""
+    """Awaits in the event loop what a thread waits for."""
 
     async def run() -> Secret:
         # Not the token itself: asyncio prints what tasks return in its debug mode.

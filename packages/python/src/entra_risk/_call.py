@@ -15,8 +15,8 @@ from ._tenants import Tenants
 from ._work import GRACE, Item, Work
 
 _TICK = 0.25
-"""Seconds between two checks for what a wait would miss. On Windows, a wait without a time limit does
-not notice Ctrl-C."""
+"""Seconds between two checks for what a wait would miss. On Windows, a wait without a time limit
+does not notice Ctrl-C."""
 
 
 class Call(Handle):
@@ -105,7 +105,7 @@ class Call(Handle):
         """Ends the call because of an exception, and attaches the report to it."""
         if error is self._work.raised or was_forked():
             return
-        # A generator is closed because its loop was left.
+        # A generator is closed when its loop is left early.
         self._work.stop(0 if isinstance(error, GeneratorExit) else GRACE)
         try:
             self._wait()

@@ -28,8 +28,8 @@ class EntraRisk(Actions[Report, Call]):
     Each method blocks until every id has its outcome, and returns a `Report`, whatever happened. It
     raises `InvalidArgument`, a `ValueError`, before anything is sent. What the credential or
     `on_progress` raises ends the call and is raised, and so is `KeyboardInterrupt`:
-    `report_of(error)` returns the report from them. An exception of the credential is not repeated:
-    azure-identity does that itself.
+    `report_of(error)` returns the report from them. After an exception, the credential is not asked
+    again: azure-identity retries by itself.
 
     `on_progress` is called with a `Progress` after each batch, and about once a second while
     nothing ends, in the thread of the caller.

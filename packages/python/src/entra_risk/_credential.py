@@ -1,4 +1,4 @@
-"""What supplies tokens."""
+"""The credential, which supplies tokens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class TokenRequest:
     scope: str
     """The OAuth scope, such as `https://graph.microsoft.com/.default`."""
     tenant: str | None
-    """`tenant` of the call."""
+    """The option `tenant` of the call."""
     endpoint: str
     """Where the token will be sent."""
     refresh: bool
-    """Microsoft Graph rejected a token of this call: do not return it again."""
+    """Whether Microsoft Graph rejected a token of this call: then do not return it again."""
     claims: str | None = field(repr=False)
-    """The claims challenge of the rejection, a JSON object for the token endpoint. Not printed: the
-    service chooses its content."""
+    """The claims challenge of the rejection, a JSON object for the token endpoint. It is not
+    printed, because the service chooses its content."""
 
 
 class TokenCredential(Protocol):
@@ -43,8 +43,8 @@ class CannotRenew(Exception):
 
 
 class Secret:
-    """A token, or something that may contain one. Tools that print the local variables of a
-    traceback show nothing of it, so functions hold it and not its value in a variable."""
+    """A token, or something that may contain one. Some tools print the local variables of a
+    traceback: functions keep the secret in a variable, never its value, so that nothing shows."""
 
     __slots__ = ("value",)
 
@@ -56,7 +56,7 @@ class Secret:
 
 
 class Source:
-    """A credential: a secret too, because a str is a token."""
+    """A credential. It is a secret too, because a str is a token."""
 
     __slots__ = ("_credential",)
 

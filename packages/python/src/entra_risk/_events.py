@@ -1,4 +1,4 @@
-"""Converts what the plugin returns. Texts become printable here, whoever prints them."""
+"""Converts what the plugin returns. Texts become printable here, so that anybody can print them."""
 
 from __future__ import annotations
 

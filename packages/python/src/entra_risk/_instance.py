@@ -20,14 +20,16 @@ from ._reentry import refuse_reentry, waits_for_this_thread
 from ._work import Work
 
 _WAIT_MS = 100
-"""How long the plugin may wait for something to end: a stop is noticed within this time."""
+"""How many milliseconds the plugin may wait for something to end, and so how soon a stop is
+noticed."""
 _LEAST_WAIT_MS = 5
 
 _instances: weakref.WeakSet[Instance] = weakref.WeakSet()
 
 
 class Instance:
-    """One rate-limit state. Its calls share a thread, which ends when none is open."""
+    """An instance of the plugin, with one rate-limit state. Its calls share a thread, which ends
+    when no call is open."""
 
     def __init__(self) -> None:
         self._import = _GetToken()
@@ -48,7 +50,7 @@ class Instance:
                 return
             self._driven = True
         try:
-            # A daemon: `_stop_all` ends the calls when the process ends.
+            # A daemon, because `_stop_all` ends the calls when the process ends.
             threading.Thread(target=self._drive, name="entra-risk", daemon=True).start()
         except BaseException:
             self._driven = False  # The next call tries again.
@@ -60,7 +62,7 @@ class Instance:
             return not self._open
 
     def stop(self) -> None:
-        """Abandons all calls."""
+        """Abandons all calls of this instance."""
         with self._lock:
             for work in self._open:
                 work.stop(0)
@@ -98,7 +100,8 @@ class Instance:
             finally:
                 self._import.work = None
         except BaseException as error:
-            # wasmtime enters no instance that trapped: a call that has not begun needs a new one.
+            # An instance that trapped cannot be entered again, so calls that have begun are lost.
+            # One that has not begun needs a new instance.
             self._plugin = None
             for other in self._works():
                 if other is work or other.has_begun:
@@ -114,9 +117,9 @@ class Instance:
 
 
 class _GetToken:
-    """The import `get-token`: passes a request on to the call in progress. It does not refer to the
-    instance, because wasmtime-py keeps imports in a global table, and such an instance would never
-    be freed."""
+    """The import `get-token`, which passes a request on to the call in progress. It does not refer
+    to the instance: wasmtime-py keeps imports in a global table, so such an instance would never be
+    freed."""
 
     work: Work | None = None
 
@@ -128,7 +131,7 @@ class _GetToken:
 def _stop_all() -> None:
     """Abandons the calls that nobody waits for any more, so that no thread is in WebAssembly when
     the process ends."""
-    if was_forked():  # Their threads are in the parent.
+    if was_forked():  # The threads are in the parent process.
         return
     instances = list(_instances)
     for instance in instances:

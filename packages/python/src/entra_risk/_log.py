@@ -1,5 +1,5 @@
-"""What a call logs: no ids, no tokens, and no texts of responses, which could imitate lines of the
-log."""
+"""What a call logs. Ids, tokens and texts of responses are left out; texts could imitate lines of
+the log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CallLog:
         self._waits_until = 0.0
 
     def began(self, ids: int, tenant: str | None) -> None:
-        """The arguments have been checked."""
+        """Logs that a call has begun: its arguments have been checked."""
         log.info("%s: %d ids, tenant %r", self._action, ids, tenant)
 
     def waiting(self, progress: Progress) -> None:
@@ -52,11 +52,11 @@ class CallLog:
             log.log(level, "%s:%s %s", self._action, wait, reason)
 
     def trapped(self, error: BaseException) -> None:
-        """The component has a mistake."""
-        log.error("%s: the component trapped", self._action, exc_info=error)
+        """Logs that the plugin trapped, which is a mistake in it."""
+        log.error("%s: the plugin trapped", self._action, exc_info=error)
 
     def over(self, ids: Counter[Outcome], cause: Error | None) -> None:
-        """Every id has its outcome."""
+        """Logs that every id has its outcome."""
         log.info(
             "%s: %d ids accepted, %d refused, %d to retry, cause %s, %.1f s",
             self._action,

@@ -26,9 +26,9 @@ class RateLimit:
     """At most `requests` requests in any period of `window`. Retries count."""
 
     requests: int
-    """1 to 100 000."""
+    """How many requests: 1 to 100,000."""
     window: Seconds
-    """Seconds, or a `timedelta`: at least 0.001 s."""
+    """The length of the period, as seconds or a `timedelta`: at least 0.001 s."""
 
 
 class Options(TypedDict, total=False):
@@ -42,12 +42,12 @@ class Options(TypedDict, total=False):
     api_version: ApiVersion | None
     """`v1` or `beta`. Default: `beta` to confirm sign-ins and for agents, `v1` for all others."""
     ids_per_request: int | None
-    """Maximum ids in a request: 1 to 10 000 for sign-ins, 1 to 60 for all others. Default: 60."""
+    """Maximum ids in a request: 1 to 10,000 for sign-ins, 1 to 60 for all others. Default: 60."""
     max_in_flight: int | None
     """Maximum concurrent requests: 1 to 32. Default: 4."""
     max_attempts: int | None
-    """Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor
-    those repeated with a fresh token. Default: 4."""
+    """Maximum attempts for the same ids: 1 to 10. Attempts that meet a 429 do not count, nor do
+    those that are repeated with a fresh token. Default: 4."""
     attempt_timeout: Seconds | None
     """Time from sending a request to the end of its response: at most 600 s. Default: 30 s."""
     deadline: Seconds | None
@@ -78,14 +78,14 @@ class Settings(Options, total=False):
     """Replaces the cloud's root as the audience of the token: `https://` with a host and optionally
     a port. Default: the cloud's root."""
     max_instances: int | None
-    """How many tenants' instances of the component are kept, with what they learned about the rate
+    """How many tenants' instances of the plugin are kept, with what they learned about the rate
     limit: at least 1. The one that was used least recently goes first, but never one with an open
     call. Default: 64."""
 
 
 class OptionsRecord(Record):
-    """The record `options` of the plugin, checked for what the conversion to WebAssembly would not
-    survive. The plugin checks the other ranges."""
+    """The record `options` of the plugin. It checks what the conversion to WebAssembly needs; the
+    plugin checks the ranges."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         for name, check in _CHECKS.items():
@@ -116,7 +116,7 @@ def milliseconds(name: str, value: object, least: int = 1, most: int = _U32_MAX)
         seconds = value
     else:
         raise InvalidArgument(f"{name}: expected seconds, or a timedelta; got {shown(value)}")
-    # Written so that NaN is outside.
+    # Written so that NaN is out of range.
     if not least <= seconds * 1000 <= most:
         raise InvalidArgument(f"{name}: expected {least / 1000:g} to {most / 1000:g} seconds; got {shown(value)}")
     return math.floor(seconds * 1000 + 0.5)

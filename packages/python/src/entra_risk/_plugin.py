@@ -1,5 +1,5 @@
-"""The plugin in wasmtime: compiled once in a process, and its interface `calls` for one
-instance."""
+"""The plugin in wasmtime. It is compiled once in a process; each instance offers the interface
+`calls`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Plugin:
         self._enter(self._stop, call, grace_ms)
 
     def drop(self, call: ResourceAny) -> None:
-        """Frees a call. Nothing else does: not even the garbage collection."""
+        """Frees a call. Nothing else frees it, not even garbage collection."""
         call.drop(self._store)
         call.close()
 

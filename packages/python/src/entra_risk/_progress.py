@@ -1,4 +1,4 @@
-"""How far a call is."""
+"""How far a call has come."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from ._report import Batch, Error, Outcome
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a call is, and what it waits for: the argument of `on_progress`."""
+    """How far a call has come, and what it waits for: the argument of `on_progress`."""
 
     done: int
-    """Ids that have their outcome."""
+    """How many ids have their outcome."""
     left: int
-    """Ids without an outcome; 0 when the call is over. `done + left` is the number of distinct ids
-    given."""
+    """How many ids have no outcome yet: 0 when the call is over. `done + left` is the number of
+    distinct ids given."""
     accepted: int
-    """Ids among `done` that Microsoft Graph accepted."""
+    """How many ids among `done` Microsoft Graph accepted."""
     refused: int
-    """Ids among `done` that Microsoft Graph refuses."""
+    """How many ids among `done` Microsoft Graph refuses."""
     not_applied: int
-    """Ids among `done` that were not applied."""
+    """How many ids among `done` were not applied."""
     unknown: int
-    """Ids among `done` that may have been applied."""
+    """How many ids among `done` may have been applied."""
     requests: int
-    """Requests sent so far, with those that repeat or split a request."""
+    """How many requests were sent so far, including those that repeat or split a request."""
     in_flight: int
-    """Requests among these that have no outcome yet."""
+    """How many of the requests that were sent have no outcome yet."""
     next_send: float | None
     """Seconds until a request may be sent again. None: nothing is to be sent, or the time is not
-    known, as while `max_in_flight` requests are in flight."""
+    known, because `max_in_flight` requests are in flight."""
     error: Error | None
     """The failure that the call waits out: 429, 5xx, no connection or no token. None: there was
     none since the last acceptance."""
 
 
 OnProgress = Callable[[Progress], None]
-"""Called while a call runs: after each batch, and about once a second while nothing ends."""
+"""What is called while a call runs: after each batch, and about once a second while nothing
+ends."""
 
 
 class Meter:
@@ -82,7 +83,7 @@ class Meter:
         self._in_flight, self._next_send, self._error = 0, None, None
 
     def progress(self) -> Progress:
-        """How far the call is."""
+        """Returns how far the call has come."""
         done = sum(self.ids.values())
         return Progress(
             done=done,

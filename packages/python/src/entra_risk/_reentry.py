@@ -1,5 +1,5 @@
-"""Refuses a call that would wait for itself: one that is made while its instance of the plugin waits
-for whoever makes it, such as by the credential that is asked for the token."""
+"""Refuses a call that would wait for itself: one that is made while its instance of the plugin
+waits for whoever makes it, such as by the credential that is asked for the token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextvars import Context, ContextVar
 
 
 class _Wait:
-    """An instance waits for what runs in a context, until the `with` block ends."""
+    """Instances wait for what runs in a context, until the `with` block ends."""
 
     # Not `contextlib.contextmanager`, which changes the exceptions that pass.
 
@@ -18,7 +18,7 @@ class _Wait:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Whoever has copied the context may go on.
+        # Code that runs in a copy of the context may go on.
         self.instances = ()
 
 

@@ -32,7 +32,7 @@ ErrorKind = Literal[
 ]
 
 _MOST_ENTRIES = 64
-"""Of the traceback of an exception that several calls were given."""
+"""How many entries of a traceback are kept when several calls raise the same exception."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Error:
     """What went wrong with a call or with a batch."""
 
     kind: ErrorKind
-    """What went wrong, for programs. It determines the next step: see the table "Errors" of
-    README.md."""
+    """What went wrong, for programs. It determines the next step, which `docs/contract.md`
+    states."""
     message: str
     """What happened and what to do, for people. It may quote a response. Do not parse it: its
     wording may change."""
@@ -91,15 +91,15 @@ class Batch:
     ids: tuple[str, ...]
     """The ids, in the order given. In a report they are neighbors in the list given."""
     attempts: int
-    """Requests that carried these ids; 0 if none did."""
+    """How many requests carried these ids."""
     outcome: Outcome
     """`accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`:
-    send them again once the cause is gone. `unknown`: may have been applied; sending them again is
-    safe."""
+    send them again once the cause is gone. `unknown`: they may have been applied; sending them
+    again is safe."""
     receipt: Receipt | None = None
-    """Identifies the request, if `outcome` is `accepted`, and only then."""
+    """What identifies the request, if `outcome` is `accepted`, and only then."""
     error: Error | None = None
-    """Why the ids were not accepted, if `outcome` is another one, and only then."""
+    """Why the ids were not accepted, unless `outcome` is `accepted`."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def in_order(ended: Iterable[Batch], positions: Mapping[str, int]) -> tuple[Batc
     `positions` has each id in lower case."""
     placed = sorted((positions[id.lower()], number, id) for number, batch in enumerate(ended) for id in batch.ids)
     batches = list(ended)
-    # Neighbors of one batch have the same difference between their position and their place in this
-    # list.
+    # The position of neighbors in one batch differs from their place in this list by the same
+    # number.
     runs = groupby(enumerate(placed), key=lambda item: (item[1][1], item[1][0] - item[0]))
     return tuple(replace(batches[number], ids=tuple(id for _, (_, _, id) in run)) for (number, _), run in runs)

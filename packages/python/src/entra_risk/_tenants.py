@@ -22,7 +22,7 @@ _MAX_INSTANCES = 64
 
 
 class Tenants:
-    """An instance for each tenant, but no more than `max_instances`."""
+    """The instances of a client: one for each tenant, and no more than `max_instances` of them."""
 
     def __init__(self, credential: Source, settings: Settings) -> None:
         credential.check()
@@ -49,7 +49,7 @@ class Tenants:
         return Work(action, [encodable(str(id)) for id in ids], OptionsRecord(options), Tokens(fetch), push)
 
     def begin(self, work: Work) -> None:
-        """Begins to work on a call, in the one instance of its tenant."""
+        """Begins to work on a call in the instance of its tenant."""
         refuse_fork()
         with self._lock:
             instance = self._instances.setdefault(work.tenant, Instance())

@@ -17,9 +17,9 @@ from ._printable import type_of
 from ._reentry import waits_for
 
 Stopped = Callable[[], bool]
-"""Whether the call is to end: whoever waits for a token then gives up."""
+"""Returns whether the call is to end. Whoever waits for a token then gives up."""
 Fetch = Callable[[TokenRequest, Stopped], Secret]
-"""Returns a token for a request, or raises."""
+"""Returns a token for a request, or raises an exception."""
 
 
 class Tokens:
@@ -31,9 +31,9 @@ class Tokens:
         self._fetch = fetch
         self._context = contextvars.copy_context()
         self.supplied = False
-        """Whether there was a token. Without one, nothing was sent."""
+        """Whether the credential has supplied a token. Without one, nothing was sent."""
         self.raised: BaseException | None = None
-        """What the credential has raised. It ends the call."""
+        """The exception of the credential, if it has raised one. It ends the call."""
 
     def get(self, record: Any, stopped: Stopped) -> Record | Variant:
         """Returns a `result<credential, token-error>` for a record `token-request`. It never
@@ -54,10 +54,11 @@ class Tokens:
             return Variant("denied", reason)
         except BaseException as error:
             self.raised = error
-            # Not its text: it may contain a secret, and reaches the caller in the exception itself.
+            # The text of the exception may contain a secret, and reaches the caller in the
+            # exception.
             return Variant("denied", f"the credential raised {type_of(error)}")
         if token is None:
-            return Variant("unavailable", "the call was stopped while the credential had not answered")
+            return Variant("unavailable", "the call was stopped before the credential returned")
         self.supplied = True
         credential = Record()
         setattr(credential, "bearer", token.value)
@@ -72,7 +73,7 @@ class Tokens:
             except BaseException as error:
                 future.set_exception(error)
 
-        # A daemon: a credential that still blocks must not keep the process from ending.
+        # A daemon, because a credential that still blocks must not keep the process from ending.
         thread = threading.Thread(target=context.run, args=(run,), name="entra-risk-token", daemon=True)
         thread.start()
         return future
@@ -82,6 +83,6 @@ class Tokens:
             try:
                 return future.result(timeout=0.05)
             except NotYet:
-                if future.done():  # The credential itself has raised it.
+                if future.done():  # The credential itself has raised this type of exception.
                     return future.result()
         return None

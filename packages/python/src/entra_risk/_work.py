@@ -1,4 +1,4 @@
-"""One call: the driver of its instance works on it, and its caller waits for what it reports."""
+"""One call. The driver of its instance works on it, and its caller waits for what it reports."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from ._report import Batch, Error, Report, carrying, in_order
 from ._token import Tokens
 
 Item = Union[Batch, Progress, None]
-"""What the caller is told. For each event the batches, and then the progress. None: the call is
+"""What the caller is told: for each event the batches, and then the progress. None: the call is
 over, and nothing follows."""
 
 GRACE = 10.0
 """Seconds that requests in flight get when a call is stopped, unless the caller gives another
 number."""
 _SLACK = 1.0
-"""Seconds after the grace by which the plugin has ended the call. It cannot, while it waits for the
-credential of another call of the same instance."""
+"""Seconds after the grace by which the plugin has ended a call, unless it waits for the credential
+of another call of the same instance."""
 _PROGRESS_EVERY = 1.0
-"""Seconds after which the caller is told how far the call is, although nothing has ended."""
+"""Seconds after which the caller is told how far the call has come, although nothing has ended."""
 
 _CANCELLED = Error("cancelled", "the call was stopped")
 _NOT_ATTEMPTED = Error("not-attempted", "never sent, because the call ended before")
-_NO_OUTCOME = Error("no-response", "perhaps sent: the call ended before the component reported the outcome")
+_NO_OUTCOME = Error("no-response", "perhaps sent: the call ended before the plugin reported the outcome")
 
 
 class Work:
-    """`push` is given each `Item`. It is called in the thread of the driver, and must return
-    immediately."""
+    """A call, for its caller and for the driver of its instance. `push` takes each `Item`; it is
+    called in the thread of the driver, and must return immediately."""
 
     def __init__(
         self, action: str, ids: list[str], options: OptionsRecord, tokens: Tokens, push: Callable[[Item], None]
@@ -68,14 +68,14 @@ class Work:
         self._begun = False
         self._meter = Meter(len(self._positions))
         self._log = CallLog(action)
-        # Of the driver only:
+        # What only the driver uses:
         self._call: ResourceAny | None = None
         self._grace_told: float | None = None
         self._ask = True
         self._asked_at = 0.0
         self._waits_for: Error | None = None
 
-    # For the caller, in any thread.
+    # What follows is for the caller, in any thread.
 
     def stop(self, grace: float) -> None:
         """Ends the call: nothing new is sent. A later call can only shorten the grace. It takes no
@@ -110,11 +110,11 @@ class Work:
         """Replaces the lock in a forked process: a thread of the parent may have held it."""
         self._lock = threading.RLock()
 
-    # For the driver, in its thread.
+    # What follows is for the driver, in its thread.
 
     def step(self, plugin: Plugin, wait_ms: int) -> bool:
-        """Works on the call, for `wait_ms` unless something ends before. True: nothing is left to
-        do."""
+        """Works on the call, for `wait_ms` unless something ends before. Returns whether nothing
+        remains to be done."""
         if self._call is None and not self._begin(plugin):
             return True
         assert self._call is not None
@@ -122,7 +122,7 @@ class Work:
         if grace is not None and grace != self._grace_told:
             plugin.stop(self._call, round(grace * 1000))
             self._grace_told = grace
-        # Only `waiting` tells how far the call is, so it is asked for after each event.
+        # Only `waiting` tells how far the call has come, so it is asked for after each event.
         event = plugin.next(self._call, 0 if self._ask else wait_ms)
         if event.tag == "over":
             plugin.drop(self._call)
@@ -147,12 +147,12 @@ class Work:
 
     def trapped(self, error: BaseException) -> None:
         """Ends the call: `error` has ended its instance."""
-        if not self.has_begun:  # Such as without memory for an instance: nothing was sent.
+        if not self.has_begun:  # Nothing was sent. There may be no memory for an instance.
             self._end(error)
             return
         self._log.trapped(error)
         with self._lock:
-            message = f"the component ended with {type(error).__name__}: this is a mistake in it, please report it"
+            message = f"the plugin ended with {type(error).__name__}: this is a mistake in it, please report it"
             self._finish(Error("other", message))
 
     def _begin(self, plugin: Plugin) -> bool:
@@ -180,7 +180,7 @@ class Work:
             self._waits_for = progress.error
             self._tell(progress)
 
-    # For both.
+    # What follows is for both.
 
     def _add(self, batches: list[Batch]) -> None:
         with self._lock:

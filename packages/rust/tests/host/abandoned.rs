@@ -29,7 +29,7 @@ enum Kind {
     Stalled,
     /// Sends `103 Early Hints` without end.
     Hints,
-    /// The same over TLS and HTTP/2.
+    /// Sends hints without end over TLS and HTTP/2.
     Hints2,
     /// Sends `100 Continue` without end.
     Continue,
@@ -127,7 +127,7 @@ async fn flood_http2(mut stream: TlsStream<TcpStream>) {
     }
 }
 
-/// What this process, which contains the service, has taken up.
+/// What this process has taken up. It contains the service.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     sockets: usize,
@@ -154,7 +154,7 @@ impl Taken {
         Taken { sockets, threads: number("Threads:"), memory_kib: number("VmRSS:"), processor }
     }
 
-    /// Once no more sockets are open than these, or after some seconds.
+    /// What is taken up once no more sockets are open than these, or after some seconds.
     async fn settled(sockets: usize) -> Taken {
         let start = Instant::now();
         while Taken::now().sockets > sockets && start.elapsed() < Duration::from_secs(10) {
@@ -164,7 +164,7 @@ impl Taken {
     }
 }
 
-/// Performs so many calls of which each has one attempt, those of ten tenants at the same time.
+/// Performs `count` calls with one attempt each, those of ten tenants at the same time.
 async fn calls(risk: &EntraRisk, count: usize) {
     let mut tenants = JoinSet::new();
     for tenant in 0..10 {
@@ -183,7 +183,7 @@ async fn calls(risk: &EntraRisk, count: usize) {
     tenants.join_all().await;
 }
 
-/// Such calls with each kind of service. Prints what they take up.
+/// Performs such calls with each kind of service, and prints what they take up.
 async fn measure(count: usize) {
     for kind in KINDS {
         let stub = Stub::start(kind).await;

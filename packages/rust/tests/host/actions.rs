@@ -7,12 +7,11 @@ use entra_risk_host::{Action, CallError, ErrorKind, Options, RateLimit, Settings
 use graph_model::{Graph, Limit, Server};
 use tokio::time::timeout;
 
-use crate::service::{Recorder, accepted, failed, fast, graph, ids, risk, serve, settings};
+use crate::service::{Recorder, accepted, failed, fast, ids, risk, serve, serve_graph, settings};
 
 #[tokio::test]
 async fn each_action_is_applied() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let (one, options) = (ids(1, 1), fast());
     accepted(risk.dismiss_sign_ins(&one, &options)).await;
     accepted(risk.confirm_sign_ins_safe(&one, &options)).await;

@@ -14,9 +14,11 @@ use futures_core::Stream;
 use graph_model::{Behavior, Fault, FaultKind, Graph, Reply, Request, RetryAfter, Server, Service};
 use tokio::time::{sleep, timeout};
 
-use crate::service::{CANARY, Recorder, accepted, fast, graph, ids, response, risk, risk_with, serve, settings};
+use crate::service::{
+    CANARY, Recorder, accepted, fast, graph, ids, response, risk, risk_with, serve, serve_graph, settings,
+};
 
-/// Responds to the first request at once, and then not at all.
+/// Responds to the first request immediately, and then not at all.
 #[derive(Default)]
 struct FallingSilent(AtomicUsize);
 
@@ -55,7 +57,7 @@ fn start(risk: &EntraRisk, ids: &[String], options: &Options) -> Call {
     risk.start(Action::DismissRiskyUsers, ids, options).unwrap()
 }
 
-/// One request in such a time.
+/// Options that allow one request in each window.
 fn every(window: Duration) -> Options {
     Options { rate_limit: Some(RateLimit { requests: 1, window }), ..Options::default() }
 }
@@ -64,15 +66,14 @@ async fn finish(call: &mut Call) -> Report {
     timeout(Duration::from_secs(20), call.finish()).await.unwrap().unwrap()
 }
 
-/// Ids that no batch has, or more than one: none.
+/// Fails unless each id is in exactly one batch, in the order given.
 fn assert_each_once(report: &Report, users: &[String]) {
     assert_eq!(report.batches.iter().flat_map(|batch| batch.ids.clone()).collect::<Vec<_>>(), users);
 }
 
 #[tokio::test]
 async fn batches_come_as_they_end() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let users = ids(1, 180);
     let mut call = start(&risk, &users, &every(Duration::from_millis(700)));
     let mut seen = Vec::new();
@@ -91,8 +92,7 @@ async fn batches_come_as_they_end() {
 
 #[tokio::test]
 async fn a_call_goes_on_while_nobody_polls_it() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let users = ids(1, 300);
     let mut call = start(&risk, &users, &fast());
     let mut progress = call.progress();
@@ -103,8 +103,7 @@ async fn a_call_goes_on_while_nobody_polls_it() {
 
 #[tokio::test]
 async fn a_stop_keeps_every_outcome() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let users = ids(1, 300);
     // The second request would be sent after a minute.
     let mut call = start(&risk, &users, &every(Duration::from_secs(60)));
@@ -169,8 +168,7 @@ async fn a_stop_of_one_call_leaves_the_sign_in_of_another_alone() {
 
 #[tokio::test]
 async fn a_dropped_call_sends_nothing_more() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let options = every(Duration::from_millis(400));
     let mut call = start(&risk, &ids(1, 6_000), &options);
     let mut progress = call.progress();
@@ -189,8 +187,7 @@ async fn a_dropped_call_sends_nothing_more() {
 
 #[tokio::test]
 async fn a_short_call_does_not_wait_for_the_end_of_a_long_one() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let options = every(Duration::from_millis(200));
     let users = ids(1, 60 * 100);
     let mut long = start(&risk, &users, &options);

@@ -8,7 +8,7 @@ use entra_risk_host::{
 };
 use graph_model::Server;
 
-use crate::service::{CANARY, Recorder, accepted, failed, fast, ids, response, risk, risk_with, serve, settings};
+use crate::service::{CANARY, Recorder, accepted, failed, fast, ids, response_with, risk, risk_with, serve, settings};
 
 /// Counts how often it is asked.
 struct Counting(AtomicUsize);
@@ -49,11 +49,7 @@ async fn an_allowed_endpoint_may_be_spelled_differently() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let service = Recorder::new(|_| {
-        let mut response = response(307, "");
-        response.headers_mut().insert("location", "http://127.0.0.1:1/".parse().unwrap());
-        response
-    });
+    let service = Recorder::new(|_| response_with(307, "location", "http://127.0.0.1:1/"));
     let (_server, risk) = serve(service.clone()).await;
     let options = Options { max_attempts: Some(1), ..fast() };
     let (report, cause) = failed(risk.dismiss_risky_users(&ids(1, 1), &options)).await;

@@ -13,7 +13,7 @@ use http::header::AUTHORIZATION;
 use crate::printable::{assert_printable, escaped, nasty};
 use crate::service::{Recorder, failed, fast, ids, response, risk_with, serve, settings};
 use crate::tls_server::TlsServer;
-use crate::tracing::{Log, run_child, trace};
+use crate::tracing::{run_child, trace};
 
 /// Supplies another token each time.
 #[derive(Default)]
@@ -130,8 +130,7 @@ fn no_token_shows_in_a_log_that_a_response_repeats() {
 #[tokio::test]
 #[ignore = "run by the test above"]
 async fn child() {
-    let log = Log::default();
-    let guard = trace(&log);
+    let (log, guard) = trace();
     let mut tokens = Vec::new();
     let mut shown = String::new();
     for protocol in ["http/1.1", "h2"] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use entra_risk_host::{Action, ErrorKind, Options, Outcome, RateLimit, Report, Settings};
 use graph_model::Server;
 
-use crate::service::{Recorder, accepted, fast, ids, response, risk, settings};
+use crate::service::{Recorder, accepted, fast, ids, response_with, risk, settings};
 
 /// The reason why the plugin was stopped.
 fn reason(report: &Report) -> &str {
@@ -41,11 +41,7 @@ async fn too_much_memory_ends_the_call() {
 #[tokio::test]
 async fn too_many_instructions_end_the_call_and_its_ids_are_unknown() {
     // The plugin would send again until patience is over.
-    let service = Recorder::new(|_| {
-        let mut response = response(429, "");
-        response.headers_mut().insert("retry-after", "0".parse().unwrap());
-        response
-    });
+    let service = Recorder::new(|_| response_with(429, "retry-after", "0"));
     let server = Server::start(service.clone(), 0).await.unwrap();
     let risk = risk(Settings { max_instructions: 5_000_000, ..settings(server.endpoint()) });
     let report = risk.dismiss_risky_users(&ids(1, 60), &fast()).await.unwrap();

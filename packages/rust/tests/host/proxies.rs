@@ -1,6 +1,8 @@
 //! The proxy of `https` requests.
 
-use entra_risk_host::{ErrorKind, Proxy, Settings};
+use std::sync::Arc;
+
+use entra_risk_host::{EntraRisk, ErrorKind, Proxy, Settings};
 
 use crate::proxy_server::ProxyServer;
 use crate::service::{Recorder, accepted, failed, fast, ids, risk, settings};
@@ -11,17 +13,23 @@ fn proxy(server: &ProxyServer, no_proxy: &str) -> Proxy {
     Proxy::Given { https_proxy, no_proxy: no_proxy.to_owned() }
 }
 
+/// A server, a proxy that leads there, and a client that is told of the proxy. Without an endpoint,
+/// the client has the address of the server.
+async fn serve(service: Arc<Recorder>, endpoint: Option<&str>, no_proxy: &str) -> (TlsServer, ProxyServer, EntraRisk) {
+    let server = TlsServer::start(service, &["h2", "http/1.1"]).await;
+    let proxy_server = ProxyServer::start(Some(server.address), None).await;
+    let proxy = proxy(&proxy_server, no_proxy);
+    let extra_roots = server.root.clone().into();
+    let endpoint = endpoint.map_or_else(|| server.endpoint(), str::to_owned);
+    let risk = risk(Settings { extra_roots, proxy, ..settings(endpoint) });
+    (server, proxy_server, risk)
+}
+
 #[tokio::test]
 async fn a_proxy_is_asked_to_connect() {
     let service = Recorder::accepting();
-    let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let proxy_server = ProxyServer::start(Some(server.address), None).await;
     // No name server knows this name: only the proxy leads there.
-    let risk = risk(Settings {
-        extra_roots: server.root.clone().into(),
-        proxy: proxy(&proxy_server, "localhost"),
-        ..settings("https://graph.test")
-    });
+    let (_server, proxy_server, risk) = serve(service.clone(), Some("https://graph.test"), "localhost").await;
     for _ in 0..2 {
         accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     }
@@ -52,13 +60,7 @@ async fn a_proxy_may_use_tls_itself() {
 #[tokio::test]
 async fn no_proxy_bypasses_the_proxy() {
     let service = Recorder::accepting();
-    let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let proxy_server = ProxyServer::start(Some(server.address), None).await;
-    let risk = risk(Settings {
-        extra_roots: server.root.clone().into(),
-        proxy: proxy(&proxy_server, "graph.test, localhost"),
-        ..settings(server.endpoint())
-    });
+    let (_server, proxy_server, risk) = serve(service.clone(), None, "graph.test, localhost").await;
     accepted(risk.dismiss_risky_users(&ids(1, 1), &fast())).await;
     assert!(proxy_server.requests().is_empty());
     assert_eq!(service.requests().len(), 1);

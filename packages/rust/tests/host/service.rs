@@ -9,7 +9,7 @@ use entra_risk_host::{
     AccessToken, CallError, EntraRisk, ErrorKind, Options, Proxy, RateLimit, Report, Settings, TokenSource,
 };
 use graph_model::{Behavior, Graph, Limit, Reply, Request, Response, Server, Service};
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderValue, Version};
 use uuid::Uuid;
 
 /// A token that no output may contain.
@@ -51,6 +51,13 @@ pub fn response(status: u16, body: impl Into<Bytes>) -> Response {
     http::Response::builder().status(status).header("request-id", "r-1").body(body.into()).unwrap()
 }
 
+/// A complete response without a body, but with this header.
+pub fn response_with(status: u16, name: &'static str, value: &'static str) -> Response {
+    let mut response = response(status, "");
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+    response
+}
+
 /// A model of Microsoft Graph that does not limit the rate and responds immediately.
 pub fn graph() -> Arc<Graph> {
     let limit = Limit { requests: 1_000_000, ..Limit::USERS };
@@ -64,6 +71,13 @@ pub async fn serve(service: Arc<dyn Service>) -> (Server, EntraRisk) {
     let server = Server::start(service, 0).await.unwrap();
     let risk = risk(settings(server.endpoint()));
     (server, risk)
+}
+
+/// A model of Microsoft Graph, its server, and a client of it.
+pub async fn serve_graph() -> (Arc<Graph>, Server, EntraRisk) {
+    let graph = graph();
+    let (server, risk) = serve(graph.clone()).await;
+    (graph, server, risk)
 }
 
 /// The settings for requests to this endpoint, without a proxy.

@@ -8,7 +8,7 @@ use entra_risk_host::{AccessToken, Allocation, Options, RateLimit, Settings, Tok
 use graph_model::Server;
 use tokio::task::JoinSet;
 
-use crate::service::{CANARY, accepted, fast, graph, ids, risk_with, serve, settings};
+use crate::service::{CANARY, accepted, fast, graph, ids, risk_with, serve_graph, settings};
 
 /// Records the tenants it is asked for.
 #[derive(Default)]
@@ -48,19 +48,16 @@ async fn a_thousand_tenants_share_a_pool_of_instances() {
 
 #[tokio::test]
 async fn calls_of_a_tenant_share_its_rate_limit() {
-    let graph = graph();
-    let (_server, risk) = serve(graph.clone()).await;
+    let (graph, _server, risk) = serve_graph().await;
     let window = Duration::from_secs(1);
     let limit = Some(RateLimit { requests: 1, window });
     let options = Options { tenant: Some("contoso".to_owned()), rate_limit: limit, ..Options::default() };
     let (first, second) = (ids(1, 1), ids(2, 1));
-    let start = tokio::time::Instant::now();
     let calls = [&first, &second].map(|users| accepted(risk.dismiss_risky_users(users, &options)));
     let [first, second] = calls;
     tokio::join!(first, second);
     let arrivals = graph.arrivals(0);
     // A busy machine delays the first request, but hardly by half of it.
     assert!(arrivals[1].at - arrivals[0].at > window / 2, "{arrivals:?}");
-    assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(risk.instances(), 1);
 }

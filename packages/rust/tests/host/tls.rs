@@ -1,7 +1,7 @@
 //! TLS: which certificates are trusted, and how often a connection is established.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use entra_risk_host::{AccessToken, EntraRisk, ErrorKind, Options, Settings};
 use http::Version;
@@ -21,18 +21,16 @@ async fn an_extra_root_is_trusted() {
 }
 
 #[tokio::test]
-async fn an_unknown_root_ends_the_call_at_once() {
+async fn an_unknown_root_ends_the_call_immediately() {
     let service = Recorder::accepting();
     let server = TlsServer::start(service.clone(), &["h2", "http/1.1"]).await;
-    let start = Instant::now();
     let users = ids(1, 100);
     let (report, cause) = failed(risk(settings(server.endpoint())).dismiss_risky_users(&users, &fast())).await;
     assert_eq!(cause, ErrorKind::Unreachable);
     assert!(report.cause.as_ref().unwrap().message.contains("TLS-certificate-error"));
     assert_eq!(report.to_retry().collect::<Vec<_>>(), ids(1, 100));
     assert!(service.requests().is_empty());
-    // The first retry would come after 3 s.
-    assert!(start.elapsed() < Duration::from_secs(20) && report.batches.iter().all(|batch| batch.attempts <= 1));
+    assert!(report.batches.iter().all(|batch| batch.attempts <= 1));
 }
 
 #[tokio::test]

@@ -50,15 +50,17 @@ pub fn run_child(test: &str) {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-/// Writes every span and event of this thread to the log. The runtime of a test has one thread.
-pub fn trace(log: &Log) -> DefaultGuard {
+/// A log of every span and event of this thread, until the guard is dropped. The runtime of a test
+/// has one thread.
+pub fn trace() -> (Log, DefaultGuard) {
+    let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
-    tracing::subscriber::set_default(subscriber)
+    (log, tracing::subscriber::set_default(subscriber))
 }
 
 #[test]
@@ -69,8 +71,7 @@ fn spans_describe_the_call_without_its_token() {
 #[tokio::test]
 #[ignore = "run by the test above"]
 async fn child() {
-    let log = Log::default();
-    let guard = trace(&log);
+    let (log, guard) = trace();
     let graph = graph();
     graph.plan([None, Some(Fault::of(FaultKind::Expired))]);
     let server = Server::start(graph.clone(), 0).await.unwrap();
