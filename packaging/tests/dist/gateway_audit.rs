@@ -21,13 +21,13 @@ const REQUESTS: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Accepted,
-    /// Some ids do not exist.
+    /// A request with some ids that do not exist.
     Refused,
-    /// A part of the requests to Microsoft Graph fails in different ways.
+    /// A request during which a part of the requests to Microsoft Graph fails in different ways.
     Faulty,
-    /// Every request to Microsoft Graph is answered 503.
+    /// A request during which Microsoft Graph answers 503 to everything.
     Outage,
-    /// Permission is missing.
+    /// A request for which a permission is missing.
     Forbidden,
     WrongKey,
     InvalidBody,
@@ -123,7 +123,8 @@ async fn every_id_of_1000_mixed_requests_is_logged_once_with_its_outcome() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["accepted", "not-applied", "refused", "unknown"]);
 }
 
-/// The outcome of each id, by the lines of a log that consists of the start of the call, batches, and then the request.
+/// The outcome of each id, by the lines of a log that consists of the start of the call, batches,
+/// and then the request.
 #[track_caller]
 fn outcomes(log: &[Value], caller: &str, context: &str) -> BTreeMap<String, String> {
     let (request, lines) = log.split_last().expect("a line");

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::gateway_call::{Call, Received, USERS, id, users};
 use crate::gateway_instance::{HangUp, with_event};
 
-/// The first request is answered after 20 s, the second one immediately.
+/// The first request is answered after 20 s, and the second one immediately.
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_logged_while_another_request_of_the_call_is_in_flight() {
     let [slow, fast] = [20, 0].map(|seconds| Reply::at_once(accepted()).after(Duration::from_secs(seconds)));
@@ -38,7 +38,7 @@ async fn a_batch_is_logged_while_another_request_of_the_call_is_in_flight() {
     assert_eq!(received.body["accepted"][0]["ids"][0], id(0));
 }
 
-/// A second before the host ends the call, no request was in flight.
+/// The host ends the call at different times, between responses and while requests are in flight.
 #[tokio::test(start_paused = true)]
 async fn what_was_applied_is_logged_when_the_host_ends_the_call() {
     for milliseconds in [100, 900, 1_500, 3_150, 7_777] {

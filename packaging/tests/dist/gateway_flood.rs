@@ -1,4 +1,5 @@
-//! Requests without a key, which anybody can send: what they cost the gateway, and what they leave in its log.
+//! Requests without a key, which anybody can send: what they cost the gateway, and what they leave
+//! in its log.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,15 +18,16 @@ use crate::compositions::{file, link};
 use crate::gateway_call::{Body, Call, KEY, Rest, USERS, users};
 use crate::gateway_instance::{HangUp, Instance, with_event};
 
-/// Maximum instructions for a request without a key, more than for an empty one.
+/// The maximum number of instructions that a request without a key takes in addition to those of an
+/// empty one.
 const MAX_FUEL: u64 = 2_000_000;
 
-/// Maximum bytes of the head of a request, and maximum number of its headers. Source: those of hyper, with which wasmtime
-/// receives requests.
+/// The maximum bytes of the head of a request, and the maximum number of its headers. Source: those
+/// of hyper, with which wasmtime receives requests.
 const MAX_HEAD_BYTES: usize = 8_192 + 4_096 * 100;
 const MAX_HEADERS: usize = 100;
 
-/// Maximum bytes of a path. Source: that of the `http` crate is 65 534 for the whole address.
+/// The maximum bytes of a path. Source: the `http` crate permits 65,534 for the whole address.
 const MAX_PATH_BYTES: usize = 65_000;
 
 /// The gateway in an engine that counts instructions.
@@ -141,7 +143,7 @@ async fn a_request_without_a_key_costs_little_more_than_an_empty_one() {
     println!("{count} requests, each at most {worst} units of fuel more than an empty one");
 }
 
-/// Each value would be valid alone.
+/// Each of the values would be valid alone.
 #[tokio::test(start_paused = true)]
 async fn more_than_one_value_is_unauthorized() {
     let bearer = format!("Bearer {KEY}");
@@ -186,7 +188,7 @@ async fn an_instance_logs_a_few_requests_without_a_key_in_a_second_and_counts_th
     let response = instance.respond(Call::new(USERS, users(0..1)).request(), HangUp::Never).await.expect("a response");
     assert_eq!(response.status(), 200);
     assert_eq!(log.lines().len(), 15 + 3 + 3);
-    // The count of the last ones is the line with which readiness tries the log.
+    // The line that counts the last ones also shows `/readyz` that the log can be written.
     for _ in 0..6 {
         instance.respond(call().request(), HangUp::Never).await.expect("a response");
     }

@@ -12,7 +12,7 @@ use crate::gateway_instance::{HangUp, with_event};
 const SIGN_INS: &str = "/auditLogs/signIns/dismiss";
 const COMPROMISED: &str = "/identityProtection/riskyUsers/confirmCompromised";
 const SOC: &str = "canary-key-of-the-soc";
-const PLAYBOOK: &str = "canary-key-of-the-playbook";
+const AUTOMATION: &str = "canary-key-of-the-automation";
 
 /// An entry of `GATEWAY_KEYS`.
 pub(crate) fn entry(name: &str, key: &str, actions: &str) -> String {
@@ -20,11 +20,11 @@ pub(crate) fn entry(name: &str, key: &str, actions: &str) -> String {
     format!("{name}:{digits}{actions}")
 }
 
-/// A request with this key to a gateway with two named keys.
+/// A request with this key to a gateway that has two named keys.
 fn call(path: &str, key: &str) -> Call {
     let field = if path == SIGN_INS { "requestIds" } else { "userIds" };
     let actions = ":dismiss-risky-users+confirm-risky-users-compromised";
-    let keys = format!("{},\n{}", entry("soc", SOC, ""), entry("playbook", PLAYBOOK, actions));
+    let keys = format!("{},\n{}", entry("soc", SOC, ""), entry("automation", AUTOMATION, actions));
     let call = Call::new(path, json!({ field: [id(1)] }).to_string()).header("x-api-key", Some(key));
     call.variable("GATEWAY_KEY", "").variable("GATEWAY_KEYS", &keys)
 }
@@ -56,8 +56,8 @@ async fn each_named_key_permits_its_actions() {
     let cases = [
         (USERS, SOC, "soc"),
         (SIGN_INS, SOC, "soc"),
-        (USERS, PLAYBOOK, "playbook"),
-        (COMPROMISED, PLAYBOOK, "playbook"),
+        (USERS, AUTOMATION, "automation"),
+        (COMPROMISED, AUTOMATION, "automation"),
     ];
     for (path, key, name) in cases {
         let received = call(path, key).send([accepted()]).await;
@@ -65,9 +65,9 @@ async fn each_named_key_permits_its_actions() {
         assert!(received.log.iter().all(|line| line["key"] == name), "{:?}", received.log);
         contains_no_canary(&received);
     }
-    let forbidden = call(SIGN_INS, PLAYBOOK).send([]).await;
+    let forbidden = call(SIGN_INS, AUTOMATION).send([]).await;
     forbidden.is_error(403, "forbidden");
-    assert_eq!(forbidden.log[0]["key"], "playbook");
+    assert_eq!(forbidden.log[0]["key"], "automation");
     assert_eq!(forbidden.log[0]["action"], "dismiss-sign-ins");
     contains_no_canary(&forbidden);
     for key in [KEY, "canary-key-of-the-so", "", &entry("soc", SOC, ""), entry("", SOC, "").trim_start_matches(':')] {
@@ -75,7 +75,7 @@ async fn each_named_key_permits_its_actions() {
     }
 }
 
-/// A key without a list permits the three actions on sign-ins, and dismissing users.
+/// A key without a list permits the three actions on sign-ins, and `dismiss-risky-users`.
 #[tokio::test(start_paused = true)]
 async fn an_action_beyond_the_four_must_be_named() {
     for (key, single) in [(SOC, ""), (KEY, KEY)] {
@@ -91,7 +91,7 @@ async fn an_action_beyond_the_four_must_be_named() {
 #[tokio::test(start_paused = true)]
 async fn keys_and_names_occur_once() {
     let twice = [
-        format!("{} {}", entry("a", SOC, ""), entry("a", PLAYBOOK, "")),
+        format!("{} {}", entry("a", SOC, ""), entry("a", AUTOMATION, "")),
         format!("{} {}", entry("a", SOC, ""), entry("b", SOC, ":dismiss-risky-users")),
         entry("a", KEY, ""),
         entry("default", SOC, ""),
@@ -104,7 +104,7 @@ async fn keys_and_names_occur_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_single_key_and_named_keys_can_be_combined() {
-    for key in [KEY, SOC, PLAYBOOK] {
+    for key in [KEY, SOC, AUTOMATION] {
         let received = call(USERS, key).variable("GATEWAY_KEY", KEY).send([accepted()]).await;
         assert_eq!(received.status, 200, "{}", received.body);
     }
@@ -151,6 +151,24 @@ async fn an_invalid_setting_is_named_without_its_value() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_setting_under_an_old_name_is_reported_with_the_new_name() {
+    let renamed = [
+        ("GATEWAY_CLOUD", "GATEWAY_CLOUD: renamed to ENTRA_RISK_CLOUD"),
+        ("GATEWAY_DEADLINE_MS", "GATEWAY_DEADLINE_MS: renamed to ENTRA_RISK_DEADLINE_MS"),
+        ("ENTRA_RISK_ENDPOINTS", "ENTRA_RISK_ENDPOINTS: renamed to ENTRA_RISK_ALLOWED_ENDPOINTS"),
+    ];
+    for (old, problem) in renamed {
+        let received = Call::new(USERS, users(0..1)).variable(old, "canary-value").send([]).await;
+        received.is_error(500, "misconfigured");
+        assert_eq!(received.log[0]["problems"], json!([problem]));
+        assert!(received.body["error"]["message"].as_str().unwrap().contains(problem), "{}", received.body);
+        contains_no_canary(&received);
+        let unset = Call::new(USERS, users(0..1)).variable(old, " ").send([accepted()]).await;
+        assert_eq!(unset.status, 200, "{}", unset.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_logs_invalid_settings_once() {
     let call = || Call::new(USERS, users(0..1)).variable("ENTRA_RISK_CLOUD", "moon");
     let mut instance = call().instance(Script::at_once([])).await;
@@ -163,7 +181,7 @@ async fn an_instance_logs_invalid_settings_once() {
     assert_eq!((&request["event"], &request["status"]), (&json!("request"), &json!(500)));
 }
 
-/// Only one that tries the log writes a line.
+/// Only a probe that tests the log writes a line.
 #[tokio::test(start_paused = true)]
 async fn probes_need_no_key_and_no_id_and_are_not_logged() {
     for method in [Method::GET, Method::HEAD] {
@@ -206,13 +224,13 @@ async fn the_callers_request_id_is_in_the_response_and_in_the_log() {
 /// The keys of both callers, sent by one of them or without a valid key.
 #[tokio::test(start_paused = true)]
 async fn a_key_as_request_id_is_neither_logged_nor_returned() {
-    for given in [SOC, PLAYBOOK, &format!("x-{SOC}")] {
+    for given in [SOC, AUTOMATION, &format!("x-{SOC}")] {
         let received = call(USERS, SOC).header("x-request-id", Some(given)).send([accepted()]).await;
         is_random(&received);
         contains_no_canary(&received);
     }
     for key in ["wrong", ""] {
-        let received = call(USERS, key).header("x-request-id", Some(PLAYBOOK)).send([]).await;
+        let received = call(USERS, key).header("x-request-id", Some(AUTOMATION)).send([]).await;
         received.is_error(401, "unauthorized");
         is_random(&received);
         contains_no_canary(&received);
@@ -222,7 +240,7 @@ async fn a_key_as_request_id_is_neither_logged_nor_returned() {
     received.is_error(401, "unauthorized");
     contains_no_canary(&received);
     // The gateway does not know its keys.
-    let misconfigured = call(USERS, SOC).variable("ENTRA_RISK_CLOUD", "moon").header("x-request-id", Some(PLAYBOOK));
+    let misconfigured = call(USERS, SOC).variable("ENTRA_RISK_CLOUD", "moon").header("x-request-id", Some(AUTOMATION));
     contains_no_canary(&misconfigured.send([]).await);
 }
 

@@ -24,7 +24,8 @@ fn readiness() -> Call {
     Call { method: Method::GET, ..Call::new("/readyz", String::new()) }
 }
 
-/// An instance for each request, as wasmtime makes by default; then one for all of them.
+/// First with an instance for each request, as wasmtime creates by default, then with one for all
+/// of them.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_while_the_log_cannot_be_written() {
     let call = || Call { max_log_bytes: 0, ..Call::new(USERS, users(0..1)) };
@@ -105,7 +106,7 @@ async fn readiness_tries_the_log_with_at_most_one_line_in_ten_seconds() {
         advance(Duration::from_secs(1)).await;
     }
     assert_eq!(with_event(&log.lines(), "try").len(), 4);
-    // Another line shows it too.
+    // Another line shows that the log can be written, too.
     advance(Duration::from_secs(20)).await;
     assert_eq!(status(&mut instance, Call::new(USERS, users(0..1))).await, 200);
     let lines = log.lines().len();

@@ -1,5 +1,5 @@
-//! Text from outside in what the gateway returns and logs: without the tokens that a service repeats, and without
-//! characters that a terminal executes.
+//! Text from outside in what the gateway returns and logs: without the tokens that a service
+//! repeats, and without characters that a terminal executes.
 
 use std::sync::Arc;
 use std::time::Duration;
