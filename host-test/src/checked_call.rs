@@ -13,7 +13,7 @@ use crate::bindings::actions::{Batch, Error, ErrorKind, Failure, Options, Outcom
 use crate::bindings::calls::Event;
 use crate::bindings::credentials::TokenRequest;
 use crate::component::PluginComponent;
-use crate::host::{Exchange, Host, Outbound, TokenSource};
+use crate::host::{Host, Outbound, RecordedExchange, TokenSource};
 use crate::plugin::{Action, CANARY, Driven, Plugin, canary};
 use crate::script::Script;
 
@@ -23,7 +23,7 @@ pub struct CheckedCall {
     /// What the plugin returned.
     pub result: Result<Vec<Batch>, Failure>,
     /// Every request that it sent.
-    pub exchanges: Vec<Exchange>,
+    pub exchanges: Vec<RecordedExchange>,
     /// Every token request that it made.
     pub token_requests: Vec<TokenRequest>,
     /// What `next` returned, if it was not a call of a function.
@@ -134,7 +134,7 @@ impl CheckedCall {
         let output = format!("{:?} {:?} {:?}", self.result, self.events, self.token_requests);
         let mut runs = CANARY.as_bytes().windows(MAX_RUN_BYTES).map(String::from_utf8_lossy);
         assert!(!runs.any(|run| output.contains(&*run)), "the output contains the token");
-        for Exchange { request, .. } in &self.exchanges {
+        for RecordedExchange { request, .. } in &self.exchanges {
             let contains_token = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
             let others = request.headers().iter().filter(|(name, _)| **name != AUTHORIZATION);
             assert!(
@@ -173,7 +173,7 @@ impl CheckedCall {
     /// The number of requests that carried each id.
     fn requests_by_id(&self) -> HashMap<String, u32> {
         let mut requests = HashMap::new();
-        for Exchange { request, .. } in &self.exchanges {
+        for RecordedExchange { request, .. } in &self.exchanges {
             let body: HashMap<String, Vec<String>> = serde_json::from_slice(request.body()).expect("a body of ids");
             body.into_values().flatten().for_each(|id| *requests.entry(id).or_default() += 1);
         }

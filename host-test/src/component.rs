@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use wasmtime::component::{Component, HasData, HasSelf, InstancePre, Linker, ResourceTable};
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, StoreContextMut};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{clocks, io, random};
@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::bindings::PluginPre;
 use crate::host::Host;
-use crate::{keyvalue, reentry};
+use crate::keyvalue;
 
 /// The file of the plugin, the same bytes as `target/dist/entra-risk.wasm`.
 pub const FILE: &str = env!("PLUGIN_WASM");
@@ -91,9 +91,17 @@ impl HasData for HasIo {
 pub fn grant(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    l.instance("entra:risk/credentials@0.1.0")?.func_wrap_async("get-token", |store, (request,)| {
-        Box::new(async move { Ok((reentry::get_token(store, request).await?,)) })
-    })?;
+    l.instance("entra:risk/credentials@0.1.0")?.func_wrap_async(
+        "get-token",
+        |mut store: StoreContextMut<'_, Host>, (request,)| {
+            Box::new(async move {
+                if let Some(planned) = store.data_mut().due_reentry() {
+                    planned.perform(&mut store).await?;
+                }
+                Ok((store.data_mut().get_token(request).await,))
+            })
+        },
+    )?;
     http::outgoing_handler::add_to_linker::<Host, WasiHttp>(l, Host::http)?;
     http::types::add_to_linker::<Host, WasiHttp>(l, &Default::default(), Host::http)?;
     io::error::add_to_linker::<Host, HasIo>(l, |host| host.ctx().table)?;

@@ -9,7 +9,7 @@ use host_test::bindings::calls::Event;
 use host_test::checked_call::CheckedCall;
 use host_test::component::{FILE, PluginComponent};
 use host_test::examples::{DISMISS_USERS, EXAMPLES, Example};
-use host_test::host::Exchange;
+use host_test::host::RecordedExchange;
 use host_test::plugin::CANARY;
 use host_test::script::{accepted, graph_error};
 use http::header::AUTHORIZATION;
@@ -23,7 +23,9 @@ async fn main() -> Result<()> {
 
     for example in &EXAMPLES {
         let call = perform(example, Options::default(), vec![accepted()]).await?;
-        let [Exchange { request, .. }] = call.exchanges.as_slice() else { anyhow::bail!("expected one request") };
+        let [RecordedExchange { request, .. }] = call.exchanges.as_slice() else {
+            anyhow::bail!("expected one request")
+        };
         ensure!(
             request.method() == "POST" && request.uri() == example.url,
             "the request differs from the documentation"
@@ -68,7 +70,7 @@ fn imports(plugin: &PluginComponent) -> Vec<String> {
 async fn perform(example: &Example, options: Options, behaviors: Vec<Behavior>) -> Result<CheckedCall> {
     println!("\n{}({:?})", example.action.name(), example.ids);
     let call = CheckedCall::scripted(example.action, example.ids, options, behaviors).await;
-    for Exchange { sent, request, reply } in &call.exchanges {
+    for RecordedExchange { sent, request, reply } in &call.exchanges {
         println!("  after {} s:", sent.as_secs_f32());
         println!("  > {} {}", request.method(), request.uri());
         for (name, value) in request.headers() {

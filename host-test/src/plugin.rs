@@ -13,7 +13,7 @@ pub use crate::bindings::calls::Action;
 use crate::bindings::calls::{Call, Event};
 use crate::bindings::credentials::{Credential, TokenRequest};
 use crate::component::PluginComponent;
-use crate::host::{Exchange, Host, Outbound, TokenSource};
+use crate::host::{Host, Outbound, RecordedExchange, TokenSource};
 use crate::reentry::{PlannedReentry, Reentry};
 
 /// The token that the plugin gets unless a test supplies another. No output of the plugin may
@@ -170,7 +170,7 @@ impl Plugin {
     }
 
     /// Every request of this instance, in the order it was sent.
-    pub fn exchanges(&self) -> Vec<Exchange> {
+    pub fn exchanges(&self) -> Vec<RecordedExchange> {
         self.store.data().exchanges()
     }
 

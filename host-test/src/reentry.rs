@@ -7,8 +7,6 @@ use wasmtime::StoreContextMut;
 
 use crate::bindings::Plugin;
 use crate::bindings::calls::{Action, Call};
-use crate::bindings::credentials::{Credential, TokenError, TokenRequest};
-use crate::host::Host;
 
 /// What a host does with an open call while the plugin asks for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,22 +34,12 @@ pub(crate) struct PlannedReentry {
     pub(crate) skipped: usize,
 }
 
-/// `get-token` of the host.
-///
-/// # Errors
-/// The trap of a call into the plugin.
-pub(crate) async fn get_token(
-    mut store: StoreContextMut<'_, Host>,
-    request: TokenRequest,
-) -> wasmtime::Result<Result<Credential, TokenError>> {
-    if let Some(planned) = store.data_mut().due_reentry() {
-        planned.perform(&mut store).await?;
-    }
-    Ok(store.data_mut().get_token(request).await)
-}
-
 impl PlannedReentry {
-    async fn perform(self, store: &mut StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// The trap that it causes.
+    pub(crate) async fn perform<T: Send>(self, store: &mut StoreContextMut<'_, T>) -> wasmtime::Result<()> {
         let PlannedReentry { exports, call, reentry, .. } = self;
         let calls = exports.entra_risk_calls().call();
         match reentry {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use graph_model::Arrival;
 use host_test::bindings::actions::Batch;
 use host_test::bindings::calls::{Call as Handle, Event};
-use host_test::host::Exchange;
+use host_test::host::RecordedExchange;
 use host_test::plugin::Plugin;
 use host_test::reentry::Reentry;
 use rand::rngs::StdRng;
@@ -97,7 +97,7 @@ impl Host<'_> {
         for call in &mut calls {
             call.tokens = tokens.iter().filter(|token| token.call == call.number).cloned().collect();
         }
-        let id = |exchange: &Exchange| {
+        let id = |exchange: &RecordedExchange| {
             Some((exchange.request.headers().get("client-request-id")?.to_str().ok()?.to_owned(), exchange.sent))
         };
         Played { calls, sent: self.plugin.exchanges().iter().filter_map(id).collect() }

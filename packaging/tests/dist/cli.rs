@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graph_model::{Behavior, Reply, Request, Service};
-use host_test::host::Exchange;
+use host_test::host::RecordedExchange;
 use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error, respond};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn a_dry_run_prints_the_requests() {
             let sent: String = sent
                 .exchanges
                 .iter()
-                .map(|Exchange { request, .. }| {
+                .map(|RecordedExchange { request, .. }| {
                     let body = str::from_utf8(request.body()).unwrap();
                     format!("{} {}\n{body}\n", request.method(), request.uri())
                 })

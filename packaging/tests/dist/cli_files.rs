@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::cli::not_found;
 use crate::cli_endings::log;
-use crate::shell::{Failing, Shell, graph, id, ids};
+use crate::shell::{Shell, graph, id, ids};
+use crate::streams::Failing;
 
 /// A Microsoft Graph that accepts everything, and removes a folder at the first request.
 struct Remover(std::path::PathBuf);

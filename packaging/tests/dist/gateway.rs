@@ -1,5 +1,5 @@
-//! The gateway as its callers see it, with a scripted Microsoft Graph. Every response is validated against
-//! `openapi.yaml`.
+//! The gateway as its callers see it, with a scripted Microsoft Graph. Every response is validated
+//! against `openapi.yaml`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Graph, Settings};
-use host_test::host::Exchange;
+use host_test::host::RecordedExchange;
 use host_test::plugin::CANARY;
 use host_test::script::{accepted, graph_error, respond};
 use http::header::{ALLOW, AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -44,7 +44,9 @@ async fn each_action_is_forwarded_to_graph() {
             assert_eq!(received.status, 200, "{path}: {}", received.body);
             assert_eq!(received.body["ids"], json!({"accepted": 2, "refused": 0, "notApplied": 0, "unknown": 0}));
             assert_eq!(received.body["cause"], Value::Null);
-            let [Exchange { request, .. }] = received.exchanges.as_slice() else { panic!("expected one request") };
+            let [RecordedExchange { request, .. }] = received.exchanges.as_slice() else {
+                panic!("expected one request")
+            };
             assert_eq!(request.uri(), format!("https://graph.microsoft.com/{version}{path}").as_str());
             assert_eq!(request.body(), body.as_bytes());
             assert!(!format!("{:?}", request.headers()).contains(KEY), "the request contains the key");
@@ -129,7 +131,8 @@ async fn other_charsets_and_encodings_are_rejected() {
     assert_eq!(utf8.send([accepted()]).await.status, 200);
 }
 
-/// In virtual time: the number that the response names is finished before the deadline, with responses after 200 ms.
+/// Time is virtual and responses take 200 ms: as many ids as the response names are finished before
+/// the deadline.
 #[tokio::test(start_paused = true)]
 async fn more_ids_than_the_deadline_allows_are_rejected_with_the_number_that_fits() {
     // One action on sign-ins, users, service principals and agents each.

@@ -1,5 +1,5 @@
-//! A request to the gateway, its response, what the gateway logged and what it sent. Every response is validated against
-//! `openapi.yaml`, and no response and no log contains a secret.
+//! A request to the gateway, its response, and what the gateway logged and sent. Every response is
+//! validated against `openapi.yaml`, and no response and no log contains a secret.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Service};
-use host_test::host::Exchange;
+use host_test::host::RecordedExchange;
 use host_test::plugin::{Action, CANARY};
 use host_test::script::{Script, graph_error};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
@@ -47,10 +47,10 @@ pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
     pub(crate) log: Vec<Value>,
-    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) exchanges: Vec<RecordedExchange>,
 }
 
-/// A body in parts, the last one first, and what follows them.
+/// A body in parts, of which the last one is sent first, and what follows them.
 pub(crate) struct Body {
     pub(crate) parts: Vec<Bytes>,
     pub(crate) rest: Rest,
@@ -60,7 +60,7 @@ pub(crate) struct Body {
 pub(crate) enum Rest {
     End,
     Reset,
-    /// One byte per second.
+    /// One byte follows each second.
     Trickle(Pin<Box<Sleep>>),
 }
 
@@ -91,7 +91,7 @@ impl From<String> for Body {
 }
 
 impl Call {
-    /// A valid request.
+    /// A valid request with this path and body.
     pub(crate) fn new(path: &str, body: impl Into<Body>) -> Self {
         Call {
             method: Method::POST,
@@ -104,21 +104,21 @@ impl Call {
         }
     }
 
-    /// The same request with this value of a header, or without the header.
+    /// Sets the value of a header, or removes the header.
     pub(crate) fn header(mut self, name: &'static str, value: Option<&str>) -> Self {
         self.headers.retain(|(known, _)| *known != name);
         self.headers.extend(value.map(|value| (name, value.to_owned())));
         self
     }
 
-    /// The same request to a gateway with this variable.
+    /// Sets a variable in the environment of the gateway.
     pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.to_owned()));
         self
     }
 
-    /// The same request to a gateway whose key names every action.
+    /// Makes the key of the gateway permit every action.
     pub(crate) fn permitted_every_action(self) -> Self {
         let names = Action::ALL.map(Action::name).join("+");
         self.variable("GATEWAY_KEY", "").variable("GATEWAY_KEYS", &entry("all", KEY, &format!(":{names}")))
@@ -136,12 +136,13 @@ impl Call {
         Received::check(response.expect("a response"), log, exchanges, &path, &method)
     }
 
-    /// Sends the request from a caller that may close the connection. Returns what the gateway logged and sent.
+    /// Sends the request from a caller that may close the connection. Returns what the gateway
+    /// logged and sent.
     pub(crate) async fn exchange(
         self,
         graph: Arc<dyn Service>,
         hang_up: HangUp,
-    ) -> (Option<http::Response<Bytes>>, Vec<Value>, Vec<Exchange>) {
+    ) -> (Option<http::Response<Bytes>>, Vec<Value>, Vec<RecordedExchange>) {
         let mut instance = self.instance(graph).await;
         let (response, log) = instance.exchange(self.request(), hang_up).await;
         (response, log, instance.exchanges())
@@ -155,7 +156,7 @@ impl Call {
         Instance::new(gateway(), environment, graph, self.max_log_bytes).await
     }
 
-    /// The request itself.
+    /// Makes the HTTP request.
     pub(crate) fn request(self) -> http::Request<Body> {
         let request = http::Request::builder().method(self.method).uri(format!("http://gateway.test{}", self.path));
         let request = self.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
@@ -164,12 +165,12 @@ impl Call {
 }
 
 impl Received {
-    /// Checks a response to a request with this path and method.
+    /// Checks a response to a request with this path and method, and the log.
     #[track_caller]
     pub(crate) fn check(
         response: http::Response<Bytes>,
         log: Vec<Value>,
-        exchanges: Vec<Exchange>,
+        exchanges: Vec<RecordedExchange>,
         path: &str,
         method: &Method,
     ) -> Received {
@@ -218,7 +219,7 @@ impl Received {
         }
     }
 
-    /// An error with this status and code, for which nothing was sent.
+    /// Asserts that this is an error with this status and code, and that nothing was sent.
     #[track_caller]
     pub(crate) fn is_error(&self, status: u16, code: &str) {
         assert_eq!((self.status.as_u16(), self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.body);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use graph_model::Service;
-use host_test::host::{Exchange, Host, Outbound, Upload};
+use host_test::host::{Host, Outbound, RecordedExchange, Upload};
 use host_test::plugin::{CANARY, canary};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(crate) struct Instance {
 #[derive(Clone)]
 pub(crate) struct Log {
     pipe: MemoryOutputPipe,
-    /// Bytes that can still be written.
+    /// How many bytes can still be written.
     space: Arc<AtomicUsize>,
 }
 
@@ -45,17 +45,18 @@ const FUEL: u64 = u64::MAX / 2;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum HangUp {
     Never,
-    /// Before the response.
+    /// The caller closes the connection before the response.
     Waiting,
-    /// After the head of the response.
+    /// The caller closes the connection after the head of the response.
     Reading,
-    /// Never, but it stops reading after the head of the response. The host keeps two parts of the body.
+    /// The caller keeps the connection but stops reading after the head of the response. The host
+    /// keeps two parts of the body.
     Stalled,
 }
 
 impl Instance {
-    /// An instance of this composition with this environment and this Microsoft Graph. Its host takes bodies in parts of
-    /// 4 KiB.
+    /// An instance of this composition with this environment and this Microsoft Graph. Its host
+    /// takes bodies in parts of 4 KiB.
     pub(crate) async fn new(
         gateway: &InstancePre<Host>,
         environment: impl Iterator<Item = (&'static str, String)>,
@@ -71,7 +72,7 @@ impl Instance {
         let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
         let host = host.upload(Upload { chunk_bytes: 4 << 10, ..Upload::default() });
         let mut store = Store::new(gateway.engine(), host);
-        // It fails for engines that do not count it.
+        // This fails for engines that do not count fuel.
         let _ = store.set_fuel(FUEL);
         let proxy = ProxyPre::new(gateway.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
         Instance { store, proxy, log }
@@ -82,8 +83,8 @@ impl Instance {
         FUEL - self.store.get_fuel().expect("an engine that counts fuel")
     }
 
-    /// Sends a request from a caller that may close the connection. Returns the response, and the lines
-    /// that the gateway logged for it.
+    /// Sends a request from a caller that may close the connection. Returns the response, and the
+    /// lines that the gateway logged for it.
     pub(crate) async fn exchange(
         &mut self,
         request: http::Request<Body>,
@@ -94,8 +95,8 @@ impl Instance {
         (response, lines(&self.log.pipe.contents().slice(before..)))
     }
 
-    /// Sends a request from a caller that may close the connection. Everything must be logged when the
-    /// caller sees the response.
+    /// Sends a request from a caller that may close the connection. Everything must be logged when
+    /// the caller sees the response.
     pub(crate) async fn respond(
         &mut self,
         request: http::Request<Body>,
@@ -139,23 +140,23 @@ impl Instance {
     }
 
     /// Every request to Microsoft Graph so far.
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+    pub(crate) fn exchanges(&self) -> Vec<RecordedExchange> {
         self.store.data().exchanges()
     }
 }
 
 impl Log {
-    /// The lines so far.
+    /// The lines that were written so far.
     pub(crate) fn lines(&self) -> Vec<Value> {
         lines(&self.pipe.contents())
     }
 
-    /// What was written so far.
+    /// The text that was written so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.pipe.contents().into()).expect("a log in UTF-8")
     }
 
-    /// Makes space on the disk.
+    /// Makes space on the disk of the log.
     pub(crate) fn make_space(&self) {
         self.space.store(1 << 24, Ordering::Relaxed);
     }

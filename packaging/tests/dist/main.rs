@@ -23,6 +23,7 @@ mod gateway_log_failure;
 mod gateway_texts;
 mod products;
 mod shell;
+mod streams;
 mod token_adapter;
 mod token_adapters;
 mod token_compositions;

@@ -2,27 +2,24 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Graph, Service, Settings};
-use host_test::host::{Exchange, Host, Outbound};
+use host_test::clock::WallClock;
+use host_test::host::{Host, Outbound, RecordedExchange};
 use host_test::plugin::{CANARY, canary};
 use host_test::script::Script;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use wasmtime::Store;
-use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
-use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError};
-use wasmtime_wasi::{FsPerms, HostWallClock, I32Exit, WasiCtx, async_trait};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
 
 use crate::compositions::command;
+use crate::streams::{Failing, Keyboard, Output, Screen};
 use crate::token_adapter::ENVIRONMENT;
 
 /// The command in its own directory.
@@ -44,145 +41,13 @@ pub(crate) struct Completed {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// What was written to standard error at once, and when, since the start of the run.
+    /// Each text that was written to standard error in one piece, and when, since the start of the run.
     pub(crate) written: Vec<(Duration, String)>,
-    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) exchanges: Vec<RecordedExchange>,
 }
 
-/// Standard output or error, which may be a terminal, or fail.
-struct Screen {
-    output: Output,
-    is_terminal: bool,
-    failing: Option<Failing>,
-}
-
-/// What is written, and when.
-#[derive(Clone)]
-struct Output {
-    pipe: MemoryOutputPipe,
-    start: Instant,
-    written: Arc<Mutex<Vec<(Duration, String)>>>,
-}
-
-/// A stream that cannot be written.
-#[derive(Clone, Copy)]
-pub(crate) enum Failing {
-    /// It has no reader.
-    Closed,
-    /// It is a file on a full disk, in a runtime that adds a backtrace to its errors.
-    Full,
-}
-
-/// Standard input, which is a terminal or not.
-struct Keyboard(MemoryInputPipe, bool);
-
-/// A clock in virtual time.
-struct WallClock(Instant);
-
-/// The date at the start of every run, in seconds since 1970: 2026-11-21T09:00:00Z.
-const START: u64 = 1_795_251_600;
-
-impl IsTerminal for Screen {
-    fn is_terminal(&self) -> bool {
-        self.is_terminal
-    }
-}
-
-impl StdoutStream for Screen {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        self.output.pipe.async_stream()
-    }
-
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        match self.failing {
-            Some(failing) => Box::new(failing),
-            None => Box::new(self.output.clone()),
-        }
-    }
-}
-
-impl Output {
-    fn new(start: Instant) -> Self {
-        Output { pipe: MemoryOutputPipe::new(1 << 24), start, written: Arc::default() }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.pipe.contents().into()).unwrap()
-    }
-}
-
-impl OutputStream for Output {
-    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        self.written.lock().unwrap().push((self.start.elapsed(), text));
-        self.pipe.write(bytes)
-    }
-
-    fn flush(&mut self) -> Result<(), StreamError> {
-        self.pipe.flush()
-    }
-
-    fn check_write(&mut self) -> Result<usize, StreamError> {
-        self.pipe.check_write()
-    }
-}
-
-#[async_trait]
-impl Pollable for Output {
-    async fn ready(&mut self) {
-        self.pipe.ready().await;
-    }
-}
-
-impl OutputStream for Failing {
-    fn write(&mut self, _: Bytes) -> Result<(), StreamError> {
-        self.check_write().map(drop)
-    }
-
-    fn flush(&mut self) -> Result<(), StreamError> {
-        self.check_write().map(drop)
-    }
-
-    fn check_write(&mut self) -> Result<usize, StreamError> {
-        Err(match self {
-            Failing::Closed => StreamError::Closed,
-            Failing::Full => {
-                StreamError::LastOperationFailed(wasmtime::Error::msg("disk full\nStack backtrace:\n 0: f"))
-            }
-        })
-    }
-}
-
-#[async_trait]
-impl Pollable for Failing {
-    async fn ready(&mut self) {}
-}
-
-impl IsTerminal for Keyboard {
-    fn is_terminal(&self) -> bool {
-        self.1
-    }
-}
-
-impl StdinStream for Keyboard {
-    fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
-        self.0.async_stream()
-    }
-
-    fn p2_stream(&self) -> Box<dyn InputStream> {
-        self.0.p2_stream()
-    }
-}
-
-impl HostWallClock for WallClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        Duration::from_secs(START) + self.0.elapsed()
-    }
-}
+/// The date at the start of every run, since 1970: 2026-11-21T09:00:00Z.
+const START: Duration = Duration::from_secs(1_795_251_600);
 
 impl Shell {
     pub(crate) fn new() -> Self {
@@ -249,17 +114,17 @@ impl Shell {
     /// Runs a command line with the credential of this name and this Microsoft Graph.
     pub(crate) async fn run_with(&self, credential: &str, line: &str, graph: Arc<dyn Service>) -> Completed {
         let command = command();
-        let (stdout, stderr) = (Output::new(Instant::now()), Output::new(Instant::now()));
+        let (stdout, stderr) = (Output::new(), Output::new());
         let mut wasi = WasiCtx::builder();
         wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://a.test:8443");
         wasi.envs(ENVIRONMENT)
             .env("ENTRA_RISK_CREDENTIAL", credential)
             .arg("entra-risk")
             .args(&line.split_whitespace().collect::<Vec<_>>());
-        wasi.stdin(Keyboard(MemoryInputPipe::new(self.input.clone()), self.input_terminal));
+        wasi.stdin(Keyboard { input: MemoryInputPipe::new(self.input.clone()), is_terminal: self.input_terminal });
         wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });
         wasi.stderr(Screen { output: stderr.clone(), is_terminal: self.terminal, failing: None });
-        wasi.wall_clock(WallClock(Instant::now()));
+        wasi.wall_clock(WallClock::at(Instant::now(), START));
         wasi.preopened_dir(&self.directory, ".", FsPerms::ReadWrite).unwrap();
         wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
         let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
@@ -270,7 +135,7 @@ impl Shell {
             Ok(Err(())) => 1,
             Err(error) => error.downcast_ref::<I32Exit>().expect("the command trapped").0,
         };
-        let written = stderr.written.lock().unwrap().clone();
+        let written = stderr.written();
         let [stdout, stderr] = [stdout, stderr].map(|output| output.text());
         assert!(!format!("{stdout}{stderr}").contains(CANARY), "the output contains the token");
         for entry in fs::read_dir(&self.directory).unwrap() {
@@ -293,24 +158,6 @@ impl Completed {
     pub(crate) fn is_usage_error(&self, message: &str) {
         self.is(2, "", &format!("entra-risk: {message}\nSee entra-risk --help.\n"));
         assert!(self.exchanges.is_empty());
-    }
-}
-
-/// A future that is dropped instead of polled once more than `polls` times: its process is killed
-/// between two calls of the host.
-pub(crate) struct Killed<F> {
-    pub(crate) future: Pin<Box<F>>,
-    pub(crate) polls: usize,
-}
-
-impl<F: Future> Future for Killed<F> {
-    /// None if it was killed; otherwise the output, and the polls that were left.
-    type Output = Option<(F::Output, usize)>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(polls) = self.polls.checked_sub(1) else { return Poll::Ready(None) };
-        self.polls = polls;
-        self.future.as_mut().poll(context).map(|output| Some((output, polls)))
     }
 }
 

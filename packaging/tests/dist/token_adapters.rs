@@ -5,7 +5,7 @@ use std::time::Duration;
 use graph_model::Reply;
 use host_test::bindings::actions::{Error, ErrorKind, Failure};
 use host_test::bindings::credentials::TokenRequest;
-use host_test::host::{Exchange, Host, Outbound};
+use host_test::host::{Host, Outbound, RecordedExchange};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond};
 use packaging::workspace;
@@ -132,8 +132,9 @@ async fn a_hundred_actions_share_one_token_request() {
         assert!(result.is_ok(), "{result:?}");
     }
     let exchanges = store.data().exchanges();
-    let to_graph =
-        |exchange: &&Exchange| exchange.request.headers().get("authorization").is_some_and(|it| it == "Bearer a");
+    let to_graph = |exchange: &&RecordedExchange| {
+        exchange.request.headers().get("authorization").is_some_and(|it| it == "Bearer a")
+    };
     assert_eq!((exchanges.len(), exchanges.iter().filter(to_graph).count()), (101, 100));
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use graph_model::{Reply, Request};
-use host_test::host::{Exchange, Host, Outbound};
+use host_test::host::{Host, Outbound, RecordedExchange};
 use host_test::plugin::canary;
 use host_test::script::{Script, accepted};
 use http_body_util::{BodyExt, Full};
@@ -60,7 +60,7 @@ fn wasi(variables: &[(&str, &str)]) -> (WasiCtxBuilder, TempDir) {
 }
 
 /// Runs the command. Returns whether every id was accepted, and what was sent.
-async fn run_command(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Script>) -> (bool, Vec<Exchange>) {
+async fn run_command(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Script>) -> (bool, Vec<RecordedExchange>) {
     wasi.args(&["entra-risk", "dismiss-risky-users", USER, "--endpoint", endpoint]);
     let command = command();
     let mut store = Store::new(command.engine(), Host::with(wasi, Outbound::InProcess(script), canary(), 1));
@@ -73,7 +73,7 @@ async fn run_command(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Scri
 }
 
 /// Sends a request to the gateway. Returns whether every id was accepted, and what was sent.
-async fn run_gateway(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Script>) -> (bool, Vec<Exchange>) {
+async fn run_gateway(wasi: &mut WasiCtxBuilder, endpoint: &str, script: Arc<Script>) -> (bool, Vec<RecordedExchange>) {
     wasi.env("GATEWAY_KEY", KEY).env("ENTRA_RISK_ENDPOINT", endpoint);
     let gateway = gateway();
     let mut store = Store::new(gateway.engine(), Host::with(wasi, Outbound::InProcess(script), canary(), 1));
