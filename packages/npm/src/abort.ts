@@ -1,11 +1,12 @@
-// Signals. One of the caller may be an object of another library: to use it may throw.
+// Abort signals. That of a caller may be an object of another library, which throws when it is
+// used.
 
-/** What `promise` resolves to; undefined once `signal` is aborted. */
+/** Resolves to what `promise` resolves to, or to undefined once `signal` is aborted. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   let stop = (): void => undefined;
   const aborted = new Promise<undefined>((resolve) => (stop = () => resolve(undefined)));
   signal.addEventListener('abort', stop);
-  promise.catch(() => undefined); // Nobody may be waiting for it any more.
+  promise.catch(() => undefined); // It may reject when nobody waits for it any more.
   try {
     return signal.aborted ? undefined : await Promise.race([promise, aborted]);
   } finally {
@@ -13,7 +14,7 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-/** Whether the signal of a caller is aborted. */
+/** Returns whether the signal of a caller is aborted. */
 export function isAborted(signal: AbortSignal | undefined): boolean {
   try {
     return signal?.aborted === true;
@@ -22,7 +23,7 @@ export function isAborted(signal: AbortSignal | undefined): boolean {
   }
 }
 
-/** Why the signal of a caller is aborted. */
+/** Returns why the signal of a caller is aborted. */
 export function reasonOf(signal: AbortSignal): unknown {
   try {
     return signal.reason;

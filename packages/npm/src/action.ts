@@ -3,7 +3,7 @@ import { InvalidArgument } from './errors.js';
 import type { RawAction } from './messages.js';
 import { shown } from './printable.js';
 
-/** The name of an action, as in the command and in the gateway. */
+/** The name of an action, the same as in the contract, the command and the gateway. */
 export type ActionName = RawAction;
 
 // A record, so that the compiler notices a name that is missing.
@@ -21,7 +21,7 @@ const NAMES: Record<ActionName, true> = {
   'confirm-risky-agents-compromised': true,
 };
 
-/** Throws unless `action` is the name of one. */
+/** Throws unless `action` is the name of an action. */
 export function checkAction(action: unknown): asserts action is ActionName {
   if (typeof action === 'string' && Object.hasOwn(NAMES, action)) return;
   throw new InvalidArgument(`unknown action ${shown(action)}; the actions are ${Object.keys(NAMES).join(', ')}`);

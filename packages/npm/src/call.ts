@@ -14,7 +14,7 @@ import { batchFrom, errorFrom, Report, type Batch, type RiskError } from './repo
 import type { Thread } from './thread.js';
 import { log, Waits } from './waits.js';
 
-/** What a call is made of. */
+/** The arguments of a call. */
 export interface Given {
   readonly action: ActionName;
   readonly ids: Iterable<string>;
@@ -25,16 +25,17 @@ export interface Given {
 }
 
 /**
- * One call of an action. It runs by itself; to iterate it yields the batches as they end, each time
- * all of them.
+ * One call of an action. It runs by itself. Iterating over it yields the batches as they end, from
+ * the first one on each time.
  *
- * To leave the loop early stops the call without a grace. After the last batch, the loop throws
- * what the call rejects with: an `EntraRiskError` if `signal` was aborted or the credential threw
+ * Leaving the loop early stops the call without a grace. After the last batch, the loop throws what
+ * the call rejects with: an `EntraRiskError` if `signal` was aborted or the credential threw
  * something, `InvalidArgument` if nothing was sent.
  */
 export class Call implements AsyncIterable<Batch> {
   readonly #given: Given;
-  // Each id once, in the order given: as the plugin compares them, and as they were spelled first.
+  // Each id once, in the order given: the form in which the plugin compares it, and its first
+  // spelling.
   readonly #ids: ReadonlyMap<string, string>;
   readonly #batches: Batch[] = [];
   readonly #batchOf = new Map<string, Batch>();
@@ -48,11 +49,12 @@ export class Call implements AsyncIterable<Batch> {
   #graceMs = 2 ** 31 - 1;
   #isOver = false;
   #cause: RiskError | undefined;
-  // What is wrong with an argument.
+  // What is wrong with an argument, if something is.
   #invalid: string | undefined;
-  // What the credential or `onProgress` threw first. An object, because anything can be thrown.
+  // What the credential or `onProgress` threw first. It is an object, because anything can be
+  // thrown.
   #thrown: { readonly value: unknown } | undefined;
-  // Why there is no token. From then on the credential is not asked again.
+  // Why there is no token. Once it is set, the credential is not asked again.
   #refusal: TokenReply | undefined;
   #hadToken = false;
   #told: Promise<void> = Promise.resolve();
@@ -80,13 +82,13 @@ export class Call implements AsyncIterable<Batch> {
         await this.#news;
       }
     } finally {
-      this.stop(0); // Nothing, unless the loop was left.
+      this.stop(0); // No effect, unless the loop was left early.
       await this.#over;
     }
     this.#throw();
   }
 
-  /** The report so far, with the cause once the call is over. */
+  /** Returns the report so far. It has the cause once the call is over. */
   report(): Report {
     const batches: Batch[] = [];
     let run: { readonly from: Batch; readonly ids: string[] } | undefined;
@@ -108,7 +110,7 @@ export class Call implements AsyncIterable<Batch> {
    * Stops the call: nothing new is sent. The loop yields the outcomes that remain, and then ends
    * without an exception.
    *
-   * @param graceSeconds How long requests in flight may still take: 10 s by default. Another call of
+   * @param graceSeconds How long requests in flight may still take: 10 s by default. A later call of
    *   `stop` can only shorten it.
    * @throws {InvalidArgument} If `graceSeconds` is no number of seconds.
    */
@@ -172,7 +174,7 @@ export class Call implements AsyncIterable<Batch> {
   #end(end: End | undefined): void {
     switch (end?.kind) {
       case undefined:
-        this.#cause = this.#addLeft({ kind: 'not-attempted', message: 'Never sent, because the call was stopped.' }) && {
+        this.#cause = this.#addRest({ kind: 'not-attempted', message: 'Never sent, because the call was stopped.' }) && {
           kind: 'cancelled',
           message: 'The call was stopped before it began.',
           response: undefined,
@@ -183,9 +185,9 @@ export class Call implements AsyncIterable<Batch> {
         break;
       case 'invalid':
         this.#invalid = inJavaScript(end.message);
-        return; // Nothing happened that could be told.
+        return; // Nothing has happened that `onProgress` could be told.
       case 'broken':
-        this.#cause = this.#addLeft({ kind: 'other', message: `The plugin ended: ${nameOf(end.error, 'message')}` });
+        this.#cause = this.#addRest({ kind: 'other', message: `The plugin ended: ${nameOf(end.error, 'message')}` });
         break;
     }
     this.#tally.wait(undefined);
@@ -200,8 +202,8 @@ export class Call implements AsyncIterable<Batch> {
     log('%s: %d ids %s, attempts: %d', this.#given.action, ids.length, outcome, attempts);
   }
 
-  // Ends the ids that the plugin has not reported. Without a token, nothing was sent.
-  #addLeft(detail: Omit<RiskError, 'response'>): RiskError | undefined {
+  // Adds the ids that the plugin has not reported. Without a token, nothing was sent.
+  #addRest(detail: Omit<RiskError, 'response'>): RiskError | undefined {
     const ids = [...this.#ids].filter(([key]) => !this.#batchOf.has(key)).map(([, id]) => id);
     if (ids.length === 0) return undefined;
     const error = { ...detail, response: undefined };
@@ -210,7 +212,8 @@ export class Call implements AsyncIterable<Batch> {
     return error;
   }
 
-  // Tells `onProgress`. The call is over once it has returned for the last time.
+  // Tells `onProgress` how far the call has come. The call is over once it has returned for the
+  // last time.
   #tell(): void {
     this.#toldAt = performance.now();
     const { onProgress } = this.#given;
@@ -277,7 +280,7 @@ export class Call implements AsyncIterable<Batch> {
     return (...args) => this.#context.runInAsyncScope(run, this, ...args);
   }
 
-  // Not the texts of the responses: they could imitate lines of the log.
+  // The texts of responses are left out: they could imitate lines of the log.
   #summary(): string {
     if (this.#invalid !== undefined) return 'invalid argument';
     const { accepted, refused, toRetry, cause } = this.report();

@@ -1,4 +1,4 @@
-// The actions.
+// The client, with the actions as methods.
 import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
 import { checkCredential, type Credential } from './credential.js';
@@ -18,8 +18,8 @@ const MAX_INSTANCES = 8;
  * Each method resolves to a `Report` with the outcome of every id, whatever happened to them. It
  * rejects with `InvalidArgument` before anything is sent, and with an `EntraRiskError`, which has
  * the report too, if `signal` was aborted or if the credential or `onProgress` threw something,
- * which is then its `cause`. An exception of the credential ends the call. It is not asked again:
- * `@azure/identity` repeats requests itself.
+ * which is then its `cause`. After an exception, the credential is not asked again:
+ * `@azure/identity` retries by itself.
  *
  * Each action is safe to repeat.
  */
@@ -43,7 +43,7 @@ export class EntraRisk {
   }
 
   /**
-   * Starts an action, and returns the call. Iterate it to get each batch as it ends:
+   * Starts an action, and returns the call. Iterate over it to get each batch as it ends:
    *
    *     for await (const batch of risk.start('dismiss-risky-users', ids)) save(batch);
    *
@@ -67,8 +67,8 @@ export class EntraRisk {
   }
 
   /**
-   * Confirms sign-ins as safe: their risk is removed, and detection learns from it. It overrides
-   * a `confirmSignInsCompromised` made before.
+   * Confirms sign-ins as safe: their risk is removed, and detection learns from it. It overrides a
+   * `confirmSignInsCompromised` made before.
    *
    * Microsoft Graph refuses the ids of sign-ins that are not in the tenant or not at risk.
    */
@@ -77,8 +77,8 @@ export class EntraRisk {
   }
 
   /**
-   * Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on
-   * risk may block these users or require them to change their password.
+   * Confirms sign-ins as compromised: the risk of their users becomes high. Policies based on risk
+   * may block these users or require them to change their password.
    *
    * Microsoft Graph refuses the ids of sign-ins that are not in the tenant. A user whose risk was
    * remediated between two calls is set to high risk again.
@@ -105,8 +105,8 @@ export class EntraRisk {
   }
 
   /**
-   * Confirms users as compromised: their risk becomes high. Policies based on risk may block
-   * these users or require them to change their password. `userIds` are object ids.
+   * Confirms users as compromised: their risk becomes high. Policies based on risk may block these
+   * users or require them to change their password. `userIds` are object ids.
    *
    * A user whose risk was remediated between two calls is set to high risk again.
    */
@@ -122,8 +122,8 @@ export class EntraRisk {
   }
 
   /**
-   * Confirms service principals as compromised: their risk becomes high. Policies based on risk
-   * may block them. `servicePrincipalIds` are object ids.
+   * Confirms service principals as compromised: their risk becomes high. Policies based on risk may
+   * block them. `servicePrincipalIds` are object ids.
    *
    * One whose risk was remediated between two calls is set to high risk again.
    */
@@ -140,18 +140,18 @@ export class EntraRisk {
   }
 
   /**
-   * Confirms agents as safe: their risk is removed. It overrides a
-   * `confirmRiskyAgentsCompromised` made before. `agentIds` are object ids of agent identities.
-   * Microsoft Graph has this action in `beta` and in the global cloud only.
+   * Confirms agents as safe: their risk is removed. It overrides a `confirmRiskyAgentsCompromised`
+   * made before. `agentIds` are object ids of agent identities. Microsoft Graph has this action in
+   * `beta` and in the global cloud only.
    */
   async confirmRiskyAgentsSafe(agentIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
     return await this.#perform('confirm-risky-agents-safe', agentIds, options);
   }
 
   /**
-   * Confirms agents as compromised: their risk becomes high. Policies based on risk may block
-   * them. `agentIds` are object ids of agent identities. Microsoft Graph has this action in
-   * `beta` and in the global cloud only.
+   * Confirms agents as compromised: their risk becomes high. Policies based on risk may block them.
+   * `agentIds` are object ids of agent identities. Microsoft Graph has this action in `beta` and in
+   * the global cloud only.
    *
    * One whose risk was remediated between two calls is set to high risk again.
    */

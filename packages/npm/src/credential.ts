@@ -1,4 +1,4 @@
-// Where tokens come from.
+// The credential, which supplies tokens.
 import { InvalidArgument } from './errors.js';
 import { kindOf, nameOf } from './printable.js';
 
@@ -6,11 +6,11 @@ import { kindOf, nameOf } from './printable.js';
 export interface TokenRequest {
   /** The OAuth scope, such as `https://graph.microsoft.com/.default`. */
   readonly scope: string;
-  /** `tenant` of the call. */
+  /** The option `tenant` of the call. */
   readonly tenant: string | undefined;
   /** Where the token will be sent. */
   readonly endpoint: string;
-  /** Microsoft Graph rejected a token of this call: do not return it again. */
+  /** Whether Microsoft Graph rejected a token of this call: then do not return it again. */
   readonly refresh: boolean;
   /** The claims challenge of the rejection, a JSON object for the token endpoint. */
   readonly claims: string | undefined;
@@ -32,7 +32,7 @@ export interface GetTokenOptions {
   claims?: string;
   /** Declares the client capability `cp1`: Microsoft Graph then sends claims challenges. */
   enableCae?: boolean;
-  /** `tenant` of the call. */
+  /** The option `tenant` of the call. */
   tenantId?: string;
 }
 
@@ -55,7 +55,7 @@ export class NoToken {
   constructor(readonly reason: string) {}
 }
 
-/** Throws unless `credential` is one. */
+/** Throws unless `credential` can supply tokens. */
 export function checkCredential(credential: unknown): asserts credential is Credential {
   let [isAClass, isOne] = [false, false];
   try {
@@ -78,7 +78,7 @@ function hasGetToken(value: unknown): value is TokenCredential {
   return typeof (value as Partial<TokenCredential> | null | undefined)?.getToken === 'function';
 }
 
-// A class whose instances are credentials, or any other: none can be called.
+// Whether a value is a class, which cannot be called.
 function isClass(value: unknown): boolean {
   if (typeof value !== 'function') return false;
   return typeof value.prototype?.getToken === 'function' || /^class\b/.test(Function.prototype.toString.call(value));

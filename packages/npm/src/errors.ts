@@ -8,7 +8,7 @@ import type { Report } from './report.js';
  */
 export class InvalidArgument extends TypeError {
   static {
-    this.prototype.name = 'InvalidArgument'; // On the prototype: it is not part of what is printed.
+    this.prototype.name = 'InvalidArgument'; // On the prototype, where it does not print with the fields.
   }
 
   constructor(message: string, options?: ErrorOptions) {
@@ -32,14 +32,14 @@ export class EntraRiskError extends Error {
 
   constructor(message: string, report: Report, options?: ErrorOptions) {
     super(printable(message), options);
-    // Not part of what is printed: that would be thousands of ids.
+    // Not enumerable, so that thousands of ids do not print.
     Object.defineProperty(this, 'report', { value: report });
   }
 }
 
 /**
- * `signal` of the call was aborted. Known by its name, like the errors of other functions that take
- * a signal.
+ * The `signal` of the call was aborted. Callers recognize it by its name, like the errors of other
+ * functions that take a signal.
  */
 export class AbortError extends EntraRiskError {
   static {

@@ -1,7 +1,7 @@
-// What the thread of the plugin and the thread that sends its requests tell each other.
+// The messages between the thread of the plugin and the thread that sends its requests.
 import type { MessagePort } from 'node:worker_threads';
 
-/** What the thread that sends the requests is created with. */
+/** The data that the thread that sends the requests is created with. */
 export interface RequestsSetup {
   /** Where it posts what it receives. */
   readonly responses: MessagePort;
@@ -9,7 +9,7 @@ export interface RequestsSetup {
   readonly arrived: SharedArrayBuffer;
 }
 
-/** To the thread that sends the requests. */
+/** A message to the thread that sends the requests. */
 export type RequestMessage =
   | {
       readonly kind: 'send';
@@ -30,7 +30,10 @@ export type Failure =
   | { readonly tag: 'connection-refused' | 'connection-terminated' | 'HTTP-protocol-error' }
   | { readonly tag: 'internal-error'; readonly val: string };
 
-/** From the thread that sends the requests. `end` and `failed` are the last of a request. */
+/**
+ * A message from the thread that sends the requests. `end` or `failed` is the last one of a
+ * request.
+ */
 export type ResponseMessage = { readonly id: number } & (
   | { readonly kind: 'head'; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
   | { readonly kind: 'data'; readonly bytes: Uint8Array }

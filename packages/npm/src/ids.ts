@@ -2,7 +2,7 @@
 import { InvalidArgument } from './errors.js';
 import { kindOf } from './printable.js';
 
-/** The ids as a list. Throws unless each is a string. */
+/** Returns the ids as a list. Throws unless each is a string. */
 export function listOf(ids: Iterable<string>): string[] {
   if (typeof ids === 'string' || typeof (ids as Partial<Iterable<string>> | null)?.[Symbol.iterator] !== 'function') {
     throw new InvalidArgument(`ids: expected an iterable of strings; got ${kindOf(ids)}`);
@@ -14,7 +14,8 @@ export function listOf(ids: Iterable<string>): string[] {
 }
 
 /**
- * Each id once, in the order given: as the plugin compares them, and as they were spelled first.
+ * Returns each id once, in the order given: the form in which the plugin compares it, and its first
+ * spelling.
  */
 export function distinct(ids: readonly string[]): Map<string, string> {
   const spelled = new Map<string, string>();

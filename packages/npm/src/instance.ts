@@ -4,24 +4,24 @@ import { problemWith } from './check.js';
 import type { End, Start } from './messages.js';
 import { Thread } from './thread.js';
 
-/** Performs a call in a thread, unless it is stopped before. */
+/** Performs a call in a thread. Resolves to undefined if the call is stopped before it begins. */
 export type Use = (thread: Thread) => Promise<End | undefined>;
 
-/** The instances of the tenants that were named last. */
+/** The instances of the tenants that were used last. */
 export class Instances {
   readonly #most: number;
-  // The one that was used last comes last.
+  // By tenant. The instance that was used last comes last.
   readonly #instances = new Map<string | undefined, Instance>();
   readonly #checks = new Set<Promise<unknown>>();
 
-  /** At most `most` instances, unless more have calls. */
+  /** Keeps at most `most` instances, unless more have calls. */
   constructor(most: number) {
     this.#most = most;
   }
 
   /**
-   * Runs `use` with the thread of the tenant, after its earlier calls. Undefined if `stopped` was
-   * aborted before. What is wrong with an argument is known before there is an instance.
+   * Checks the arguments, and then runs `use` with the thread of the tenant, after its earlier
+   * calls. Resolves to undefined if `stopped` was aborted before.
    */
   async perform(start: Start, use: Use, stopped: AbortSignal): Promise<End | undefined> {
     const check = problemWith(start);
@@ -65,9 +65,9 @@ export class Instances {
   }
 }
 
-/** An instance of the plugin. Calls use it one after another. */
+/** An instance of the plugin, which calls use one after another. */
 class Instance {
-  /** Calls that have not ended. */
+  /** How many calls have not ended. */
   calls = 0;
   #thread: Thread | undefined;
   // Resolves when the calls so far have ended.
@@ -80,7 +80,7 @@ class Instance {
         if (!(await unlessAborted(turn.then(() => true), stopped))) return undefined;
         this.#thread ??= new Thread();
         const end = await use(this.#thread);
-        // No instance can be entered after a trap: the next call needs a new one.
+        // An instance that trapped cannot be entered again: the next call needs a new one.
         if (end?.kind === 'broken') await this.#endThread();
         return end;
       });
@@ -96,8 +96,8 @@ class Instance {
     });
   }
 
-  // Runs `use` with a promise of its turn. The next turn comes when this one has come and `use` has
-  // ended.
+  // Runs `use` with a promise that resolves when its turn has come. The next turn comes when that
+  // promise has resolved and `use` has ended.
   async #inTurn<T>(use: (turn: Promise<void>) => Promise<T>): Promise<T> {
     const turn = this.#free;
     const used = use(turn);

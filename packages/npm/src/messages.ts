@@ -1,5 +1,5 @@
-// What the two threads send each other: the types of the plugin, which structured cloning copies
-// unchanged.
+// The messages between the main thread and the worker thread. They contain the types of the plugin,
+// which structured cloning copies unchanged.
 import type * as actions from './plugin/interfaces/entra-risk-actions.js';
 import type * as calls from './plugin/interfaces/entra-risk-calls.js';
 import type * as credentials from './plugin/interfaces/entra-risk-credentials.js';
@@ -17,34 +17,35 @@ export type RawProgress = calls.Progress;
 /** The record `token-request` of the plugin. */
 export type RawTokenRequest = credentials.TokenRequest;
 
-/** What the worker thread is created with. */
+/** The data that the worker thread is created with. */
 export interface Setup {
-  /** 32-bit integers, at the positions below. */
+  /** 32-bit integers, at the positions `REPLIED` and `GRACE_MS`. */
   readonly shared: SharedArrayBuffer;
   /** Where the token replies arrive. */
   readonly replies: import('node:worker_threads').MessagePort;
 }
 
-/** In `shared`: 1 once a token reply has been posted to `replies`, 0 while none is there. */
+/** The position in `shared` of a flag: 1 once a token reply has been posted to `replies`, or 0. */
 export const REPLIED = 0;
 /**
- * In `shared`: the milliseconds of grace with which to stop the call, or `RUNNING`. Not a message:
- * the thread returns to its event loop only briefly, and Deno then delivers messages seconds late.
+ * The position in `shared` of the milliseconds of grace with which to stop the call, or `RUNNING`.
+ * A message would not do: the thread returns to its event loop only briefly, and Deno then delivers
+ * messages seconds late.
  */
 export const GRACE_MS = 1;
-/** In `shared`, at `GRACE_MS`: the call is not to be stopped. */
+/** The value at `GRACE_MS` while the call is not to be stopped. */
 export const RUNNING = -1;
 /** The number of integers in `shared`. */
 export const SHARED_INTEGERS = 2;
 
-/** To the worker thread: start a call. */
+/** The message to the worker thread that starts a call. */
 export interface Start {
   readonly action: RawAction;
   readonly ids: string[];
   readonly options: RawOptions;
 }
 
-/** To the worker thread, through `replies`: the result of `get-token`. */
+/** The message to the worker thread, through `replies`, with the result of `get-token`. */
 export type TokenReply = { readonly bearer: string } | { readonly error: credentials.TokenError };
 
 /** What happens while a call runs. */
@@ -61,7 +62,7 @@ export type End =
   | { readonly kind: 'invalid'; readonly message: string }
   | { readonly kind: 'broken'; readonly error: unknown };
 
-/** From the worker thread. It is `ready` once it can start a call. */
+/** A message from the worker thread. It is `ready` once it can start a call. */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'token-request'; readonly request: RawTokenRequest }

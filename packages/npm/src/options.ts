@@ -10,7 +10,7 @@ export type Cloud = 'global' | 'us-gov-l4' | 'us-gov-l5' | 'china';
 /** A version of Microsoft Graph. */
 export type ApiVersion = 'v1' | 'beta';
 
-/** At most `requests` requests, 1 to 100 000, in any period of `windowSeconds`. Retries count. */
+/** At most `requests` requests, 1 to 100,000, in any period of `windowSeconds`. Retries count. */
 export interface RateLimit {
   readonly requests: number;
   readonly windowSeconds: number;
@@ -32,13 +32,13 @@ export interface Options {
    * version; `v1` for all others.
    */
   readonly apiVersion?: ApiVersion | undefined;
-  /** Maximum ids in a request: 1 to 10 000 for sign-ins, 1 to 60 for all others. Default: 60. */
+  /** Maximum ids in a request: 1 to 10,000 for sign-ins, 1 to 60 for all others. Default: 60. */
   readonly idsPerRequest?: number | undefined;
   /** Maximum concurrent requests: 1 to 32. Default: 4. */
   readonly maxInFlight?: number | undefined;
   /**
-   * Maximum attempts for the same ids: 1 to 10. Attempts answered with 429 do not count, nor those
-   * repeated with a fresh token. Default: 4.
+   * Maximum attempts for the same ids: 1 to 10. Attempts that meet a 429 do not count, nor do those
+   * that are repeated with a fresh token. Default: 4.
    */
   readonly maxAttempts?: number | undefined;
   /** Seconds from sending a request to the end of its response: 0.001 to 600. Default: 30. */
@@ -49,8 +49,8 @@ export interface Options {
    */
   readonly deadlineSeconds?: number | undefined;
   /**
-   * Longest time in seconds from a failure to the next acceptance, at least 0.001: then the call
-   * ends with its last error. Default: 180.
+   * Longest time in seconds from a failure to the next acceptance, at least 0.001: after that, the
+   * call ends with its last error. Default: 180.
    */
   readonly patienceSeconds?: number | undefined;
   /**
@@ -130,19 +130,19 @@ const SETTINGS: Record<keyof Settings, Check> = {
 };
 
 /**
- * A copy of the options of a call. Throws unless they are some, as far as the conversion to
- * WebAssembly needs. The plugin checks the ranges.
+ * Returns a copy of the options of a call. Throws unless each has a value that can be converted to
+ * WebAssembly. The plugin checks the ranges.
  */
 export function checkedCallOptions(given: CallOptions): CallOptions {
   return checked(CALL_OPTIONS, given);
 }
 
-/** The same for the settings of `EntraRisk`. */
+/** Returns a copy of the settings of `EntraRisk`, checked in the same way as options. */
 export function checkedSettings(given: Settings): Settings {
   return checked(SETTINGS, given);
 }
 
-/** The options of a call for the plugin: those given to it, and the settings for the others. */
+/** Returns the options of a call for the plugin. An option of the call replaces the setting. */
 export function merged(settings: Settings, given: Options): RawOptions {
   const all: Settings = { ...settings };
   for (const [name, value] of Object.entries(given)) {
@@ -165,7 +165,7 @@ function inMs(seconds: number | undefined): number | undefined {
 
 type Check = (name: string, value: unknown) => void;
 
-// Each option is read once: a getter could return something else, or throw, the second time.
+// Reads each option once: a getter could return something else, or throw, the second time.
 function checked<T extends object>(expected: Record<string, Check>, given: T): T {
   if (typeof given !== 'object' || given === null) throw new InvalidArgument(`options: expected an object; got ${kindOf(given)}`);
   const copy = readable('options', () => ({ ...given }));
@@ -182,7 +182,7 @@ function checked<T extends object>(expected: Record<string, Check>, given: T): T
   return copy;
 }
 
-// What `read` returns. What is read may be an object that throws.
+// Returns what `read` returns. The object that it reads may throw.
 function readable<T>(name: string, read: () => T): T {
   try {
     return read();

@@ -1,7 +1,7 @@
 // Text from outside in a form that can be shown: a terminal executes some characters, others end a
 // line or change the order in which text is read.
 
-// Of a value in a message.
+// How many characters of a value a message shows.
 const MAX_CHARACTERS = 64;
 
 // Control characters (ESC, line ends, U+0080 to U+009F), the line and paragraph separators,
@@ -11,34 +11,34 @@ const NOT_PRINTABLE =
 const WHITE_SPACE = /[\t-\r\x85\u2028\u2029]/;
 
 /**
- * The text on one line, without characters that are not shown as themselves: a space for white
- * space, U+FFFD for the others.
+ * Returns the text on one line. A space replaces each white space, and U+FFFD each other character
+ * that is not shown as itself.
  */
 export function printable(text: string): string {
   return text.replace(NOT_PRINTABLE, (character) => (WHITE_SPACE.test(character) ? ' ' : '\ufffd'));
 }
 
-/** A value for a message. Of objects, which may contain a secret, the type. */
+/** Returns a value for a message. Objects may contain a secret, so that only their type is shown. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${cut(value)}'`;
   return typeof value === 'object' || typeof value === 'function' ? kindOf(value) : cut(String(value));
 }
 
-/** The type of a value for a message, which must not contain the value itself. */
+/** Returns the type of a value, for a message that must not contain the value itself. */
 export function kindOf(value: unknown): string {
   return value === null ? 'null' : typeof value;
 }
 
 /**
- * The name, or the message, of what was thrown, or else its type. Anything can be thrown: to read it
- * may throw too, and the text may be no string.
+ * Returns the name or the message of what was thrown, or else its type. Anything can be thrown:
+ * reading it may throw too, and its name may be no string.
  */
 export function nameOf(thrown: unknown, property: 'name' | 'message' = 'name'): string {
   try {
     const text: unknown = thrown instanceof Error || typeof thrown === 'function' ? (thrown as Error)[property] : undefined;
     if (typeof text === 'string' && text !== '') return cut(text);
   } catch {
-    // It has no name that could be told.
+    // Its name cannot be read.
   }
   return kindOf(thrown);
 }

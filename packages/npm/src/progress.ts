@@ -1,33 +1,33 @@
-// How far a call is.
+// How far a call has come.
 import type { RawProgress } from './messages.js';
 import { errorFrom, type Batch, type Outcome, type RiskError } from './report.js';
 
-/** How far a call is, passed to `onProgress`. */
+/** How far a call has come, and what it waits for: the argument of `onProgress`. */
 export interface Progress {
-  /** Ids that have their outcome. */
+  /** How many ids have their outcome. */
   readonly done: number;
-  /** Ids without an outcome. */
+  /** How many ids have no outcome yet: 0 when the call is over. */
   readonly left: number;
-  /** Ids that Microsoft Graph accepted. */
+  /** How many ids Microsoft Graph accepted. */
   readonly accepted: number;
-  /** Ids that Microsoft Graph refuses. */
+  /** How many ids Microsoft Graph refuses. */
   readonly refused: number;
-  /** Ids that were not applied. */
+  /** How many ids were not applied. */
   readonly notApplied: number;
-  /** Ids that may have been applied. */
+  /** How many ids may have been applied. */
   readonly unknown: number;
-  /** Requests sent so far. */
+  /** How many requests were sent so far. */
   readonly requests: number;
-  /** Requests without an outcome yet. */
+  /** How many requests have no outcome yet. */
   readonly inFlight: number;
   /**
    * Seconds until a request may be sent again; 0 if one is due. Undefined: nothing is to be sent,
-   * or that time is not known, as while `maxInFlight` requests are on their way.
+   * or that time is not known, because `maxInFlight` requests are in flight.
    */
   readonly nextSendSeconds: number | undefined;
   /**
-   * What the call waits out: the latest failure since the last acceptance. Undefined: there was
-   * none.
+   * The failure that the call waits out: the latest one since the last acceptance. Undefined: there
+   * was none.
    */
   readonly error: RiskError | undefined;
 }
@@ -36,12 +36,12 @@ export interface Progress {
 export class Tally {
   readonly #ids: number;
   readonly #by: Record<Outcome, number> = { accepted: 0, refused: 0, 'not-applied': 0, unknown: 0 };
-  // The requests that the outcomes name. The plugin counts requests when it waits, which a short
-  // call never does.
+  // The requests that the outcomes name. The plugin says how many it has sent when it waits, which
+  // a short call never does.
   readonly #named = new Set<string>();
   #waiting: RawProgress | undefined;
 
-  /** A call of this many ids, each different. */
+  /** Counts from zero, for a call of this many distinct ids. */
   constructor(ids: number) {
     this.#ids = ids;
   }
@@ -58,7 +58,7 @@ export class Tally {
     this.#waiting = progress ?? { left: 0, requests: this.#waiting?.requests ?? 0, inFlight: 0 };
   }
 
-  /** How far the call is. */
+  /** Returns how far the call has come. */
   progress(): Progress {
     const { accepted, refused, 'not-applied': notApplied, unknown } = this.#by;
     const done = accepted + refused + notApplied + unknown;

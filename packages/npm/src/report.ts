@@ -4,12 +4,13 @@ import type { RawBatch, RawError } from './messages.js';
 import { printable } from './printable.js';
 
 /**
- * `accepted`: done. `refused`: sending these ids again unchanged is pointless. `not-applied`: send
- * them again once the cause is gone. `unknown`: may have been applied; sending them again is safe.
+ * What became of ids. `accepted`: done. `refused`: sending these ids again unchanged is pointless.
+ * `not-applied`: send them again once the cause is gone. `unknown`: they may have been applied;
+ * sending them again is safe.
  */
 export type Outcome = RawBatch['outcome'];
 
-/** What went wrong; the table "Errors" of README.md states the next step. */
+/** What went wrong. `docs/contract.md` in the repository states the next step for each kind. */
 export type ErrorKind = RawError['kind'];
 
 /** A response other than success, from Microsoft Graph or from something on the way to it. */
@@ -54,14 +55,14 @@ export interface Receipt {
 export type Batch = {
   /** The ids, in the order given. */
   readonly ids: readonly string[];
-  /** Requests that carried these ids; 0 if none did. */
+  /** How many requests carried these ids. */
   readonly attempts: number;
 } & (
   | { readonly outcome: 'accepted'; readonly receipt: Receipt; readonly error?: undefined }
   | { readonly outcome: Exclude<Outcome, 'accepted'>; readonly receipt?: undefined; readonly error: RiskError }
 );
 
-/** The outcome of every id; while a call runs, of those that have one. */
+/** The outcome of every id. While a call runs, that of the ids that have one. */
 export class Report {
   /** The ids that are done. */
   readonly accepted: readonly string[];
@@ -113,7 +114,7 @@ export class Report {
   }
 }
 
-/** Converts a batch of the plugin. Its texts become printable here, whoever prints them. */
+/** Converts a batch of the plugin. Its texts become printable here, whoever prints them later. */
 export function batchFrom({ ids, attempts, outcome, receipt, error }: RawBatch): Batch {
   // The plugin promises a receipt for what was accepted, and an error for everything else.
   return outcome === 'accepted'
@@ -121,7 +122,7 @@ export function batchFrom({ ids, attempts, outcome, receipt, error }: RawBatch):
     : { ids, attempts, outcome, error: errorFrom(error!) };
 }
 
-/** Converts an error of the plugin. Its texts become printable here, whoever prints them. */
+/** Converts an error of the plugin. Its texts become printable here, whoever prints them later. */
 export function errorFrom({ kind, message, response }: RawError): RiskError {
   return { kind, message: printable(message), response: response && responseFrom(response) };
 }

@@ -5,15 +5,16 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
 
-// The plugin reads no more of a response.
+// How much of a response the plugin reads.
 const MAX_BODY_BYTES = 65_536;
-// A service sends one or two. More of them are a flood, which costs time to parse.
+// How many 1xx responses a request may have. A service sends one or two; a flood costs time to
+// parse.
 const MAX_INFORMATIONAL = 100;
 
 const { responses, arrived } = workerData as RequestsSetup;
 const counter = new Int32Array(arrived);
 const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
-// Until the plugin drops them.
+// The requests that the plugin has not dropped.
 const requests = new Map<number, State>();
 
 interface State {
@@ -70,7 +71,7 @@ function send({ id, method, isHttps, authority, path, headers, body }: Extract<R
   request.end(body);
 }
 
-// After a complete exchange, the next request uses the connection.
+// Gives up a request. After a complete exchange, the next request uses its connection.
 function abandon(id: number): void {
   const state = requests.get(id);
   if (state === undefined) return;

@@ -1,5 +1,5 @@
-// The thread that sends the requests, as the thread of the plugin sees it: the latter blocks while the
-// plugin waits.
+// The thread that sends the requests, as the thread of the plugin sees it: the latter blocks while
+// the plugin waits.
 import { once } from 'node:events';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';

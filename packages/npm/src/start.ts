@@ -2,7 +2,7 @@
 import type { Start } from './messages.js';
 import { calls } from './plugin/entra-risk.js';
 
-/** Starts a call, which sends nothing yet. What is wrong with an argument, if something is. */
+/** Starts a call, which sends nothing yet. A string says what is wrong with an argument. */
 export function start({ action, ids, options }: Start): calls.Call | string {
   try {
     return calls.Call.start(action, ids, options);

@@ -4,7 +4,7 @@ import { unlessAborted } from './abort.js';
 import { GRACE_MS, REPLIED, RUNNING, SHARED_INTEGERS } from './messages.js';
 import type { End, Event, RawTokenRequest, Setup, Start, TokenReply, WorkerMessage } from './messages.js';
 
-/** What a call does while it runs. */
+/** What the thread asks and tells while a call runs. */
 export interface Handlers {
   /** Supplies a token, or the reason why there is none. It never rejects. */
   readonly getToken: (request: RawTokenRequest) => Promise<TokenReply>;
@@ -29,7 +29,7 @@ export class Thread {
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: setup,
       transferList: [this.#replies.port2],
-      // Hooks of the program, such as those of `--import`, are not for this thread.
+      // The thread does not inherit hooks of the program, such as those of `--import`.
       execArgv: [],
     });
     this.#worker.on('message', (message: WorkerMessage) => this.#receive(message));
@@ -39,8 +39,8 @@ export class Thread {
   }
 
   /**
-   * Performs a call. Undefined if `stopped` was aborted before it began. After `broken`, the thread
-   * cannot perform any other.
+   * Performs a call. Resolves to undefined if `stopped` was aborted before the call began. After
+   * `broken`, the thread cannot perform any other.
    */
   async perform(start: Start, handlers: Handlers, stopped: AbortSignal): Promise<End | undefined> {
     this.#worker.ref(); // The process runs until the call has ended.

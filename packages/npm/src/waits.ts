@@ -1,4 +1,4 @@
-// The log of what a call waits for.
+// What a call logs of its waits.
 import { debuglog, format } from 'node:util';
 import type { ActionName } from './action.js';
 import type { RawProgress } from './messages.js';
@@ -26,7 +26,7 @@ export class Waits {
     if (error === undefined && nextSendMs < LONG_WAIT_MS) return;
     const status = error?.response === undefined ? '' : ` (${error.response.status})`;
     const reason = error === undefined ? 'the rate limit' : `${error.kind}${status}`;
-    // Another failure has the same reason, but fewer requests are on their way.
+    // Another failure may have the same reason, but it changes how many requests have ended.
     const wait = `${reason} ${requests - inFlight}`;
     if (wait !== this.#last) log('%s: waiting %s s: %s', this.#action, (nextSendMs / 1000).toFixed(1), reason);
     this.#last = wait;

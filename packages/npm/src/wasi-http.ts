@@ -61,7 +61,7 @@ export class OutgoingRequest {
   }
 }
 
-/** `wasi:http/types.request-options`: the plugin sets none. */
+/** `wasi:http/types.request-options`, of which the plugin sets none. */
 export class RequestOptions {}
 
 /** `wasi:http/outgoing-handler.handle` */

@@ -9,7 +9,7 @@ const ALWAYS = (): boolean => true;
 export class Pollable {
   constructor(
     readonly isReady: () => boolean,
-    /** The time at which it is ready without a message. */
+    /** The time at which it is ready even if no message arrives. */
     readonly at?: bigint,
   ) {}
 }
@@ -40,7 +40,7 @@ export function getRandomU64(): bigint {
   return randomFillSync(new BigUint64Array(1))[0]!;
 }
 
-/** `wasi:io/error.error`: none occurs, because a stream that fails is closed. */
+/** `wasi:io/error.error`, which never occurs, because a stream that fails is closed. */
 class IoError {}
 export { IoError as Error };
 

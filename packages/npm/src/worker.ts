@@ -6,7 +6,7 @@ import { GRACE_MS, RUNNING, type Setup, type Start, type WorkerMessage } from '.
 import { start } from './start.js';
 import { startSender } from './sender.js';
 
-// How long the plugin waits before the thread looks whether to stop.
+// How long the plugin waits before the thread checks whether to stop the call.
 const WAIT_MS = 100;
 
 const shared = new Int32Array((workerData as Setup).shared);
@@ -27,15 +27,15 @@ async function perform(given: Start): Promise<void> {
       }
       if (event.tag === 'ended') post({ kind: 'ended', batches: event.val });
       else post({ kind: 'waiting', progress: event.val });
-      // After outcomes, the progress without a wait.
+      // After outcomes, the progress is asked for without a wait.
       waitMs = event.tag === 'ended' ? 0 : WAIT_MS;
-      // jco frees some of what the plugin has dropped in the event loop.
+      // In the event loop, jco frees some of what the plugin has dropped.
       await turn();
       const graceMs = Atomics.exchange(shared, GRACE_MS, RUNNING);
       if (graceMs !== RUNNING) call.stop(graceMs);
     }
   } catch (error) {
-    post({ kind: 'broken', error }); // A trap: no function of the instance can be called any more.
+    post({ kind: 'broken', error }); // After a trap, no function of the instance can be called any more.
   }
 }
 

@@ -1,15 +1,15 @@
-// What remains of requests that are given up: no socket, no thread, no work.
+// Requests that are given up leave nothing behind: no socket, no thread, no work.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { memoryUsage } from 'node:process';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EntraRisk } from 'entra-risk';
+import { listening } from './listening.js';
 import { PRESENT } from './model.js';
 
-// 1000 of each by hand: CALLS=1000.
+// Run by hand with CALLS=1000 for longer series.
 const CALLS = Number(process.env['CALLS'] ?? 25);
 
 /** Writes for ever, as fast as it is read. */
@@ -50,12 +50,9 @@ async function withService(respond: (socket: Socket) => void, use: (endpoint: st
     socket.on('error', () => undefined);
     socket.once('data', () => respond(socket));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   try {
-    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, open);
+    await listening(server, async (endpoint) => await use(endpoint, open));
   } finally {
-    server.close();
     for (const socket of open) socket.destroy();
   }
 }

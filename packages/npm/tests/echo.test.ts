@@ -3,22 +3,21 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { EntraRisk, type CallOptions } from 'entra-risk';
+import { listening } from './listening.js';
 import { someIds } from './model.js';
 import { thrownBy } from './thrown.js';
 
 const REQUESTS = 120;
-// The tokens before that of the request which the service still repeats.
+// How many earlier tokens the service repeats with that of a request.
 const REMEMBERED = 40;
 const RUN = 24;
 const HEADERS = ['request-id', 'client-request-id', 'date', 'x-ms-ags-diagnostic', 'location', 'server', 'set-cookie', 'etag', 'content-language'];
 
-/** Serves what repeats the tokens, with different statuses, while `use` runs. */
+/** Serves responses that repeat the tokens, with different statuses, while `use` runs. */
 async function withEcho(use: (endpoint: string, received: Set<string>) => Promise<void>): Promise<void> {
   const received = new Set<string>();
   let requests = 0;
@@ -44,14 +43,7 @@ async function withEcho(use: (endpoint: string, received: Set<string>) => Promis
     }
     response.end(response.statusCode === 204 ? undefined : JSON.stringify({ error: { code: own, message: known.join(' '), innerError: { 'request-id': own } } }));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, received);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  await listening(server, async (endpoint) => await use(endpoint, received));
 }
 
 function assertWithout(tokens: Set<string>, printed: string): void {

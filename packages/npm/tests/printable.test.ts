@@ -1,10 +1,9 @@
 // Texts of responses and arguments in what is printed.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { EntraRisk, type CallOptions } from 'entra-risk';
+import { listening } from './listening.js';
 import { PRESENT } from './model.js';
 import { thrownBy } from './thrown.js';
 
@@ -15,10 +14,9 @@ test('what a response says is one line of printable text', async () => {
   const server = createServer((_, response) => {
     response.writeHead(404, { 'request-id': 'a\tb\x85c', 'content-type': 'application/json' });
     response.end(JSON.stringify({ error: { code: `code${UNSAFE}`, message: `message${UNSAFE}end, Ünïcode 日本語 👩🏽` } }));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    const risk = new EntraRisk('token', { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  });
+  await listening(server, async (endpoint) => {
+    const risk = new EntraRisk('token', { endpoint });
     const report = await risk.dismissRiskyUsers([PRESENT]);
     const [batch] = report.batches;
     const { code = '', message = '', requestId = '' } = batch?.error?.response ?? {};
@@ -26,10 +24,7 @@ test('what a response says is one line of printable text', async () => {
     for (const text of [code, message, requestId, batch?.error?.message ?? '', String(report), error.message]) assert.doesNotMatch(text, NOT_PRINTABLE);
     assert.match(message, /^message\ufffd\[31m .*end, Ünïcode 日本語 👩🏽$/);
     await risk.close();
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  });
 });
 
 test('what an argument contains is printable in the message', async () => {

@@ -1,9 +1,8 @@
 // A stub of the token endpoint of Microsoft Entra ID, and of the one for managed identities.
-import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ClientSecretCredential } from '@azure/identity';
+import { listening } from './listening.js';
 
 export const TENANT = '6f1e9a4c-3f5d-4c9e-8a31-0a8f4f8a2b11';
 const AUTHORITY = 'https://login.stub.example';
@@ -70,15 +69,8 @@ export async function withTokenEndpoint(use: (endpoint: TokenEndpoint) => Promis
       }
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const endpoint = new TokenEndpoint(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  try {
-    await use(endpoint);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  let endpoint: TokenEndpoint;
+  await listening(server, async (address) => await use((endpoint = new TokenEndpoint(address))));
 }
 
 function respond(response: ServerResponse, status: number, value: unknown): void {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use entra_risk_engine::contract::action::{ACTIONS, Action as GraphAction};
 
+use crate::bindings::calls;
+
 /// An action of Microsoft Graph. The method of [`EntraRisk`](crate::EntraRisk) with the same name
 /// documents its effect.
 ///
@@ -40,22 +42,32 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownAction(String);
 
-impl Action {
-    /// Every action, in the order of the contract.
-    pub const ALL: [Action; 11] = [
-        Action::DismissSignIns,
-        Action::ConfirmSignInsSafe,
-        Action::ConfirmSignInsCompromised,
-        Action::DismissRiskyUsers,
-        Action::ConfirmRiskyUsersSafe,
-        Action::ConfirmRiskyUsersCompromised,
-        Action::DismissRiskyServicePrincipals,
-        Action::ConfirmRiskyServicePrincipalsCompromised,
-        Action::DismissRiskyAgents,
-        Action::ConfirmRiskyAgentsSafe,
-        Action::ConfirmRiskyAgentsCompromised,
-    ];
+/// Implements what takes a list of the actions. The order is that of the contract.
+macro_rules! actions {
+    ($($action:ident)+) => {
+        impl Action {
+            /// Every action, in the order of the contract.
+            pub const ALL: [Action; 11] = [$(Action::$action),+];
+        }
 
+        impl From<Action> for calls::Action {
+            fn from(action: Action) -> Self {
+                match action {
+                    $(Action::$action => calls::Action::$action,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    DismissSignIns ConfirmSignInsSafe ConfirmSignInsCompromised
+    DismissRiskyUsers ConfirmRiskyUsersSafe ConfirmRiskyUsersCompromised
+    DismissRiskyServicePrincipals ConfirmRiskyServicePrincipalsCompromised
+    DismissRiskyAgents ConfirmRiskyAgentsSafe ConfirmRiskyAgentsCompromised
+}
+
+impl Action {
     /// The name of the action in the contract, such as `dismiss-risky-users`.
     pub fn name(self) -> &'static str {
         self.definition().name
@@ -108,7 +120,6 @@ impl std::error::Error for UnknownAction {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::calls;
 
     #[test]
     fn every_action_has_its_name_in_the_contract() {

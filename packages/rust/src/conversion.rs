@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use entra_risk_engine::contract::{action, arguments};
 
-use crate::bindings::{actions as wit, calls};
-use crate::{
-    Action, ApiVersion, Batch, Cloud, Error, ErrorKind, Options, Outcome, RateLimit, Receipt, Response, Settings,
-};
+use crate::bindings::actions as wit;
+use crate::{ApiVersion, Batch, Cloud, Error, ErrorKind, Options, Outcome, RateLimit, Receipt, Response, Settings};
 
 impl Options {
     /// Combines the options of a call with the settings that apply to every call.
@@ -72,12 +70,6 @@ same_cases!(Cloud => action::Cloud: Global UsGovL4 UsGovL5 China);
 same_cases!(action::Cloud => wit::Cloud: Global UsGovL4 UsGovL5 China);
 same_cases!(ApiVersion => action::ApiVersion: V1 Beta);
 same_cases!(action::ApiVersion => wit::ApiVersion: V1 Beta);
-same_cases!(Action => calls::Action:
-    DismissSignIns ConfirmSignInsSafe ConfirmSignInsCompromised
-    DismissRiskyUsers ConfirmRiskyUsersSafe ConfirmRiskyUsersCompromised
-    DismissRiskyServicePrincipals ConfirmRiskyServicePrincipalsCompromised
-    DismissRiskyAgents ConfirmRiskyAgentsSafe ConfirmRiskyAgentsCompromised
-);
 
 impl From<wit::Batch> for Batch {
     fn from(batch: wit::Batch) -> Self {

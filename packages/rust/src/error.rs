@@ -45,6 +45,11 @@ pub enum ErrorKind {
     Throttled,
     /// Microsoft Graph responded 5xx to the last attempt: call again later.
     ServerError,
+    /// This library stopped the plugin, because it exceeded `max_memory_bytes` or
+    /// `max_instructions`, or trapped. The message contains the reason. Ids that had no outcome yet
+    /// are `Unknown` if the call had sent anything, and `NotApplied` if not. Every other open call
+    /// of the tenant ends too; the next one starts a new instance.
+    PluginStopped,
     /// Microsoft Graph does not respond to these requests in this way: look for a proxy on the way
     /// that does.
     UnexpectedStatus,
@@ -60,11 +65,6 @@ pub enum ErrorKind {
     Cancelled,
     /// The ids were never sent, because an earlier error ended the call.
     NotAttempted,
-    /// This library stopped the plugin, because it exceeded `max_memory_bytes` or
-    /// `max_instructions`, or trapped. The message contains the reason. Ids that had no outcome yet
-    /// are `Unknown` if the call had sent anything, and `NotApplied` if not. Every other open call
-    /// of the tenant ends too; the next one starts a new instance.
-    PluginStopped,
     /// Anything else; the request may have been sent.
     Other,
 }
