@@ -5,7 +5,7 @@ use std::rc::Rc;
 use entra_risk_engine::contract::action::{self, ACTIONS};
 use entra_risk_engine::contract::token::{Credential, TokenError, TokenRequest};
 use entra_risk_engine::contract::{arguments, error, report};
-use entra_risk_engine::time::MILLISECOND;
+use entra_risk_engine::time::Duration;
 
 use crate::bindings::entra::risk::credentials;
 use crate::bindings::exports::entra::risk::{actions, calls};
@@ -135,12 +135,11 @@ impl From<error::Response> for actions::Response {
 impl From<report::Progress> for calls::Progress {
     fn from(progress: report::Progress) -> Self {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let ms = |time: u64| u32::try_from(time.div_ceil(MILLISECOND)).unwrap_or(u32::MAX);
         calls::Progress {
-            left: count(progress.left),
+            left: count(progress.remaining),
             requests: progress.requests,
             in_flight: count(progress.in_flight),
-            next_send_ms: progress.next_send.map(ms),
+            next_send_ms: progress.next_send.map(Duration::as_millis),
             error: progress.error.map(Into::into),
         }
     }

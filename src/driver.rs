@@ -7,13 +7,13 @@ use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::contract::action::Action;
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::report::{Batch, Progress};
-use entra_risk_engine::limit::rate_limit::InstanceState;
-use entra_risk_engine::time::Nanos;
+use entra_risk_engine::limit::instance::InstanceState;
+use entra_risk_engine::time::{Duration, Instant};
 
 use crate::bindings::entra::risk::credentials;
 use crate::bindings::exports::entra::risk::actions::Options;
 use crate::http::{self, Exchange, State};
-use crate::turns::{self, Turns};
+use crate::turns::{self, PluginTurns};
 
 thread_local! {
     /// What the calls of the instance share.
@@ -22,7 +22,7 @@ thread_local! {
 
 /// A call, and its requests in flight.
 pub(crate) struct Driver {
-    call: Call<Turns>,
+    call: Call<PluginTurns>,
     exchanges: Vec<(AttemptId, Exchange)>,
 }
 
@@ -39,15 +39,15 @@ pub(crate) enum Event {
 /// A wish of the caller to stop a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Stop {
-    pub(crate) asked: Nanos,
+    pub(crate) asked: Instant,
     /// The time for requests in flight.
-    pub(crate) grace: Nanos,
+    pub(crate) grace: Duration,
 }
 
 impl Stop {
     /// Of two wishes, the earlier one, with the grace that ends first.
     pub(crate) fn shortened(self, later: Stop) -> Stop {
-        let elapsed = later.asked.saturating_sub(self.asked);
+        let elapsed = later.asked.since(self.asked);
         Stop { grace: self.grace.min(elapsed.saturating_add(later.grace)), ..self }
     }
 }
@@ -67,7 +67,7 @@ impl Driver {
     }
 
     /// Works on the call until something ended, but no longer than `wait`. `stop` may be set meanwhile.
-    pub(crate) fn next(&mut self, wait: Option<Nanos>, stop: &Cell<Option<Stop>>) -> Event {
+    pub(crate) fn next(&mut self, wait: Option<Duration>, stop: &Cell<Option<Stop>>) -> Event {
         let mut now = http::now();
         let until = wait.map(|wait| now.saturating_add(wait));
         self.call.resume(now);
@@ -81,7 +81,7 @@ impl Driver {
                 Step::GetToken(request) => {
                     let result = credentials::get_token(&request.into());
                     now = http::now();
-                    self.call.token(result.map(Into::into).map_err(Into::into), now);
+                    self.call.on_token(result.map(Into::into).map_err(Into::into), now);
                     self.apply(stop, now);
                     self.read_arrived(now);
                 }
@@ -92,12 +92,12 @@ impl Driver {
                 }
                 Step::Send(id, request) => match Exchange::start(self.call.endpoint(), request) {
                     Ok(exchange) => self.exchanges.push((id, exchange)),
-                    Err(error) => self.call.failed(id, error, now),
+                    Err(error) => self.call.on_error(id, error, now),
                 },
                 Step::Abandon(id) => {
                     let position = self.exchanges.iter().position(|(of, _)| *of == id);
                     let exchange = position.map(|position| self.exchanges.swap_remove(position).1);
-                    self.call.abandoned(id, exchange.and_then(Exchange::into_response), now);
+                    self.call.on_abandoned(id, exchange.and_then(Exchange::into_response), now);
                 }
                 Step::Wait(at) => {
                     let is_late = until.is_some_and(|until| until <= now);
@@ -124,7 +124,7 @@ impl Driver {
         self.call.report()
     }
 
-    fn apply(&mut self, stop: &Cell<Option<Stop>>, now: Nanos) {
+    fn apply(&mut self, stop: &Cell<Option<Stop>>, now: Instant) {
         if let Some(Stop { asked, grace }) = stop.take() {
             self.call.stop(asked, grace, now);
         }
@@ -132,9 +132,11 @@ impl Driver {
 
     /// Reads what arrived while an import was called, or while nobody called `next`, before anything is sent: a 429 holds the
     /// next request. Hosts hand over a response in parts.
-    fn read_arrived(&mut self, now: Nanos) {
+    fn read_arrived(&mut self, now: Instant) {
         for _ in 0..MAX_PARTS {
-            if self.exchanges.is_empty() || !http::wait(self.exchanges.iter().map(|(_, exchange)| exchange), 0) {
+            if self.exchanges.is_empty()
+                || !http::wait(self.exchanges.iter().map(|(_, exchange)| exchange), Instant::ORIGIN)
+            {
                 break;
             }
             self.advance(now);
@@ -142,15 +144,15 @@ impl Driver {
     }
 
     /// Reports to the call what has arrived by `now`.
-    fn advance(&mut self, now: Nanos) {
+    fn advance(&mut self, now: Instant) {
         self.exchanges.retain_mut(|(id, exchange)| match exchange.advance() {
             State::Pending => true,
             State::Response(response) => {
-                self.call.response(*id, response, now);
+                self.call.on_response(*id, response, now);
                 false
             }
             State::Failed(error) => {
-                self.call.failed(*id, error, now);
+                self.call.on_error(*id, error, now);
                 false
             }
         });

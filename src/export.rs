@@ -6,11 +6,11 @@ use std::rc::Rc;
 use entra_risk_engine::call::GRACE;
 use entra_risk_engine::contract::action::{ACTIONS, Action};
 use entra_risk_engine::contract::error::Error;
-use entra_risk_engine::time::from_ms;
 
 use crate::bindings::exports::entra::risk::{actions, calls};
 use crate::driver::{Driver, Event, Stop};
 use crate::http;
+use entra_risk_engine::time::Duration;
 
 /// The component's exports.
 pub(crate) struct Plugin;
@@ -100,7 +100,7 @@ impl calls::GuestCall for OpenCall {
 
     fn next(&self, wait_ms: Option<u32>) -> calls::Event {
         let _running = Running::begin();
-        match self.driver.borrow_mut().next(wait_ms.map(from_ms), &self.stop) {
+        match self.driver.borrow_mut().next(wait_ms.map(Duration::from_millis), &self.stop) {
             Event::Ended(ended) => calls::Event::Ended(batches(ended)),
             Event::Waiting(progress) => calls::Event::Waiting(progress.into()),
             Event::Over(cause) => calls::Event::Over(cause.map(Into::into)),
@@ -108,7 +108,7 @@ impl calls::GuestCall for OpenCall {
     }
 
     fn stop(&self, grace_ms: Option<u32>) {
-        let stop = Stop { asked: http::now(), grace: grace_ms.map_or(GRACE, from_ms) };
+        let stop = Stop { asked: http::now(), grace: grace_ms.map_or(GRACE, Duration::from_millis) };
         let earlier = self.stop.take();
         self.stop.set(Some(earlier.map_or(stop, |earlier| earlier.shortened(stop))));
     }

@@ -4,10 +4,10 @@
 use std::mem;
 
 use entra_risk_engine::contract::endpoint::Endpoint;
-use entra_risk_engine::contract::error::{TransportError, TransportErrorKind};
 use entra_risk_engine::http::request::Request;
 use entra_risk_engine::http::response::{NO_CONTENT, Response};
-use entra_risk_engine::time::Nanos;
+use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
+use entra_risk_engine::time::Instant;
 use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
@@ -65,9 +65,9 @@ struct Body {
     _body: IncomingBody,
 }
 
-/// The host's monotonic clock, in nanoseconds from an arbitrary origin.
-pub(crate) fn now() -> Nanos {
-    monotonic_clock::now()
+/// What the host's monotonic clock shows.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(monotonic_clock::now())
 }
 
 /// A random number that cannot be predicted.
@@ -76,8 +76,8 @@ pub(crate) fn random() -> u64 {
 }
 
 /// Waits until one of the exchanges can make progress, or until this time. Returns whether one can.
-pub(crate) fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, until: Nanos) -> bool {
-    let timer = monotonic_clock::subscribe_instant(until);
+pub(crate) fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, until: Instant) -> bool {
+    let timer = monotonic_clock::subscribe_instant(until.as_nanos());
     let mut pollables = vec![&timer];
     for exchange in exchanges {
         exchange.pollables(&mut pollables);

@@ -1,48 +1,48 @@
-//! What a call asks of other instances: turns in the world `plugin-with-turns`, nothing in the world `plugin`.
+//! How calls take turns with other instances: not at all in the world `plugin`, through an import in the world
+//! `plugin-with-turns`.
 
 #[cfg(feature = "turns")]
-pub(crate) use shared::{Turns, perform};
+pub(crate) use with_turns::perform;
+
+/// Whether the calls of this plugin take turns.
+#[cfg(feature = "turns")]
+pub(crate) type PluginTurns = entra_risk_engine::limit::turns::WithTurns;
+
+/// Whether the calls of this plugin take turns.
 #[cfg(not(feature = "turns"))]
-pub(crate) use single::{Turns, perform};
+pub(crate) type PluginTurns = entra_risk_engine::limit::turns::WithoutTurns;
 
+/// A plugin without turns has no such step to perform.
 #[cfg(not(feature = "turns"))]
-mod single {
-    use entra_risk_engine::call::Call;
-    use entra_risk_engine::time::Nanos;
-
-    pub(crate) use entra_risk_engine::limit::turns::NoTurns as Turns;
-
-    /// Is never called: there is no such step.
-    pub(crate) fn perform(step: Turns, _: &mut Call<Turns>) -> Nanos {
-        match step {}
-    }
+pub(crate) fn perform(step: PluginTurns, _: &mut entra_risk_engine::call::Call) -> entra_risk_engine::time::Instant {
+    match step {}
 }
 
 #[cfg(feature = "turns")]
-mod shared {
+mod with_turns {
+
     use entra_risk_engine::call::Call;
     use entra_risk_engine::contract::action::ServiceLimit;
-    use entra_risk_engine::limit::turns::{Queue, Turn, TurnRequest};
-    use entra_risk_engine::time::Nanos;
+    use entra_risk_engine::limit::turn::{Queue, Turn, TurnStep};
+    use entra_risk_engine::limit::turns::WithTurns;
+    use entra_risk_engine::time::{Duration, Instant};
 
     use crate::bindings::entra::risk::turns;
     use crate::http;
 
-    pub(crate) use entra_risk_engine::limit::turns::TurnStep as Turns;
-
-    /// Asks the other instances, reports the answer to the call, and returns the time after it.
-    pub(crate) fn perform(step: Turns, call: &mut Call<Turns>) -> Nanos {
+    /// Asks the other instances, reports the result to the call, and returns the time after it.
+    pub(crate) fn perform(step: TurnStep, call: &mut Call<WithTurns>) -> Instant {
         match step {
-            Turns::Reserve(TurnRequest { queue, ticket, spacing }) => {
-                let result = turns::reserve(&queue.into(), ticket, spacing);
+            TurnStep::Reserve { queue, ticket, spacing } => {
+                let result = turns::reserve(&queue.into(), ticket, spacing.as_nanos());
                 let now = http::now();
-                call.turn(result.map(Into::into), now);
+                call.on_turn(result.map(Into::into), now);
                 now
             }
-            Turns::Hold(queue, wait) => {
-                let result = turns::hold(&queue.into(), wait);
+            TurnStep::Hold { queue, wait } => {
+                let result = turns::hold(&queue.into(), wait.as_nanos());
                 let now = http::now();
-                call.held(result, now);
+                call.on_hold_result(result, now);
                 now
             }
         }
@@ -51,10 +51,12 @@ mod shared {
     impl From<turns::Turn> for Turn {
         fn from(turn: turns::Turn) -> Turn {
             match turn {
-                turns::Turn::Granted(wait) => Turn::Granted(wait),
-                turns::Turn::Reserved(turns::Reservation { ticket, ask_again_after, held_for }) => {
-                    Turn::Reserved { ticket, ask_again_after, held_for }
-                }
+                turns::Turn::Granted(wait) => Turn::Granted(Duration::from_nanos(wait)),
+                turns::Turn::Reserved(turns::Reservation { ticket, ask_again_after, held_for }) => Turn::Reserved {
+                    ticket,
+                    ask_again_after: Duration::from_nanos(ask_again_after),
+                    held_for: Duration::from_nanos(held_for),
+                },
             }
         }
     }

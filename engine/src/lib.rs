@@ -5,6 +5,7 @@
 
 mod backoff;
 pub mod call;
+pub mod decimal;
 mod invariant;
 mod random;
 pub mod time;
@@ -27,15 +28,22 @@ pub mod http {
 
     pub mod challenge;
     pub mod date;
-    pub mod decimal;
     pub mod json;
+    pub(crate) mod judgement;
     pub mod request;
     pub mod response;
+    pub mod transport_error;
 }
 
 pub mod limit {
     //! When a request may be sent so that the limit of the service is kept.
 
-    pub mod rate_limit;
+    pub(crate) mod announcement;
+    pub(crate) mod hold;
+    pub mod instance;
+    pub mod margin;
+    pub(crate) mod rate_limit;
+    pub mod turn;
+    pub(crate) mod turn_state;
     pub mod turns;
 }

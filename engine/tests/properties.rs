@@ -17,9 +17,10 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, 
 use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_engine::contract::id::{self, Id};
 use entra_risk_engine::contract::token::{Authorization, Secrets, Token};
+use entra_risk_engine::decimal;
 use entra_risk_engine::http::json::Json;
 use entra_risk_engine::http::response::{Response, retry_after};
-use entra_risk_engine::http::{challenge, date, decimal};
+use entra_risk_engine::http::{challenge, date};
 use proptest::prelude::*;
 
 /// 31 December 9999, the last day that an HTTP date can have.

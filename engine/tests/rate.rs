@@ -17,8 +17,13 @@ use entra_risk_engine::contract::action::{ACTIONS, Action};
 use entra_risk_engine::contract::arguments::Options;
 use entra_risk_engine::contract::token::Credential;
 use entra_risk_engine::http::response::Response;
-use entra_risk_engine::limit::rate_limit::InstanceState;
-use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND, from_ms};
+use entra_risk_engine::limit::instance::InstanceState;
+use entra_risk_engine::time::Instant;
+
+type Nanos = u64;
+
+const MILLISECOND: Nanos = 1_000_000;
+const SECOND: Nanos = 1_000_000_000;
 
 const SIGN_INS: &Action = &ACTIONS[0];
 const USERS: &Action = &ACTIONS[3];
@@ -104,7 +109,7 @@ impl World {
         let calls = states.iter_mut().zip(0..).map(|(state, instance)| {
             let ids: Vec<String> = (0..self.requests).map(|n| format!("00000001-0000-0000-0000-{n:012x}")).collect();
             let options = Options { ids_per_request: Some(1), ..Options::default() };
-            Some(Call::new(self.action, "ids", &ids, options, state, 0, seed ^ (instance << 32)).unwrap())
+            Some(Call::new(self.action, "ids", &ids, options, state, Instant::ORIGIN, seed ^ (instance << 32)).unwrap())
         });
         let mut calls: Vec<Option<Call>> = calls.collect();
         let mut wake = vec![0; calls.len()];
@@ -116,13 +121,13 @@ impl World {
                 while wake[instance] <= now
                     && let Some(call) = &mut calls[instance]
                 {
-                    match call.next(now, None) {
-                        Step::GetToken(_) => call.token(Ok(Credential { bearer: None }), now),
+                    match call.next(Instant::from_nanos(now), None) {
+                        Step::GetToken(_) => call.on_token(Ok(Credential { bearer: None }), Instant::from_nanos(now)),
                         Step::Send(attempt, _) => {
                             events.push(Event { at: now + self.delay.draw(random), instance, attempt, status: None });
                         }
                         Step::Abandon(_) => panic!("every request is answered"),
-                        Step::Wait(until) => wake[instance] = until,
+                        Step::Wait(until) => wake[instance] = until.as_nanos(),
                         Step::Ended(_) => {}
                         Step::Over(cause) => {
                             assert!(cause.is_none(), "{seed}: {cause:?}");
@@ -142,11 +147,15 @@ impl World {
             now = at;
             if let Some(status) = status {
                 let response = Response { status, request_is_complete: true, ..Response::default() };
-                calls[instance].as_mut().expect("a call that waits").response(attempt, response, now);
+                calls[instance].as_mut().expect("a call that waits").on_response(
+                    attempt,
+                    response,
+                    Instant::from_nanos(now),
+                );
                 wake[instance] = now;
                 continue;
             }
-            let window = from_ms(rate_limit.window_ms);
+            let window = rate_limit.window().as_nanos();
             let counted = arrived.iter().rev().take_while(|arrived| **arrived + window > now).count();
             let is_refused = counted >= rate_limit.requests as usize || random.unit() < self.busy;
             arrived.push(now);

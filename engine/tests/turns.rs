@@ -18,9 +18,15 @@ use entra_risk_engine::contract::arguments::Options;
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::token::Credential;
 use entra_risk_engine::http::response::Response;
-use entra_risk_engine::limit::rate_limit::InstanceState;
-use entra_risk_engine::limit::turns::{Turn, TurnStep};
-use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
+use entra_risk_engine::limit::instance::InstanceState;
+use entra_risk_engine::limit::turn::{Turn, TurnStep};
+use entra_risk_engine::limit::turns::WithTurns;
+use entra_risk_engine::time::{Duration, Instant};
+
+type Nanos = u64;
+
+const MILLISECOND: Nanos = 1_000_000;
+const SECOND: Nanos = 1_000_000_000;
 
 const SEQUENCES: u64 = 2_000;
 
@@ -81,33 +87,34 @@ impl World {
         let ids: Vec<String> = (0..count).map(|n| format!("00000001-0000-0000-0000-{n:012x}")).collect();
         let options = Options { ids_per_request: Some(1), max_attempts: Some(10), ..Options::default() };
         let mut instance = InstanceState::default();
-        let mut call: Call<TurnStep> =
-            Call::new(&ACTIONS[3], "ids", &ids, options, &mut instance, 0, self.seed).unwrap();
+        let mut call: Call<WithTurns> =
+            Call::new(&ACTIONS[3], "ids", &ids, options, &mut instance, Instant::ORIGIN, self.seed).unwrap();
         self.percent_failing = [0, 0, 10, 60, 100][self.below(5) as usize];
         self.percent_late = [0, 0, 10, 60, 100][self.below(5) as usize];
         let (mut ended, mut is_stopped) = (0, false);
         for _ in 0..100_000 {
-            let step = call.next(self.now, None);
-            let is_announced = matches!(step, Step::Turn(TurnStep::Hold(..)) | Step::Ended(_) | Step::Over(_));
+            let step = call.next(self.clock(), None);
+            let is_announced = matches!(step, Step::Turn(TurnStep::Hold { .. }) | Step::Ended(_) | Step::Over(_));
             assert!(is_announced || !self.must_announce, "{}: another step in place of a hold", self.seed);
             self.must_announce &= matches!(step, Step::Ended(_));
             match step {
                 Step::GetToken(_) => {
                     self.now += self.below(3) * self.below(500) * MILLISECOND;
-                    call.token(Ok(Credential { bearer: None }), self.now);
+                    call.on_token(Ok(Credential { bearer: None }), self.clock());
                 }
-                Step::Turn(TurnStep::Reserve(request)) => {
+                Step::Turn(TurnStep::Reserve { ticket, spacing, .. }) => {
                     assert!(!is_stopped, "{}: a turn after the end", self.seed);
-                    assert_eq!(request.ticket, self.ticket, "{}", self.seed);
-                    assert!(request.spacing > SECOND, "{}: {}", self.seed, request.spacing);
+                    assert_eq!(ticket, self.ticket, "{}", self.seed);
+                    assert!(spacing > Duration::from_secs(1), "{}: {spacing:?}", self.seed);
                     let result = self.answer();
-                    call.turn(result, self.now);
+                    call.on_turn(result, self.clock());
                 }
-                Step::Turn(TurnStep::Hold(_, wait)) => {
+                Step::Turn(TurnStep::Hold { wait, .. }) => {
+                    let wait = wait.as_nanos();
                     assert!(self.to_announce > 0 && wait > 0, "{}: a hold of {wait} without a 429", self.seed);
                     self.counts[3] += 1;
                     let result = self.hold();
-                    call.held(result, self.now);
+                    call.on_hold_result(result, self.clock());
                 }
                 Step::Send(id, _) => {
                     assert!(!is_stopped, "{}: sent after the end", self.seed);
@@ -115,19 +122,20 @@ impl World {
                 }
                 Step::Abandon(id) => {
                     self.in_flight.retain(|(other, _)| *other != id);
-                    call.abandoned(id, None, self.now);
+                    call.on_abandoned(id, None, self.clock());
                 }
                 Step::Wait(_) if self.below(50) == 0 => {
                     // Nobody drives the call for a while: a turn that begins meanwhile is lost.
-                    call.pause(self.now);
+                    call.pause(self.clock());
                     self.now += self.below(5_000) * MILLISECOND;
-                    call.resume(self.now);
+                    call.resume(self.clock());
                     is_stopped |= self.seed.is_multiple_of(4);
                     if is_stopped {
-                        call.stop(self.now, self.below(3_000) * MILLISECOND, self.now);
+                        let (now, grace) = (self.clock(), Duration::from_nanos(self.below(3_000) * MILLISECOND));
+                        call.stop(now, grace, now);
                     }
                 }
-                Step::Wait(until) => self.wait(&mut call, until),
+                Step::Wait(until) => self.wait(&mut call, until.as_nanos()),
                 Step::Ended(batches) => ended += batches.iter().map(|batch| batch.ids.len()).sum::<usize>(),
                 Step::Over(cause) => {
                     let is_known = |cause: &Error| cause.response.is_some() || is_stopped;
@@ -138,6 +146,10 @@ impl World {
             }
         }
         panic!("{}: the call does not end", self.seed);
+    }
+
+    fn clock(&self) -> Instant {
+        Instant::from_nanos(self.now)
     }
 
     fn answer(&mut self) -> Result<Turn, String> {
@@ -158,11 +170,12 @@ impl World {
         if self.below(3) == 0 {
             self.granted = is_used.then_some(self.now + wait);
             self.ticket = None;
-            return Ok(Turn::Granted(wait));
+            return Ok(Turn::Granted(Duration::from_nanos(wait)));
         }
         let ticket = self.below(1_000);
         self.ticket = is_used.then_some(ticket);
-        Ok(Turn::Reserved { ticket, ask_again_after: wait * self.below(30), held_for: 0 })
+        let ask_again_after = Duration::from_nanos(wait * self.below(30));
+        Ok(Turn::Reserved { ticket, ask_again_after, held_for: Duration::ZERO })
     }
 
     fn hold(&mut self) -> Result<(), String> {
@@ -214,7 +227,7 @@ impl World {
     }
 
     /// Until the end of the wait or the next response.
-    fn wait(&mut self, call: &mut Call<TurnStep>, until: Nanos) {
+    fn wait(&mut self, call: &mut Call<WithTurns>, until: Nanos) {
         let next = self.in_flight.iter().enumerate().min_by_key(|(_, (_, at))| *at);
         let Some(index) = next.filter(|(_, (_, at))| *at <= until).map(|(index, _)| index) else {
             assert!(until > self.now && until < Nanos::MAX, "{}: waits for nothing", self.seed);
@@ -230,7 +243,7 @@ impl World {
             self.must_announce = !self.has_met_429 && self.failures < 3;
             self.has_met_429 = true;
         }
-        call.response(id, Response { status, request_is_complete: true, ..Response::default() }, self.now);
+        call.on_response(id, Response { status, request_is_complete: true, ..Response::default() }, self.clock());
     }
 
     /// SplitMix64.

@@ -3,9 +3,10 @@
 //! `get-token` is synchronous: while it waits, the plugin sends nothing. Therefore the attempts end after 20 s. The plugin
 //! asks again after `unavailable`, for as long as its patience lasts.
 
-use entra_risk_engine::time::{Nanos, SECOND};
+use entra_risk_engine::time::Duration;
 
 use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::http::now;
 use crate::outcome::{Failure, Token};
 use crate::token_call::TokenCall;
 use crate::{http, response};
@@ -14,27 +15,27 @@ use crate::{http, response};
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Maximum time of all attempts together. Source: wasmCloud ends a call between linked components after 30 s.
-const MAX_TIME: Nanos = 20 * SECOND;
+const MAX_TIME: Duration = Duration::from_secs(20);
 
 /// Maximum time of one request: from sending it to the end of its response. Hosts limit only parts of it.
-const MAX_ATTEMPT_TIME: Nanos = 10 * SECOND;
+const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(10);
 
 /// Time before the second request; it doubles. Source: the guidance for IMDS is at least 1 s.
-const FIRST_PAUSE: Nanos = SECOND;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Maximum time before another request. A longer `Retry-After` ends the attempts.
-const MAX_PAUSE: Nanos = 5 * SECOND;
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Sends the request until there is a token, an error that is not transient, or no time left.
 pub(crate) fn run(call: &TokenCall) -> Result<Token, Failure> {
-    let start = monotonic_clock::now();
+    let start = now();
     let end = start.saturating_add(MAX_TIME);
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let sent = monotonic_clock::now();
+        let sent = now();
         let response = http::send(call, end.min(sent.saturating_add(MAX_ATTEMPT_TIME)));
-        let now = monotonic_clock::now();
+        let now = now();
         let failure = match response {
             Ok(response) => match response::judge(&response, &call.issuer, now) {
                 Ok(token) => return Ok(token),
@@ -43,11 +44,11 @@ pub(crate) fn run(call: &TokenCall) -> Result<Token, Failure> {
             Err(error) => error.explain(&call.issuer),
         };
         let next = now.saturating_add(pause).max(failure.retry_at.unwrap_or_default());
-        let is_over = attempt == MAX_ATTEMPTS || next >= end || next.saturating_sub(now) > MAX_PAUSE;
+        let is_over = attempt == MAX_ATTEMPTS || next >= end || next.since(now) > MAX_PAUSE;
         if is_over || !failure.is_transient {
             return Err(failure);
         }
-        monotonic_clock::subscribe_instant(next).block();
+        monotonic_clock::subscribe_instant(next.as_nanos()).block();
         pause = pause.saturating_mul(2);
         attempt = attempt.saturating_add(1);
     }

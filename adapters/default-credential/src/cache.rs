@@ -1,16 +1,16 @@
 //! Issued tokens, each kept until shortly before it expires, and the pauses that token endpoints ask for.
 
-use entra_risk_engine::time::{Nanos, SECOND};
+use entra_risk_engine::time::{Duration, Instant};
 
 use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
 use crate::outcome::{Failure, Token};
 
 /// Time before its expiry at which a token is renewed, as in the Azure SDKs. A short-lived token is renewed at half its
 /// lifetime.
-const RENEWAL_MARGIN: Nanos = 300 * SECOND;
+const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
 /// Time for which a failed renewal is not repeated while the old token is still valid.
-const RETRY_PAUSE: Nanos = 30 * SECOND;
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// The tokens, one for each tenant and audience.
 pub(crate) struct Cache(Vec<Entry>);
@@ -24,13 +24,13 @@ struct Entry {
 
 struct Kept {
     value: String,
-    renew_at: Nanos,
-    expires_at: Nanos,
+    renew_at: Instant,
+    expires_at: Instant,
 }
 
 /// A time in which no token is requested.
 struct Pause {
-    until: Nanos,
+    until: Instant,
     /// Why the token endpoint must not be asked yet.
     message: String,
 }
@@ -47,7 +47,7 @@ impl Cache {
     pub(crate) fn token(
         &mut self,
         request: &TokenRequest,
-        now: Nanos,
+        now: Instant,
         fetch: impl FnOnce() -> Result<Token, Failure>,
     ) -> Result<String, TokenError> {
         self.0.retain_mut(|entry| entry.is_useful(now));
@@ -70,13 +70,13 @@ impl Cache {
 
 impl Entry {
     /// Removes what is over, and returns whether anything is left.
-    fn is_useful(&mut self, now: Nanos) -> bool {
+    fn is_useful(&mut self, now: Instant) -> bool {
         self.token.take_if(|token| token.expires_at <= now);
         self.pause.take_if(|pause| pause.until <= now);
         self.token.is_some() || self.pause.is_some()
     }
 
-    fn token(&mut self, now: Nanos, fetch: impl FnOnce() -> Result<Token, Failure>) -> Result<String, TokenError> {
+    fn token(&mut self, now: Instant, fetch: impl FnOnce() -> Result<Token, Failure>) -> Result<String, TokenError> {
         match (&self.token, &self.pause) {
             (Some(token), _) if now < token.renew_at => return Ok(token.value.clone()),
             (Some(token), Some(_)) => return Ok(token.value.clone()),
@@ -85,9 +85,9 @@ impl Entry {
         }
         let Failure { error, retry_at, .. } = match fetch() {
             Ok(token) => {
-                let lifetime = token.seconds.saturating_mul(SECOND);
+                let lifetime = Duration::from_secs(token.seconds);
                 let expires_at = now.saturating_add(lifetime);
-                let renew_at = expires_at.saturating_sub(RENEWAL_MARGIN.min(lifetime / 2));
+                let renew_at = expires_at.saturating_sub(RENEWAL_MARGIN.min(lifetime.part(2)));
                 self.token = Some(Kept { value: token.value.clone(), renew_at, expires_at });
                 return Ok(token.value);
             }
@@ -120,6 +120,10 @@ mod tests {
         TokenRequest { tenant: tenant.map(str::to_owned), audience, endpoint, refresh, claims: None }
     }
 
+    fn at(second: u64) -> Instant {
+        Instant::ORIGIN.saturating_add(Duration::from_secs(second))
+    }
+
     /// What the token endpoint would return.
     #[derive(Clone, Copy)]
     enum Issuer {
@@ -134,13 +138,13 @@ mod tests {
     /// Requests a token at `second`. Returns the token, and whether the endpoint was called.
     fn get(cache: &mut Cache, second: u64, issuer: Issuer, refresh: bool) -> (Option<String>, bool) {
         let mut fetched = false;
-        let token = cache.token(&request(None, refresh), second * SECOND, || {
+        let token = cache.token(&request(None, refresh), at(second), || {
             fetched = true;
             let unavailable = |retry_at| Failure { retry_at, ..TokenError::Unavailable(String::new()).into() };
             match issuer {
                 Issuer::Token(value) => Ok(Token { value: value.to_owned(), seconds: 3600 }),
                 Unavailable => Err(unavailable(None)),
-                RetryAt(second) => Err(unavailable(Some(second * SECOND))),
+                RetryAt(second) => Err(unavailable(Some(at(second)))),
                 Denied => Err(TokenError::Denied(String::new()).into()),
             }
         });
@@ -214,7 +218,7 @@ mod tests {
             [(None, "a", "a"), (Some("b"), "b", "b"), (None, "c", "a"), (Some("b"), "d", "b")]
         {
             let token =
-                cache.token(&request(tenant, false), 0, || Ok(Token { value: issued.to_owned(), seconds: 3600 }));
+                cache.token(&request(tenant, false), at(0), || Ok(Token { value: issued.to_owned(), seconds: 3600 }));
             assert!(token.is_ok_and(|token| token == expected), "{tenant:?}");
         }
     }
@@ -224,10 +228,10 @@ mod tests {
         for (seconds, kept_at) in [(60, Some(29)), (0, None)] {
             let mut cache = Cache::new();
             let fetch = |value: &str| Ok(Token { value: value.to_owned(), seconds });
-            assert!(cache.token(&request(None, false), 0, || fetch("a")).is_ok_and(|token| token == "a"));
-            let later = cache.token(&request(None, false), kept_at.unwrap_or(0) * SECOND, || fetch("b"));
+            assert!(cache.token(&request(None, false), at(0), || fetch("a")).is_ok_and(|token| token == "a"));
+            let later = cache.token(&request(None, false), at(kept_at.unwrap_or(0)), || fetch("b"));
             assert!(later.is_ok_and(|token| token == if kept_at.is_some() { "a" } else { "b" }));
-            assert!(cache.token(&request(None, false), 30 * SECOND, || fetch("c")).is_ok_and(|token| token == "c"));
+            assert!(cache.token(&request(None, false), at(30), || fetch("c")).is_ok_and(|token| token == "c"));
         }
     }
 
@@ -236,7 +240,7 @@ mod tests {
         let mut cache = Cache::new();
         for tenant in ["a", "b", "c"] {
             let fetched =
-                cache.token(&request(Some(tenant), false), 0, || Err(TokenError::Denied(String::new()).into()));
+                cache.token(&request(Some(tenant), false), at(0), || Err(TokenError::Denied(String::new()).into()));
             assert!(fetched.is_err());
         }
         assert_eq!(get(&mut cache, 0, A, false), returns("a", true));

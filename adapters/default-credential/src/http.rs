@@ -1,6 +1,6 @@
 //! One request to a token endpoint. The only file that uses wasi:http and wasi:io.
 
-use entra_risk_engine::time::Nanos;
+use entra_risk_engine::time::Instant;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 use crate::bindings::wasi::clocks::monotonic_clock;
@@ -81,14 +81,19 @@ fn description(code: &ErrorCode) -> &'static str {
     }
 }
 
+/// What the host's monotonic clock shows.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(monotonic_clock::now())
+}
+
 /// Whether any response arrives until `end`.
-pub(crate) fn answers(call: &TokenCall, end: Nanos) -> bool {
-    response_to(call, &Deadline(monotonic_clock::subscribe_instant(end))).is_ok()
+pub(crate) fn answers(call: &TokenCall, end: Instant) -> bool {
+    response_to(call, &Deadline(monotonic_clock::subscribe_instant(end.as_nanos()))).is_ok()
 }
 
 /// Sends a request and reads the whole response, until `end`.
-pub(crate) fn send(call: &TokenCall, end: Nanos) -> Result<Response, HttpError> {
-    let deadline = Deadline(monotonic_clock::subscribe_instant(end));
+pub(crate) fn send(call: &TokenCall, end: Instant) -> Result<Response, HttpError> {
+    let deadline = Deadline(monotonic_clock::subscribe_instant(end.as_nanos()));
     let response = response_to(call, &deadline)?;
     let headers = response.headers();
     let header = |name: &str| {

@@ -31,10 +31,10 @@ use std::cell::{Cell, RefCell};
 
 use application::Application;
 use bindings::exports::entra::risk::credentials::{Credential, Guest, TokenError, TokenRequest};
-use bindings::wasi::clocks::monotonic_clock;
 use cache::Cache;
 use client_credential::ClientCredential;
 use entra_risk_adapter_common::{destination, graph_token};
+use entra_risk_engine::time::Duration;
 use environment::Environment;
 use selection::{GRAPH_TOKEN, Selection};
 use token_call::TokenCall;
@@ -69,7 +69,7 @@ impl Guest for Provider {
             }
             _ => {
                 let fetch = || attempts::run(&describe(selection, &environment, &request)?);
-                CACHE.with_borrow_mut(|cache| cache.token(&request, monotonic_clock::now(), fetch))
+                CACHE.with_borrow_mut(|cache| cache.token(&request, http::now(), fetch))
             }
         };
         token.map(|token| Credential { bearer: Some(token) }).map_err(|error| used(selection, error))
@@ -101,11 +101,11 @@ fn used(selection: Selection, error: TokenError) -> TokenError {
 fn is_virtual_machine() -> bool {
     IS_VIRTUAL_MACHINE.with(|known| {
         if !known.get() {
-            known.set(http::answers(&managed_identity::probe(), monotonic_clock::now().saturating_add(PROBE_TIME)));
+            known.set(http::answers(&managed_identity::probe(), http::now().saturating_add(PROBE_TIME)));
         }
         known.get()
     })
 }
 
 /// Time in which the endpoint of virtual machines must answer to be used without being named.
-const PROBE_TIME: entra_risk_engine::time::Nanos = entra_risk_engine::time::SECOND;
+const PROBE_TIME: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! What comes of a request for a token.
 
-use entra_risk_engine::time::Nanos;
+use entra_risk_engine::time::Instant;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 
@@ -18,7 +18,7 @@ pub(crate) struct Failure {
     /// Whether the same request may succeed within seconds.
     pub(crate) is_transient: bool,
     /// When the issuer may be asked again, if it returned a `Retry-After`.
-    pub(crate) retry_at: Option<Nanos>,
+    pub(crate) retry_at: Option<Instant>,
 }
 
 impl From<TokenError> for Failure {

@@ -1,8 +1,9 @@
 //! The response of a token endpoint, judged: a token, a transient error or a permanent one.
 
+use entra_risk_engine::decimal;
+use entra_risk_engine::http::date;
 use entra_risk_engine::http::response::retry_after;
-use entra_risk_engine::http::{date, decimal};
-use entra_risk_engine::time::{Nanos, SECOND};
+use entra_risk_engine::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
@@ -36,10 +37,10 @@ const KNOWN_ERRORS: &[&str] = &[
 const TRANSIENT_ERROR: &str = "temporarily_unavailable";
 
 /// Maximum time to wait that a response can ask for: an hour, as in the plugin.
-const MAX_WAIT: Nanos = 3_600 * SECOND;
+const MAX_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Judges a response that was received at `now`.
-pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Nanos) -> Result<Token, Failure> {
+pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Result<Token, Failure> {
     let (status, date) = (response.status, response.date.as_deref());
     let Issuer { address, variable, advice, transient } = issuer;
     let authority = &address.authority;
@@ -75,7 +76,7 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Nanos) -> Result<
             let wait = response.retry_after.as_deref().and_then(|value| retry_after(value, date));
             let wait = wait.map(|wait| wait.min(MAX_WAIT));
             let when = match wait {
-                Some(wait) => format!("after {} s (Retry-After)", wait / SECOND),
+                Some(wait) => format!("after {} s (Retry-After)", wait.as_millis() / 1_000),
                 None => "later".to_owned(),
             };
             let error = error.map(|error| format!(" {error}")).unwrap_or_default();
@@ -125,11 +126,15 @@ mod tests {
     const DATE: &str = "Sat, 21 Nov 2026 09:00:00 GMT";
     const DATE_SECONDS: u64 = 1_795_251_600;
 
+    fn at(second: u64) -> Instant {
+        Instant::ORIGIN.saturating_add(Duration::from_secs(second))
+    }
+
     fn judge(status: u16, retry_after: Option<&str>, body: &str) -> Result<Token, Failure> {
         let address = Endpoint { https: true, authority: "login.example".to_owned() };
         let issuer = Issuer { address, variable: "AZURE_AUTHORITY_HOST", advice, transient: &[410] };
         let (date, retry_after) = (Some(DATE.to_owned()), retry_after.map(str::to_owned));
-        super::judge(&Response { status, date, retry_after, body: body.as_bytes().to_vec() }, &issuer, 7 * SECOND)
+        super::judge(&Response { status, date, retry_after, body: body.as_bytes().to_vec() }, &issuer, at(7))
     }
 
     /// What becomes of an error.
@@ -195,7 +200,7 @@ mod tests {
         let date = "Sat, 21 Nov 2026 09:02:00 GMT";
         for (value, status, seconds) in [("120", 429, 120), (date, 503, 120), ("0", 500, 0)] {
             let Err(failure) = judge(status, Some(value), "") else { unreachable!("{status} is not an error") };
-            assert_eq!(failure.retry_at, Some((7 + seconds) * SECOND), "{value}");
+            assert_eq!(failure.retry_at, Some(at(7 + seconds)), "{value}");
             let expected = format!("login.example returned {status}: try again after {seconds} s (Retry-After)");
             assert!(matches!(failure.error, TokenError::Unavailable(text) if text == expected), "{value}");
         }
@@ -205,7 +210,7 @@ mod tests {
     fn a_wait_is_an_hour_at_most() {
         for value in ["3601", "99999999999", "18446744073709551615", "Sat, 21 Nov 2126 09:00:00 GMT"] {
             let Err(failure) = judge(429, Some(value), "") else { unreachable!("429 is not an error") };
-            assert_eq!(failure.retry_at, Some((7 + 3_600) * SECOND), "{value}");
+            assert_eq!(failure.retry_at, Some(at(7 + 3_600)), "{value}");
             let expected = "login.example returned 429: try again after 3600 s (Retry-After)";
             assert!(matches!(failure.error, TokenError::Unavailable(text) if text == expected), "{value}");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use entra_risk_engine::time::Nanos;
+use crate::time::Nanos;
 
 /// The start of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,10 +20,8 @@
 //! first eight tickets of a counter are discarded, and their owners take others once the counter
 //! has settled, with an increment and at most two reads more.
 
-use entra_risk_engine::limit::turns::Turn;
-use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
-
 use crate::base::Base;
+use crate::time::{MILLISECOND, Nanos, SECOND};
 
 /// The store and the clock that all instances share.
 pub(crate) trait Store {
@@ -35,6 +33,22 @@ pub(crate) trait Store {
     fn increment(&self, key: &str) -> Result<u64, String>;
     /// The time of day in nanoseconds since 1970.
     fn now(&self) -> Nanos;
+}
+
+/// What a plugin that wants to send has to do, as `turn` of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The turn begins after this time.
+    Granted(Nanos),
+    /// The plugin has a place in the queue, and asks again later.
+    Reserved {
+        /// The place, to be given when asking again.
+        ticket: u64,
+        /// The time after which to ask again.
+        ask_again_after: Nanos,
+        /// The remaining hold of the queue.
+        held_for: Nanos,
+    },
 }
 
 /// Reserves a turn, or asks for the turn of `ticket`, as `reserve` of the contract states.

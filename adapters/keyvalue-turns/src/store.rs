@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 
-use entra_risk_engine::time::{Nanos, SECOND};
-
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::keyvalue::atomics;
 use crate::bindings::wasi::keyvalue::store::{Bucket, Error, open};
 use crate::queue::Store;
+use crate::time::{Nanos, SECOND};
 
 /// The bucket that contains the entries of all queues.
 const BUCKET: &str = "entra-risk";

@@ -3,13 +3,13 @@
 
 use entra_risk_common::Action;
 use entra_risk_common::actions::Options;
-use entra_risk_engine::limit::rate_limit::FIRST_MARGIN_PPM;
-use entra_risk_engine::time::{Nanos, SECOND, from_ms};
+use entra_risk_engine::limit::margin::Margin;
+use entra_risk_engine::time::Duration;
 
 use crate::response::Response;
 
 /// The time that the last response may take. Microsoft Graph usually takes less.
-const LAST_RESPONSE: Nanos = SECOND;
+const LAST_RESPONSE: Duration = Duration::from_secs(1);
 
 /// Rejects more ids than can be finished before the deadline at the documented rate, if nothing
 /// else was sent recently and Microsoft Graph accepts every request.
@@ -28,10 +28,9 @@ pub(crate) fn check(action: &Action, options: &Options, ids: &[String]) -> Resul
 fn max_ids(action: &Action, options: &Options) -> u64 {
     let Some(deadline_ms) = options.deadline_ms else { return u64::MAX };
     let limit = options.effective_rate_limit(action);
-    // A millionth of a millisecond is a nanosecond.
-    let margin = u64::from(limit.window_ms).saturating_mul(FIRST_MARGIN_PPM);
-    let window = from_ms(limit.window_ms).saturating_add(margin);
-    let windows_before_last = from_ms(deadline_ms).saturating_sub(LAST_RESPONSE).checked_div(window);
+    let window = Margin::default().widened(limit);
+    let before_last = Duration::from_millis(deadline_ms).saturating_sub(LAST_RESPONSE);
+    let windows_before_last = before_last.as_nanos().checked_div(window.as_nanos());
     // The requests of the first window are sent at the start.
     let windows = windows_before_last.unwrap_or_default().saturating_add(1);
     let requests = windows.saturating_mul(limit.requests.into());

@@ -1,7 +1,8 @@
 //! How many requests without a valid key have lines in the log. Anybody can send such requests, so
 //! they must not fill it.
 
-use entra_risk_engine::time::{Nanos, SECOND};
+/// A second of the clock, which counts nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 /// The maximum number of lines in a second of the clock.
 const LINES_PER_SECOND: u64 = 5;
@@ -24,14 +25,14 @@ impl Rejections {
     }
 
     /// Counts a request that ends now, and returns whether it has a line of its own.
-    pub(crate) fn admit(&mut self, now: Nanos) -> bool {
+    pub(crate) fn admit(&mut self, now: u64) -> bool {
         self.advance(now);
         self.requests = self.requests.saturating_add(1);
         self.requests <= LINES_PER_SECOND
     }
 
     /// The number of requests that were left out in earlier seconds, if a line should count them.
-    pub(crate) fn left_out(&mut self, now: Nanos) -> Option<u64> {
+    pub(crate) fn left_out(&mut self, now: u64) -> Option<u64> {
         self.advance(now);
         Some(self.left_out).filter(|requests| *requests > 0)
     }
@@ -41,7 +42,7 @@ impl Rejections {
         self.left_out = 0;
     }
 
-    fn advance(&mut self, now: Nanos) {
+    fn advance(&mut self, now: u64) {
         let second = now / SECOND;
         if second != self.second {
             self.left_out = self.left_out.saturating_add(self.requests.saturating_sub(LINES_PER_SECOND));

@@ -1,141 +1,146 @@
-//! The end of an attempt: what it means for its ids, for later attempts, and for the call.
+//! The end of an attempt: what the call learns from it, what becomes of its ids, and whether it ends the call.
 
 use std::rc::Rc;
 
-use super::{Attempt, Call};
-use crate::backoff::{FIRST_BACKOFF, MAX_BACKOFF, backoff};
-use crate::call::id_queue::Group;
-use crate::contract::error::Class;
+use crate::backoff::{FIRST_BACKOFF, MAX_BACKOFF, backoff, with_jitter};
+use crate::call::Call;
+use crate::call::attempt::Attempt;
+use crate::call::consequence::{Consequence, EndsCall, Fate, Lesson};
+use crate::call::group::Group;
+use crate::contract::error::Error;
 use crate::contract::report::Receipt;
 use crate::http::response::Rejection;
 use crate::limit::rate_limit::MIN_RETRY_AFTER;
-use crate::limit::turns::Turning;
-use crate::random::Random;
-use crate::time::Nanos;
+use crate::limit::turns::Turns;
+use crate::time::{Duration, Instant};
 
-impl<T: Turning> Call<T> {
-    pub(super) fn accepted(&mut self, group: Group, receipt: Receipt, now: Nanos) {
+impl<T: Turns> Call<T> {
+    /// Records that an attempt was accepted.
+    pub(super) fn accepted(&mut self, group: Group, receipt: Receipt, now: Instant) {
         self.instance_has_accepted.set(true);
-        self.limit.borrow_mut().accepted(self.settings.rate_limit, now);
-        self.circuit.close();
+        self.limit.borrow_mut().accepted(self.options.rate_limit, now);
+        self.breaker.close();
         self.patience.accepted();
-        self.work.accept(group, receipt);
+        self.ids.accept(group, receipt);
     }
 
-    /// Records an attempt that was not accepted: what that means for its ids and for the call.
-    pub(super) fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Nanos) {
-        let too_many_unexpected = self.learn(&attempt, &rejection, now);
-        let Rejection { mut error, class, retry_after, named, .. } = rejection;
-        let mut group = attempt.group;
-        let had_fresh_token = group.had_fresh_token;
-        match class {
-            Class::Throttling => group.counted_attempts = group.counted_attempts.saturating_sub(1),
-            Class::TokenRejection if !had_fresh_token => {
-                group.had_fresh_token = true;
-                group.counted_attempts = group.counted_attempts.saturating_sub(1);
-            }
-            _ => {}
-        }
-        let too_long = match class {
-            Class::Throttling | Class::Transient => self.too_long(retry_after, now),
-            _ => None,
+    /// Records that an attempt was not accepted.
+    pub(super) fn rejected(&mut self, attempt: Attempt, rejection: Rejection, now: Instant) {
+        let consequence = Consequence::of(rejection.disposition);
+        self.learn(consequence.learns, &attempt, &rejection, now);
+        let Rejection { mut error, retry_after, named, .. } = rejection;
+        let Attempt { mut group, .. } = attempt;
+        let ends_call = match consequence.ends_call {
+            EndsCall::Never => false,
+            EndsCall::IfAlone => self.options.isolate_refused && group.len() == 1,
+            EndsCall::IfWaitIsTooLong => match self.too_long(retry_after, now) {
+                None => false,
+                Some(option) => {
+                    error = Rc::new(Rc::unwrap_or_clone(error).too_long(option));
+                    true
+                }
+            },
+            EndsCall::IfTokenWasFresh => group.had_fresh_token,
+            EndsCall::IfThirdInARow => self.breaker.has_too_many_unexpected(),
+            EndsCall::Always => true,
         };
-        if let Some(option) = too_long {
-            error = Rc::new(Rc::unwrap_or_clone(error).too_long(option));
+        group.had_fresh_token |= consequence.learns == Lesson::TokenRejected;
+        if !consequence.counts {
+            group.counted_attempts = group.counted_attempts.saturating_sub(1);
         }
-        let ends_call = match class {
-            Class::Fatal => true,
-            Class::TokenRejection => had_fresh_token,
-            Class::Throttling | Class::Transient => too_long.is_some(),
-            Class::Unexpected => too_many_unexpected,
-            // The size is not at fault: nothing smaller can be sent.
-            Class::TooLarge => self.settings.isolate_refused && group.len() == 1,
-            Class::Refusal | Class::Permanent => false,
-        };
-        let max_attempts = group.max_attempts(self.settings.max_attempts, self.needs_smaller_groups());
-        match class {
-            Class::Refusal => self.work.refuse(group, error.clone(), &named),
-            Class::TooLarge if self.settings.isolate_refused && !ends_call => self.work.shrink(group, error.clone()),
-            Class::Throttling | Class::TokenRejection => self.work.retry(group, now, error.clone()),
-            Class::Transient if group.counted_attempts < max_attempts => {
-                let due = self.retry_due(group.counted_attempts, retry_after, now);
-                self.work.retry(group, due, error.clone());
-            }
-            Class::Transient if self.splits_after_failures() && group.len() > 1 => {
-                let due = self.retry_due(1, retry_after, now);
-                self.work.halve(group, due, error.clone());
-            }
-            Class::Transient | Class::Unexpected | Class::Permanent | Class::Fatal | Class::TooLarge => {
-                self.work.fail(group, error.clone());
-            }
+        match consequence.ids {
+            Fate::Search => self.ids.refuse(group, error.clone(), &named),
+            Fate::Shrink if self.options.isolate_refused && !ends_call => self.ids.shrink(group, error.clone()),
+            Fate::SendAgain => self.ids.retry(group, now, error.clone()),
+            Fate::Retry => self.retry(group, retry_after, error.clone(), now),
+            Fate::Shrink | Fate::End => self.ids.fail(group, error.clone()),
         }
         if ends_call {
             self.end(error, now);
         }
     }
 
-    /// Updates the rate limit, the circuit, the patience and the tokens after an attempt that was not accepted. Returns
-    /// whether there were too many unexpected statuses in a row.
-    fn learn(&mut self, attempt: &Attempt, rejection: &Rejection, now: Nanos) -> bool {
-        let Call { limit, settings, random, circuit, patience, tokens, .. } = self;
-        let limit = &mut *limit.borrow_mut();
-        let mut hold = None;
-        let Rejection { error, class, retry_after, claims, .. } = rejection;
-        if error.response.is_some() && *class != Class::Unexpected {
-            circuit.expected();
+    /// Updates what the call knows of the service, the limit and the token after an attempt that was not accepted.
+    fn learn(&mut self, lesson: Lesson, attempt: &Attempt, rejection: &Rejection, now: Instant) {
+        let Rejection { error, retry_after, claims, .. } = rejection;
+        if error.response.is_some() && lesson != Lesson::ServiceIsReplaced {
+            self.breaker.expected();
         }
-        match class {
-            Class::Refusal | Class::TooLarge => patience.refused(attempt.group.len() == 1, error, now),
-            _ => patience.failed(error, now),
+        match lesson {
+            Lesson::ServiceResponds => self.patience.refused(attempt.group.len() == 1, error, now),
+            _ => self.patience.failed(error, now),
         }
-        match class {
-            Class::Throttling => hold = Some(limit.throttled(settings, attempt.sent, now, *retry_after, random)),
-            Class::TokenRejection => tokens.rejected(attempt.refreshes, claims.clone()),
-            Class::Transient => {
-                circuit.failed(attempt.sent, now, random);
+        match lesson {
+            Lesson::ServiceResponds => self.breaker.close(),
+            Lesson::Throttled => {
+                let mut limit = self.limit.borrow_mut();
+                let wait = limit.throttled(&self.options, attempt.sent, now, *retry_after, &mut self.random);
+                drop(limit);
+                self.hold(wait, error, now);
+            }
+            Lesson::TokenRejected => self.tokens.rejected(attempt.token.refreshes, claims.clone()),
+            Lesson::ServiceFails => {
+                self.breaker.failed(attempt.sent, now, &mut self.random);
                 // Whether or not these ids are sent again: it holds the others and later calls too.
                 if let (Some(SERVICE_UNAVAILABLE), Some(asked)) = (error.status(), *retry_after) {
-                    hold = Some(retry_after_with_jitter(asked, random));
+                    let wait = with_jitter(asked.max(MIN_RETRY_AFTER), &mut self.random);
+                    self.hold(wait, error, now);
                 }
             }
-            Class::Refusal | Class::TooLarge => circuit.close(),
-            Class::Unexpected => return circuit.unexpected(attempt.sent, now, random),
-            Class::Permanent | Class::Fatal => {}
+            Lesson::ServiceIsReplaced => self.breaker.unexpected(attempt.sent, now, &mut self.random),
+            Lesson::Nothing => {}
         }
-        if let Some(wait) = hold {
-            self.held_until = self.held_until.max(now.saturating_add(wait));
-            if limit.hold(wait, now, error) {
-                self.seen_hold = limit.hold_number();
-                if T::TAKES_TURNS {
-                    self.turns.hold(self.held_until);
-                }
-            }
-        }
-        false
     }
 
-    /// Whether a group on which the service fails is split, because one of its ids may be at fault.
-    fn splits_after_failures(&self) -> bool {
-        self.settings.isolate_refused && self.settings.max_attempts > 1
+    /// Holds every request against the limit, because `error` asks for it.
+    fn hold(&mut self, wait: Duration, error: &Rc<Error>, now: Instant) {
+        self.held_until = self.held_until.max(now.saturating_add(wait));
+        let mut limit = self.limit.borrow_mut();
+        if limit.hold(wait, now, error) {
+            self.seen_hold = limit.hold_number();
+            if let Some(turns) = &mut self.turns {
+                turns.as_mut().hold(self.held_until);
+            }
+        }
+    }
+
+    /// Sends a group again on which the service failed, or splits it if it has used its attempts, because one of its ids
+    /// may be at fault.
+    fn retry(&mut self, group: Group, retry_after: Option<Duration>, error: Rc<Error>, now: Instant) {
+        let max_attempts = group.max_attempts(self.options.max_attempts, self.needs_smaller_groups());
+        if group.counted_attempts < max_attempts {
+            let due = self.retry_due(group.counted_attempts, retry_after, now);
+            self.ids.retry(group, due, error);
+        } else if self.splits_after_failures() && group.len() > 1 {
+            let due = self.retry_due(1, retry_after, now);
+            self.ids.halve(group, due, error);
+        } else {
+            self.ids.fail(group, error);
+        }
+    }
+
+    /// When a group may be sent again after its `number`th attempt has failed.
+    fn retry_due(&mut self, number: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
+        now.saturating_add(match retry_after {
+            Some(asked) => with_jitter(asked.max(MIN_RETRY_AFTER), &mut self.random),
+            // The circuit breaker decides when the next request is sent, whichever group it carries. It may close before.
+            None if self.breaker.is_open() => FIRST_BACKOFF,
+            None => backoff(number, MAX_BACKOFF, &mut self.random),
+        })
     }
 
     /// Whether the service has failed so often in a row that groups become smaller.
     pub(super) fn needs_smaller_groups(&self) -> bool {
-        self.splits_after_failures() && self.circuit.asks_for_smaller_groups()
+        self.splits_after_failures() && self.breaker.asks_for_smaller_groups()
     }
 
-    /// When a group may be sent again after an error that may pass at its `number`th attempt.
-    fn retry_due(&mut self, number: u32, retry_after: Option<Nanos>, now: Nanos) -> Nanos {
-        match retry_after {
-            Some(asked) => now.saturating_add(retry_after_with_jitter(asked, &mut self.random)),
-            // The circuit decides when the next request is sent, whichever group it carries; it may close before that.
-            None if self.circuit.is_open() => now.saturating_add(FIRST_BACKOFF),
-            None => now.saturating_add(backoff(number, MAX_BACKOFF, &mut self.random)),
-        }
+    /// Whether a group on which the service fails is split.
+    fn splits_after_failures(&self) -> bool {
+        self.options.isolate_refused && self.options.max_attempts > 1
     }
 
-    /// The option that a `Retry-After` exceeds: it lasts beyond the deadline, or the remaining patience.
-    fn too_long(&self, retry_after: Option<Nanos>, now: Nanos) -> Option<&'static str> {
+    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the remaining patience.
+    fn too_long(&self, retry_after: Option<Duration>, now: Instant) -> Option<&'static str> {
         let until = now.saturating_add(retry_after?);
         if self.is_past_deadline(until) {
             return Some("deadline-ms");
@@ -144,11 +149,5 @@ impl<T: Turning> Call<T> {
     }
 }
 
-/// The wait that a `Retry-After` asks for, and up to a quarter more.
-fn retry_after_with_jitter(asked: Nanos, random: &mut Random) -> Nanos {
-    let asked = asked.max(MIN_RETRY_AFTER);
-    asked.saturating_add(random.up_to(asked / 4))
-}
-
-/// 503: the service is overloaded.
+/// The status of an overloaded service.
 const SERVICE_UNAVAILABLE: u16 = 503;

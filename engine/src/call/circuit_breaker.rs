@@ -1,45 +1,50 @@
-//! The circuit: after failures in a row, one request at a time probes whether the service is back.
+//! The circuit breaker: after failures in a row, one request at a time probes whether the service is back.
 
 use crate::backoff::{MAX_PROBE_WAIT, backoff};
 use crate::random::Random;
-use crate::time::Nanos;
+use crate::time::Instant;
 
-/// What the results of the latest attempts say about the service.
+/// What the latest attempts say about the service.
 #[derive(Debug, Default)]
-pub(crate) struct Circuit {
+pub(crate) struct CircuitBreaker {
     /// Failures since the circuit was last closed.
     failures: u32,
-    /// When it was opened.
-    opened_at: Nanos,
+    /// When the circuit was opened.
+    opened_at: Instant,
     /// Unexpected statuses in a row.
     unexpected: u32,
     /// The earliest time of the next request while the circuit is open.
-    next_probe: Nanos,
+    next_probe: Instant,
 }
 
-impl Circuit {
-    /// Only one request may be in flight.
+impl CircuitBreaker {
+    /// Whether only one request may be in flight.
     pub(crate) fn is_open(&self) -> bool {
         self.failures >= OPENING_FAILURES
     }
 
-    /// New groups become smaller: an id in each of the latest ones may be at fault.
+    /// Whether new groups become smaller, because an id in each of the latest ones may be at fault.
     pub(crate) fn asks_for_smaller_groups(&self) -> bool {
         self.failures >= SHRINKING_FAILURES
     }
 
-    /// When the next request may be sent, a time that may have passed.
-    pub(crate) fn earliest(&self) -> Nanos {
-        if self.is_open() { self.next_probe } else { 0 }
+    /// Whether too many unexpected statuses came in a row.
+    pub(crate) fn has_too_many_unexpected(&self) -> bool {
+        self.unexpected >= MAX_UNEXPECTED
     }
 
-    /// Records an acceptance or a refusal: the service is there.
+    /// The earliest time of the next request.
+    pub(crate) fn earliest(&self) -> Instant {
+        if self.is_open() { self.next_probe } else { Instant::ORIGIN }
+    }
+
+    /// Closes the circuit, because an acceptance or a refusal shows that the service is there.
     pub(crate) fn close(&mut self) {
-        *self = Circuit::default();
+        *self = CircuitBreaker::default();
     }
 
-    /// Records a failure that may pass, of a request that was sent at `sent`.
-    pub(crate) fn failed(&mut self, sent: Nanos, now: Nanos, random: &mut Random) {
+    /// Records that a request that was sent at `sent` failed, and that another attempt may succeed.
+    pub(crate) fn failed(&mut self, sent: Instant, now: Instant, random: &mut Random) {
         // A request that was in flight when the circuit opened is no probe.
         if self.is_open() && sent < self.opened_at {
             return;
@@ -52,11 +57,10 @@ impl Circuit {
         self.next_probe = now.saturating_add(backoff(probes, MAX_PROBE_WAIT, random));
     }
 
-    /// Records a status that Microsoft Graph does not give. Returns whether there were too many in a row.
-    pub(crate) fn unexpected(&mut self, sent: Nanos, now: Nanos, random: &mut Random) -> bool {
+    /// Records a status that Microsoft Graph does not give to a request, which was sent at `sent`.
+    pub(crate) fn unexpected(&mut self, sent: Instant, now: Instant, random: &mut Random) {
         self.failed(sent, now, random);
         self.unexpected = self.unexpected.saturating_add(1);
-        self.unexpected >= MAX_UNEXPECTED
     }
 
     /// Records a status that Microsoft Graph gives, whichever it is.
@@ -77,35 +81,41 @@ const MAX_UNEXPECTED: u32 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::SECOND;
+    use crate::time::Duration;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ORIGIN.saturating_add(Duration::from_secs(seconds))
+    }
 
     #[test]
     fn two_failures_open_the_circuit_until_it_is_closed() {
-        let mut circuit = Circuit::default();
+        let mut breaker = CircuitBreaker::default();
         let random = &mut Random::new(5);
-        circuit.failed(0, 0, random);
-        assert!(!circuit.is_open());
-        circuit.failed(0, SECOND, random);
-        assert!(circuit.is_open());
-        assert!((4 * SECOND..5 * SECOND).contains(&circuit.earliest()), "{circuit:?}");
-        let probe = circuit.earliest();
-        circuit.failed(0, 2 * SECOND, random);
-        assert_eq!(circuit.earliest(), probe, "a request that was in flight counts as a probe");
-        circuit.failed(probe, probe, random);
-        assert!(circuit.earliest() >= probe + 6 * SECOND);
-        circuit.close();
-        assert!(!circuit.is_open());
+        breaker.failed(at(0), at(0), random);
+        assert!(!breaker.is_open());
+        breaker.failed(at(0), at(1), random);
+        assert!(breaker.is_open());
+        assert!((at(4)..at(5)).contains(&breaker.earliest()), "{breaker:?}");
+        let probe = breaker.earliest();
+        breaker.failed(at(0), at(2), random);
+        assert_eq!(breaker.earliest(), probe, "a request that was in flight counts as a probe");
+        breaker.failed(probe, probe, random);
+        assert!(breaker.earliest().since(probe) >= Duration::from_secs(6));
+        breaker.close();
+        assert!(!breaker.is_open());
     }
 
     #[test]
     fn the_third_unexpected_status_in_a_row_is_too_many() {
-        let mut circuit = Circuit::default();
+        let mut breaker = CircuitBreaker::default();
         let random = &mut Random::new(5);
-        assert!(!circuit.unexpected(0, 0, random));
-        assert!(!circuit.unexpected(0, 0, random));
-        circuit.expected();
-        assert!(!circuit.unexpected(0, 0, random));
-        assert!(!circuit.unexpected(0, 0, random));
-        assert!(circuit.unexpected(0, 0, random));
+        breaker.unexpected(at(0), at(0), random);
+        breaker.unexpected(at(0), at(0), random);
+        breaker.expected();
+        breaker.unexpected(at(0), at(0), random);
+        breaker.unexpected(at(0), at(0), random);
+        assert!(!breaker.has_too_many_unexpected());
+        breaker.unexpected(at(0), at(0), random);
+        assert!(breaker.has_too_many_unexpected());
     }
 }

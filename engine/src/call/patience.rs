@@ -1,46 +1,48 @@
-//! How long a call goes on without an acceptance.
+//! The patience of a call: how long it goes on without an acceptance.
 
 use std::rc::Rc;
 
 use crate::contract::error::Error;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 
-/// The time since things last went well.
+/// What a call knows of its failures since the last acceptance.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// Longest time from the first failure to the next acceptance.
-    limit: Nanos,
-    /// The first failure since the last acceptance.
-    failing_since: Option<Nanos>,
-    /// The latest failure.
+    /// The longest time from the first failure to the next acceptance.
+    limit: Duration,
+    /// When the first failure since the last acceptance came.
+    failing_since: Option<Instant>,
+    /// The latest failure, a refusal too.
     last_error: Option<Rc<Error>>,
-    /// The latest failure since the last acceptance that is no refusal.
+    /// The latest failure since the last acceptance that is not a refusal.
     waits_out: Option<Rc<Error>>,
-    /// Until when the wait for a turn lasts, if it does.
-    queued_until: Nanos,
-    /// The wait for a turn since the first failure was added.
+    /// Until when the call waits for a turn.
+    queued_until: Instant,
+    /// Whether the wait for a turn since the first failure was added.
     has_queued: bool,
     has_accepted: bool,
 }
 
 impl Patience {
-    pub(crate) fn new(limit: Nanos) -> Patience {
+    /// The patience of a call in which nothing has failed.
+    pub(crate) fn new(limit: Duration) -> Patience {
         Patience {
             limit,
             failing_since: None,
             last_error: None,
             waits_out: None,
-            queued_until: 0,
+            queued_until: Instant::ORIGIN,
             has_queued: false,
             has_accepted: false,
         }
     }
 
-    /// When the call ends unless an id is accepted before.
-    pub(crate) fn ends(&self) -> Option<Nanos> {
+    /// When the call ends unless an id is accepted before; none if nothing has failed.
+    pub(crate) fn ends(&self) -> Option<Instant> {
         self.failing_since.map(|since| since.saturating_add(self.limit))
     }
 
+    /// The latest failure, a refusal too.
     pub(crate) fn last_error(&self) -> Option<Rc<Error>> {
         self.last_error.clone()
     }
@@ -51,10 +53,11 @@ impl Patience {
     }
 
     /// Adds time that does not count.
-    pub(crate) fn extend(&mut self, time: Nanos) {
+    pub(crate) fn extend(&mut self, time: Duration) {
         self.failing_since = self.failing_since.map(|since| since.saturating_add(time));
     }
 
+    /// Records an acceptance.
     pub(crate) fn accepted(&mut self) {
         self.waits_out = None;
         self.has_accepted = true;
@@ -63,24 +66,34 @@ impl Patience {
     }
 
     /// Records a failure other than a refusal.
-    pub(crate) fn failed(&mut self, error: &Rc<Error>, now: Nanos) {
+    pub(crate) fn failed(&mut self, error: &Rc<Error>, now: Instant) {
         self.waits_out = Some(error.clone());
         self.not_accepted(error, now);
     }
 
-    fn not_accepted(&mut self, error: &Rc<Error>, now: Nanos) {
+    /// Records a refusal. It is a failure until the call has accepted something. After that, an id refused alone is
+    /// progress.
+    pub(crate) fn refused(&mut self, is_alone: bool, error: &Rc<Error>, now: Instant) {
+        if !self.has_accepted {
+            self.not_accepted(error, now);
+        } else if is_alone {
+            self.failing_since = None;
+        }
+    }
+
+    fn not_accepted(&mut self, error: &Rc<Error>, now: Instant) {
         self.failing_since.get_or_insert(now.max(self.queued_until));
         self.last_error = Some(error.clone());
     }
 
-    /// Records a wait for a turn. The first one after a failure does not count: others are served meanwhile. Later ones do,
-    /// so that the call ends.
-    pub(crate) fn queued(&mut self, now: Nanos, until: Nanos) {
+    /// Records a wait for a turn. The first one after a failure does not count, because other instances are served
+    /// meanwhile. Later ones count, so that the call ends.
+    pub(crate) fn queued(&mut self, now: Instant, until: Instant) {
         let from = now.max(self.queued_until);
         if let Some(since) = &mut self.failing_since
             && !self.has_queued
         {
-            *since = since.saturating_add(until.saturating_sub(from));
+            *since = since.saturating_add(until.since(from));
         }
         self.queued_until = self.queued_until.max(until);
     }
@@ -88,14 +101,5 @@ impl Patience {
     /// Records the end of a wait for a turn.
     pub(crate) fn turn_began(&mut self) {
         self.has_queued = self.failing_since.is_some();
-    }
-
-    /// Refusals are failures until the call has accepted something. After that, an id refused alone is progress.
-    pub(crate) fn refused(&mut self, is_alone: bool, error: &Rc<Error>, now: Nanos) {
-        if !self.has_accepted {
-            self.not_accepted(error, now);
-        } else if is_alone {
-            self.failing_since = None;
-        }
     }
 }

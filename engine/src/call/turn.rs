@@ -2,92 +2,112 @@
 
 use std::rc::Rc;
 
-use super::{Call, Step};
-use crate::contract::arguments::Settings;
-use crate::contract::error::{Error, Judgement, Origin, Response};
-use crate::limit::turns::{self, Queue, Turn, TurnRequest, TurnStep, Turning, Turns};
-use crate::time::{MILLISECOND, Nanos};
+use crate::call::Call;
+use crate::call::step::Step;
+use crate::contract::error::{Error, Response};
+use crate::http::judgement::{Judgement, Origin};
+use crate::limit::turn::{Queue, Turn, TurnStep};
+use crate::limit::turn_state::{TurnState, turn_spacing};
+use crate::limit::turns::Turns;
+use crate::time::{Duration, Instant};
 
-impl<T: Turning> Call<T> {
-    /// Reports the answer to [`TurnStep::Reserve`].
-    pub fn turn(&mut self, result: Result<Turn, String>, now: Nanos) {
-        self.extend_timeouts(self.turns.elapsed(now));
+impl<T: Turns> Call<T> {
+    /// Reports the result of [`TurnStep::Reserve`].
+    pub fn on_turn(&mut self, result: Result<Turn, String>, now: Instant) {
         if let Ok(Turn::Reserved { held_for, .. }) = result
-            && (held_for >= self.settings.patience || self.is_past_deadline(now.saturating_add(held_for)))
+            && (held_for >= self.options.patience || self.is_past_deadline(now.saturating_add(held_for)))
         {
             self.end(Rc::new(held_by_others(held_for)), now);
         }
-        let result_is_granted = matches!(result, Ok(Turn::Granted(_)));
+        let is_granted = matches!(result, Ok(Turn::Granted(_)));
         let spacing = self.turn_spacing();
-        self.turns.answered(result, spacing, now, &mut self.random);
-        if self.turns.is_queued() {
-            self.patience.queued(now, self.turns.earliest());
-        } else if result_is_granted {
+        let Some(turns) = self.turns.as_mut().map(T::as_mut) else { return };
+        let elapsed = turns.elapsed(now);
+        turns.on_turn(result, spacing, now, &mut self.random);
+        if turns.is_queued() {
+            self.patience.queued(now, turns.earliest());
+        } else if is_granted {
             self.patience.turn_began();
         }
+        self.extend_timeouts(elapsed);
     }
 
     /// Reports the result of [`TurnStep::Hold`].
-    pub fn held(&mut self, result: Result<(), String>, now: Nanos) {
-        self.extend_timeouts(self.turns.elapsed(now));
-        match result {
-            Ok(()) => self.turns.announced(now),
-            Err(_) => self.turns.failed(now, &mut self.random),
-        }
+    pub fn on_hold_result(&mut self, result: Result<(), String>, now: Instant) {
+        let Some(turns) = self.turns.as_mut().map(T::as_mut) else { return };
+        let elapsed = turns.elapsed(now);
+        turns.on_hold_result(result, now, &mut self.random);
+        self.extend_timeouts(elapsed);
     }
 
-    /// When to announce a hold to the others.
-    pub(super) fn announce_at(&self) -> Option<Nanos> {
-        if T::TAKES_TURNS { self.turns.announce_at() } else { None }
+    fn turn_state(&self) -> Option<&TurnState> {
+        self.turns.as_ref().map(T::as_ref)
     }
 
-    /// When the limit permits the next request: a time that may have passed.
-    pub(super) fn limit_earliest(&self, now: Nanos) -> Nanos {
-        let own = self.limit.borrow().earliest(self.settings.rate_limit).max(self.held_until);
-        if T::TAKES_TURNS && self.turns.is_usable(now) { own.max(self.turns.earliest()) } else { own }
+    /// The earliest time at which the limit permits the next request.
+    pub(super) fn limit_earliest(&self, now: Instant) -> Instant {
+        let own = self.limit.borrow().earliest(self.options.rate_limit).max(self.held_until);
+        let turns = self.turn_state().filter(|turns| turns.is_usable(now));
+        turns.map_or(own, |turns| own.max(turns.earliest()))
     }
 
-    /// The turn for the next request is not granted yet.
-    pub(super) fn needs_turn(&mut self, now: Nanos) -> bool {
-        self.turns().is_some_and(|turns| turns.is_usable(now) && !turns.is_granted(now))
+    /// Whether the other instances can be asked.
+    pub(super) fn uses_turns(&self, now: Instant) -> bool {
+        self.turn_state().is_some_and(|turns| turns.is_usable(now))
     }
 
-    pub(super) fn turns(&mut self) -> Option<&mut Turns> {
-        T::TAKES_TURNS.then_some(&mut self.turns)
+    /// Whether the call waits in the queue of the instances.
+    pub(super) fn is_queued(&self) -> bool {
+        self.turn_state().is_some_and(TurnState::is_queued)
     }
 
-    pub(super) fn reserve(&mut self, now: Nanos) -> Option<Step<T>> {
-        let (ticket, spacing) = (self.turns.ask(now), self.turn_spacing());
-        T::new(TurnStep::Reserve(TurnRequest { queue: self.queue(), ticket, spacing })).map(Step::Turn)
+    /// Whether the turn for the next request is not granted yet.
+    pub(super) fn needs_turn(&mut self, now: Instant) -> bool {
+        let turns = self.turns.as_mut().map(T::as_mut);
+        turns.is_some_and(|turns| turns.is_usable(now) && !turns.is_granted(now))
     }
 
-    /// Asks the others to wait, if that is to be announced now.
-    pub(super) fn announce(&mut self, now: Nanos) -> Option<Step<T>> {
+    /// Asks for a turn.
+    pub(super) fn reserve(&mut self, now: Instant) -> Option<Step<T::Step>> {
+        let ticket = self.turns.as_mut()?.as_mut().ask(now);
+        self.turn_step(TurnStep::Reserve { queue: self.queue(), ticket, spacing: self.turn_spacing() })
+    }
+
+    /// When to announce a hold to the other instances.
+    pub(super) fn announce_at(&self) -> Option<Instant> {
+        self.turn_state()?.announce_at()
+    }
+
+    /// Asks the other instances to wait, if that is to be announced now.
+    pub(super) fn announce(&mut self, now: Instant) -> Option<Step<T::Step>> {
         if self.is_past_deadline(now) {
             return None;
         }
-        let wait = self.turns()?.take_announcement(now)?;
-        T::new(TurnStep::Hold(self.queue(), wait)).map(Step::Turn)
+        let wait = self.turns.as_mut()?.as_mut().announce(now)?;
+        self.turn_step(TurnStep::Hold { queue: self.queue(), wait })
     }
 
-    fn turn_spacing(&self) -> Nanos {
-        turns::spacing(self.limit.borrow().spacing(self.settings.rate_limit), self.settings.rate_limit)
+    fn turn_step(&self, step: TurnStep) -> Option<Step<T::Step>> {
+        Some(Step::Turn(self.turns.as_ref()?.step(step)))
+    }
+
+    fn turn_spacing(&self) -> Duration {
+        turn_spacing(self.limit.borrow().spacing(self.options.rate_limit), self.options.rate_limit)
     }
 
     fn queue(&self) -> Queue {
-        let Settings { tenant, audience, .. } = &self.settings;
-        Queue { tenant: tenant.clone(), audience: audience.clone(), limit: self.action.limit }
+        let (tenant, audience) = (self.options.tenant.clone(), self.options.audience.clone());
+        Queue { tenant, audience, limit: self.action.limit }
     }
 }
 
-/// Another instance was asked to wait, for longer than this call does.
-fn held_by_others(held_for: Nanos) -> Error {
+/// Another instance was asked to wait for longer than this call does.
+fn held_by_others(held_for: Duration) -> Error {
     let message = "another instance was asked to wait".to_owned();
-    let retry_after_ms = Some(u32::try_from(held_for / MILLISECOND).unwrap_or(u32::MAX));
+    let retry_after_ms = Some(held_for.as_millis());
     let response = Response { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..Response::default() };
-    let judgement = Judgement::of(TOO_MANY_REQUESTS, "", Origin::OnTheWay, false);
-    Error::from_response(response, &judgement)
+    Judgement::of(TOO_MANY_REQUESTS, "", Origin::OnTheWay, false).error(response)
 }
 
-/// 429: too many requests.
+/// The status of a request that exceeds the limit of the service.
 const TOO_MANY_REQUESTS: u16 = 429;

@@ -1,19 +1,21 @@
 //! The actions, the clouds and the service limits as data.
 
+use crate::time::Duration;
+
 /// An action of Microsoft Graph on a list of ids.
 #[derive(Debug)]
 pub struct Action {
-    /// Its name in the contract, such as `dismiss-risky-users`.
+    /// The name of the action in the contract, such as `dismiss-risky-users`.
     pub name: &'static str,
     /// Path of the request, after the version.
     pub path: &'static str,
-    /// The only member of the request's body: an array of ids.
+    /// The name of the only member of the request's body, an array of ids.
     pub id_field: &'static str,
-    /// The parameter for the ids of its function in `actions`, if it has one there; `start` of `calls` names it `ids`.
+    /// The parameter for the ids, if `actions` has a function for the action. `start` of `calls` names it `ids`.
     pub ids_parameter: &'static str,
-    /// Version of Microsoft Graph unless the caller names one.
+    /// The version of Microsoft Graph unless the caller names one.
     pub api_version: ApiVersion,
-    /// Maximum ids in a request.
+    /// The most ids in a request.
     pub max_ids_per_request: u32,
     /// The limit that its requests count against.
     pub limit: ServiceLimit,
@@ -97,7 +99,7 @@ const DISMISS_RISKY_SERVICE_PRINCIPALS: Action = Action {
     ..DISMISS_RISKY_USERS
 };
 
-/// No maximum and no limit are documented for agents: they have those of users.
+/// Agents have the maximum and the limit of users, because none are documented for them.
 const DISMISS_RISKY_AGENTS: Action = Action {
     name: "dismiss-risky-agents",
     path: "/identityProtection/riskyAgents/dismiss",
@@ -115,26 +117,26 @@ impl Action {
     }
 }
 
-/// No maximum is documented for sign-ins; this many ids make a body of 390 kB, well below the 4 MB of a request.
+/// No maximum is documented for sign-ins. This many ids make a body of 390 kB, well below the 4 MB that a request may have.
 const SIGN_INS_PER_REQUEST: u32 = 10_000;
 
 /// Source: <https://learn.microsoft.com/graph/api/riskyuser-dismiss?view=graph-rest-beta>.
 const USERS_PER_REQUEST: u32 = 60;
 
-/// Ids in a request unless the caller chooses: the documented maximum for users.
+/// The most ids in a request unless the caller chooses: the documented maximum for users.
 pub const DEFAULT_IDS_PER_REQUEST: u32 = USERS_PER_REQUEST;
 
-/// Maximum concurrent requests unless the caller chooses.
+/// The most concurrent requests unless the caller chooses.
 pub const DEFAULT_MAX_IN_FLIGHT: u32 = 4;
 
-/// Maximum attempts for the same ids unless the caller chooses.
+/// The most attempts for the same ids unless the caller chooses.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 4;
 
-/// Milliseconds from sending a request to the end of its response unless the caller chooses: two attempts fit into the
+/// Milliseconds from sending a request to the end of its response unless the caller chooses. Two attempts fit into the
 /// patience.
 pub const DEFAULT_ATTEMPT_TIMEOUT_MS: u32 = 30_000;
 
-/// Longest time in milliseconds from a failure to the next acceptance unless the caller chooses.
+/// The longest time in milliseconds from a failure to the next acceptance unless the caller chooses.
 pub const DEFAULT_PATIENCE_MS: u32 = 180_000;
 
 /// A version of Microsoft Graph.
@@ -156,20 +158,20 @@ impl ApiVersion {
     }
 }
 
-/// A documented limit of the service: one bucket for all actions that name it.
+/// A documented limit of the service. All actions that name it count against one bucket.
 ///
 /// Source: <https://learn.microsoft.com/graph/throttling-limits>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceLimit {
     /// Identity and access reports: 5 requests in 10 seconds, per app and tenant.
     SignIns,
-    /// Identity protection: 1 request per second, per tenant over all apps. No limit is documented for service principals
-    /// and agents: they share this one.
+    /// Identity protection: 1 request per second, per tenant over all apps. Service principals and agents share it,
+    /// because no limit is documented for them.
     RiskyUsers,
 }
 
 impl ServiceLimit {
-    /// The limit as numbers.
+    /// The documented numbers.
     pub fn rate_limit(self) -> RateLimit {
         match self {
             ServiceLimit::SignIns => RateLimit { requests: 5, window_ms: 10_000 },
@@ -178,13 +180,20 @@ impl ServiceLimit {
     }
 }
 
-/// At most `requests` requests in any period of `window_ms` milliseconds; both at least 1.
+/// At most `requests` requests in any period of `window_ms` milliseconds. Both are at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Requests in a window.
     pub requests: u32,
     /// Length of the window in milliseconds.
     pub window_ms: u32,
+}
+
+impl RateLimit {
+    /// The length of the window.
+    pub fn window(self) -> Duration {
+        Duration::from_millis(self.window_ms)
+    }
 }
 
 /// A national cloud.
@@ -206,7 +215,7 @@ impl Cloud {
     /// Every cloud, in the order of the contract.
     pub const ALL: [Cloud; 4] = [Cloud::Global, Cloud::UsGovL4, Cloud::UsGovL5, Cloud::China];
 
-    /// Its name in the contract.
+    /// The name of the cloud in the contract, such as `global`.
     pub fn name(self) -> &'static str {
         match self {
             Cloud::Global => "global",
@@ -216,7 +225,7 @@ impl Cloud {
         }
     }
 
-    /// The root of its Microsoft Graph, which is the audience of its tokens too.
+    /// The root of the cloud's Microsoft Graph, which is the audience of its tokens too.
     pub fn graph_root(self) -> &'static str {
         match self {
             Cloud::Global => "https://graph.microsoft.com",
@@ -226,7 +235,7 @@ impl Cloud {
         }
     }
 
-    /// The root of its token endpoint.
+    /// The root of the cloud's token endpoint.
     pub fn token_authority(self) -> &'static str {
         match self {
             Cloud::Global => "https://login.microsoftonline.com",

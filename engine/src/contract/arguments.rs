@@ -9,12 +9,12 @@ use crate::contract::action::{
 use crate::contract::endpoint::Endpoint;
 use crate::contract::id::Id;
 use crate::contract::printable::quoted;
-use crate::time::{Nanos, from_ms};
+use crate::time::Duration;
 
 /// The options of a call as the caller gives them. An absent field has the default that the contract states.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Names the tenant.
+    /// Names the tenant that the ids belong to.
     pub tenant: Option<String>,
     /// The national cloud.
     pub cloud: Option<Cloud>,
@@ -24,17 +24,17 @@ pub struct Options {
     pub audience: Option<String>,
     /// The version of Microsoft Graph.
     pub api_version: Option<ApiVersion>,
-    /// Maximum ids in a request.
+    /// The most ids in a request.
     pub ids_per_request: Option<u32>,
-    /// Maximum concurrent requests.
+    /// The most concurrent requests.
     pub max_in_flight: Option<u32>,
-    /// Maximum attempts for the same ids.
+    /// The most attempts for the same ids.
     pub max_attempts: Option<u32>,
     /// Milliseconds from sending a request to the end of its response.
     pub attempt_timeout_ms: Option<u32>,
     /// Milliseconds for the whole call.
     pub deadline_ms: Option<u32>,
-    /// Longest time in milliseconds from a failure to the next acceptance.
+    /// The longest time in milliseconds from a failure to the next acceptance.
     pub patience_ms: Option<u32>,
     /// Whether a refused batch is split to find the ids at fault.
     pub isolate_refused: Option<bool>,
@@ -44,36 +44,36 @@ pub struct Options {
 
 /// The options of a call with their defaults filled in, all within their ranges.
 #[derive(Debug)]
-pub struct Settings {
-    /// Names the tenant.
-    pub tenant: Option<String>,
+pub(crate) struct ResolvedOptions {
+    /// Names the tenant that the ids belong to.
+    pub(crate) tenant: Option<String>,
     /// The audience of the token.
-    pub audience: String,
+    pub(crate) audience: String,
     /// The address of the requests.
-    pub endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// The version of Microsoft Graph.
-    pub api_version: ApiVersion,
-    /// Maximum ids in a request.
-    pub ids_per_request: usize,
-    /// Maximum concurrent requests.
-    pub max_in_flight: usize,
-    /// Maximum attempts for the same ids.
-    pub max_attempts: u32,
-    /// From sending a request to the end of its response.
-    pub attempt_timeout: Nanos,
-    /// For the whole call.
-    pub deadline: Option<Nanos>,
-    /// Longest time from a failure to the next acceptance.
-    pub patience: Nanos,
+    pub(crate) api_version: ApiVersion,
+    /// The most ids in a request.
+    pub(crate) ids_per_request: usize,
+    /// The most concurrent requests.
+    pub(crate) max_in_flight: usize,
+    /// The most attempts for the same ids.
+    pub(crate) max_attempts: u32,
+    /// The time from sending a request to the end of its response.
+    pub(crate) attempt_timeout: Duration,
+    /// The time for the whole call.
+    pub(crate) deadline: Option<Duration>,
+    /// The longest time from a failure to the next acceptance.
+    pub(crate) patience: Duration,
     /// Whether a refused batch is split to find the ids at fault.
-    pub isolate_refused: bool,
+    pub(crate) isolate_refused: bool,
     /// The rate limit to keep.
-    pub rate_limit: RateLimit,
+    pub(crate) rate_limit: RateLimit,
 }
 
-impl Settings {
+impl ResolvedOptions {
     /// Parses the options of a call of `action`. The error names the option, its value and the rule.
-    pub fn parse(action: &Action, options: Options) -> Result<Settings, String> {
+    pub(crate) fn parse(action: &Action, options: Options) -> Result<ResolvedOptions, String> {
         let root = options.cloud.unwrap_or(Cloud::Global).graph_root();
         let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| action.limit.rate_limit());
         let rate_limit = RateLimit {
@@ -82,9 +82,11 @@ impl Settings {
         };
         let deadline_ms = options.deadline_ms.map(|ms| within("deadline-ms", Some(ms), 1, u32::MAX)).transpose()?;
         let patience_ms = within("patience-ms", options.patience_ms, DEFAULT_PATIENCE_MS, u32::MAX)?;
+        let attempt_timeout_ms =
+            within("attempt-timeout-ms", options.attempt_timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS, 600_000)?;
         let ids_per_request =
             within("ids-per-request", options.ids_per_request, DEFAULT_IDS_PER_REQUEST, action.max_ids_per_request)?;
-        Ok(Settings {
+        Ok(ResolvedOptions {
             tenant: options.tenant.map(tenant).transpose()?,
             endpoint: address("endpoint", options.endpoint.as_deref().unwrap_or(root))?,
             audience: match options.audience {
@@ -96,23 +98,18 @@ impl Settings {
             ids_per_request: ids_per_request as usize,
             max_in_flight: within("max-in-flight", options.max_in_flight, DEFAULT_MAX_IN_FLIGHT, 32)? as usize,
             max_attempts: within("max-attempts", options.max_attempts, DEFAULT_MAX_ATTEMPTS, 10)?,
-            attempt_timeout: from_ms(within(
-                "attempt-timeout-ms",
-                options.attempt_timeout_ms,
-                DEFAULT_ATTEMPT_TIMEOUT_MS,
-                600_000,
-            )?),
-            deadline: deadline_ms.map(from_ms),
-            // Two windows: after one 429, the next request may be answered only a window later.
-            patience: from_ms(patience_ms).max(from_ms(rate_limit.window_ms).saturating_mul(2)),
+            attempt_timeout: Duration::from_millis(attempt_timeout_ms),
+            deadline: deadline_ms.map(Duration::from_millis),
+            // Two windows, because after a 429 the next response may come only a window later.
+            patience: Duration::from_millis(patience_ms).max(rate_limit.window().saturating_mul(2)),
             isolate_refused: options.isolate_refused.unwrap_or(true),
             rate_limit,
         })
     }
 }
 
-/// Parses the ids that the caller gave as `parameter`. Returns them without repetitions, as spelled first, in the order given:
-/// the case of letters does not distinguish ids. The error names the first id that is none.
+/// Parses the ids that the caller gave as `parameter`. Returns each once, in the order given and as it was spelled first;
+/// the case of letters does not distinguish ids. The error names the first text that is not an id.
 pub fn distinct_ids(parameter: &str, ids: &[String]) -> Result<Vec<Id>, String> {
     let mut parsed = Vec::with_capacity(ids.len());
     for (position, id) in ids.iter().enumerate() {
@@ -124,7 +121,7 @@ pub fn distinct_ids(parameter: &str, ids: &[String]) -> Result<Vec<Id>, String> 
         };
         parsed.push(id);
     }
-    // Sorting brings equal ids together, the first one first. (A heap takes a tenth of the code of a set.)
+    // Sorting brings equal ids together, the first one first. A heap takes a tenth of the code of a set.
     let sorted: BinaryHeap<_> = parsed.iter().map(Id::number).zip(0_usize..).collect();
     let mut is_repeated = vec![false; ids.len()];
     for pair in sorted.into_sorted_vec().windows(2) {
@@ -139,7 +136,7 @@ pub fn distinct_ids(parameter: &str, ids: &[String]) -> Result<Vec<Id>, String> 
     Ok(parsed)
 }
 
-/// Whether the text can name a tenant: 1 to 256 visible ASCII characters.
+/// Whether a text can name a tenant, which is 1 to 256 visible ASCII characters.
 pub fn is_tenant(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -197,7 +194,7 @@ mod tests {
     fn the_audience_is_kept_as_spelled_and_must_be_https() {
         let parse = |audience: &str| {
             let options = Options { audience: Some(audience.to_owned()), ..Options::default() };
-            Settings::parse(&ACTIONS[0], options).map(|settings| settings.audience)
+            ResolvedOptions::parse(&ACTIONS[0], options).map(|options| options.audience)
         };
         assert_eq!(parse("https://Graph.Example"), Ok("https://Graph.Example".to_owned()));
         assert!(parse("http://localhost").is_err());
@@ -208,6 +205,6 @@ mod tests {
     fn patience_is_at_least_two_windows() {
         let rate_limit = Some(RateLimit { requests: 1, window_ms: 10_000 });
         let options = Options { patience_ms: Some(1), rate_limit, ..Options::default() };
-        assert_eq!(Settings::parse(&ACTIONS[0], options).unwrap().patience, from_ms(20_000));
+        assert_eq!(ResolvedOptions::parse(&ACTIONS[0], options).unwrap().patience, Duration::from_secs(20));
     }
 }

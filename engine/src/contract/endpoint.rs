@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::decimal;
+
 /// An address for requests. Its text is `https://` or `http://` and the authority, in lower case, without the scheme's
 /// default port and without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,8 @@ fn host(authority: &str) -> Option<&str> {
         Some(port) => (IPV6_LOOPBACK, port),
         None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
     };
-    let is_port = |port: &str| !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok();
+    let is_port =
+        |port: &str| !port.starts_with('0') && decimal::parse(port).is_some_and(|port| (1..=65_535).contains(&port));
     let port_is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     let host_is_valid = host == IPV6_LOOPBACK || is_ipv4(host) || is_dns_name(host);
     (port_is_valid && host_is_valid).then_some(host)
@@ -74,7 +77,7 @@ fn is_ipv4(host: &str) -> bool {
     let mut count = 0_u32;
     let all_are_numbers = host.split('.').all(|part| {
         count = count.saturating_add(1);
-        part == "0" || (!part.starts_with(['0', '+']) && part.parse::<u8>().is_ok())
+        decimal::parse(part).is_some_and(|number| number <= 255) && (part == "0" || !part.starts_with('0'))
     });
     all_are_numbers && count == 4
 }

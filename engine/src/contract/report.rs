@@ -1,37 +1,37 @@
-//! What a call reports: the outcome of every id, exactly once.
+//! What a call reports: the outcome of every id once, and how far it has come.
 
 use std::rc::Rc;
 
 use crate::contract::error::{Error, OutcomeKind};
 use crate::contract::id::Id;
-use crate::time::Nanos;
+use crate::time::Duration;
 
-/// Ids that ended in the same request with the same outcome after as many attempts, or that were never sent.
+/// Ids that ended in the same request with the same outcome and number of attempts, or that were never sent.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The ids, in the order given.
     pub ids: Vec<Id>,
-    /// Requests that carried them.
+    /// How many requests carried the ids.
     pub attempts: u32,
-    /// What became of them.
+    /// What became of the ids.
     pub outcome: Outcome,
 }
 
-/// What became of a batch.
+/// What became of the ids of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Microsoft Graph took the request.
+    /// Microsoft Graph accepted the request.
     Accepted(Rc<Receipt>),
     /// Microsoft Graph refuses these ids.
     Refused(Rc<Error>),
-    /// Not applied, through no fault of the ids.
+    /// The ids were not applied, through no fault of theirs.
     NotApplied(Rc<Error>),
-    /// May have been applied.
+    /// The ids may have been applied.
     Unknown(Rc<Error>),
 }
 
 impl Outcome {
-    /// Why the ids were not accepted; none if they were.
+    /// Why the ids were not accepted, unless they were.
     pub fn error(&self) -> Option<&Rc<Error>> {
         match self {
             Outcome::Accepted(_) => None,
@@ -66,13 +66,13 @@ pub struct Receipt {
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// Ids without an outcome.
-    pub left: usize,
+    pub remaining: usize,
     /// Requests sent so far.
     pub requests: u32,
-    /// The requests among these that have no outcome yet.
+    /// Requests sent that have no response yet.
     pub in_flight: usize,
-    /// The time until a request may be sent again; none while that is not known, or if nothing is to be sent.
-    pub next_send: Option<Nanos>,
-    /// The failure that the call waits out: the latest one since the last acceptance, never a refusal.
+    /// The time until a request may be sent again, unless that is not known or nothing is to be sent.
+    pub next_send: Option<Duration>,
+    /// The failure that the call waits out, which is the latest one since the last acceptance, and never a refusal.
     pub error: Option<Rc<Error>>,
 }

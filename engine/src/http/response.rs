@@ -1,57 +1,60 @@
-//! The response to a request, judged: accepted, or the error and what it means.
+//! The response to a request, and its judgement: an acceptance, or an error and what it means.
 
 use std::rc::Rc;
 
-use crate::contract::error::{self, Class, Error, Judgement, Origin};
+use crate::contract::error::{self, Error};
 use crate::contract::id;
 use crate::contract::report::Receipt;
 use crate::contract::token::Secrets;
+use crate::decimal;
 use crate::http::json::Json;
-use crate::http::{challenge, date, decimal};
-use crate::time::{MILLISECOND, Nanos, SECOND};
+use crate::http::judgement::{Disposition, Judgement, Origin};
+use crate::http::transport_error::TransportError;
+use crate::http::{challenge, date};
+use crate::time::Duration;
 
-/// A response as it arrived. It contains the headers that mean something here.
+/// A response as it arrived, with the headers that mean something here.
 #[derive(Debug, Default)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The whole body of the request was sent.
+    /// Whether the whole body of the request was sent.
     pub request_is_complete: bool,
-    /// `request-id`: its first value.
+    /// The first value of `request-id`.
     pub request_id: Option<String>,
-    /// `date`: its first value.
+    /// The first value of `date`.
     pub date: Option<String>,
-    /// `retry-after`: all its values.
+    /// All values of `retry-after`.
     pub retry_after: Vec<String>,
-    /// `www-authenticate`: all its values.
+    /// All values of `www-authenticate`.
     pub www_authenticate: Vec<String>,
     /// The body, or its first 64 KiB.
     pub body: Vec<u8>,
 }
 
-/// A response other than success.
+/// The end of an attempt that was not accepted, by a response or without one.
 #[derive(Debug)]
 pub struct Rejection {
     /// The error of the contract.
     pub error: Rc<Error>,
-    /// What it means for the next attempts.
-    pub class: Class,
-    /// How long it asks to wait.
-    pub retry_after: Option<Nanos>,
-    /// The claims that a fresh token must have, a JSON object.
+    /// What the attempt means for the next ones.
+    pub(crate) disposition: Disposition,
+    /// How long the response asks to wait.
+    pub retry_after: Option<Duration>,
+    /// The claims that a fresh token must have, as a JSON object.
     pub claims: Option<String>,
-    /// The GUIDs that `error.message` contains, as numbers: perhaps the ids at fault.
+    /// The GUIDs that `error.message` contains, as numbers. They may be the ids at fault.
     pub named: Vec<u128>,
 }
 
-/// Success, and nothing else: a proxy may answer 200 with a sign-in page.
+/// The status of success. No other one counts, because a proxy may respond with a sign-in page and 200.
 pub const NO_CONTENT: u16 = 204;
 
-/// Maximum bytes of `message`.
+/// The most bytes of `message`.
 const MAX_MESSAGE_BYTES: usize = 512;
 
-/// Maximum bytes of every other string that comes from outside.
-pub const MAX_TEXT_BYTES: usize = 128;
+/// The most bytes of every other string that comes from outside.
+pub(crate) const MAX_TEXT_BYTES: usize = 128;
 
 impl Response {
     /// Judges the response to the attempt with this `client_request_id`. Nothing in the result contains a secret.
@@ -76,15 +79,30 @@ impl Response {
             request_id: request_id.or_else(|| member(inner, "request-id").map(text)),
             client_request_id,
             date: date.or_else(|| member(inner, "date").map(text)),
-            retry_after_ms: retry_after.map(|time| (time / MILLISECOND).try_into().unwrap_or(u32::MAX)),
+            retry_after_ms: retry_after.map(Duration::as_millis),
         };
         let claims = challenge::claims(&self.www_authenticate);
         // The message is judged as it arrived: what matters may be cut off.
         let has_challenge = challenge::asks_for_claims(&self.www_authenticate);
         let judgement = Judgement::of(self.status, &message, origin, has_challenge);
         let named = id::numbers_in(&message);
-        let error = Rc::new(Error::from_response(response, &judgement));
-        Err(Rejection { error, class: judgement.class, retry_after, claims, named })
+        let (error, disposition) = (Rc::new(judgement.error(response)), judgement.disposition);
+        Err(Rejection { error, disposition, retry_after, claims, named })
+    }
+}
+
+impl Rejection {
+    /// The end of an attempt by an error of the host. `has_accepted`: the instance has seen an acceptance.
+    pub(crate) fn of_transport_error(error: &TransportError, has_accepted: bool, secrets: &Secrets) -> Rejection {
+        let (Judgement { kind, outcome, disposition }, what) = error.kind.judge(has_accepted);
+        let cause = secrets.sanitize(&error.cause, MAX_TEXT_BYTES);
+        let error = Error::new(kind, outcome, [what, &cause].concat());
+        Rejection::without_response(Rc::new(error), disposition)
+    }
+
+    /// The end of an attempt without a response.
+    pub(crate) fn without_response(error: Rc<Error>, disposition: Disposition) -> Rejection {
+        Rejection { error, disposition, retry_after: None, claims: None, named: Vec::new() }
     }
 }
 
@@ -92,15 +110,15 @@ fn member(object: Option<&Json>, name: &str) -> Option<String> {
     object?.get(name)?.text().map(str::to_owned)
 }
 
-/// The time that a `Retry-After` asks to wait: seconds, or a date measured against the response's own `Date`
-/// (RFC 9110, section 10.2.3). A date that has passed means none.
-pub fn retry_after(value: &str, date: Option<&str>) -> Option<Nanos> {
+/// The wait that a `Retry-After` asks for, as seconds or as a date, which is measured against the response's own `Date`
+/// (RFC 9110, section 10.2.3). A date that has passed asks for no wait.
+pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim_ascii();
     let seconds = match decimal::parse(value) {
         Some(seconds) => seconds,
         None => date::parse(value)?.saturating_sub(date::parse(date?.trim_ascii())?),
     };
-    Some(seconds.saturating_mul(SECOND))
+    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -126,7 +144,7 @@ mod tests {
             ("99999999999999999999999", None, Some(u64::MAX)),
         ];
         for (value, date, seconds) in cases {
-            assert_eq!(retry_after(value, date), seconds.map(|s: u64| s.saturating_mul(SECOND)), "{value}");
+            assert_eq!(retry_after(value, date), seconds.map(Duration::from_secs), "{value}");
         }
     }
 
@@ -155,7 +173,7 @@ mod tests {
     fn the_first_valid_retry_after_counts() {
         let retry_after = ["soon", "7", "9"].map(str::to_owned).to_vec();
         let rejection = judge(Response { status: 429, retry_after, ..Response::default() }).unwrap_err();
-        assert_eq!(rejection.retry_after, Some(7 * SECOND));
+        assert_eq!(rejection.retry_after, Some(Duration::from_secs(7)));
     }
 
     #[test]

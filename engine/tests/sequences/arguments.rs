@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use entra_risk_engine::contract::action::{ACTIONS, Action, RateLimit};
 use entra_risk_engine::contract::arguments::Options;
-use entra_risk_engine::time::{Nanos, from_ms};
 
+use crate::nanos::{Nanos, from_ms};
 use crate::random::Random;
 
 const GRAPH: &str = "https://graph.microsoft.com";

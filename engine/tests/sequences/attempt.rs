@@ -2,9 +2,9 @@
 //! instance.
 
 use entra_risk_engine::call::AttemptId;
-use entra_risk_engine::time::Nanos;
 
 use crate::check::Check;
+use crate::nanos::Nanos;
 use crate::verdict::{Kind, Verdict};
 
 /// What happened to an id.

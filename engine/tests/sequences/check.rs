@@ -7,14 +7,14 @@ use std::rc::Rc;
 use entra_risk_engine::call::{AttemptId, Step};
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::token::{Authorization, Credential, TokenError};
-use entra_risk_engine::limit::turns::NoTurns;
-use entra_risk_engine::time::{Nanos, SECOND};
+use entra_risk_engine::limit::turns::WithoutTurns;
 
 use crate::arguments::Settings;
 use crate::attempt::{Attempt, Id};
 use crate::circuit::Circuit;
 use crate::end::End;
 use crate::instance::Instance;
+use crate::nanos::{Nanos, SECOND};
 use crate::outcome::Reported;
 use crate::verdict::Kind;
 
@@ -109,7 +109,7 @@ impl Check {
     }
 
     /// Checks what the engine asks for at `now`.
-    pub fn step(&mut self, step: &Step<NoTurns>, uploading: Option<AttemptId>, now: Nanos) {
+    pub fn step(&mut self, step: &Step<WithoutTurns>, uploading: Option<AttemptId>, now: Nanos) {
         if let Step::Abandon(id) = step {
             let attempt = self.attempts.iter().find(|attempt| attempt.id == *id && attempt.end.is_none());
             let Some(attempt) = attempt else { panic!("abandoned twice: {id:?}") };
@@ -130,7 +130,7 @@ impl Check {
         match step {
             Step::GetToken(request) => self.get_token(request, uploading, now),
             Step::Send(id, request) => self.send(*id, request, now),
-            Step::Wait(until) => self.wait(*until, uploading, now),
+            Step::Wait(until) => self.wait(until.as_nanos(), uploading, now),
             Step::Ended(batches) => self.report_ended(batches),
             Step::Over(cause) => self.over(cause),
             Step::Abandon(_) => {}

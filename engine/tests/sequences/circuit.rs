@@ -1,7 +1,6 @@
 //! The circuit as the contract states it, and no more: what the engine may not do less strictly.
 
-use entra_risk_engine::time::Nanos;
-
+use crate::nanos::Nanos;
 use crate::verdict::Kind;
 
 #[derive(Default)]

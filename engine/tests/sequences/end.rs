@@ -1,11 +1,11 @@
 //! When a call ends: by itself, because its caller stops it, or because nobody drives it for long.
 
 use entra_risk_engine::call::Step;
-use entra_risk_engine::limit::turns::NoTurns;
-use entra_risk_engine::time::{Nanos, SECOND};
+use entra_risk_engine::limit::turns::WithoutTurns;
 
 use crate::check::{Check, require};
 use crate::instance::Unseen;
+use crate::nanos::{Nanos, SECOND};
 
 /// The time that requests in flight get after the end of a call.
 const GRACE: Nanos = 10 * SECOND;
@@ -55,7 +55,7 @@ impl Check {
 
     /// Whether the call ends at `now`. If what is left would have to wait beyond the deadline or the
     /// patience, it ends at once; the jitter of a wait may decide.
-    pub fn judge(&mut self, step: &Step<NoTurns>, now: Nanos) {
+    pub fn judge(&mut self, step: &Step<WithoutTurns>, now: Nanos) {
         self.notice_holds(now);
         let is_idle = self.in_flight().count() == 0;
         let patience_ends = self.patience_ends();

@@ -5,11 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use entra_risk_engine::contract::error::{TransportError, TransportErrorKind};
 use entra_risk_engine::http::response::Response;
-use entra_risk_engine::time::{Nanos, SECOND};
+use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
 
 use crate::host::Host;
+use crate::nanos::{Nanos, SECOND};
 use crate::verdict::Verdict;
 
 pub enum Event {

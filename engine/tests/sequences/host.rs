@@ -1,12 +1,14 @@
 //! Drives one call: draws every event, as a host might let it happen, and checks each step.
 
 use entra_risk_engine::call::{AttemptId, Call, Step};
-use entra_risk_engine::contract::error::TransportErrorKind;
 use entra_risk_engine::contract::token::{Credential, TokenError};
-use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
+use entra_risk_engine::http::transport_error::TransportErrorKind;
 
 use crate::check::{Check, require};
 use crate::event::Event;
+use entra_risk_engine::time::Duration;
+
+use crate::nanos::{MILLISECOND, Nanos, SECOND, at};
 use crate::random::Random;
 use crate::verdict::Verdict;
 
@@ -56,7 +58,7 @@ impl Host {
     pub fn visit(&mut self, now: Nanos) -> State {
         self.now = now;
         let paused = self.check.paused;
-        self.call.resume(now);
+        self.call.resume(at(now));
         self.check.resume(now);
         self.print(|| "resume".to_owned());
         self.maybe_stop(paused);
@@ -68,7 +70,7 @@ impl Host {
         }
         let mut state = State::Open;
         while self.step(&mut state) {}
-        self.call.pause(self.now);
+        self.call.pause(at(self.now));
         self.check.pause(self.now);
         state
     }
@@ -79,7 +81,7 @@ impl Host {
         require("the call terminates", self.steps < MAX_STEPS, String::new);
         self.ask();
         let uploading = if self.random.chance(20) { self.check.in_flight().last() } else { None };
-        let step = self.call.next(self.now, uploading);
+        let step = self.call.next(at(self.now), uploading);
         self.print(|| describe(&step));
         self.check.step(&step, uploading, self.now);
         self.wakes = self.now;
@@ -90,7 +92,7 @@ impl Host {
                 let elapsed = if self.random.chance(90) { 0 } else { span(&mut self.random) / 60 };
                 self.now += elapsed;
                 self.check.token(&result, elapsed, self.now);
-                self.call.token(result, self.now);
+                self.call.on_token(result, at(self.now));
                 self.maybe_stop(asked);
             }
             Step::Send(id, _) => {
@@ -102,11 +104,11 @@ impl Host {
             Step::Abandon(id) => self.abandon(id),
             Step::Turn(turn) => match turn {},
             Step::Wait(until) if self.random.chance(self.percent_paused) => {
-                self.wakes = until;
+                self.wakes = until.as_nanos();
                 return false;
             }
             Step::Wait(until) => {
-                self.wait(until);
+                self.wait(until.as_nanos());
                 self.maybe_stop(self.now);
             }
             Step::Ended(_) => return self.random.chance(50),
@@ -121,7 +123,7 @@ impl Host {
     /// Asks the call about its progress and its report.
     fn ask(&mut self) {
         if self.random.chance(20) {
-            self.check.progress(&self.call.progress(self.now), self.now);
+            self.check.progress(&self.call.progress(at(self.now)), self.now);
         }
         if self.random.chance(10) {
             self.check.report(&self.call.report());
@@ -137,7 +139,7 @@ impl Host {
         let grace = (self.random.log_uniform(30_000) - 1) * MILLISECOND;
         self.print(|| format!("stop, asked {} before, grace {grace}", self.now - asked));
         self.check.stop(asked, grace, self.now);
-        self.call.stop(asked, grace, self.now);
+        self.call.stop(at(asked), Duration::from_nanos(grace), at(self.now));
     }
 
     fn pick_in_flight(&mut self) -> Option<AttemptId> {
@@ -175,8 +177,8 @@ impl Host {
         self.print(|| format!("{id:?} {verdict:?}"));
         self.check.ended(id, verdict, self.now);
         match event {
-            Event::Response(response) => self.call.response(id, response, self.now),
-            Event::Failure(error) => self.call.failed(id, error, self.now),
+            Event::Response(response) => self.call.on_response(id, response, at(self.now)),
+            Event::Failure(error) => self.call.on_error(id, error, at(self.now)),
         }
     }
 
@@ -194,7 +196,7 @@ impl Host {
         let (response, verdict) = partial.map_or((None, silence), |(response, verdict)| (Some(response), verdict));
         self.print(|| format!("{id:?} {verdict:?}"));
         self.check.ended(id, verdict, self.now);
-        self.call.abandoned(id, response, self.now);
+        self.call.on_abandoned(id, response, at(self.now));
     }
 
     fn answer(&mut self, refresh: bool) -> Result<Credential, TokenError> {
@@ -235,7 +237,7 @@ fn describe<T>(step: &Step<T>) -> String {
         Step::Turn(_) => "turn".to_owned(),
         Step::Send(id, request) => format!("send {id:?}, {} bytes", request.body.len()),
         Step::Abandon(id) => format!("abandon {id:?}"),
-        Step::Wait(until) => format!("wait until {:.6}", *until as f64 / SECOND as f64),
+        Step::Wait(until) => format!("wait until {:.6}", until.as_nanos() as f64 / SECOND as f64),
         Step::Ended(batches) => {
             let batches: Vec<_> = batches.iter().map(|batch| (batch.ids.len(), &batch.outcome)).collect();
             format!("ended {batches:?}")

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use entra_risk_engine::contract::action::RateLimit;
-use entra_risk_engine::time::{Nanos, SECOND, from_ms};
 
 use crate::arguments::{Key, Settings};
+use crate::nanos::{Nanos, SECOND, from_ms};
 use crate::verdict::{Kind, Verdict};
 
 /// A hold lasts so long for other calls than the one whose response asked for it.

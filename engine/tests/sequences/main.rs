@@ -23,6 +23,7 @@ mod end;
 mod event;
 mod host;
 mod instance;
+mod nanos;
 mod next_send;
 mod outcome;
 mod random;

@@ -1,9 +1,9 @@
 //! When a call may send its next request: what the contract leaves open is a span of time.
 
 use entra_risk_engine::contract::report::Progress;
-use entra_risk_engine::time::{Nanos, SECOND};
 
 use crate::check::{BACKOFF, Check, require};
+use crate::nanos::{Nanos, SECOND};
 use crate::verdict::{Kind, label};
 
 /// The longest backoff, with jitter.
@@ -82,7 +82,9 @@ impl Check {
     /// Checks what the engine says about its progress.
     pub fn progress(&self, progress: &Progress, now: Nanos) {
         let left = self.ids.iter().filter(|id| !id.has_ended).count();
-        require("left counts the ids without an outcome", progress.left == left, || format!("{progress:?}, {left}"));
+        require("left counts the ids without an outcome", progress.remaining == left, || {
+            format!("{progress:?}, {left}")
+        });
         let sent = self.attempts.len();
         require("requests are counted", progress.requests as usize == sent, || format!("{progress:?}, {sent}"));
         let in_flight = self.in_flight().count();
@@ -109,7 +111,7 @@ impl Check {
             format!("{progress:?}, {:?}", self.end)
         });
         let Some(next) = next_send else { panic!("next-send is none if nothing is to be sent: {progress:?}") };
-        let at = now.saturating_add(after);
+        let at = now.saturating_add(after.as_nanos());
         require("next-send is not earlier than a request may be sent", at >= next.earliest, || {
             format!("{at}, not before {}", next.earliest)
         });

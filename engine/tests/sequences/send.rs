@@ -3,10 +3,10 @@
 use entra_risk_engine::call::AttemptId;
 use entra_risk_engine::contract::token::TokenRequest;
 use entra_risk_engine::http::request::Request;
-use entra_risk_engine::time::{Nanos, SECOND};
 
 use crate::attempt::{Attempt, Id};
 use crate::check::{BACKOFF, Check, require};
+use crate::nanos::{Nanos, SECOND};
 use crate::verdict::Kind;
 
 /// A request that is not written after this time does not keep others waiting.

@@ -1,8 +1,10 @@
 //! What the contract says about the end of an attempt: a second opinion, written without the
 //! engine's tables.
 
-use entra_risk_engine::contract::error::{Error, TransportErrorKind};
-use entra_risk_engine::time::Nanos;
+use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::http::transport_error::TransportErrorKind;
+
+use crate::nanos::Nanos;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use entra_risk_engine::call::Call;
-use entra_risk_engine::limit::rate_limit::InstanceState;
-use entra_risk_engine::time::{MILLISECOND, Nanos, SECOND};
+use entra_risk_engine::limit::instance::InstanceState;
 
 use crate::arguments::Arguments;
 use crate::check::{Check, require};
 use crate::host::{Host, State, span};
 use crate::instance::Instance;
+use crate::nanos::{MILLISECOND, Nanos, SECOND, at};
 use crate::random::Random;
 
 /// More visits than the calls of an instance can need.
@@ -82,7 +82,7 @@ fn start(
         println!("call {number}: {} of {} ids, {options:?}", action.name, ids.len());
     }
     Host {
-        call: Call::new(action, "ids", ids, options.clone(), instance, now, random.next()).unwrap(),
+        call: Call::new(action, "ids", ids, options.clone(), instance, at(now), random.next()).unwrap(),
         check: Check::new(shared.clone(), number, arguments.settings(now), now),
         now,
         trace,

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::contract::action::Action;
 use entra_risk_engine::contract::arguments::Options;
-use entra_risk_engine::contract::error::{Error, TransportError, TransportErrorKind};
+use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::report::{Batch, Outcome};
 use entra_risk_engine::contract::token::Credential;
 use entra_risk_engine::http::request::Request;
 use entra_risk_engine::http::response::Response;
-use entra_risk_engine::limit::rate_limit::InstanceState;
+use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
+use entra_risk_engine::limit::instance::InstanceState;
+use entra_risk_engine::time::Instant;
 
 /// What became of a call.
 pub struct Run {
@@ -49,6 +51,10 @@ fn ids_of(request: &Request) -> Vec<String> {
     ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
+fn at(nanos: u64) -> Instant {
+    Instant::from_nanos(nanos)
+}
+
 /// Performs a call whose requests are answered after `latency_ms`, as the service says of their ids and the seconds since the
 /// call began.
 pub fn perform(
@@ -61,26 +67,27 @@ pub fn perform(
 ) -> Run {
     let mut state = InstanceState::default();
     let mut now = 0;
-    let mut call: Call = Call::new(action, "ids", ids, options, &mut state, now, seed).unwrap();
+    let mut call: Call = Call::new(action, "ids", ids, options, &mut state, at(now), seed).unwrap();
     let mut in_flight: Vec<(u64, AttemptId, Vec<String>)> = Vec::new();
     let (mut requests, mut refused_alone) = (0, HashSet::new());
     loop {
-        match call.next(now, None) {
-            Step::GetToken(_) => call.token(Ok(Credential { bearer: None }), now),
+        match call.next(at(now), None) {
+            Step::GetToken(_) => call.on_token(Ok(Credential { bearer: None }), at(now)),
             Step::Send(attempt, request) => {
                 requests += 1;
                 in_flight.push((now + latency_ms * 1_000_000, attempt, ids_of(&request)));
             }
             Step::Abandon(attempt) => {
                 in_flight.retain(|(_, other, _)| *other != attempt);
-                call.abandoned(attempt, None, now);
+                call.on_abandoned(attempt, None, at(now));
             }
             Step::Wait(until) => {
+                let until = until.as_nanos();
                 let next = in_flight.iter().map(|(at, ..)| *at).min().unwrap_or(until).min(until);
                 now = now.max(next);
                 while let Some(position) = in_flight.iter().position(|(at, ..)| *at <= now) {
-                    let (at, attempt, ids) = in_flight.remove(position);
-                    let answer = service(&ids, at as f64 / 1e9);
+                    let (arrived, attempt, ids) = in_flight.remove(position);
+                    let answer = service(&ids, arrived as f64 / 1e9);
                     let (status, body, request_id) = match answer {
                         Answer::Status(status) => (status, String::new(), Some("r".to_owned())),
                         Answer::Message(status, message) => {
@@ -90,7 +97,7 @@ pub fn perform(
                         Answer::Html(status) => (status, "<html>".to_owned(), None),
                         Answer::Unreachable => {
                             let kind = TransportErrorKind::Unreachable;
-                            call.failed(attempt, TransportError { kind, cause: String::new() }, now);
+                            call.on_error(attempt, TransportError { kind, cause: String::new() }, at(now));
                             continue;
                         }
                         Answer::Silence => {
@@ -104,7 +111,7 @@ pub fn perform(
                     let body = body.into_bytes();
                     let response =
                         Response { status, request_is_complete: true, request_id, body, ..Response::default() };
-                    call.response(attempt, response, now);
+                    call.on_response(attempt, response, at(now));
                 }
             }
             Step::Ended(_) => {}
