@@ -45,8 +45,8 @@ impl Store for Bucket {
 
 fn text(error: Error) -> String {
     match error {
-        Error::NoSuchStore => "the host has no bucket entra-risk".to_owned(),
-        Error::AccessDenied => "the host denies access to the bucket entra-risk".to_owned(),
+        Error::NoSuchStore => "the host has no bucket entra-risk: create it in the key-value store".to_owned(),
+        Error::AccessDenied => "the host denies access to the bucket entra-risk: grant it to this component".to_owned(),
         Error::Other(text) => text,
     }
 }
