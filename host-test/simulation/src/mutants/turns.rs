@@ -13,16 +13,16 @@ pub(super) static MUTANTS: &[Mutant] = &[
     mutant_with_turns(
         "turn-used-twice",
         "together, the instances keep the limit",
-        "Turns::sent",
-        "State::Granted { .. }",
-        "State::Idle",
+        "TurnState::sent",
+        "Place::Granted { .. }",
+        "Place::Idle",
     ),
     mutant_with_turns(
         "hold-not-shared",
         "a hold reaches every instance",
-        "Call::learn",
-        "self.turns.hold(self.held_until);",
-        "",
+        "Call::hold",
+        "turns.as_mut().hold(self.held_until)",
+        "let _ = turns",
     ),
     mutant_with_turns(
         "hold-not-read",
@@ -55,8 +55,8 @@ pub(super) static MUTANTS: &[Mutant] = &[
     mutant_with_turns(
         "store-failure-ends-the-call",
         "a store that fails loses no id",
-        "Call::turn",
-        "self.turns.answered(result, spacing, now, &mut self.random)",
-        "if result.is_err() { self.end(Rc::new(Error::not_attempted()), now); } self.turns.answered(result, spacing, now, &mut self.random)",
+        "Call::on_turn",
+        "let is_granted =",
+        "if result.is_err() { self.end(Rc::new(Error::not_attempted()), now); } let is_granted =",
     ),
 ];
