@@ -243,7 +243,7 @@ fn numbers_of_any_size_do_not_overflow() {
 }
 
 #[test]
-fn a_place_of_a_counter_that_was_deleted_is_lost() {
+fn a_ticket_of_a_counter_that_was_deleted_is_lost() {
     let store = Memory::at_noon();
     store.counter.set(1_000_000);
     store.now.set(store.turn());
