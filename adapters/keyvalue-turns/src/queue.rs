@@ -35,18 +35,18 @@ pub(crate) trait Store {
     fn now(&self) -> Nanos;
 }
 
-/// What a plugin that wants to send has to do, as `turn` of the contract.
+/// What a plugin that wants to send should do, as `turn` of the contract states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The turn begins after this time.
+    /// The turn begins after this wait.
     Granted(Nanos),
-    /// The plugin has a place in the queue, and asks again later.
+    /// The plugin has a ticket for a later turn, and asks again.
     Reserved {
-        /// The place, to be given when asking again.
+        /// The ticket, which the plugin passes when it asks again.
         ticket: u64,
-        /// The time after which to ask again.
+        /// How long to wait before asking again.
         ask_again_after: Nanos,
-        /// The remaining hold of the queue.
+        /// How much longer the queue is held.
         held_for: Nanos,
     },
 }
