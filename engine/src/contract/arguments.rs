@@ -44,7 +44,7 @@ pub struct Options {
 
 /// The options of a call with their defaults filled in, all within their ranges.
 #[derive(Debug)]
-pub(crate) struct ResolvedOptions {
+pub struct ResolvedOptions {
     /// Names the tenant that the ids belong to.
     pub(crate) tenant: Option<String>,
     /// The audience of the token.
@@ -73,7 +73,7 @@ pub(crate) struct ResolvedOptions {
 
 impl ResolvedOptions {
     /// Parses the options of a call of `action`. The error names the option, its value and the rule.
-    pub(crate) fn parse(action: &Action, options: Options) -> Result<ResolvedOptions, String> {
+    pub fn parse(action: &Action, options: Options) -> Result<ResolvedOptions, String> {
         let root = options.cloud.unwrap_or(Cloud::Global).graph_root();
         let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| action.limit.rate_limit());
         let rate_limit = RateLimit {

@@ -94,7 +94,7 @@ impl Options {
         settings: &Settings,
     ) -> Result<Vec<Id>, InvalidArgument> {
         let ids = arguments::distinct_ids("ids", ids).map_err(|text| InvalidArgument::new(&text))?;
-        arguments::Settings::parse(action.definition(), self.with(settings))
+        arguments::ResolvedOptions::parse(action.definition(), self.with(settings))
             .map_err(|text| InvalidArgument::new(&text))?;
         Ok(ids)
     }
