@@ -64,10 +64,10 @@ impl<'a> Attempts<'a> {
         self.call.call.options.isolate_refused.unwrap_or(true)
     }
 
-    /// How many attempts for exactly these ids, sent before `until`, failed in a way that may pass.
-    pub(crate) fn failures(&self, ids: &[usize], until: Duration) -> u32 {
+    /// How many attempts for exactly these ids, sent before `until`, have one of these dispositions.
+    pub(crate) fn count(&self, ids: &[usize], dispositions: &[Disposition], until: Duration) -> u32 {
         let same = self.all.iter().filter(|attempt| attempt.ids == ids && attempt.sent() < until);
-        same.filter(|attempt| attempt.disposition == Disposition::Transient).count() as u32
+        same.filter(|attempt| dispositions.contains(&attempt.disposition)).count() as u32
     }
 
     /// How often the same ids may be sent, apart from throttled attempts and those for a fresh token.

@@ -13,10 +13,9 @@ pub(crate) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
     let max_attempts = attempts.max_attempts();
     let max_in_flight = attempts.call.call.options.max_in_flight.unwrap_or(4) as usize;
     for (index, attempt) in attempts.all.iter().enumerate() {
-        let number = attempts.failures(&attempt.ids, attempt.sent()) + 1;
-        if number > max_attempts {
+        if attempts.count(&attempt.ids, &[Disposition::Transient], attempt.sent()) >= max_attempts {
             violations.add("a group has at most max-attempts counted attempts", || {
-                format!("attempt {number}, at most {max_attempts} allowed: {}", attempt.arrival)
+                format!("at most {max_attempts} allowed: {}", attempt.arrival)
             });
         }
         let at = attempt.sent();
@@ -48,7 +47,8 @@ fn check_given_up(attempts: &Attempts<'_>, violations: &mut Violations) {
             Disposition::Throttled => true,
             Disposition::Transient => {
                 let may_be_split = attempts.isolates() && attempts.max_attempts() > 1 && last.ids.len() > 1;
-                may_be_split || attempts.failures(&last.ids, Duration::MAX) < attempts.max_attempts()
+                let counted = [Disposition::Transient, Disposition::Unclear];
+                may_be_split || attempts.count(&last.ids, &counted, Duration::MAX) < attempts.max_attempts()
             }
             _ => false,
         };
