@@ -33,7 +33,7 @@ async function longestGap(work: () => Promise<unknown>): Promise<number> {
   return longest;
 }
 
-test('the event loop runs during a call of 10 000 ids', async () => {
+test('the event loop runs during a call of 10,000 ids', async () => {
   const gaps: number[] = [];
   while (gaps.length < RUNS && !gaps.some((gap) => gap <= LONGEST_GAP_MS)) {
     await withModel(LIMIT, async (model) => {
