@@ -14,7 +14,7 @@ use host_test::script::{accepted, graph_error};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, pause, script, waiting};
+use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, pause, script, waiting};
 
 /// A service with faults and with ids that it refuses.
 fn troubled(seed: u64) -> Arc<Graph> {

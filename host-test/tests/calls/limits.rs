@@ -8,7 +8,7 @@ use host_test::bindings::calls::{Call, Event};
 use host_test::plugin::{Action, Plugin};
 use host_test::script::{accepted, graph_error};
 
-use crate::{Open, accepting, assert_at, ended, ids, one_by_one, script, waiting};
+use super::{Open, accepting, assert_at, ended, ids, one_by_one, script, waiting};
 
 async fn start(plugin: &mut Plugin, action: Action, n: u128, options: &Options) -> Call {
     plugin.start(action, &ids(n), Some(options)).await.expect("no trap").expect("valid arguments")
@@ -63,7 +63,7 @@ async fn sign_ins_and_tenants_have_limits_of_their_own() {
     for call in calls {
         waiting(plugin.next(call, Some(0)).await.expect("no trap"));
     }
-    crate::pause(0).await;
+    super::pause(0).await;
     assert_eq!(gaps(&plugin), [0, 0, 0]);
     work_in_turn(&mut plugin, &calls, 10).await;
 }

@@ -12,7 +12,7 @@ use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::{accepted, graph_error};
 use tokio::task::yield_now;
 
-use crate::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, pause, script, unreachable, waiting};
+use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, pause, script, unreachable, waiting};
 
 type Treatment = fn() -> Behavior;
 

@@ -6,7 +6,7 @@ use host_test::bindings::calls::Event;
 use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error};
 
-use crate::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, pause, script, unreachable, waiting};
+use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, pause, script, unreachable, waiting};
 
 const MINUTE: u64 = 60_000;
 

@@ -4,7 +4,7 @@ use host_test::bindings::actions::{Batch, Options};
 use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error};
 
-use crate::{Open, accepting, ids, one_by_one, pause, script, waiting};
+use super::{Open, accepting, ids, one_by_one, pause, script, waiting};
 
 /// The ids and outcomes of a report; an id is shown by its position from 1.
 fn shown(report: &[Batch]) -> Vec<(Vec<u128>, String)> {

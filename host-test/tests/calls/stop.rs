@@ -9,7 +9,7 @@ use host_test::host::{Host, Outbound, Upload};
 use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::{accepted, graph_error, respond};
 
-use crate::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, script, waiting};
+use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, script, waiting};
 
 /// The outcomes without their times.
 fn outcomes(finished: &[(u64, String)]) -> Vec<&str> {
@@ -80,7 +80,7 @@ async fn a_stop_without_grace_needs_no_time() {
 #[tokio::test(start_paused = true)]
 async fn a_response_that_has_arrived_counts_even_without_grace() {
     let mut open = in_flight((1_500, accepted()), in_turn()).await;
-    crate::pause(1_000).await;
+    super::pause(1_000).await;
     open.stop(Some(0)).await;
     assert_eq!(ended(open.next(Some(0)).await), ["accepted"]);
     assert_eq!(over(open.next(Some(0)).await), None);

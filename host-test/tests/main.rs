@@ -1,0 +1,20 @@
+//! Tests of the plugin in a wasmtime host, in one program: it is linked once, and compiles the plugin
+//! once.
+
+mod actions;
+mod arguments;
+mod calls;
+mod cases;
+mod component;
+mod failing_connections;
+mod failures;
+mod isolation;
+mod memory;
+mod outages;
+mod rate_limit;
+mod sockets;
+mod texts;
+mod token_provider;
+mod tokens;
+mod transport;
+mod uploads;
