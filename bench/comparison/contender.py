@@ -28,7 +28,8 @@ class Contender:
     naming: str = "none"
     """Which ids a refusal names."""
     times: int = 1
-    """Only one in this many of the ids is sent, the first ones, because all of them would take too long."""
+    """Only one in this many of the ids is sent, the first ones, because all of them would take too
+    long."""
 
     def installed(self, work):
         """The folder in which its package is installed."""
@@ -53,25 +54,61 @@ class Contender:
         return [*self._evaluate(), ""]
 
     def _evaluate(self):
-        return [sys.executable, "-B", "-c"] if self.language == "python" else ["node", "--input-type=module", "--eval"]
+        return (
+            [sys.executable, "-B", "-c"]
+            if self.language == "python"
+            else ["node", "--input-type=module", "--eval"]
+        )
 
 
 IMPORT_SDK = """\
 import azure.core.credentials, msgraph, kiota_authentication_azure.azure_identity_authentication_provider
 import msgraph.generated.identity_protection.risky_users.dismiss.dismiss_post_request_body"""
-PYTHON = Contender("entra-risk for Python", OWN["python"], "python", "import entra_risk", "package.py")
-NODE = Contender("entra-risk for JavaScript", OWN["node"], "node", "await import('{}/entra-risk/dist/index.js')", "package.mjs")
+PYTHON = Contender(
+    "entra-risk for Python", OWN["python"], "python", "import entra_risk", "package.py"
+)
+NODE = Contender(
+    "entra-risk for JavaScript",
+    OWN["node"],
+    "node",
+    "await import('{}/entra-risk/dist/index.js')",
+    "package.mjs",
+)
 ALL = [
     PYTHON,
     NODE,
-    Contender("entra-risk for Python, named", OWN["python"], "python", "import entra_risk", "package.py", naming="first"),
+    Contender(
+        "entra-risk for Python, named",
+        OWN["python"],
+        "python",
+        "import entra_risk",
+        "package.py",
+        naming="first",
+    ),
     Contender("msgraph-sdk, in sequence", SDK, "python", IMPORT_SDK, "msgraph_sdk.py"),
-    Contender("msgraph-sdk, simultaneously", SDK, "python", IMPORT_SDK, "msgraph_sdk.py", ("gather",)),
-    Contender("microsoft-graph-client", GRAPH_CLIENT, "node",
-              "await import('{}/@microsoft/microsoft-graph-client/lib/src/index.js')", "graph_client.mjs"),
+    Contender(
+        "msgraph-sdk, simultaneously", SDK, "python", IMPORT_SDK, "msgraph_sdk.py", ("gather",)
+    ),
+    Contender(
+        "microsoft-graph-client",
+        GRAPH_CLIENT,
+        "node",
+        "await import('{}/@microsoft/microsoft-graph-client/lib/src/index.js')",
+        "graph_client.mjs",
+    ),
     Contender("requests, retry adapter", REQUESTS, "python", "import requests", "adapter_loop.py"),
-    Contender("requests, as documented", REQUESTS, "python", "import requests", "documented_loop.py"),
-    Contender("requests, one id each", REQUESTS, "python", "import requests", "adapter_loop.py", ("1",), times=20),
+    Contender(
+        "requests, as documented", REQUESTS, "python", "import requests", "documented_loop.py"
+    ),
+    Contender(
+        "requests, one id each",
+        REQUESTS,
+        "python",
+        "import requests",
+        "adapter_loop.py",
+        ("1",),
+        times=20,
+    ),
 ]
 
 
@@ -90,8 +127,27 @@ def install(work, wheel, tarball):
         target = folder(work, language, name)
         target.mkdir(parents=True)
         if language == "python":
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:",
-                       "--target", target, package]
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--only-binary",
+                ":all:",
+                "--target",
+                target,
+                package,
+            ]
         else:
-            command = ["npm", "install", "--silent", "--ignore-scripts", "--prefix", target, package]
+            command = [
+                "npm",
+                "install",
+                "--silent",
+                "--ignore-scripts",
+                "--prefix",
+                target,
+                package,
+            ]
         subprocess.run([str(part) for part in command], check=True)

@@ -1,4 +1,5 @@
-"""Runs one command against a new service, and compares what it reports with the record of the service."""
+"""Runs one command against a new service, and compares what it reports with the record of the
+service."""
 
 import json
 import os
@@ -9,16 +10,33 @@ LONGEST_S = 900
 
 
 def run(model, service, work, command, environment, ids, bad=frozenset()):
-    """The measurements of one run. `command` takes a file of ids and returns the command to run. `done_at` are the times
-    at which good ids were first applied, in seconds since the start of the process."""
+    """The measurements of one run. `command` takes a file of ids and returns the command to run.
+    `done_at` are the times at which good ids were first applied, in seconds since the start of the
+    process."""
     file, record = work / "ids.txt", work / "record.jsonl"
     file.write_text("\n".join(ids) + "\n", encoding="ascii")
     # What a contender keeps for the next run.
     (work / "done.txt").unlink(missing_ok=True)
     start = time.monotonic()
     finished = subprocess.run(
-        [str(part) for part in (model, "--record", record, *service, "--", "timeout", LONGEST_S, *command(file))], cwd=work,
-        check=False, env=os.environ | environment, stdout=subprocess.PIPE, text=True,
+        [
+            str(part)
+            for part in (
+                model,
+                "--record",
+                record,
+                *service,
+                "--",
+                "timeout",
+                LONGEST_S,
+                *command(file),
+            )
+        ],
+        cwd=work,
+        check=False,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     seconds = time.monotonic() - start
     # The lines of the service begin with a time, the result of the contender with a brace.
@@ -32,7 +50,11 @@ def run(model, service, work, command, environment, ids, bad=frozenset()):
             first.setdefault(id, request["at"])
     good = [id for id in ids if id not in bad]
     result = json.loads(results[-1])
-    unknown = sum(n for status, n in result["by_status"].items() if status in ("unknown", "no response") or status[0] == "5")
+    unknown = sum(
+        n
+        for status, n in result["by_status"].items()
+        if status in ("unknown", "no response") or status[0] == "5"
+    )
     return {
         "seconds": seconds,
         "arrivals": [request["at"] for request in requests],

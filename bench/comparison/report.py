@@ -2,11 +2,11 @@
 
 import platform
 import subprocess
-from html import escape
 from math import inf
 
+import plot
+
 OWN = "entra-risk"
-COLORS = ["#0000ff", "#00a0ff", "#80c0ff", "#c000c0", "#ff0000", "#e08000", "#008000", "#804000", "#808080"]
 
 
 def write(folder, saved):
@@ -19,64 +19,149 @@ def write(folder, saved):
         page = before + begin + table + end + after
     (folder / "benchmarks.md").write_text(page, encoding="utf-8")
     if "with-faults" in saved:
-        (folder / "comparison.svg").write_text(plot(saved["with-faults"]["measured"]), encoding="utf-8")
+        (folder / "comparison.svg").write_text(
+            plot.draw(saved["with-faults"]["measured"]), encoding="utf-8"
+        )
 
 
 def tables(saved):
     """The parts, each with its name."""
     measured = {part: value["measured"] for part, value in saved.items()}
-    calm, rough, startup = (measured.get(part) for part in ("without-faults", "with-faults", "startup"))
+    calm, rough, startup = (
+        measured.get(part) for part in ("without-faults", "with-faults", "startup")
+    )
     if calm and startup:
         identity = [f"{size / 2**20:.1f} MiB" for size in startup.pop("identity")]
         for row in calm:
             row |= startup[row["package"]]
-        yield "without-faults", table(
-            ["", "all done", "done", "left undone", "requests", "429s", "import", "first call", "memory", "installed"],
-            [
-                [row["name"], all_done(row), *ids_and_requests(row), f"{row['load']:.2f} s", f"{row['first']:.2f} s", memory(row),
-                 f"{row['installed'] / 2**20:.1f} MiB"]
-                for row in calm
-            ],
-        ) + f"\nazure-identity takes {identity[0]} more, @azure/identity {identity[1]}. {versions(saved['startup'], startup)}\n"
+        yield (
+            "without-faults",
+            table(
+                [
+                    "",
+                    "all done",
+                    "done",
+                    "left undone",
+                    "requests",
+                    "429s",
+                    "import",
+                    "first call",
+                    "memory",
+                    "installed",
+                ],
+                [
+                    [
+                        row["name"],
+                        all_done(row),
+                        *ids_and_requests(row),
+                        f"{row['load']:.2f} s",
+                        f"{row['first']:.2f} s",
+                        memory(row),
+                        f"{row['installed'] / 2**20:.1f} MiB",
+                    ]
+                    for row in calm
+                ],
+            )
+            + f"\nazure-identity takes {identity[0]} more, @azure/identity {identity[1]}. {versions(saved['startup'], startup)}\n",
+        )
     if rough:
-        yield "with-faults", table(
-            ["", "time", "all good ids done", "done", "left undone", "requests", "429s", "unknown", "memory"],
-            [
-                [row["name"], f"{row['times'] * row['seconds']:.0f} s", all_done(row), *ids_and_requests(row),
-                 count(row["times"] * row["unknown"]), memory(row)]
-                for row in rough
-            ],
+        yield (
+            "with-faults",
+            table(
+                [
+                    "",
+                    "time",
+                    "all good ids done",
+                    "done",
+                    "left undone",
+                    "requests",
+                    "429s",
+                    "unknown",
+                    "memory",
+                ],
+                [
+                    [
+                        row["name"],
+                        f"{row['times'] * row['seconds']:.0f} s",
+                        all_done(row),
+                        *ids_and_requests(row),
+                        count(row["times"] * row["unknown"]),
+                        memory(row),
+                    ]
+                    for row in rough
+                ],
+            ),
         )
         statuses = sorted({status for row in rough for status in row["by_status"]})
-        yield "statuses", table(
-            ["", *statuses],
-            [[row["name"], *(count(row["times"] * row["by_status"].get(status, 0)) for status in statuses)] for row in rough],
+        yield (
+            "statuses",
+            table(
+                ["", *statuses],
+                [
+                    [
+                        row["name"],
+                        *(
+                            count(row["times"] * row["by_status"].get(status, 0))
+                            for status in statuses
+                        ),
+                    ]
+                    for row in rough
+                ],
+            ),
         )
     if calm and rough and startup:
-        yield "not-first", "".join([
-            *(f"- without faults, {line}\n" for line in not_first(calm, CALM_MEASURES)),
-            *(f"- with faults, {line}\n" for line in not_first(rough, ROUGH_MEASURES)),
-        ])
+        yield (
+            "not-first",
+            "".join(
+                [
+                    *(f"- without faults, {line}\n" for line in not_first(calm, CALM_MEASURES)),
+                    *(f"- with faults, {line}\n" for line in not_first(rough, ROUGH_MEASURES)),
+                ]
+            ),
+        )
     if first := measured.get("first-requests"):
         groups = {}
         for row in first:
             groups.setdefault((row["name"], row["latency_ms"]), []).append(row)
-        yield "first-requests", table(
-            ["", "responses in", "processes", "requests", "429s", "first request to last, median", "longest"],
-            [first_requests(*group, rows) for group, rows in groups.items()],
-        ) + f"\n{saved['first-requests']['date']}.\n"
+        yield (
+            "first-requests",
+            table(
+                [
+                    "",
+                    "responses in",
+                    "processes",
+                    "requests",
+                    "429s",
+                    "first request to last, median",
+                    "longest",
+                ],
+                [first_requests(*group, rows) for group, rows in groups.items()],
+            )
+            + f"\n{saved['first-requests']['date']}.\n",
+        )
 
 
 def first_requests(name, latency_ms, rows):
     spans = sorted(row["arrivals"][-1] - row["arrivals"][0] for row in rows)
-    return [name, f"{latency_ms / 1000} s", str(len(rows)), *(str(sum(row[key] for row in rows)) for key in ("requests", "throttled")),
-            *(f"{span:.2f} s" for span in (spans[len(spans) // 2], spans[-1]))]
+    return [
+        name,
+        f"{latency_ms / 1000} s",
+        str(len(rows)),
+        *(str(sum(row[key] for row in rows)) for key in ("requests", "throttled")),
+        *(f"{span:.2f} s" for span in (spans[len(spans) // 2], spans[-1])),
+    ]
 
 
 def versions(saved, packages):
-    node = subprocess.run(["node", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip().lstrip("v")
-    return (f"{saved['date']}: {', '.join(sorted(packages))}; Python {platform.python_version()}, Node {node}, {platform.system()}"
-            f" {platform.machine()}.")
+    node = (
+        subprocess.run(["node", "--version"], check=True, stdout=subprocess.PIPE, text=True)
+        .stdout.strip()
+        .lstrip("v")
+    )
+    return (
+        f"{saved['date']}: {', '.join(sorted(packages))}; Python {platform.python_version()}, Node {node}, {platform.system()}"
+        f" {platform.machine()}."
+    )
 
 
 def done(row):
@@ -90,7 +175,10 @@ def all_done(row):
 
 def ids_and_requests(row):
     applied = len(row["done_at"])
-    return [count(row["times"] * value) for value in (applied, row["good"] - applied, row["requests"], row["throttled"])]
+    return [
+        count(row["times"] * value)
+        for value in (applied, row["good"] - applied, row["requests"], row["throttled"])
+    ]
 
 
 def count(number):
@@ -108,12 +196,22 @@ def table(header, rows):
         first, *others = (cell.rjust(width) for cell, width in zip(cells, widths))
         return "| " + " | ".join([first.strip().ljust(widths[0]), *others]) + " |\n"
 
-    rule = "|" + "|".join([":" + "-" * (widths[0] + 1), *("-" * (width + 1) + ":" for width in widths[1:])]) + "|\n"
+    rule = (
+        "|"
+        + "|".join(
+            [":" + "-" * (widths[0] + 1), *("-" * (width + 1) + ":" for width in widths[1:])]
+        )
+        + "|\n"
+    )
     return line(header) + rule + "".join(map(line, rows))
 
 
 ROUGH_MEASURES = [
-    ("time until the process ends", lambda row: row["times"] * row["seconds"], lambda value: f"{value:.0f} s"),
+    (
+        "time until the process ends",
+        lambda row: row["times"] * row["seconds"],
+        lambda value: f"{value:.0f} s",
+    ),
     ("requests", lambda row: row["times"] * row["requests"], count),
     ("429s", lambda row: row["times"] * row["throttled"], count),
     ("memory", lambda row: row["memory_kib"], lambda value: f"{value / 1024:.0f} MiB"),
@@ -121,7 +219,11 @@ ROUGH_MEASURES = [
     ("ids whose outcome is unknown", lambda row: row["times"] * row["unknown"], count),
 ]
 CALM_MEASURES = [
-    ("time until all is done", lambda row: row["done_at"][-1] if done(row) else inf, lambda value: f"{value:.0f} s"),
+    (
+        "time until all is done",
+        lambda row: row["done_at"][-1] if done(row) else inf,
+        lambda value: f"{value:.0f} s",
+    ),
     *ROUGH_MEASURES[1:5],
     ("import", lambda row: row["load"], lambda value: f"{value:.2f} s"),
     ("first call", lambda row: row["first"], lambda value: f"{value:.2f} s"),
@@ -134,50 +236,12 @@ def not_first(contenders, measures):
     for name, value, form in measures:
         own = [row for row in contenders if row["name"].startswith(OWN)]
         for row in own:
-            ahead = [other for other in contenders if other not in own and value(other) < value(row)]
+            ahead = [
+                other for other in contenders if other not in own and value(other) < value(row)
+            ]
             if ahead:
                 best = min(ahead, key=value)
-                yield (f"{name}: {row['name']} {form(value(row))}; {best['name']} {form(value(best))}"
-                       f" ({count(best['times'] * len(best['done_at']))} good ids done)")
-
-
-def plot(contenders):
-    """Good ids done over time, as steps."""
-    width, height, left, bottom, top, right = 900, 480, 60, 50, 40, 20
-    longest = max(row["seconds"] for row in contenders if row["times"] == 1)
-    good = max(row["good"] for row in contenders)
-
-    def x(seconds):
-        return left + (width - left - right) * min(seconds, longest) / longest
-
-    def y(ids):
-        return height - bottom - (height - bottom - top) * ids / good
-
-    def text(at_x, at_y, content, anchor="middle"):
-        return f'<text x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
-
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="13">',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        text(width / 2, 22, f"Good ids done, of {count(good)}, over the seconds since the start of the process"),
-        f'<path d="M{left} {top}V{height - bottom}H{width - right}" fill="none" stroke="#000000"/>',
-    ]
-    for seconds in range(0, int(longest) + 1, 50):
-        lines.append(text(x(seconds), height - bottom + 18, f"{seconds} s"))
-    for ids in range(0, good + 1, 200):
-        lines.append(text(left - 8, y(ids) + 4, count(ids), "end"))
-        lines.append(f'<path d="M{left} {y(ids):.1f}H{width - right}" stroke="#dddddd"/>')
-    for number, (row, color) in enumerate(zip(contenders, COLORS, strict=True)):
-        # The ids of one request are done at the same time: the last of them remains.
-        steps = {at: done for done, at in enumerate(row["done_at"], 1)}
-        steps = {row["times"] * at: row["times"] * done for at, done in steps.items() if row["times"] * at <= longest}
-        end = row["times"] * row["seconds"]
-        path = f"M{x(0):.1f} {y(0):.1f}" + "".join(f"H{x(at):.1f}V{y(done):.1f}" for at, done in steps.items())
-        lines.append(f'<path d="{path}H{x(end):.1f}" fill="none" stroke="{color}" stroke-width="2"/>')
-        if end <= longest:
-            lines.append(f'<circle cx="{x(end):.1f}" cy="{y(len(row["done_at"])):.1f}" r="4" fill="{color}"/>')
-        legend_y = height - bottom - 20 * (len(contenders) - number)
-        lines.append(f'<path d="M{width - right - 260} {legend_y - 4}h24" stroke="{color}" stroke-width="2"/>')
-        lines.append(text(width - right - 228, legend_y, row["name"], "start"))
-    return "\n".join([*lines, text((width + left) / 2, height - 10, "A dot marks the end of a contender"), "</svg>", ""])
+                yield (
+                    f"{name}: {row['name']} {form(value(row))}; {best['name']} {form(value(best))}"
+                    f" ({count(best['times'] * len(best['done_at']))} good ids done)"
+                )

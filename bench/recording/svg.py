@@ -19,15 +19,20 @@ def render(screens, columns, rows):
         if until_s:
             rule += f"{end:.2f}%{{visibility:hidden}}"
         final = "" if until_s else ' class="end"'
-        rules.append(f"@keyframes k{number}{{{rule}100%{{visibility:{'hidden' if until_s else 'visible'}}}}}"
-                     f"#t{number}{{animation-name:k{number}}}")
-        texts.append(f'<text id="t{number}"{final} y="{BAR + (row + 1) * LINE}" textLength="{len(line) * CHARACTER}">{escape(line, quote=False)}</text>')
+        rules.append(
+            f"@keyframes k{number}{{{rule}100%{{visibility:{'hidden' if until_s else 'visible'}}}}}"
+            f"#t{number}{{animation-name:k{number}}}"
+        )
+        texts.append(
+            f'<text id="t{number}"{final} y="{BAR + (row + 1) * LINE}" '
+            f'textLength="{len(line) * CHARACTER}">{escape(line, quote=False)}</text>'
+        )
     dots = "".join(f'<circle cx="{MARGIN + 4 + 18 * n}" cy="16" r="5"/>' for n in range(3))
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
 <style>
-text{{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#e6edf3;white-space:pre;visibility:hidden;\
-animation:{total:.2f}s step-end infinite}}
+text{{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
+fill:#e6edf3;white-space:pre;visibility:hidden;animation:{total:.2f}s step-end infinite}}
 .end{{visibility:visible}}
 circle{{fill:#484f58}}
 @media (prefers-reduced-motion:reduce){{text{{animation:none!important}}}}
@@ -43,7 +48,8 @@ circle{{fill:#484f58}}
 
 
 def spans(screens):
-    """Each line that is not empty: its row, its text, when it appears, and when it goes; `None` if it stays."""
+    """Each line that is not empty: its row, its text, when it appears, and when it goes, which is
+    `None` if it stays."""
     shown = {}
     for at, lines in screens:
         for row, line in enumerate(lines):

@@ -19,9 +19,18 @@ class Terminal:
     def __init__(self, command, folder, environment, screen):
         self.screen, self.stream = screen, pyte.ByteStream(screen)
         self.controller, program = pty.openpty()
-        fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", screen.lines, screen.columns, 0, 0))
-        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=program, stdout=program, stderr=program,
-                                        start_new_session=True)
+        fcntl.ioctl(
+            program, termios.TIOCSWINSZ, struct.pack("HHHH", screen.lines, screen.columns, 0, 0)
+        )
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=program,
+            stdout=program,
+            stderr=program,
+            start_new_session=True,
+        )
         os.close(program)
         self.start = time.monotonic()
         self.screens = []
@@ -42,7 +51,7 @@ class Terminal:
     def wait_for(self, prompt):
         """Shows what the program writes until the line of the cursor is this one."""
         end = time.monotonic() + LONGEST_S
-        while self.screen.display[self.screen.cursor.y][:self.screen.cursor.x] != prompt:
+        while self.screen.display[self.screen.cursor.y][: self.screen.cursor.x] != prompt:
             if time.monotonic() > end:
                 raise SystemExit("\n".join(["no prompt:", *self.screen.display]))
             self._show(1)

@@ -1,6 +1,6 @@
-"""What people write after reading the documentation, with `requests`: at most 60 ids in a request, a pause of 1.02 s
-between requests, another try after what Microsoft Graph calls temporary, a fresh token after a 401, halves of what is
-refused, and a file from which the next run resumes.
+"""What people write after reading the documentation, with `requests`: at most 60 ids in a request,
+a pause of 1.02 s between requests, another try after what Microsoft Graph calls temporary, a fresh
+token after a 401, halves of what is refused, and a file from which the next run resumes.
 
 <https://learn.microsoft.com/graph/throttling>, <https://learn.microsoft.com/graph/errors>
 """
@@ -26,13 +26,20 @@ def send(chunk):
     for attempt in range(TRIES):
         time.sleep(PAUSE)
         try:
-            response = session.post(url, json={"userIds": chunk}, headers={"Authorization": f"Bearer token-{token}"},
-                                    timeout=30)
+            response = session.post(
+                url,
+                json={"userIds": chunk},
+                headers={"Authorization": f"Bearer token-{token}"},
+                timeout=30,
+            )
         except requests.RequestException as error:
             print(repr(error), file=sys.stderr)
             status, wait = "no response", 2**attempt
         else:
-            status, wait = response.status_code, int(response.headers.get("Retry-After", 2**attempt))
+            status, wait = (
+                response.status_code,
+                int(response.headers.get("Retry-After", 2**attempt)),
+            )
         if status == 401:
             token += 1
         elif status in (429, 500, 502, 503, 504, "no response"):

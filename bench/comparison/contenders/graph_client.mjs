@@ -11,7 +11,8 @@ const { Client, MiddlewareFactory } = require('@microsoft/microsoft-graph-client
 let token = 1;
 const authProvider = { getAccessToken: async () => `token-${token}` };
 
-// The default chain. It attaches tokens to https addresses only, so its last link sends to the loopback address.
+// The default chain. It attaches tokens to https addresses only, so its last link sends to the
+// loopback address.
 const chain = MiddlewareFactory.getDefaultMiddlewareChain(authProvider);
 chain[chain.length - 1] = {
   async execute(context) {

@@ -11,15 +11,19 @@ import time
 
 from azure.core.credentials import AccessToken
 from kiota_abstractions.api_error import APIError
-from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from kiota_authentication_azure.azure_identity_authentication_provider import (
+    AzureIdentityAuthenticationProvider,
+)
 from msgraph import GraphRequestAdapter, GraphServiceClient
-from msgraph.generated.identity_protection.risky_users.dismiss.dismiss_post_request_body import DismissPostRequestBody
+from msgraph.generated.identity_protection.risky_users.dismiss.dismiss_post_request_body import (
+    DismissPostRequestBody,
+)
 from result import Result, chunks, ids
 
 
 class Credential:
-    """A credential that caches its token for an hour, as those of azure-identity do, and returns a fresh one for a
-    claims challenge."""
+    """A credential that caches its token for an hour, as those of azure-identity do, and returns a
+    fresh one for a claims challenge."""
 
     def __init__(self):
         self.number = 1
@@ -32,7 +36,9 @@ class Credential:
 
 async def dismiss(client, ids, result):
     try:
-        await client.identity_protection.risky_users.dismiss.post(DismissPostRequestBody(user_ids=ids))
+        await client.identity_protection.risky_users.dismiss.post(
+            DismissPostRequestBody(user_ids=ids)
+        )
         result.add(204, ids)
     except APIError as error:
         result.add(error.response_status_code, ids)

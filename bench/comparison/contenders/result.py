@@ -13,17 +13,18 @@ def ids():
 
 def chunks(ids, size=60):
     """The ids in requests of at most `size`."""
-    return [ids[start:start + size] for start in range(0, len(ids), size)]
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 class Result:
-    """What the caller knows at the end: the ids by the status with which their last request ended."""
+    """What the caller knows at the end: the ids by the status of their last request."""
 
     def __init__(self):
         self.by_status = {}
 
     def add(self, status, ids):
-        """Records that the last request with these ids ended with this status, or with "no response"."""
+        """Records that the last request with these ids ended with this status, or with "no
+        response"."""
         self.by_status[str(status)] = self.by_status.get(str(status), 0) + len(ids)
 
     def print(self):
