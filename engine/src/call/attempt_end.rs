@@ -12,6 +12,7 @@ use crate::contract::report::Receipt;
 use crate::http::response::Rejection;
 use crate::limit::rate_limit::MIN_RETRY_AFTER;
 use crate::limit::turns::Turns;
+use crate::random::Random;
 use crate::time::{Duration, Instant};
 
 impl<T: Turns> Call<T> {
@@ -70,25 +71,33 @@ impl<T: Turns> Call<T> {
             Lesson::ServiceResponds => self.patience.refused(attempt.group.len() == 1, error, now),
             _ => self.patience.failed(error, now),
         }
-        match lesson {
-            Lesson::ServiceResponds => self.breaker.close(),
+        let hold = match lesson {
             Lesson::Throttled => {
                 let mut limit = self.limit.borrow_mut();
-                let wait = limit.throttled(&self.options, attempt.sent, now, *retry_after, &mut self.random);
-                drop(limit);
-                self.hold(wait, error, now);
+                Some(limit.throttled(&self.options, attempt.sent, now, *retry_after, &mut self.random))
             }
-            Lesson::TokenRejected => self.tokens.rejected(attempt.token.refreshes, claims.clone()),
             Lesson::ServiceFails => {
                 self.breaker.failed(attempt.sent, now, &mut self.random);
                 // Whether or not these ids are sent again: it holds the others and later calls too.
-                if let (Some(SERVICE_UNAVAILABLE), Some(asked)) = (error.status(), *retry_after) {
-                    let wait = with_jitter(asked.max(MIN_RETRY_AFTER), &mut self.random);
-                    self.hold(wait, error, now);
-                }
+                let asked = retry_after.filter(|_| error.status() == Some(SERVICE_UNAVAILABLE));
+                asked.map(|asked| retry_after_with_jitter(asked, &mut self.random))
             }
-            Lesson::ServiceIsReplaced => self.breaker.unexpected(attempt.sent, now, &mut self.random),
-            Lesson::Nothing => {}
+            Lesson::ServiceResponds => {
+                self.breaker.close();
+                None
+            }
+            Lesson::ServiceIsReplaced => {
+                self.breaker.unexpected(attempt.sent, now, &mut self.random);
+                None
+            }
+            Lesson::TokenRejected => {
+                self.tokens.rejected(attempt.token.refreshes, claims.clone());
+                None
+            }
+            Lesson::Nothing => None,
+        };
+        if let Some(wait) = hold {
+            self.hold(wait, error, now);
         }
     }
 
@@ -122,7 +131,7 @@ impl<T: Turns> Call<T> {
     /// When a group may be sent again after its `number`th attempt has failed.
     fn retry_due(&mut self, number: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
         now.saturating_add(match retry_after {
-            Some(asked) => with_jitter(asked.max(MIN_RETRY_AFTER), &mut self.random),
+            Some(asked) => retry_after_with_jitter(asked, &mut self.random),
             // The circuit breaker decides when the next request is sent, whichever group it carries. It may close before.
             None if self.breaker.is_open() => FIRST_BACKOFF,
             None => backoff(number, MAX_BACKOFF, &mut self.random),
@@ -147,6 +156,11 @@ impl<T: Turns> Call<T> {
         }
         self.patience.ends().filter(|end| *end <= until).map(|_| "patience-ms")
     }
+}
+
+/// The wait that a `Retry-After` asks for, with jitter.
+fn retry_after_with_jitter(asked: Duration, random: &mut Random) -> Duration {
+    with_jitter(asked.max(MIN_RETRY_AFTER), random)
 }
 
 /// The status of an overloaded service.

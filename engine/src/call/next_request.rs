@@ -110,24 +110,18 @@ impl<T: Turns> Call<T> {
         now: Instant,
         uploading: Option<AttemptId>,
     ) -> Option<Step<T::Step>> {
+        let until = match missing {
+            Missing::Token => self.ask_for_token_at(at, uploading),
+            // A place is reserved only when the request could be sent as far as slot and time go.
+            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn if self.is_full() => Instant::MAX,
+            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn => at,
+        };
+        if until > now {
+            return Some(self.wait(until));
+        }
         match missing {
-            Missing::Token => {
-                let ask_at = self.ask_for_token_at(at, uploading);
-                if ask_at > now {
-                    return Some(self.wait(ask_at));
-                }
-                Some(Step::GetToken(self.tokens.request(&self.options, now)))
-            }
-            // A place too is reserved only when nothing else is missing that time brings.
-            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn => {
-                if self.is_full() {
-                    Some(self.wait(Instant::MAX))
-                } else if at > now {
-                    Some(self.wait(at))
-                } else {
-                    self.reserve(now)
-                }
-            }
+            Missing::Token => Some(Step::GetToken(self.tokens.request(&self.options, now))),
+            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn => self.reserve(now),
         }
     }
 
