@@ -56,7 +56,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "retry-after-ignored",
         "a Retry-After is waited out",
         "Call::retry_due",
-        "Some(asked) => with_jitter(asked.max(MIN_RETRY_AFTER), &mut self.random)",
+        "Some(asked) => retry_after_with_jitter(asked, &mut self.random)",
         "Some(_) => MIN_RETRY_AFTER",
     ),
     mutant(
@@ -112,15 +112,15 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "429-holds-nothing",
         "a 429, and a 503 with Retry-After, hold every request",
         "Call::learn",
-        "drop(limit); self.hold(wait, error, now)",
-        "drop(limit); let _ = wait",
+        "Some(limit.throttled(&self.options, attempt.sent, now, *retry_after, &mut self.random))",
+        "{ let _ = limit.throttled(&self.options, attempt.sent, now, *retry_after, &mut self.random); None }",
     ),
     mutant(
         "503-holds-nothing",
         "a 429, and a 503 with Retry-After, hold every request",
         "Call::learn",
-        "let wait = with_jitter(asked.max(MIN_RETRY_AFTER), &mut self.random); self.hold(wait, error, now)",
-        "let _ = asked",
+        "asked.map(|asked| retry_after_with_jitter(asked, &mut self.random))",
+        "asked.filter(|_| false)",
     ),
     mutant(
         "other-calls-not-held",
