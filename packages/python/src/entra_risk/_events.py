@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from ._printable import printable
 from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Response
 
 
-def batches_from(values: list[Any]) -> list[Batch]:
-    """Converts a `list<batch>`."""
+def batches_from(values: list[Any], unsent: Mapping[str, Error]) -> list[Batch]:
+    """Converts a `list<batch>`. `unsent`: see `error_from`."""
     return [
         Batch(
             tuple(value.ids),
             value.attempts,
             _known(value.outcome, Outcome),
             None if value.receipt is None else Receipt(**_fields(value.receipt)),
-            error_from(value.error),
+            error_from(value.error, unsent),
         )
         for value in values
     ]
 
 
-def error_from(value: Any) -> Error | None:
-    """Converts an `option<error>`."""
+def error_from(value: Any, unsent: Mapping[str, Error]) -> Error | None:
+    """Converts an `option<error>`. `unsent` has the error of each request that the forwarder could
+    not send, by its `client-request-id`: it takes the place of the one that the plugin saw."""
     if value is None:
         return None
-    return Error(_known(value.kind, ErrorKind), printable(value.message), _response_from(value.response))
+    response = _response_from(value.response)
+    if response is not None and response.client_request_id in unsent:
+        return unsent[response.client_request_id]
+    return Error(_known(value.kind, ErrorKind), printable(value.message), response)
 
 
 def seconds_from(milliseconds: int | None) -> float | None:

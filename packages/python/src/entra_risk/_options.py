@@ -94,6 +94,26 @@ class OptionsRecord(Record):
             setattr(self, field, None if value is None else check(name, value))
 
 
+ROOTS = {
+    "global": "https://graph.microsoft.com",
+    "us-gov-l4": "https://graph.microsoft.us",
+    "us-gov-l5": "https://dod-graph.microsoft.us",
+    "china": "https://microsoftgraph.chinacloudapi.cn",
+}
+"""The addresses of Microsoft Graph in each cloud."""
+
+
+def address_of(options: OptionsRecord) -> str:
+    """Where the requests go with options that the plugin has accepted: in lower case, without the
+    default port."""
+    endpoint: str | None = getattr(options, "endpoint")
+    if endpoint is None:
+        return ROOTS[getattr(options, "cloud") or "global"]
+    address = endpoint.lower()
+    default = ":443" if address.startswith("https:") else ":80"
+    return address.removesuffix(default)
+
+
 def only(expected: type[Options], given: Mapping[str, Any]) -> None:
     """Raises TypeError if `given` contains anything else than `expected`."""
     for name in given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,12 @@ class Meter:
             if response is not None:
                 self._ended.add(response.client_request_id)
 
-    def waiting(self, progress: Any) -> None:
-        """Takes over the record `progress` of an event `waiting`."""
+    def waiting(self, progress: Any, unsent: Mapping[str, Error]) -> None:
+        """Takes over the record `progress` of an event `waiting`. `unsent`: see `error_from`."""
         self._requests = progress.requests
         self._in_flight = getattr(progress, "in-flight")
         self._next_send = seconds_from(getattr(progress, "next-send-ms"))
-        self._error = error_from(progress.error)
+        self._error = error_from(progress.error, unsent)
         self._ended.clear()
 
     def over(self) -> None:

@@ -15,6 +15,7 @@ from ._credential import CannotRenew, Secret, TokenRequest
 from ._log import log
 from ._printable import type_of
 from ._reentry import waits_for
+from ._route import Route
 
 Stopped = Callable[[], bool]
 """Returns whether the call is to end. Whoever waits for a token then gives up."""
@@ -30,6 +31,8 @@ class Tokens:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._context = contextvars.copy_context()
+        self.route: Route
+        """The way of the tokens to Microsoft Graph. It is set before the plugin asks for one."""
         self.supplied = False
         """Whether the credential has supplied a token. Without one, nothing was sent."""
         self.raised: BaseException | None = None
@@ -39,7 +42,7 @@ class Tokens:
         """Returns a `result<credential, token-error>` for a record `token-request`. It never
         raises: wasmtime-py would end the instance, and with it what is known about the ids."""
         request = TokenRequest(
-            f"{record.audience}/.default", record.tenant, record.endpoint, record.refresh, record.claims
+            f"{record.audience}/.default", record.tenant, self.route.upstream, record.refresh, record.claims
         )
         refresh = ", refreshed" if request.refresh else ""
         claims = ", with a claims challenge" if request.claims else ""
@@ -61,8 +64,13 @@ class Tokens:
             return Variant("unavailable", "the call was stopped before the credential returned")
         self.supplied = True
         credential = Record()
-        setattr(credential, "bearer", token.value)
+        setattr(credential, "bearer", self.route.placeholder(token))
         return credential
+
+    def close(self) -> None:
+        """Ends the call: no request can use its tokens any more."""
+        if hasattr(self, "route"):
+            self.route.close()
 
     def _begin(self, request: TokenRequest, stopped: Stopped, context: contextvars.Context) -> Future[Secret]:
         future: Future[Secret] = Future()

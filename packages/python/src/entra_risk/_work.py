@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Union
 
 from wasmtime.component import ResourceAny
 
 from ._errors import InvalidArgument
 from ._events import batches_from, error_from
+from ._forwarder import forwarder_to
 from ._log import CallLog
-from ._options import OptionsRecord, in_python
+from ._options import OptionsRecord, address_of, in_python
 from ._plugin import Plugin
 from ._progress import Meter, Progress
 from ._report import Batch, Error, Report, carrying, in_order
@@ -127,14 +129,19 @@ class Work:
         if event.tag == "over":
             plugin.drop(self._call)
             with self._lock:
-                self._finish(error_from(event.payload), self._tokens.raised)
+                self._finish(error_from(event.payload, self._unsent), self._tokens.raised)
             return True
         if event.tag == "ended":
-            self._add(batches_from(event.payload))
+            self._add(batches_from(event.payload, self._unsent))
         else:
             self._waiting(event.payload)
         self._ask = event.tag == "ended"
         return False
+
+    @property
+    def _unsent(self) -> Mapping[str, Error]:
+        """The errors of the requests that the forwarder could not send."""
+        return self._tokens.route.errors
 
     @property
     def has_begun(self) -> bool:
@@ -161,7 +168,7 @@ class Work:
             if self.over.is_set():
                 return False
             self._begun = True
-        started = plugin.start(self._action, self._ids, self._options)
+        started = self._start(plugin)
         if isinstance(started, str):
             self._end(InvalidArgument(in_python(started)))
             return False
@@ -170,8 +177,23 @@ class Work:
         self.started.set()
         return True
 
+    def _start(self, plugin: Plugin) -> ResourceAny | str:
+        # The plugin sends to the forwarder, so it checks the caller's endpoint in a call without ids.
+        checked = plugin.start(self._action, [], self._options)
+        if isinstance(checked, str):
+            return checked
+        plugin.drop(checked)
+        try:
+            forwarder = forwarder_to(address_of(self._options))
+        except ValueError as error:
+            return str(error)
+        self._tokens.route = forwarder.open()
+        options = copy.copy(self._options)
+        setattr(options, "endpoint", forwarder.address)
+        return plugin.start(self._action, self._ids, options)
+
     def _waiting(self, record: Any) -> None:
-        self._meter.waiting(record)
+        self._meter.waiting(record, self._unsent)
         progress = self._meter.progress()
         self._log.waiting(progress)
         now = time.monotonic()
@@ -220,6 +242,7 @@ class Work:
             if self.over.is_set():
                 return
             self.raised = raised
+            self._tokens.close()
             self.over.set()
             self.started.set()
             self._push(None)

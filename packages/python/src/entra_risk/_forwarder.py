@@ -1,0 +1,206 @@
+"""Sends the plugin's requests to Microsoft Graph, because wasmtime-py knows neither proxies nor the
+certificates of a company.
+
+The plugin sends to a server on loopback in this process, which exchanges the placeholder in the
+request for the token, and returns the response. Nobody else on the machine can use it, because
+nobody else has a placeholder."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import logging
+import re
+import ssl
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+from aiohttp import web
+
+from ._network import Network, network_to
+from ._plugin import was_forked
+from ._printable import printable
+from ._report import Error
+from ._route import Route
+
+_PATHS = re.compile(
+    r"/(v1\.0|beta)/(auditLogs/signIns|identityProtection/risky(Users|ServicePrincipals|Agents))"
+    r"/(dismiss|confirmSafe|confirmCompromised)"
+)
+"""The paths of the actions."""
+_MAX_RESPONSE = 65_536
+"""Maximum length of a response body in bytes. The plugin reads no more."""
+_MAX_REQUEST = 1 << 20
+"""Maximum length of a request body in bytes: more than that of 10,000 ids."""
+_REQUEST_HEADERS = ("accept", "client-request-id", "content-type", "prefer", "return-client-request-id", "user-agent")
+_RESPONSE_HEADERS = ("client-request-id", "content-type", "date", "request-id", "retry-after", "www-authenticate")
+
+# Statuses that tell the plugin what the error of a request that was not sent proves. The caller
+# gets the error itself.
+_MAY_PASS = 421
+_ENDS_THE_CALL = 407
+
+Result = TypeVar("Result")
+
+
+class Forwarder:
+    """A server on loopback with one upstream."""
+
+    def __init__(self, upstream: str) -> None:
+        network = network_to(upstream)
+        self.upstream = upstream
+        self._routes: dict[str, Route] = {}
+        self._network = network
+        self._session: aiohttp.ClientSession
+        self.address = _in_loop(self._start())
+        """Where the plugin sends its requests."""
+
+    def open(self) -> Route:
+        """Returns the route of a new call."""
+        return Route(self.upstream, self._routes)
+
+    async def close(self) -> None:
+        """Closes the connections to the upstream."""
+        await self._session.close()
+
+    async def _start(self) -> str:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._network.certificates, limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # The plugin has a timeout for each attempt.
+            auto_decompress=False,
+            trust_env=False,  # It would read ~/.netrc too.
+            max_line_size=_MAX_RESPONSE,
+            max_field_size=4 * _MAX_RESPONSE,
+            skip_auto_headers=("accept-encoding", "user-agent", "accept"),
+        )
+        app = web.Application(client_max_size=_MAX_REQUEST)
+        app.router.add_route("*", "/{path:.*}", self._forward)
+        app.on_response_prepare.append(_add_nothing)
+        # Abandoned by the plugin means abandoned upstream.
+        runner = web.AppRunner(app, access_log=None, logger=logging.getLogger(__name__), handler_cancellation=True, handle_signals=False)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        self._host = f"127.0.0.1:{port}"
+        return f"http://{self._host}"
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        placeholder = request.headers.get("authorization", "").removeprefix("Bearer ")
+        route = self._routes.get(placeholder)
+        if route is None or request.host != self._host:
+            return web.Response(status=403)
+        if request.method != "POST" or not _PATHS.fullmatch(request.raw_path):
+            return web.Response(status=404)
+        body = await request.read()
+        headers = {name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) is not None}
+        try:
+            return await self._send(route, placeholder, request.raw_path, headers, body)
+        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            explained = _explain(error, self.upstream, self._network)
+            if explained is None:
+                return _reset(request)
+            status, why = explained
+            route.errors[headers.get("client-request-id", "")] = why
+            return web.Response(status=status)
+
+    async def _send(
+        self, route: Route, placeholder: str, path: str, headers: dict[str, str], body: bytes
+    ) -> web.StreamResponse:
+        async with self._session.post(
+            self.upstream + path,
+            data=body,
+            headers={**headers, "authorization": f"Bearer {route.tokens[placeholder].value}"},
+            allow_redirects=False,
+            proxy=self._network.proxy,
+        ) as response:
+            received = bytearray()
+            while len(received) < _MAX_RESPONSE and (part := await response.content.read(_MAX_RESPONSE)):
+                received += part
+            result = web.Response(status=response.status, body=route.clean_body(bytes(received[:_MAX_RESPONSE])))
+            result.headers.popall("content-type", None)
+            for name in _RESPONSE_HEADERS:
+                for value in response.headers.getall(name, ()):
+                    raw = route.clean(value.encode(errors="surrogateescape"))
+                    result.headers.add(name, raw.decode(errors="replace"))
+            result.headers.setdefault("date", "")  # aiohttp would add one.
+            return result
+
+
+async def _add_nothing(_: web.Request, response: web.StreamResponse) -> None:
+    """Removes what the upstream did not send."""
+    response.headers.popall("server", None)
+    if response.headers.get("date") == "":
+        response.headers.popall("date", None)
+
+
+def _reset(request: web.Request) -> web.StreamResponse:
+    """Closes the connection without a response: whether the request was applied is not known."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+def _explain(error: Exception, upstream: str, network: Network) -> tuple[int, Error] | None:
+    """What an error proves, if it proves that the request was never sent."""
+    way = upstream if network.proxy is None else f"{upstream} through the proxy"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        if error.status == 407:
+            why = f"the proxy requires authentication: put user name and password into {_proxy_variable(upstream)}"
+            return _ENDS_THE_CALL, Error("unreachable", why)
+        return _MAY_PASS, Error("unreachable", f"the proxy refuses a connection to {upstream} with {error.status}")
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        certificate = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+        if isinstance(certificate, ssl.SSLCertVerificationError):
+            why = (
+                f"the certificate of {way} is not trusted ({printable(certificate.verify_message)}): set SSL_CERT_FILE"
+                " to a file with the certificates to trust, such as the root of the company's proxy"
+            )
+            return _ENDS_THE_CALL, Error("unreachable", why)
+        return _MAY_PASS, Error("unreachable", f"no TLS connection to {way}: {printable(str(certificate))}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        hint = "" if network.proxy is not None else f"; is {_proxy_variable(upstream)} needed here?"
+        return _MAY_PASS, Error("unreachable", f"no connection to {way}: {printable(str(error.os_error))}{hint}")
+    return None
+
+
+def _proxy_variable(upstream: str) -> str:
+    return "HTTPS_PROXY" if upstream.startswith("https:") else "HTTP_PROXY"
+
+
+_forwarders: dict[str, Forwarder] = {}
+_starting = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def forwarder_to(upstream: str) -> Forwarder:
+    """The forwarder with this upstream, which is started with the first call. Raises ValueError if
+    the environment names a proxy or certificates that cannot be used."""
+    with _starting:
+        if upstream not in _forwarders:
+            _forwarders[upstream] = Forwarder(upstream)
+        return _forwarders[upstream]
+
+
+@atexit.register
+def _close() -> None:
+    """Closes the connections: aiohttp would complain when the process ends."""
+    if was_forked():
+        return
+    for forwarder in _forwarders.values():
+        try:
+            _in_loop(forwarder.close(), seconds=1)
+        except concurrent.futures.TimeoutError:
+            pass
+
+
+def _in_loop(work: Coroutine[Any, Any, Result], seconds: float | None = None) -> Result:
+    global _loop
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+        threading.Thread(target=_loop.run_forever, name="entra-risk-forwarder", daemon=True).start()
+    return asyncio.run_coroutine_threadsafe(work, _loop).result(seconds)
