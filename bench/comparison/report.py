@@ -2,11 +2,12 @@
 
 import platform
 import subprocess
+import textwrap
 from math import inf
 
 import plot
 
-OWN = "entra-risk"
+OWN = ("entra-risk for Python", "entra-risk for JavaScript")
 
 
 def write(folder, saved):
@@ -62,7 +63,14 @@ def tables(saved):
                     for row in calm
                 ],
             )
-            + f"\nazure-identity takes {identity[0]} more, @azure/identity {identity[1]}. {versions(saved['startup'], startup)}\n",
+            + "\n"
+            + textwrap.fill(
+                f"azure-identity takes {identity[0]} more, @azure/identity {identity[1]}."
+                f" {versions(saved['startup'], startup)}",
+                100,
+                break_on_hyphens=False,
+            )
+            + "\n",
         )
     if rough:
         yield (
@@ -82,7 +90,7 @@ def tables(saved):
                 [
                     [
                         row["name"],
-                        f"{row['times'] * row['seconds']:.0f} s",
+                        f"{row['times'] * row['seconds']:,.0f} s",
                         all_done(row),
                         *ids_and_requests(row),
                         count(row["times"] * row["unknown"]),
@@ -112,11 +120,12 @@ def tables(saved):
     if calm and rough and startup:
         yield (
             "not-first",
-            "".join(
+            table(
+                ["", *OWN, "first", "good ids it did"],
                 [
-                    *(f"- without faults, {line}\n" for line in not_first(calm, CALM_MEASURES)),
-                    *(f"- with faults, {line}\n" for line in not_first(rough, ROUGH_MEASURES)),
-                ]
+                    *not_first("without faults", calm, CALM_MEASURES),
+                    *not_first("with faults", rough, ROUGH_MEASURES),
+                ],
             ),
         )
     if first := measured.get("first-requests"):
@@ -159,8 +168,8 @@ def versions(saved, packages):
         .lstrip("v")
     )
     return (
-        f"{saved['date']}: {', '.join(sorted(packages))}; Python {platform.python_version()}, Node {node}, {platform.system()}"
-        f" {platform.machine()}."
+        f"{saved['date']}: {', '.join(sorted(packages))}; Python {platform.python_version()},"
+        f" Node {node}, {platform.system()} {platform.machine()}."
     )
 
 
@@ -231,17 +240,17 @@ CALM_MEASURES = [
 ]
 
 
-def not_first(contenders, measures):
-    """A line for each measure in which another contender is ahead of a package of this project."""
+def not_first(run, contenders, measures):
+    """A row for each measure in which another contender is ahead of a package of this project."""
+    own = [row for row in contenders if row["name"] in OWN]
+    others = [row for row in contenders if not row["name"].startswith("entra-risk")]
     for name, value, form in measures:
-        own = [row for row in contenders if row["name"].startswith(OWN)]
-        for row in own:
-            ahead = [
-                other for other in contenders if other not in own and value(other) < value(row)
+        best = min(others, key=value)
+        if any(value(best) < value(row) for row in own):
+            done_by_best = count(best["times"] * len(best["done_at"]))
+            yield [
+                f"{run}: {name}",
+                *(form(value(row)) for row in own),
+                f"{form(value(best))}, {best['name']}",
+                done_by_best,
             ]
-            if ahead:
-                best = min(ahead, key=value)
-                yield (
-                    f"{name}: {row['name']} {form(value(row))}; {best['name']} {form(value(best))}"
-                    f" ({count(best['times'] * len(best['done_at']))} good ids done)"
-                )
