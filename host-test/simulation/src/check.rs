@@ -13,6 +13,8 @@ mod next;
 mod outcome;
 mod rate;
 mod refused;
+#[cfg(test)]
+mod tests;
 mod text;
 mod token;
 
@@ -69,32 +71,4 @@ pub(crate) fn check_instances(plan: &InstancesPlan, calls: &[Vec<CallRecord>], k
     let mut violations = Violations(each.flat_map(|(instance, calls)| check(&instance.plan, calls)).collect());
     instances::check(plan, calls, keys, &mut violations);
     violations.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::fixture::Fixture;
-
-    #[test]
-    fn a_run_without_a_violation_passes_every_check() {
-        let run = Fixture::new();
-        assert!(check(&run.plan, &[run.call]).is_empty());
-    }
-
-    #[test]
-    fn a_call_that_does_not_return_is_found() {
-        let mut run = Fixture::new();
-        run.call.result = Err("trap".to_owned());
-        assert_eq!(check(&run.plan, &[run.call])[0].invariant, "every call returns");
-    }
-
-    #[test]
-    fn a_function_that_differs_from_a_call_is_found() {
-        let (call, mut other) = (Fixture::new().call, Fixture::new());
-        assert!(check_same(std::slice::from_ref(&call), std::slice::from_ref(&other.call)).is_empty());
-        other.report().cause = None;
-        let violations = check_same(&[call], &[other.call]);
-        assert_eq!(violations[0].invariant, "a function does what a call does");
-    }
 }

@@ -16,7 +16,7 @@ use crate::run::Run;
 use crate::source::{Changed, Source};
 
 /// One change of the plugin's source, and the invariant that it violates.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Mutant {
     /// What it does wrong.
     pub name: &'static str,
@@ -54,17 +54,6 @@ pub(crate) const fn mutant_body(
     Mutant { name, violates, takes_turns: false, function, from: None, to }
 }
 
-/// Does the same as [`mutant`], for a mutant that is played with many instances.
-pub(crate) const fn mutant_with_turns(
-    name: &'static str,
-    violates: &'static str,
-    function: &'static str,
-    from: &'static str,
-    to: &'static str,
-) -> Mutant {
-    Mutant { takes_turns: true, ..mutant(name, violates, function, from, to) }
-}
-
 /// What the plugin is built from, as far as it exists.
 const INPUTS: &[&str] = &["Cargo.lock", "adapters/keyvalue-turns", "engine", "src", "wit"];
 
@@ -77,6 +66,11 @@ pub(crate) fn plugin_source() -> Result<Source> {
 }
 
 impl Mutant {
+    /// The same mutant, played with many instances that take turns.
+    pub(crate) fn with_turns(self) -> Mutant {
+        Mutant { takes_turns: true, ..self }
+    }
+
     /// The file that is changed, and what it contains then.
     pub(crate) fn change(&self, source: &Source) -> Result<Changed> {
         match self.from {

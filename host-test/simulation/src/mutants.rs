@@ -8,8 +8,9 @@ mod turns;
 use crate::mutant::Mutant;
 
 /// Every mutant of the plugin.
-pub fn mutants() -> Vec<&'static Mutant> {
-    [report::MUTANTS, end::MUTANTS, send::MUTANTS, turns::MUTANTS].into_iter().flatten().collect()
+pub fn mutants() -> Vec<Mutant> {
+    let mutants = [report::MUTANTS, end::MUTANTS, send::MUTANTS].into_iter().flatten().copied();
+    mutants.chain(turns::MUTANTS.iter().map(|mutant| mutant.with_turns())).collect()
 }
 
 #[cfg(test)]

@@ -107,33 +107,3 @@ fn check_time(attempts: &Attempts<'_>, violations: &mut Violations) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::StatusCode;
-
-    use crate::check::fixture::{assert_found, ms};
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.attempts(), found),
-            &[
-                ("a group has at most max-attempts counted attempts", |run| {
-                    run.call.call.options.max_attempts = Some(1)
-                }),
-                ("at most max-in-flight requests are in flight", |run| {
-                    run.call.call.options.max_in_flight = Some(1);
-                    run.call.arrivals[1].sent = ms(50);
-                }),
-                ("no id is in two requests in flight", |run| run.call.arrivals[2].sent = ms(1_150)),
-                ("an id that has ended is not sent again", |run| run.respond(1, StatusCode::NOT_FOUND)),
-                ("a Retry-After is waited out", |run| run.call.arrivals[1].retry_after = Some(ms(10_000))),
-                ("an id that may succeed is sent again", |run| run.respond(0, StatusCode::SERVICE_UNAVAILABLE)),
-                ("an id that may succeed is sent again", |run| run.respond(0, StatusCode::TOO_MANY_REQUESTS)),
-                ("a request in flight is given its time", |run| run.call.arrivals[2].settled = None),
-            ],
-        );
-    }
-}

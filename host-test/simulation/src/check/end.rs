@@ -131,38 +131,3 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(75);
 /// The longest wait after a 429, in windows, as documented: 32 and up to a quarter more, after those
 /// that were already spent.
 const MAX_HELD_WINDOWS: u32 = 42;
-
-#[cfg(test)]
-mod tests {
-    use http::StatusCode;
-
-    use super::*;
-    use crate::check::fixture::{assert_found, ms};
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.attempts(), found),
-            &[
-                ("the call returns by its deadline", |run| run.call.call.options.deadline_ms = Some(4_350)),
-                ("nothing is sent after the deadline", |run| run.call.call.options.deadline_ms = Some(4_250)),
-                ("nothing is sent after an error that ends the call", |run| {
-                    run.respond(0, StatusCode::PROXY_AUTHENTICATION_REQUIRED)
-                }),
-                ("the call returns within 10 s of its end", |run| {
-                    run.respond(2, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
-                    run.call.nexts.truncate(3);
-                    run.call.nexts[2].ended += GRACE + ms(3);
-                }),
-                ("nothing is sent after a stop", |run| run.call.stops.push((ms(4_250), GRACE))),
-                ("a stopped call ends within its grace", |run| run.call.stops.push((ms(4_350), ms(10)))),
-                ("only a stop cancels a call", |run| run.cause().kind = ErrorKind::Cancelled),
-                ("a call does not end without a reason", |run| run.call.arrivals.truncate(1)),
-                ("a call that was stopped is cancelled", |run| {
-                    run.call.arrivals.truncate(1);
-                    run.call.stops.push((ms(4_350), GRACE));
-                }),
-            ],
-        );
-    }
-}

@@ -117,29 +117,3 @@ fn check_progress(call: &CallRecord, next: &Next, left: usize, violations: &mut 
 fn is_over(event: &Event) -> bool {
     matches!(event, Event::Over(_))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::fixture::{assert_found, refusal};
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.call, found),
-            &[
-                ("an event has batches in order", |run| run.call.nexts[0].event = Event::Ended(Vec::new())),
-                ("each id is in one event", |run| run.call.nexts.insert(1, run.call.nexts[0].clone())),
-                ("a call is over when every id was reported", |run| drop(run.call.nexts.remove(2))),
-                ("a call that is over stays so", |run| run.call.nexts[4].event = Event::Over(None)),
-                ("the report says what the events did", |run| run.call.nexts[0].report = Some(Vec::new())),
-                ("a batch of a report holds neighbors", |run| {
-                    let report = run.call.nexts[0].report.as_mut().unwrap();
-                    report[0].ids[1] = run.call.call.ids[2].clone();
-                }),
-                ("waiting says what is left", |run| run.progress().left += 1),
-                ("waiting never names a refusal", |run| run.progress().error = Some(refusal())),
-            ],
-        );
-    }
-}

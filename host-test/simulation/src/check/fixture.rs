@@ -10,40 +10,17 @@ use host_test::bindings::credentials::TokenRequest;
 use host_test::plugin::Action;
 use http::StatusCode;
 
-use crate::attempts::Attempts;
 use crate::call_plan::Call;
 use crate::caller::{Caller, Form};
 use crate::plan::{Plan, TokenProvider};
 use crate::record::{CallRecord, Next, Report};
 use crate::token_log::{TokenAnswer, TokenRecord};
-use crate::violation::Violations;
 
 /// A run of one call for three users: the first two are accepted after 0.1 s. The request for the last
 /// one, who does not exist, fails once and is then refused.
 pub(crate) struct Fixture {
     pub(crate) plan: Plan,
     pub(crate) call: CallRecord,
-}
-
-/// An invariant, and a change of the run that violates it.
-pub(crate) type Case = (&'static str, fn(&mut Fixture));
-
-/// Asserts that a check finds nothing in the run without a change, and the invariant that each change
-/// violates.
-pub(crate) fn assert_found(check: fn(&Fixture, &mut Violations), cases: &[Case]) {
-    let violated = |run: &Fixture| -> Vec<&'static str> {
-        let mut violations = Violations::default();
-        check(run, &mut violations);
-        violations.0.into_iter().map(|violation| violation.invariant).collect()
-    };
-    let clean = violated(&Fixture::new());
-    assert!(clean.is_empty(), "without a change: {clean:?}");
-    for (invariant, change) in cases {
-        let mut run = Fixture::new();
-        change(&mut run);
-        let found = violated(&run);
-        assert!(found.contains(invariant), "{invariant}: found {found:?}");
-    }
 }
 
 impl Fixture {
@@ -109,11 +86,6 @@ impl Fixture {
         };
         let plan = Plan { seed: 0, graph, tokens: TokenProvider::default(), calls: Vec::new(), overlaps: false };
         Fixture { plan, call: record }
-    }
-
-    /// The attempts of the call.
-    pub(crate) fn attempts(&self) -> Attempts<'_> {
-        Attempts::new(&self.call, std::slice::from_ref(&self.call))
     }
 
     /// The report of the call.

@@ -40,29 +40,3 @@ pub(crate) fn check(call: &CallRecord, violations: &mut Violations) -> bool {
     }
     is_complete
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::fixture::assert_found;
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| {
-                check(&run.call, found);
-            },
-            &[
-                ("every id is reported exactly once, in the order given", |run| drop(run.report().batches.pop())),
-                ("no cause means every id was accepted", |run| run.report().cause = None),
-                ("a request carries at most ids-per-request ids", |run| {
-                    run.call.call.options.ids_per_request = Some(1)
-                }),
-                ("a request carries ids of the call, each once", |run| {
-                    let id = run.call.arrivals[1].ids[0].clone();
-                    run.call.arrivals[1].ids.push(id);
-                }),
-            ],
-        );
-    }
-}

@@ -99,33 +99,3 @@ fn check_acceptance(
         });
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use host_test::bindings::actions::{Error, ErrorKind};
-
-    use crate::check::fixture::{assert_found, ms};
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.attempts(), false, found),
-            &[
-                ("next returns in time", |run| run.call.nexts[1].ended += ms(3)),
-                ("next waits as long as it may", |run| run.call.nexts[1].ended -= ms(3)),
-                ("next without a limit never waits", |run| run.call.nexts[1].wait_ms = None),
-                ("nothing is sent outside next", |run| run.call.nexts[2].began = ms(1_150)),
-                ("an acceptance is reported by the next that read it", |run| {
-                    run.call.arrivals[0].settled = Some(ms(50))
-                }),
-                ("waiting names no failure from before an acceptance", |run| {
-                    // No request fails after the acceptance.
-                    run.call.arrivals.truncate(1);
-                    let message = "failed".to_owned();
-                    run.progress().error = Some(Error { kind: ErrorKind::ServerError, message, response: None });
-                }),
-            ],
-        );
-    }
-}

@@ -89,32 +89,3 @@ fn check_error(attempts: &Attempts<'_>, id: usize, batch: &Batch, violations: &m
         });
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::fixture::assert_found;
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.attempts(), found),
-            &[
-                ("attempts are counted for each id", |run| run.report().batches[0].attempts += 1),
-                ("a batch ended in one request", |run| {
-                    let mut other = run.call.arrivals[0].clone();
-                    other.ids.remove(0);
-                    run.call.arrivals[0].ids.truncate(1);
-                    run.call.arrivals.insert(1, other);
-                }),
-                ("accepted ids were applied", |run| run.call.arrivals[0].applied = false),
-                ("refused and not applied ids were not applied", |run| run.call.arrivals[2].applied = true),
-                ("an id is refused alone", |run| run.report().batches[0].outcome = Outcome::Refused),
-                ("an outcome follows from the attempts", |run| run.report().batches[0].outcome = Outcome::Unknown),
-                ("a batch reports its last request", |run| {
-                    run.call.arrivals[0].client_request_id = "another".to_owned();
-                }),
-            ],
-        );
-    }
-}

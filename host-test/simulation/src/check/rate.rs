@@ -110,33 +110,3 @@ pub(crate) fn check_documented_limit(plan: &Plan, calls: &[CallRecord], violatio
 
 /// The longest time for which a response holds other calls.
 const MAX_HOLD: Duration = Duration::from_secs(3_600);
-
-#[cfg(test)]
-mod tests {
-    use crate::check::fixture::{assert_found, ms};
-
-    use super::*;
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&[run.attempts()], found),
-            &[
-                ("the rate limit is kept", |run| run.call.arrivals[1].sent = ms(999)),
-                ("a margin is added to the window", |run| run.call.arrivals[1].sent = ms(1_000)),
-                ("a 429, and a 503 with Retry-After, hold every request", |run| {
-                    run.call.arrivals[0].retry_after = Some(ms(2_000));
-                    run.respond(0, StatusCode::TOO_MANY_REQUESTS);
-                }),
-                ("a 429, and a 503 with Retry-After, hold every request", |run| {
-                    run.call.arrivals[0].retry_after = Some(ms(2_000));
-                    run.respond(0, StatusCode::SERVICE_UNAVAILABLE);
-                }),
-            ],
-        );
-        assert_found(
-            |run, found| check_documented_limit(&run.plan, std::slice::from_ref(&run.call), found),
-            &[("the documented rate limit causes no 429", |run| run.respond(1, StatusCode::TOO_MANY_REQUESTS))],
-        );
-    }
-}

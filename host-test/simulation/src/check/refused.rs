@@ -25,22 +25,3 @@ pub(crate) fn check(plan: &Plan, call: &CallRecord, violations: &mut Violations)
         violations.add("exactly the bad ids are refused", || wrong.to_string());
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::fixture::assert_found;
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.plan, &run.call, found),
-            &[
-                ("exactly the bad ids are refused", |run| run.plan.graph.absent.clear()),
-                ("exactly the bad ids are refused", |run| {
-                    run.plan.graph.absent.extend(run.call.call.ids[0].parse::<uuid::Uuid>());
-                }),
-            ],
-        );
-    }
-}

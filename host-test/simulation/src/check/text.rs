@@ -55,21 +55,3 @@ fn check_length(text: &str, max: usize, violations: &mut Violations) {
         violations.add("texts are cut as stated", || format!("{} bytes, at most {max} allowed", text.len()));
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::fixture::assert_found;
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.call, found),
-            &[
-                ("every error has a message", |run| run.cause().message.clear()),
-                ("no text contains 24 characters of the token", |run| run.cause().message = CANARY[..MAX_RUN].into()),
-                ("texts are cut as stated", |run| run.cause().message = "x".repeat(MAX_MESSAGE_BYTES + 1)),
-            ],
-        );
-    }
-}

@@ -76,31 +76,3 @@ fn check_refreshes(attempts: &Attempts<'_>, violations: &mut Violations) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::StatusCode;
-
-    use crate::check::fixture::{assert_found, token};
-
-    #[test]
-    fn each_violation_is_found() {
-        assert_found(
-            |run, found| check(&run.attempts(), found),
-            &[
-                ("token requests contain the call's tenant, audience and endpoint", |run| {
-                    run.call.tokens[0].request.tenant = Some("contoso".to_owned());
-                }),
-                ("claims are those of the challenge", |run| run.call.tokens[0].request.claims = Some("{}".to_owned())),
-                ("a token is requested before each attempt", |run| drop(run.call.tokens.pop())),
-                ("one refresh for each rejected token", |run| run.call.tokens[0].request.refresh = true),
-                ("one token request for each attempt", |run| {
-                    let more = [4_310, 4_320].map(|at| token(&run.call.call, at));
-                    run.call.tokens.extend(more);
-                }),
-                ("a rejected token is not sent again", |run| run.respond(1, StatusCode::UNAUTHORIZED)),
-            ],
-        );
-    }
-}
