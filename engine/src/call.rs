@@ -266,7 +266,7 @@ impl<T: Turns> Call<T> {
     /// What a call that is over carries: none if every id was accepted.
     fn cause(&self) -> Option<Rc<Error>> {
         if self.ids.outcomes.remaining() > 0 {
-            invariant::broken("every id has its outcome when a call is over");
+            invariant::broken("a call that is over has ended every id");
         }
         let first_error = self.ids.outcomes.first_error()?;
         Some(self.end.as_ref().map_or(first_error, |end| &end.cause).clone())

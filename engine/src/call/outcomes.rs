@@ -118,11 +118,10 @@ impl Outcomes {
     /// Records how the latest attempt of a group ended. `is_undecided`: its ids were refused, and those at fault are not
     /// known.
     pub(crate) fn fail(&mut self, group: &mut Group, error: Rc<Error>, is_undecided: bool) {
-        let maybe_applied = error.outcome == OutcomeKind::Unknown;
-        self.record(group, Ending { result: Err(error), is_undecided });
-        if maybe_applied {
+        if error.outcome == OutcomeKind::Unknown {
             self.update(&group.ids, |state| state.maybe_applied = true);
         }
+        self.record(group, Ending { result: Err(error), is_undecided });
     }
 
     /// Makes the outcome of the ids at these positions final, in ascending order. Those that ended alike are one batch.
