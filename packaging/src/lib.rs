@@ -31,8 +31,9 @@ pub fn folder() -> PathBuf {
     workspace().join("target/dist")
 }
 
-/// Builds and writes all products, and returns their names and sizes in bytes. Each file is replaced
-/// in one step, so that another process never reads a part of it.
+/// Builds and writes all products, removes components that are none of them, and returns the names
+/// and sizes in bytes. Each file is replaced in one step, so that another process never reads a part
+/// of it.
 ///
 /// # Errors
 /// If a component cannot be built, composed or written.
@@ -47,6 +48,13 @@ pub fn write() -> Result<Vec<(&'static str, usize)>> {
         fs::write(&temporary, &bytes)?;
         fs::rename(&temporary, &file)?;
         written.push((product.name, bytes.len()));
+    }
+    for entry in fs::read_dir(folder())? {
+        let file = entry?.path();
+        let is_component = file.extension().is_some_and(|extension| extension == "wasm");
+        if is_component && PRODUCTS.iter().all(|product| product.file() != file) {
+            fs::remove_file(file)?;
+        }
     }
     Ok(written)
 }

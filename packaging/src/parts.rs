@@ -9,8 +9,8 @@ use crate::{Cargo, workspace};
 /// The plugin is built alone, as the build scripts build it.
 const PLUGIN: &str = "entra-risk";
 
-/// The adapters and apps. They are built together, in one third of the time: what one needs of a
-/// dependency is not used by the others, and is removed from them.
+/// The adapters and apps are built together, which is quick. What one of them needs of a dependency
+/// is removed from the others, which do not use it.
 const ADAPTERS_AND_APPS: [&str; 6] = [
     "entra-risk-keyvalue-turns",
     "entra-risk-env-token",
@@ -24,7 +24,7 @@ const ADAPTERS_AND_APPS: [&str; 6] = [
 pub(crate) struct Parts(HashMap<&'static str, Vec<u8>>);
 
 impl Parts {
-    /// Builds all parts. Takes a second if nothing has changed.
+    /// Builds all parts that have changed.
     pub(crate) fn build() -> Result<Parts> {
         let cargo = Cargo::of_workspace(&workspace().join("target"));
         let others = cargo.build(ADAPTERS_AND_APPS, None)?;

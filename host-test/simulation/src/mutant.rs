@@ -142,15 +142,8 @@ impl Mutant {
 /// The manifest of a workspace that contains only the plugin and the crates in it that the plugin
 /// depends on.
 fn without_other_members(manifest: &str) -> String {
-    match manifest.split_once("members = [") {
-        Some((before, after)) => {
-            format!(
-                "{before}members = [\"adapters/keyvalue-turns\"{}",
-                after.find(']').map_or(after, |end| &after[end..])
-            )
-        }
-        None => manifest.to_owned(),
-    }
+    let rest = manifest.find("[workspace.package]").and_then(|start| manifest.get(start..)).unwrap_or(manifest);
+    format!("[workspace]\nmembers = [\"adapters/keyvalue-turns\"]\n\n{rest}")
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
