@@ -229,77 +229,9 @@ impl CheckedCall {
     }
 }
 
-impl Driven {
-    /// Checks that each id is in one `ended` event, with the outcome that the report has.
-    fn check(&self) {
-        let mut ended = HashMap::new();
-        for (_, event) in &self.events {
-            let Event::Ended(batches) = event else { continue };
-            assert!(!batches.is_empty(), "an empty event: {:#?}", self.events);
-            for batch in batches {
-                batch.check();
-                for id in &batch.ids {
-                    assert!(ended.insert(id, batch).is_none(), "{id} ended twice: {:#?}", self.events);
-                }
-            }
-        }
-        for batch in &self.report {
-            for id in &batch.ids {
-                let event = ended.remove(id).unwrap_or_else(|| panic!("{id} is only in the report"));
-                assert_eq!(
-                    &Batch { ids: batch.ids.clone(), ..event.clone() },
-                    batch,
-                    "the report differs from the event"
-                );
-            }
-        }
-        assert!(ended.is_empty(), "the report lacks {:?}", ended.keys());
-    }
-}
-
-impl Batch {
-    /// Checks that it has a receipt if it was accepted, and an error otherwise, and the length of
-    /// its texts.
-    fn check(&self) {
-        let is_accepted = self.outcome == Outcome::Accepted;
-        assert!(!self.ids.is_empty(), "a batch without ids: {self:?}");
-        assert_eq!((self.receipt.is_some(), self.error.is_some()), (is_accepted, !is_accepted), "{self:?}");
-        if let Some(error) = &self.error {
-            error.check();
-        }
-        if let Some(receipt) = &self.receipt {
-            let texts = [&receipt.request_id, &Some(receipt.client_request_id.clone()), &receipt.date];
-            assert!(texts.into_iter().flatten().all(|text| text.len() <= MAX_TEXT_BYTES), "{self:?}");
-        }
-    }
-}
-
-impl Error {
-    /// Checks the length of its texts.
-    fn check(&self) {
-        assert!((1..=MAX_MESSAGE_BYTES).contains(&self.message.len()), "{self:?}");
-        if let Some(response) = &self.response {
-            let texts = [
-                &Some(response.code.clone()),
-                &response.request_id,
-                &Some(response.client_request_id.clone()),
-                &response.date,
-            ];
-            assert!(texts.into_iter().flatten().all(|text| text.len() <= MAX_TEXT_BYTES), "{self:?}");
-            assert!(response.message.len() <= MAX_MESSAGE_BYTES, "{self:?}");
-        }
-    }
-}
-
 fn texts<I: AsRef<str>>(ids: &[I]) -> Vec<String> {
     ids.iter().map(|id| id.as_ref().to_owned()).collect()
 }
-
-/// The maximum length of a message.
-const MAX_MESSAGE_BYTES: usize = 512;
-
-/// The maximum length of any other text from outside.
-const MAX_TEXT_BYTES: usize = 128;
 
 /// No run of so many characters of a token may appear in a text.
 const MAX_RUN_BYTES: usize = 24;

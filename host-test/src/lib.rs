@@ -4,6 +4,7 @@
 pub mod bindings;
 pub mod case;
 pub mod checked_call;
+mod checked_report;
 pub mod clock;
 pub mod component;
 pub mod examples;

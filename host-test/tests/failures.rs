@@ -1,33 +1,30 @@
 //! Responses other than success: the error, the outcome of every id, and the details that the error
 //! contains.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use graph_model::{Behavior, Reply, Response};
+use graph_model::{Behavior, Response};
 use host_test::bindings::actions::{self, Options};
 use host_test::checked_call::CheckedCall;
-use host_test::plugin::{Action, canary};
-use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error, respond, response};
-use tokio::time::Instant;
+use host_test::plugin::Action;
+use host_test::script::{DATE, REQUEST_ID, accepted, graph_error, respond, response};
 
-const IDS: [&str; 3] = [
+pub(crate) const IDS: [&str; 3] = [
     "29f270bb-4d23-4f68-8a57-dc73dc0d4caf",
     "20f91ec9-d140-4d90-9cd9-f618587a1471",
     "04487ee0-f4f6-4e7f-8999-facc5a30e232",
 ];
 
 /// One attempt for all ids, and no time for one that does not count.
-fn one_attempt() -> Options {
+pub(crate) fn one_attempt() -> Options {
     Options { max_attempts: Some(1), isolate_refused: Some(false), deadline_ms: Some(2_000), ..Options::default() }
 }
 
 /// One batch per id, one request at a time.
-fn one_by_one() -> Options {
+pub(crate) fn one_by_one() -> Options {
     Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() }
 }
 
-async fn dismiss(options: Options, behaviors: impl IntoIterator<Item = Behavior>) -> CheckedCall {
+pub(crate) async fn dismiss(options: Options, behaviors: impl IntoIterator<Item = Behavior>) -> CheckedCall {
     CheckedCall::scripted(Action::DismissSignIns, &IDS, options, behaviors).await
 }
 
@@ -263,49 +260,4 @@ async fn a_refusal_after_a_maybe_applied_attempt_is_unknown() {
         assert_eq!(call.outcomes(), [outcome]);
         assert_eq!(call.batch().attempts, 2);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn after_a_timeout_a_received_status_determines_the_outcome() {
-    let stalled = |status, part: &'static str| Behavior::Stalled(response(status, &[("request-id", REQUEST_ID)], part));
-    let table = [
-        (Behavior::Silence, "unknown(no-response)"),
-        (stalled(503, "{"), "unknown(server-error)"),
-        (stalled(503, ""), "unknown(server-error)"),
-        (stalled(400, "{"), "refused(client-error)"),
-        (stalled(200, "<html>"), "unknown(unexpected-status)"),
-    ];
-    for (behavior, outcome) in table {
-        let start = Instant::now();
-        let options = Options { attempt_timeout_ms: Some(1_500), ..one_attempt() };
-        let call = dismiss(options, [behavior]).await;
-        assert_eq!(call.outcomes(), [outcome]);
-        assert_within_a_tick(start, 1_500);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_response_just_before_the_timeout_counts() {
-    let late = Script::new([Reply::at_once(accepted()).after(Duration::from_millis(1_499))]);
-    let options = Options { attempt_timeout_ms: Some(1_500), ..one_attempt() };
-    let call = CheckedCall::before(late, canary(), Action::DismissSignIns, &IDS, options).await;
-    assert!(call.result.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_deadline_ends_the_call_and_every_id_is_reported() {
-    let start = Instant::now();
-    let options = Options { deadline_ms: Some(5_000), ..one_by_one() };
-    let call = dismiss(options, [accepted(), Behavior::Silence]).await;
-    assert_eq!(call.outcomes(), ["accepted", "unknown(deadline-exceeded)", "not-applied(not-attempted)"]);
-    assert_eq!(call.failure().cause.case(), "deadline-exceeded");
-    assert_within_a_tick(start, 5_000);
-}
-
-/// Asserts how much virtual time has elapsed. Tokio's timers fire on whole milliseconds.
-#[track_caller]
-fn assert_within_a_tick(start: Instant, expected_ms: u64) {
-    let elapsed = start.elapsed();
-    let expected = Duration::from_millis(expected_ms);
-    assert!(elapsed >= expected && elapsed <= expected + Duration::from_millis(1), "{elapsed:?}, not {expected:?}");
 }

@@ -3,18 +3,18 @@
 
 mod actions;
 mod arguments;
+mod bisection;
 mod calls;
 mod cases;
 mod component;
 mod failing_connections;
 mod failures;
-mod isolation;
+
 mod memory;
 mod outages;
 mod rate_limit;
 mod sockets;
-mod texts;
-mod token_provider;
+mod timeouts;
 mod tokens;
 mod transport;
 mod uploads;

@@ -73,7 +73,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "nothing is sent outside next",
         "OpenCall::start",
         r#"let driver = RefCell::new(Driver::start(action.into(), "ids", &ids, options)?)"#,
-        r#"let mut driver = Driver::start(action.into(), "ids", &ids, options)?; let _ = driver.next(Some(0), &Cell::default()); let driver = RefCell::new(driver)"#,
+        r#"let mut driver = Driver::start(action.into(), "ids", &ids, options)?; let _ = driver.next(Some(Default::default()), &Cell::default()); let driver = RefCell::new(driver)"#,
     ),
     mutant(
         "stop-ignored-while-nothing-is-in-flight",

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use graph_model::{Behavior, Graph, Reply, Request, Service, Settings};
+use graph_model::{Graph, Reply, Request, Service, Settings};
 use host_test::bindings::actions::{ErrorKind, Options};
-use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
+use host_test::bindings::credentials::{Credential, TokenError};
 use host_test::checked_call::CheckedCall;
 use host_test::component::PluginComponent;
 use host_test::host::{Host, Outbound, TokenSource};
@@ -14,24 +14,7 @@ use host_test::script::{Script, accepted};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
-
-/// One batch per id, one request at a time.
-fn one_by_one() -> Options {
-    Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() }
-}
-
-fn source(provider: impl Fn(&TokenRequest) -> Result<Credential, TokenError> + Send + 'static) -> TokenSource {
-    Box::new(provider)
-}
-
-async fn dismiss(
-    token_source: TokenSource,
-    options: Options,
-    behaviors: impl IntoIterator<Item = Behavior>,
-) -> CheckedCall {
-    CheckedCall::before(Script::at_once(behaviors), token_source, Action::DismissSignIns, &IDS, options).await
-}
+use super::{dismiss, one_by_one, source};
 
 /// A source that is unavailable until so much time has passed.
 fn unavailable_for(outage: Duration) -> TokenSource {

@@ -1,23 +1,14 @@
 //! Texts from outside in the result: without the token, and cut.
 
-use graph_model::Behavior;
 use host_test::bindings::actions::{ErrorKind, Options};
 use host_test::bindings::credentials::{Credential, TokenError};
 use host_test::checked_call::CheckedCall;
 use host_test::host::TokenSource;
 use host_test::plugin::{Action, CANARY, canary};
-use host_test::script::{Script, respond};
+use host_test::script::respond;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
-
-async fn dismiss(
-    token_source: TokenSource,
-    options: Options,
-    behaviors: impl IntoIterator<Item = Behavior>,
-) -> CheckedCall {
-    CheckedCall::before(Script::at_once(behaviors), token_source, Action::DismissSignIns, &IDS, options).await
-}
+use super::{IDS, dismiss, one_by_one};
 
 /// One attempt, and no time for one that does not count.
 fn one_attempt() -> Options {
@@ -97,8 +88,7 @@ async fn a_token_in_a_text_of_the_provider_is_redacted() {
     let (first, part) = (token.clone(), token[500..540].to_owned());
     let mut tokens = [Ok(Credential::of(first)), Err(TokenError::Denied(format!("not renewed: {part}")))].into_iter();
     let source: TokenSource = Box::new(move |_| tokens.next().expect("two token requests"));
-    let options = Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() };
-    let call = dismiss(source, options, [respond(204, &[], "")]).await;
+    let call = dismiss(source, one_by_one(), [respond(204, &[], "")]).await;
     let text = call.message(ErrorKind::NoToken);
     assert!(text.ends_with("not renewed: [token]"), "{text}");
 }

@@ -50,7 +50,7 @@ async fn a_batch_whose_search_was_cut_short_is_not_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_isolation_the_whole_batch_is_refused() {
+async fn without_bisection_the_whole_batch_is_refused() {
     let options = Options { isolate_refused: Some(false), ..Options::default() };
     let call = dismiss(options, [graph_error(404, &[], "Request_ResourceNotFound", "")]).await;
     assert_eq!(call.outcomes(), ["refused(client-error)"]);

@@ -4,23 +4,13 @@ use std::time::Duration;
 
 use graph_model::{Behavior, Reply};
 use host_test::bindings::actions::{Options, RateLimit};
-use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
+use host_test::bindings::credentials::{Credential, TokenRequest};
 use host_test::checked_call::CheckedCall;
-use host_test::host::TokenSource;
 use host_test::plugin::{Action, CANARY, canary};
 use host_test::script::{Script, accepted, graph_error};
 use uuid::Uuid;
 
-const IDS: [&str; 2] = ["29f270bb-4d23-4f68-8a57-dc73dc0d4caf", "20f91ec9-d140-4d90-9cd9-f618587a1471"];
-
-/// One batch per id, one request at a time.
-fn one_by_one() -> Options {
-    Options { ids_per_request: Some(1), max_in_flight: Some(1), ..Options::default() }
-}
-
-fn source(provider: impl Fn(&TokenRequest) -> Result<Credential, TokenError> + Send + 'static) -> TokenSource {
-    Box::new(provider)
-}
+use super::{dismiss, one_by_one, source};
 
 fn unauthorized(www_authenticate: &str) -> Behavior {
     graph_error(
@@ -29,14 +19,6 @@ fn unauthorized(www_authenticate: &str) -> Behavior {
         "InvalidAuthenticationToken",
         "Access token is invalid.",
     )
-}
-
-async fn dismiss(
-    token_source: TokenSource,
-    options: Options,
-    behaviors: impl IntoIterator<Item = Behavior>,
-) -> CheckedCall {
-    CheckedCall::before(Script::at_once(behaviors), token_source, Action::DismissSignIns, &IDS, options).await
 }
 
 #[tokio::test(start_paused = true)]
