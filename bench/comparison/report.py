@@ -1,7 +1,5 @@
 """Writes the parts of docs/benchmarks.md that the comparison measures, and docs/comparison.svg."""
 
-import platform
-import subprocess
 import textwrap
 from math import inf
 
@@ -33,6 +31,7 @@ def tables(saved):
     )
     if calm and startup:
         identity = [f"{size / 2**20:.1f} MiB" for size in startup.pop("identity")]
+        runtimes = startup.pop("runtimes")
         for row in calm:
             row |= startup[row["package"]]
         yield (
@@ -66,7 +65,7 @@ def tables(saved):
             + "\n"
             + textwrap.fill(
                 f"azure-identity takes {identity[0]} more, @azure/identity {identity[1]}."
-                f" {versions(saved['startup'], startup)}",
+                f" {saved['startup']['date']}: {', '.join(sorted(startup))}; {runtimes}.",
                 100,
                 break_on_hyphens=False,
             )
@@ -159,18 +158,6 @@ def first_requests(name, latency_ms, rows):
         *(str(sum(row[key] for row in rows)) for key in ("requests", "throttled")),
         *(f"{span:.2f} s" for span in (spans[len(spans) // 2], spans[-1])),
     ]
-
-
-def versions(saved, packages):
-    node = (
-        subprocess.run(["node", "--version"], check=True, stdout=subprocess.PIPE, text=True)
-        .stdout.strip()
-        .lstrip("v")
-    )
-    return (
-        f"{saved['date']}: {', '.join(sorted(packages))}; Python {platform.python_version()},"
-        f" Node {node}, {platform.system()} {platform.machine()}."
-    )
 
 
 def done(row):

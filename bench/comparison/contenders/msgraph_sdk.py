@@ -1,4 +1,4 @@
-"""msgraph-sdk for Python, in sequence, or all at once with a second argument `gather`.
+"""msgraph-sdk for Python, in sequence, or all simultaneously with a second argument `gather`.
 
 <https://learn.microsoft.com/graph/api/riskyuser-dismiss?tabs=python>,
 <https://learn.microsoft.com/graph/sdks/customize-client?tabs=python>
