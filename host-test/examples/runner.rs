@@ -67,17 +67,21 @@ struct Grants {
 }
 
 /// The host of one instance.
-struct State(WasiCtx, WasiHttpCtx, ResourceTable);
+struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+}
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.0, table: &mut self.2 }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.1, table: &mut self.2, hooks: Default::default() }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: Default::default() }
     }
 }
 
@@ -96,7 +100,7 @@ impl Grants {
             let (host, guest) = directory.split_once("::").unwrap_or((directory, directory));
             wasi.preopened_dir(host, guest, FsPerms::ReadWrite).with_context(|| host.to_owned())?;
         }
-        Ok(State(wasi.build(), WasiHttpCtx::new(), ResourceTable::new()))
+        Ok(State { wasi: wasi.build(), http: WasiHttpCtx::new(), table: ResourceTable::new() })
     }
 }
 
