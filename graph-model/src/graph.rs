@@ -5,19 +5,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
+use crate::fault_response::apply_fault;
 use crate::limit::Counter;
 use crate::request::{ids_as_spelled, ids_in_part, parse_ids, token};
-use crate::response::{ResponseContext, misdirected, redirect, with_retry_after};
+use crate::response::ResponseContext;
 use crate::route::{self, Bucket, ROUTES, RouteError};
-use crate::{
-    Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, Rest, RetryAfter, Service, Settings, TransportError,
-};
+use crate::tokens::Tokens;
+use crate::{Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, Rest, Service, Settings};
 
 /// A tenant of Microsoft Graph and one application in it. It has no `Debug` because it holds
 /// tokens.
@@ -36,13 +36,9 @@ struct State {
     last_sent: Option<Duration>,
     /// The requests that are answered before the end of their body, by `client-request-id`.
     early: BTreeMap<String, Rest>,
-    /// Every token so far, in the order of their appearance.
-    tokens: Vec<Bytes>,
+    tokens: Tokens,
     /// The actions that were applied, by their index, and the ids.
     applied: BTreeSet<(usize, Uuid)>,
-    /// Tokens that are no longer valid, and the status of the claims challenge with which Microsoft
-    /// Graph reports that, if it does.
-    revoked: BTreeMap<Bytes, Option<StatusCode>>,
     arrivals: Vec<Arrival>,
 }
 
@@ -57,9 +53,8 @@ impl Graph {
             sent: BTreeMap::new(),
             last_sent: None,
             early: BTreeMap::new(),
-            tokens: Vec::new(),
+            tokens: Tokens::default(),
             applied: BTreeSet::new(),
-            revoked: BTreeMap::new(),
             arrivals: Vec::new(),
         };
         Graph { settings, state: Mutex::new(state) }
@@ -127,7 +122,10 @@ impl Graph {
                 }
                 match &fault {
                     None => (Behavior::Complete(response), success),
-                    Some(fault) => (apply_fault(state, &request, fault, &context), fault.applied),
+                    Some(fault) => {
+                        let State { rng, tokens, .. } = state;
+                        (apply_fault(rng, tokens, &request, fault, &context), fault.applied)
+                    }
                 }
             }
         };
@@ -156,7 +154,7 @@ impl Graph {
             sent: state.sent.remove(&client_request_id).unwrap_or(now),
             at: now,
             action,
-            token: token(&request).map(|token| number(&mut state.tokens, token)),
+            token: token(&request).map(|token| state.tokens.number(token)),
             client_request_id,
             ids,
             applied,
@@ -200,28 +198,14 @@ impl Graph {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return (response, false);
         }
-        if let Some(rejection) = self.reject_token(state, request, context) {
+        let valid = self.settings.token.as_deref();
+        if let Some(rejection) = valid.and_then(|valid| state.tokens.reject(valid, request, context)) {
             return (rejection, false);
         }
         if let Some(wait) = over {
             return (context.throttled(limit.sends_retry_after.then_some(wait)), false);
         }
         self.respond_to_body(state, index, request, context)
-    }
-
-    /// The 401 for a request without a valid token.
-    fn reject_token(&self, state: &State, request: &Request, context: &ResponseContext) -> Option<Response> {
-        let valid = self.settings.token.as_ref()?;
-        match token(request) {
-            None => Some(context.unauthenticated("Access token is empty.")),
-            Some(token) if !token.starts_with(valid.as_bytes()) => {
-                Some(context.unauthenticated("Access token validation failure. Invalid audience."))
-            }
-            Some(token) => match state.revoked.get(token)? {
-                Some(status) => Some(context.challenge(*status)),
-                None => Some(context.unauthenticated(EXPIRED)),
-            },
-        }
     }
 
     /// The response to a request that passed all checks but those of its body.
@@ -290,81 +274,5 @@ impl Service for Graph {
 
     fn serve(&self, now: Duration, request: Request) -> Reply {
         self.serve_recorded(now, request).0
-    }
-}
-
-const EXPIRED: &str = "Lifetime validation failed, the token is expired.";
-
-/// The position of a token among those so far.
-fn number(tokens: &mut Vec<Bytes>, token: &[u8]) -> usize {
-    tokens.iter().position(|known| known == token).unwrap_or_else(|| {
-        tokens.push(Bytes::copy_from_slice(token));
-        tokens.len() - 1
-    })
-}
-
-/// The behavior that a fault causes for a request that has arrived.
-fn apply_fault(state: &mut State, request: &Request, fault: &Fault, context: &ResponseContext) -> Behavior {
-    let response = faulty_response(state, request, fault, context);
-    let response = match fault.retry_after {
-        RetryAfter::Absent => response,
-        RetryAfter::Seconds(seconds) => with_retry_after(response, &seconds.to_string()),
-        RetryAfter::Date(seconds) => {
-            let later = context.date + Duration::from_secs(seconds.try_into().unwrap_or_default());
-            let date = later - Duration::from_secs((-seconds).try_into().unwrap_or_default());
-            with_retry_after(response, &httpdate::fmt_http_date(date))
-        }
-        RetryAfter::Endless => with_retry_after(response, "99999999999999999999999"),
-        RetryAfter::Garbage(text) => with_retry_after(response, text),
-    };
-    let half = |response: Response| response.map(|body| body.slice(..body.len() / 2));
-    match fault.kind {
-        FaultKind::Reset => Behavior::Reset,
-        FaultKind::Timeout => Behavior::Failed(TransportError::ConnectionTimeout),
-        FaultKind::Silence => Behavior::Silence,
-        FaultKind::Truncated => Behavior::Truncated(half(response)),
-        FaultKind::Stalled => Behavior::Stalled(half(response)),
-        FaultKind::Endless => Behavior::Endless(response),
-        _ => Behavior::Complete(response),
-    }
-}
-
-fn faulty_response(state: &mut State, request: &Request, fault: &Fault, context: &ResponseContext) -> Response {
-    match fault.kind {
-        FaultKind::Expired | FaultKind::Challenged => {
-            if let Some(token) = token(request) {
-                let challenge = (fault.kind == FaultKind::Challenged).then_some(fault.status);
-                state.revoked.insert(Bytes::copy_from_slice(token), challenge);
-            }
-            match fault.kind {
-                FaultKind::Challenged => context.challenge(fault.status),
-                _ => context.unauthenticated(EXPIRED),
-            }
-        }
-        FaultKind::Forbidden => {
-            let message = "Insufficient privileges to complete the operation.";
-            context.error(fault.status, "Authorization_RequestDenied", message)
-        }
-        FaultKind::Throttled => context.throttled(None),
-        FaultKind::GatewayPage | FaultKind::ProxyPage | FaultKind::BlockPage => context.page(fault.status),
-        FaultKind::Misdirected => misdirected(),
-        FaultKind::Segment => {
-            let message = "Resource not found for the segment 'dismiss'.";
-            context.error(fault.status, "BadRequest", message)
-        }
-        FaultKind::Redirect => redirect(),
-        FaultKind::Echo => {
-            let sent = request.headers().get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
-            let sent = sent.unwrap_or_default();
-            // All of it or a part, at a place where a client may cut the message.
-            let skipped = if state.rng.random() { 0 } else { state.rng.random_range(0..=16.min(sent.len())) };
-            let before = "-".repeat(if state.rng.random() { 0 } else { state.rng.random_range(440..=500) });
-            let message = format!("Bad header: {before}{}", sent.get(skipped..).unwrap_or_default());
-            context.error(fault.status, "BadRequest", &message)
-        }
-        FaultKind::Refused | FaultKind::TooLarge | FaultKind::ProxyAuthentication => {
-            context.response(fault.status, Bytes::new())
-        }
-        _ => context.error(fault.status, "UnknownError", ""),
     }
 }

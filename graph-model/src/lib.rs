@@ -6,6 +6,7 @@ mod arrival;
 mod exchange;
 mod fault;
 mod fault_body;
+mod fault_response;
 mod graph;
 mod limit;
 mod naming;
@@ -16,6 +17,7 @@ mod response;
 mod route;
 mod server;
 mod settings;
+mod tokens;
 
 pub use arrival::Arrival;
 pub use exchange::{Behavior, Reply, Request, Response, Rest, Service, TransportError};
