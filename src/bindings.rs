@@ -1,4 +1,5 @@
-//! The generated bindings: the project's own world, and waki's bindings for everything of WASI.
+//! The generated bindings of the project's own worlds. For everything of WASI they use those of
+//! waki.
 
 #![allow(missing_docs, unreachable_pub, unsafe_code, clippy::all, clippy::restriction, reason = "generated code")]
 

@@ -1,4 +1,4 @@
-//! The types of the contract and those of the engine, mapped to each other.
+//! Conversions between the types of the contract and those of the engine.
 
 use std::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! The loop between the engine and WASI: performs what a call asks for, and reports what came of it.
+//! The loop between the engine and WASI: performs what a call asks for, and reports what came of
+//! it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,7 +13,8 @@ use entra_risk_engine::time::{Duration, Instant};
 
 use crate::bindings::entra::risk::credentials;
 use crate::bindings::exports::entra::risk::actions::Options;
-use crate::http::{self, Exchange, State};
+use crate::host;
+use crate::in_flight::{self, InFlight, State};
 use crate::turns::{self, PluginTurns};
 
 thread_local! {
@@ -23,10 +25,10 @@ thread_local! {
 /// A call, and its requests in flight.
 pub(crate) struct Driver {
     call: Call<PluginTurns>,
-    exchanges: Vec<(AttemptId, Exchange)>,
+    in_flight: Vec<(AttemptId, InFlight)>,
 }
 
-/// What became of a call.
+/// What a call reports to its caller.
 pub(crate) enum Event {
     /// These ids have their outcome.
     Ended(Vec<Batch>),
@@ -36,16 +38,17 @@ pub(crate) enum Event {
     Over(Option<Rc<Error>>),
 }
 
-/// A wish of the caller to stop a call.
+/// The wish of a caller to stop a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Stop {
+    /// When the caller asked.
     pub(crate) asked: Instant,
-    /// The time for requests in flight.
+    /// How long requests in flight may still take.
     pub(crate) grace: Duration,
 }
 
 impl Stop {
-    /// Of two wishes, the earlier one, with the grace that ends first.
+    /// This wish, with the grace of a later one if that ends first.
     pub(crate) fn shortened(self, later: Stop) -> Stop {
         let elapsed = later.asked.since(self.asked);
         Stop { grace: self.grace.min(elapsed.saturating_add(later.grace)), ..self }
@@ -53,7 +56,8 @@ impl Stop {
 }
 
 impl Driver {
-    /// Starts a call. The error names an invalid argument; `parameter` is the name of the one that contains the ids.
+    /// Starts a call. The error names an invalid argument; `parameter` is the name of the one that
+    /// contains the ids.
     pub(crate) fn start(
         action: &'static Action,
         parameter: &str,
@@ -61,26 +65,28 @@ impl Driver {
         options: Option<Options>,
     ) -> Result<Driver, String> {
         let options = options.map(Into::into).unwrap_or_default();
-        let (now, seed) = (http::now(), http::random());
+        let (now, seed) = (host::now(), host::random());
         let call = INSTANCE.with_borrow_mut(|instance| Call::new(action, parameter, ids, options, instance, now, seed));
-        Ok(Driver { call: call?, exchanges: Vec::new() })
+        Ok(Driver { call: call?, in_flight: Vec::new() })
     }
 
-    /// Works on the call until something ended, but no longer than `wait`. `stop` may be set meanwhile.
+    /// Works on the call until an id has its outcome, but no longer than `wait`. `stop` may be set
+    /// meanwhile.
     pub(crate) fn next(&mut self, wait: Option<Duration>, stop: &Cell<Option<Stop>>) -> Event {
-        let mut now = http::now();
+        let mut now = host::now();
         let until = wait.map(|wait| now.saturating_add(wait));
         self.call.resume(now);
         self.apply(stop, now);
         self.read_arrived(now);
         let mut late_rounds = 0..MAX_PARTS;
-        // `now` is read again after each step that waits: every reading is a call of the host.
+        // `now` is read again only after steps that wait, because every reading is a call of the
+        // host.
         let event = loop {
-            let uploading = self.exchanges.iter().filter(|(_, exchange)| exchange.is_uploading()).map(|(id, _)| *id);
+            let uploading = self.in_flight.iter().filter(|(_, request)| request.is_uploading()).map(|(id, _)| *id);
             match self.call.next(now, uploading.max()) {
                 Step::GetToken(request) => {
                     let result = credentials::get_token(&request.into());
-                    now = http::now();
+                    now = host::now();
                     self.call.on_token(result.map(Into::into).map_err(Into::into), now);
                     self.apply(stop, now);
                     self.read_arrived(now);
@@ -90,25 +96,27 @@ impl Driver {
                     self.apply(stop, now);
                     self.read_arrived(now);
                 }
-                Step::Send(id, request) => match Exchange::start(self.call.endpoint(), request) {
-                    Ok(exchange) => self.exchanges.push((id, exchange)),
+                Step::Send(id, request) => match InFlight::start(self.call.endpoint(), request) {
+                    Ok(request) => self.in_flight.push((id, request)),
                     Err(error) => self.call.on_error(id, error, now),
                 },
                 Step::Abandon(id) => {
-                    let position = self.exchanges.iter().position(|(of, _)| *of == id);
-                    let exchange = position.map(|position| self.exchanges.swap_remove(position).1);
-                    self.call.on_abandoned(id, exchange.and_then(Exchange::into_response), now);
+                    let position = self.in_flight.iter().position(|(of, _)| *of == id);
+                    let request = position.map(|position| self.in_flight.swap_remove(position).1);
+                    self.call.on_abandoned(id, request.and_then(InFlight::into_response), now);
                 }
                 Step::Wait(at) => {
                     let is_late = until.is_some_and(|until| until <= now);
                     let at = until.map_or(at, |until| at.min(until));
-                    let has_arrived = http::wait(self.exchanges.iter().map(|(_, exchange)| exchange), at);
-                    // What arrived while nobody waited is read too, in the parts in which hosts hand it over.
+                    let has_arrived = in_flight::wait(self.in_flight.iter().map(|(_, request)| request), at);
+                    // What arrived while nobody waited is read too, in the parts in which hosts
+                    // deliver it.
                     if is_late && (!has_arrived || late_rounds.next().is_none()) {
                         break Event::Waiting(self.call.progress(now));
                     }
-                    // Before the responses are read: one that is there wins over the clock.
-                    now = http::now();
+                    // The clock is read before the responses, so that one that is there wins over a
+                    // timeout.
+                    now = host::now();
                     self.advance(now);
                 }
                 Step::Ended(batches) => break Event::Ended(batches),
@@ -130,12 +138,13 @@ impl Driver {
         }
     }
 
-    /// Reads what arrived while an import was called, or while nobody called `next`, before anything is sent: a 429 holds the
-    /// next request. Hosts hand over a response in parts.
+    /// Reads what arrived while an import was called, or while nobody called `next`. That comes
+    /// before anything is sent, because a 429 holds the next request. Hosts deliver a response in
+    /// parts.
     fn read_arrived(&mut self, now: Instant) {
         for _ in 0..MAX_PARTS {
-            if self.exchanges.is_empty()
-                || !http::wait(self.exchanges.iter().map(|(_, exchange)| exchange), Instant::ORIGIN)
+            if self.in_flight.is_empty()
+                || !in_flight::wait(self.in_flight.iter().map(|(_, request)| request), Instant::ORIGIN)
             {
                 break;
             }
@@ -145,7 +154,7 @@ impl Driver {
 
     /// Reports to the call what has arrived by `now`.
     fn advance(&mut self, now: Instant) {
-        self.exchanges.retain_mut(|(id, exchange)| match exchange.advance() {
+        self.in_flight.retain_mut(|(id, request)| match request.advance() {
             State::Pending => true,
             State::Response(response) => {
                 self.call.on_response(*id, response, now);
@@ -159,5 +168,6 @@ impl Driver {
     }
 }
 
-/// Parts of responses that are read before the next request is sent: the status, the body and its end, and some more.
+/// How many parts of responses are read before the next request is sent: the status, the body, its
+/// end, and some more.
 const MAX_PARTS: u32 = 8;

@@ -9,17 +9,17 @@ use entra_risk_engine::contract::error::Error;
 
 use crate::bindings::exports::entra::risk::{actions, calls};
 use crate::driver::{Driver, Event, Stop};
-use crate::http;
+use crate::host;
 use entra_risk_engine::time::Duration;
 
-/// The component's exports.
+/// What implements the exports of the component.
 pub(crate) struct Plugin;
 
 /// A call that its caller drives.
 pub(crate) struct OpenCall {
     driver: RefCell<Driver>,
-    /// What `stop` asked for, until `next` performs it. It may come while `next` waits for an import, from hosts that let a
-    /// second function in.
+    /// The wish to stop, until `next` fulfills it. It may come while `next` waits for an import,
+    /// from hosts that let in a second function.
     stop: Cell<Option<Stop>>,
 }
 
@@ -108,7 +108,7 @@ impl calls::GuestCall for OpenCall {
     }
 
     fn stop(&self, grace_ms: Option<u32>) {
-        let stop = Stop { asked: http::now(), grace: grace_ms.map_or(GRACE, Duration::from_millis) };
+        let stop = Stop { asked: host::now(), grace: grace_ms.map_or(GRACE, Duration::from_millis) };
         let earlier = self.stop.take();
         self.stop.set(Some(earlier.map_or(stop, |earlier| earlier.shortened(stop))));
     }

@@ -1,9 +1,9 @@
-//! Clears and confirms risk in Microsoft Entra ID Protection: actions of Microsoft Graph as one WebAssembly component. `wit/`
-//! is its contract.
+//! Clears and confirms risk in Microsoft Entra ID Protection: actions of Microsoft Graph as one
+//! WebAssembly component. `wit/` is its contract.
 //!
-//! The decisions are in `entra-risk-engine`. This crate connects them with WASI: `export` contains the exported functions,
-//! `driver` performs what the engine asks for, `http` sends requests and reads responses, `turns` asks other instances, and
-//! `convert` maps types.
+//! The decisions are in `entra-risk-engine`. This crate connects them with WASI: `export` has the
+//! exported functions, `driver` performs what the engine asks for, `in_flight` sends a request and
+//! reads its response, `turns` asks other instances, and `convert` maps types.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -11,5 +11,7 @@ mod bindings;
 mod convert;
 mod driver;
 mod export;
-mod http;
+mod host;
+mod in_flight;
+mod transport_error;
 mod turns;

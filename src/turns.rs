@@ -1,5 +1,5 @@
-//! How calls take turns with other instances: not at all in the world `plugin`, through an import in the world
-//! `plugin-with-turns`.
+//! How calls take turns with other instances: not at all in the world `plugin`, through an import
+//! in the world `plugin-with-turns`.
 
 #[cfg(feature = "turns")]
 pub(crate) use with_turns::perform;
@@ -28,20 +28,20 @@ mod with_turns {
     use entra_risk_engine::time::{Duration, Instant};
 
     use crate::bindings::entra::risk::turns;
-    use crate::http;
+    use crate::host;
 
     /// Asks the other instances, reports the result to the call, and returns the time after it.
     pub(crate) fn perform(step: TurnStep, call: &mut Call<WithTurns>) -> Instant {
         match step {
             TurnStep::Reserve { queue, ticket, spacing } => {
                 let result = turns::reserve(&queue.into(), ticket, spacing.as_nanos());
-                let now = http::now();
+                let now = host::now();
                 call.on_turn(result.map(Into::into), now);
                 now
             }
             TurnStep::Hold { queue, wait } => {
                 let result = turns::hold(&queue.into(), wait.as_nanos());
-                let now = http::now();
+                let now = host::now();
                 call.on_hold_result(result, now);
                 now
             }

@@ -3,8 +3,8 @@
 use crate::random::Random;
 use crate::time::Duration;
 
-/// The wait before the attempt that follows the `number`th failure: 3 s, doubled after each further failure up to
-/// `longest`, with jitter.
+/// The wait before the attempt that follows the `number`th failure: 3 s, doubled after each further
+/// failure up to `longest`, with jitter.
 pub(crate) fn backoff(number: u32, longest: Duration, random: &mut Random) -> Duration {
     let doublings = 2_u64.saturating_pow(number.saturating_sub(1));
     with_jitter(FIRST_BACKOFF.saturating_mul(doublings).min(longest), random)
@@ -21,8 +21,8 @@ pub(crate) const FIRST_BACKOFF: Duration = Duration::from_secs(3);
 /// The longest wait between two attempts for the same ids, without jitter.
 pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// The longest wait between two probes of the circuit breaker, without jitter, so that the end of an outage is noticed
-/// soon.
+/// The longest wait between two probes of the circuit breaker, without jitter, so that the end of
+/// an outage is noticed soon.
 pub(crate) const MAX_PROBE_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

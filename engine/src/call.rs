@@ -1,5 +1,5 @@
-//! One call of an action as a state machine. It performs nothing: [`Call::next`] returns what to do, and the code that
-//! drives the call reports what came of it.
+//! One call of an action as a state machine. It performs nothing: [`Call::next`] returns what to
+//! do, and the code that drives the call reports what came of it.
 //!
 //! ```text
 //!   next ─ GetToken ──▶ the token provider ──▶ on_token ─────────────────┐
@@ -56,8 +56,8 @@ use crate::time::{Duration, Instant};
 
 /// A call of an action. `T` says whether it takes turns with other instances.
 ///
-/// The calls of an instance share its state. Each is driven from [`Call::resume`] to [`Call::pause`], whenever its caller
-/// has time for it.
+/// The calls of an instance share its state. Each is driven from [`Call::resume`] to
+/// [`Call::pause`], whenever its caller has time for it.
 pub struct Call<T: Turns = WithoutTurns> {
     action: &'static Action,
     options: ResolvedOptions,
@@ -92,8 +92,8 @@ struct End {
 }
 
 impl<T: Turns> Call<T> {
-    /// A call that begins at `now`. The error names an invalid argument; `parameter` is the name of the one that contains
-    /// the ids. `seed` is a random number.
+    /// A call that begins at `now`. The error names an invalid argument; `parameter` is the name of
+    /// the one that contains the ids. `seed` is a random number.
     pub fn new(
         action: &'static Action,
         parameter: &str,
@@ -135,7 +135,8 @@ impl<T: Turns> Call<T> {
         &self.options.endpoint
     }
 
-    /// Goes on at `now`. Of the time since [`Call::pause`], at most a second counts for timeouts, patience and grace.
+    /// Goes on at `now`. Of the time since [`Call::pause`], at most a second counts for timeouts,
+    /// patience and grace.
     pub fn resume(&mut self, now: Instant) {
         let excess = now.since(self.paused).saturating_sub(MAX_COUNTED_PAUSE);
         self.extend_timeouts(excess);
@@ -150,8 +151,8 @@ impl<T: Turns> Call<T> {
         self.paused = now;
     }
 
-    /// Ends the call, as its caller asked at the time `asked`: of the time since then, at most a second counts. Requests in
-    /// flight have `grace` to end.
+    /// Ends the call, as its caller asked at the time `asked`: of the time since then, at most a
+    /// second counts. Requests in flight have `grace` to end.
     pub fn stop(&mut self, asked: Instant, grace: Duration, now: Instant) {
         if self.ids.outcomes.remaining() == 0 {
             return;
@@ -164,7 +165,8 @@ impl<T: Turns> Call<T> {
         }
     }
 
-    /// What to do at `now`. `uploading`: the latest attempt whose request has not been written completely.
+    /// What to do at `now`. `uploading`: the latest attempt whose request has not been written
+    /// completely.
     pub fn next(&mut self, now: Instant, uploading: Option<AttemptId>) -> Step<T::Step> {
         self.abandon(now)
             .or_else(|| self.ended())
@@ -252,7 +254,8 @@ impl<T: Turns> Call<T> {
         (!ended.is_empty()).then_some(Step::Ended(ended))
     }
 
-    /// The step of a call that sends nothing more: it waits for what is in flight, and then it is over.
+    /// The step of a call that sends nothing more: it waits for what is in flight, and then it is
+    /// over.
     fn finish(&self, now: Instant) -> Step<T::Step> {
         // Such a call does not wait for a store that fails.
         let is_usable = |at: &Instant| self.uses_turns(now) && !self.is_past_deadline(now.max(*at));
@@ -305,7 +308,8 @@ impl<T: Turns> Call<T> {
         self.end_within(cause, now.saturating_add(GRACE));
     }
 
-    /// Ends the call, unless it has ended already: nothing more is sent, and requests in flight have this time to end.
+    /// Ends the call, unless it has ended already: nothing more is sent, and requests in flight
+    /// have this time to end.
     fn end_within(&mut self, cause: Rc<Error>, grace_ends: Instant) {
         if self.end.is_none() {
             self.end = Some(End { cause, grace_ends });
@@ -317,6 +321,6 @@ impl<T: Turns> Call<T> {
 /// How long requests in flight may still take when a call ends other than by its deadline.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// Of the time in which nobody drives a call, this much counts for timeouts, patience and grace: neither a host that polls
-/// nor one that pauses distorts them.
+/// Of the time in which nobody drives a call, this much counts for timeouts, patience and grace:
+/// neither a host that polls nor one that pauses distorts them.
 const MAX_COUNTED_PAUSE: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
-//! Whole numbers as others write them: digits, and nothing else (`1*DIGIT`).
+//! Whole numbers as headers and addresses write them: digits, and nothing else (`1*DIGIT`).
 
-/// Reads a number; one too large is the largest.
+/// Parses a number. One that 64 bits do not hold is the largest that they hold.
 pub fn parse(text: &str) -> Option<u64> {
     if text.is_empty() {
         return None;

@@ -1,5 +1,5 @@
-//! Every decision of entra-risk as pure Rust: no bindings, no clock, no I/O and no randomness. Time, random numbers,
-//! tokens and responses are arguments.
+//! Every decision of entra-risk as pure Rust: no bindings, no clock, no I/O and no randomness.
+//! Time, random numbers, tokens and responses are arguments.
 //!
 //! A call of an action is a [`Call`](call::Call): a state machine that returns what to do next.
 

@@ -1,4 +1,5 @@
-//! Points in time and spans between them, as `wasi:clocks` has them: nanoseconds in 64 bits, which hold 584 years.
+//! Points in time and spans between them, as `wasi:clocks` has them: nanoseconds in 64 bits, which
+//! hold 584 years.
 
 /// A reading of the host's monotonic clock, which counts from an arbitrary origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +10,8 @@ pub struct Instant(u64);
 pub struct Duration(u64);
 
 impl Instant {
-    /// The origin of the clock, which is also the default. What may happen from here on may happen immediately.
+    /// The origin of the clock, which is also the default. What may happen from here on may happen
+    /// immediately.
     pub const ORIGIN: Instant = Instant(0);
 
     /// The last time that the clock can show.

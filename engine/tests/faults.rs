@@ -1,4 +1,5 @@
-//! Ids on which the service fails, and what refusals name: in virtual time, 10,000 users at one request a second.
+//! Ids on which the service fails, and what refusals name: in virtual time, 10,000 users at one
+//! request a second.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -214,8 +215,8 @@ fn answers_that_are_not_about_the_ids_refuse_none() {
 /// How a service names ids in a refusal of `ids`, of which `bad` are bad.
 type Naming = fn(ids: &[String], bad: &[&String], random: &mut StdRng) -> Vec<String>;
 
-/// The requests that a call for 10,000 users needs with `k` bad ids and a service that names some in its refusals. Checks
-/// that exactly the bad ids are refused, each alone.
+/// The requests that a call for 10,000 users needs with `k` bad ids and a service that names some
+/// in its refusals. Checks that exactly the bad ids are refused, each alone.
 fn requests(k: usize, name: &str, naming: Naming) -> usize {
     median(&format!("{k} bad ids, {name}: requests"), |seed| {
         let bad = some(10_000, k, seed);

@@ -31,9 +31,9 @@ fn run(ids: Vec<String>, options: Options, latency_ms: u64, status: impl Fn(&[St
     service::perform(&ACTIONS[0], &ids, options, latency_ms, |ids, _| Answer::Status(status(ids)), 7)
 }
 
-/// Lower bounds on the requests that n ids with k bad ones need, with at most g ids in a request: the
-/// information in the positions of the bad ids, n·H(k/n), and one request for each group and for
-/// each bad id.
+/// Lower bounds on the requests that n ids with k bad ones need, with at most g ids in a request:
+/// the information in the positions of the bad ids, n·H(k/n), and one request for each group and
+/// for each bad id.
 fn lower_bound(n: usize, k: usize, g: usize) -> f64 {
     information(n, k).max(n as f64 / g as f64).max(k as f64)
 }
@@ -57,8 +57,8 @@ fn options(ids_per_request: usize) -> Options {
 }
 
 proptest! {
-    // Unlucky positions of the bad ids exceed the bound once in some ten thousand calls, so that a seed
-    // has to be fixed.
+    // Unlucky positions of the bad ids exceed the bound once in some ten thousand calls, so that a
+    // seed has to be fixed.
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         cases: 1_000,
@@ -200,8 +200,8 @@ fn sixty_bad_ids_of_sixty_need_62_requests() {
     assert_eq!((run.requests, run.refused_alone.len()), (62, 60));
 }
 
-/// The most refusals in a row that a call of these ids meets while some good ones are not accepted yet,
-/// and what became of it.
+/// The most refusals in a row that a call of these ids meets while some good ones are not accepted
+/// yet, and what became of it.
 fn longest_wait(ids: Vec<String>, options: Options, is_good: impl Fn(&String) -> bool) -> (usize, Run) {
     let good_ids = ids.iter().filter(|id| is_good(id)).count();
     let (accepted, in_a_row, longest) = (Cell::new(0), Cell::new(0), Cell::new(0));

@@ -1,6 +1,6 @@
-//! Drives calls that take turns through random answers of the store and of the service: each turn is
-//! used once and in time, a hold is announced, a store that fails or is slow does not end a call, and
-//! a call that was stopped takes no more turns.
+//! Drives calls that take turns through random answers of the store and of the service: each turn
+//! is used once and in time, a hold is announced, a store that fails or is slow does not end a
+//! call, and a call that was stopped takes no more turns.
 
 #![allow(
     clippy::arithmetic_side_effects,

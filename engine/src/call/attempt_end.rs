@@ -1,4 +1,5 @@
-//! The end of an attempt: what the call learns from it, what becomes of its ids, and whether it ends the call.
+//! The end of an attempt: what the call learns from it, what becomes of its ids, and whether it
+//! ends the call.
 
 use std::rc::Rc;
 
@@ -61,7 +62,8 @@ impl<T: Turns> Call<T> {
         }
     }
 
-    /// Updates what the call knows of the service, the limit and the token after an attempt that was not accepted.
+    /// Updates what the call knows of the service, the limit and the token after an attempt that
+    /// was not accepted.
     fn learn(&mut self, lesson: Lesson, attempt: &Attempt, rejection: &Rejection, now: Instant) {
         let Rejection { error, retry_after, claims, .. } = rejection;
         if error.response.is_some() && lesson != Lesson::ServiceIsReplaced {
@@ -113,8 +115,8 @@ impl<T: Turns> Call<T> {
         }
     }
 
-    /// Sends a group again on which the service failed, or splits it if it has used its attempts, because one of its ids
-    /// may be at fault.
+    /// Sends a group again on which the service failed, or splits it if it has used its attempts,
+    /// because one of its ids may be at fault.
     fn retry(&mut self, group: Group, retry_after: Option<Duration>, error: Rc<Error>, now: Instant) {
         let max_attempts = group.max_attempts(self.options.max_attempts, self.needs_smaller_groups());
         if group.counted_attempts < max_attempts {
@@ -132,7 +134,8 @@ impl<T: Turns> Call<T> {
     fn retry_due(&mut self, number: u32, retry_after: Option<Duration>, now: Instant) -> Instant {
         now.saturating_add(match retry_after {
             Some(asked) => retry_after_with_jitter(asked, &mut self.random),
-            // The circuit breaker decides when the next request is sent, whichever group it carries. It may close before.
+            // The circuit breaker decides when the next request is sent, whichever group it
+            // carries. It may close before.
             None if self.breaker.is_open() => FIRST_BACKOFF,
             None => backoff(number, MAX_BACKOFF, &mut self.random),
         })
@@ -148,7 +151,8 @@ impl<T: Turns> Call<T> {
         self.options.isolate_refused && self.options.max_attempts > 1
     }
 
-    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the remaining patience.
+    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the
+    /// remaining patience.
     fn too_long(&self, retry_after: Option<Duration>, now: Instant) -> Option<&'static str> {
         let until = now.saturating_add(retry_after?);
         if self.is_past_deadline(until) {

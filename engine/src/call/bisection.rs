@@ -1,9 +1,11 @@
-//! Bisection, the search for the ids at fault: how many ids to send together, and where to split a refused group.
+//! Bisection, the search for the ids at fault: how many ids to send together, and where to split a
+//! refused group.
 //!
-//! Microsoft Graph refuses a whole request for one bad id. Finding the bad ids is group testing in which every test
-//! that passes also does the work. The share of bad ids is estimated from every response. A group has the size at which
-//! acceptance and refusal are equally likely, and so has the first part of a refused group. If that part is refused,
-//! nothing is known of the rest, which returns to the pool.
+//! Microsoft Graph refuses a whole request for one bad id. Finding the bad ids is group testing in
+//! which every test that passes also does the work. The share of bad ids is estimated from every
+//! response. A group has the size at which acceptance and refusal are equally likely, and so has
+//! the first part of a refused group. If that part is refused, nothing is known of the rest, which
+//! returns to the pool.
 //!
 //! ```text
 //!   pool ── group ──▶ accepted
@@ -35,8 +37,8 @@ struct Candidate {
 }
 
 impl BadShareEstimate {
-    /// Records the response to a part of `size` ids out of `total` that are known to contain a bad one, or out of an
-    /// untested group if `total` is `None`.
+    /// Records the response to a part of `size` ids out of `total` that are known to contain a bad
+    /// one, or out of an untested group if `total` is `None`.
     pub(crate) fn learn(&mut self, size: usize, total: Option<usize>, is_refused: bool) {
         if self.candidates.is_empty() {
             if !is_refused {
@@ -86,10 +88,12 @@ impl BadShareEstimate {
         self.even_size(Some(group), group.saturating_sub(1))
     }
 
-    /// The size from 1 to `max` at which acceptance and refusal are most nearly equally likely, for ids out of `total`
-    /// that are known to contain a bad one, or for untested ids if `total` is `None`.
+    /// The size from 1 to `max` at which acceptance and refusal are most nearly equally likely, for
+    /// ids out of `total` that are known to contain a bad one, or for untested ids if `total` is
+    /// `None`.
     fn even_size(&self, total: Option<usize>, max: usize) -> usize {
-        // For each candidate: its probability that all ids so far are good, and that all ids of `total` are.
+        // For each candidate: its probability that all ids so far are good, and that all ids of
+        // `total` are.
         let scaled = self.candidates.iter().map(|&Candidate { good, probability }| {
             let (all_good, scale) = match total {
                 None => (0.0, probability),
@@ -135,13 +139,14 @@ const RATIO: f64 = 1.343_735;
 
 const CANDIDATES: usize = 32;
 
-/// No candidate is ever ruled out, because the share changes along the list: after a cluster of bad ids, a few accepted
-/// ids suffice to send large groups again.
+/// No candidate is ever ruled out, because the share changes along the list: after a cluster of bad
+/// ids, a few accepted ids suffice to send large groups again.
 const MIN_PROBABILITY: f64 = 1e-6;
 
-/// Where fewer ids are good, ids are sent one by one. With known shares q of good and p of bad ids the limit is 1/√2:
-/// two ids need q² + 2p + 3pq requests, because each id at fault must be refused alone, and resolve 2q² + p + 2pq ids.
-/// While the share is only estimated, a little less needs the fewest requests.
+/// Where fewer ids are good, ids are sent one by one. With known shares q of good and p of bad ids
+/// the limit is 1/√2: two ids need q² + 2p + 3pq requests, because each id at fault must be refused
+/// alone, and resolve 2q² + p + 2pq ids. While the share is only estimated, a little less needs the
+/// fewest requests.
 const MIN_GOOD: f64 = 0.66;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The circuit breaker: after failures in a row, one request at a time probes whether the service is back.
+//! The circuit breaker: after failures in a row, one request at a time probes whether the service
+//! is back.
 
 use crate::backoff::{MAX_PROBE_WAIT, backoff};
 use crate::random::Random;

@@ -37,11 +37,13 @@ pub(crate) enum Lesson {
 pub(crate) enum Fate {
     /// The ids at fault are searched for. Without `isolate-refused` the ids end.
     Search,
-    /// The ids are sent in smaller groups. A single id ends, and without `isolate-refused` all of them.
+    /// The ids are sent in smaller groups. A single id ends, and without `isolate-refused` all of
+    /// them.
     Shrink,
     /// The ids are sent again immediately, as far as the limit and the token permit.
     SendAgain,
-    /// The ids are sent again after a backoff. When they have used their attempts, they are halved or end.
+    /// The ids are sent again after a backoff. When they have used their attempts, they are halved
+    /// or end.
     Retry,
     /// The ids end with the error.
     End,
@@ -51,7 +53,8 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndsCall {
     Never,
-    /// If the attempt had a single id, which nothing smaller can replace. Never without `isolate-refused`.
+    /// If the attempt had a single id, which nothing smaller can replace. Never without
+    /// `isolate-refused`.
     IfAlone,
     /// If `Retry-After` lasts beyond the deadline or the remaining patience.
     IfWaitIsTooLong,

@@ -5,7 +5,8 @@ use crate::call::id_ranges::IdRanges;
 /// Ids that are sent in one request, once or several times.
 pub(crate) struct Group {
     pub(crate) ids: IdRanges,
-    /// The ids that were refused together with `ids` and are not sent now. Empty unless the group is `Suspect`.
+    /// The ids that were refused together with `ids` and are not sent now. Empty unless the group
+    /// is `Suspect`.
     pub(crate) rest: IdRanges,
     pub(crate) origin: Origin,
     /// Attempts that count towards `max-attempts`.
@@ -42,8 +43,8 @@ impl Group {
         self.ids.len()
     }
 
-    /// How often the group may be sent before it is split or ends, if `max` attempts are permitted for the same ids.
-    /// `is_failing`: the service has failed several times in a row.
+    /// How often the group may be sent before it is split or ends, if `max` attempts are permitted
+    /// for the same ids. `is_failing`: the service has failed several times in a row.
     pub(crate) fn max_attempts(&self, max: u32, is_failing: bool) -> u32 {
         let is_limited = (is_failing || self.origin == Origin::Part) && self.len() > 1;
         if is_limited { max.min(ATTEMPTS_OF_A_PART) } else { max }
@@ -55,6 +56,7 @@ impl Group {
     }
 }
 
-/// Attempts for several ids that are part of a group on which the service failed, and for any several ids while it fails
-/// again and again. With ten ids at fault among 600, the good ones could have to wait longer than the patience otherwise.
+/// Attempts for several ids that are part of a group on which the service failed, and for any
+/// several ids while it fails again and again. With ten ids at fault among 600, the good ones could
+/// have to wait longer than the patience otherwise.
 const ATTEMPTS_OF_A_PART: u32 = 2;

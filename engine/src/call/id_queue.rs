@@ -1,7 +1,7 @@
 //! Which ids of a call are sent next, and together with which others.
 //!
-//! Ids wait in the pool until they are taken for a group. A group that is sent again waits until it is due, and so do the
-//! parts of a group that was refused or on which the service failed.
+//! Ids wait in the pool until they are taken for a group. A group that is sent again waits until it
+//! is due, and so do the parts of a group that was refused or on which the service failed.
 
 use std::rc::Rc;
 
@@ -66,8 +66,8 @@ impl IdQueue {
         }
     }
 
-    /// The earliest time at which the next group may be sent. `None`: no id waits. `is_probing`: one request at a time
-    /// finds out whether the service is back.
+    /// The earliest time at which the next group may be sent. `None`: no id waits. `is_probing`:
+    /// one request at a time finds out whether the service is back.
     pub(crate) fn next_due(&self, now: Instant, is_probing: bool) -> Option<Instant> {
         match self.choose(now, is_probing) {
             Some(index) => self.waiting.get(index).map(|waiting| waiting.due),
@@ -75,7 +75,8 @@ impl IdQueue {
         }
     }
 
-    /// Takes the next group to send, and its ids. `is_smaller`: a new group has half as many ids as the one before.
+    /// Takes the next group to send, and its ids. `is_smaller`: a new group has half as many ids as
+    /// the one before.
     pub(crate) fn take(&mut self, now: Instant, is_probing: bool, is_smaller: bool) -> Option<Group> {
         match self.choose(now, is_probing) {
             // First in, first out.
@@ -101,7 +102,8 @@ impl IdQueue {
         }
     }
 
-    /// Records a refusal, which names GUIDs. If the group has several ids, those at fault are searched for.
+    /// Records a refusal, which names GUIDs. If the group has several ids, those at fault are
+    /// searched for.
     pub(crate) fn refuse(&mut self, mut group: Group, error: Rc<Error>, named: &[u128]) {
         let is_final = group.len() == 1 || !self.isolates;
         self.outcomes.fail(&mut group, error, !is_final);
@@ -176,7 +178,8 @@ impl IdQueue {
         }));
     }
 
-    /// Records the error of a group that may be sent again; none if the call has ended, and the group with it.
+    /// Records the error of a group that may be sent again; none if the call has ended, and the
+    /// group with it.
     fn keep(&mut self, mut group: Group, error: Rc<Error>) -> Option<Group> {
         self.outcomes.fail(&mut group, error, false);
         if self.is_closed {
@@ -193,7 +196,8 @@ impl IdQueue {
         }
         let is_due = |waiting: &Waiting| waiting.due <= now || self.pool.is_empty();
         let waiting = self.waiting.iter().enumerate().filter(|(_, waiting)| is_due(waiting));
-        // Probes rotate over the groups: an outage uses up the attempts of none while others have more left.
+        // Probes rotate over the groups: an outage uses up the attempts of none while others have
+        // more left.
         let (index, first) = waiting.min_by_key(|(_, Waiting { due, group })| match is_probing {
             true => ((*due).max(now), group.counted_attempts),
             false => (*due, 0),
@@ -230,7 +234,8 @@ impl IdQueue {
         self.waiting.push(Waiting { due: Instant::ORIGIN, group: Group::new(first, ids, Origin::Suspect) });
     }
 
-    /// Learns from a response to a group about the share of bad ids; nothing if the group exists because of names.
+    /// Learns from a response to a group about the share of bad ids; nothing if the group exists
+    /// because of names.
     fn learn(&mut self, group: &Group, is_refused: bool) {
         let size = group.len();
         let total = match group.origin {
@@ -241,8 +246,8 @@ impl IdQueue {
         self.bad_share.learn(size, total, is_refused);
     }
 
-    /// Which ids a refusal names, if it names some of them, but not all, and if names mean something. Where most ids are
-    /// bad, a name would take two requests for each of them.
+    /// Which ids a refusal names, if it names some of them, but not all, and if names mean
+    /// something. Where most ids are bad, a name would take two requests for each of them.
     fn split_by_name(&self, ids: &IdRanges, named: &[u128]) -> Option<Naming> {
         if named.is_empty() || self.ignores_names || self.refusals >= CLUSTER_REFUSALS {
             return None;
@@ -259,8 +264,10 @@ impl IdQueue {
     }
 }
 
-/// Refusals since the last acceptance after which some groups are taken from the middle of the longest range of ids.
+/// Refusals since the last acceptance after which some groups are taken from the middle of the
+/// longest range of ids.
 const CLUSTER_REFUSALS: u32 = 8;
 
-/// After that many refusals, the next group comes from there whenever their number is a multiple of this.
+/// After that many refusals, the next group comes from there whenever their number is a multiple of
+/// this.
 const ELSEWHERE: u32 = 4;

@@ -70,8 +70,8 @@ impl IdRanges {
         taken
     }
 
-    /// Splits the longest range in its middle, so that [`IdRanges::take`] can begin there. Returns the index of its second
-    /// half, or of the whole range if it cannot be split.
+    /// Splits the longest range in its middle, so that [`IdRanges::take`] can begin there. Returns
+    /// the index of its second half, or of the whole range if it cannot be split.
     pub(crate) fn split_longest(&mut self) -> Option<usize> {
         let (index, range) = self.0.iter_mut().enumerate().max_by_key(|(_, range)| range.len())?;
         let middle = range.start.midpoint(range.end);

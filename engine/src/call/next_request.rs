@@ -12,7 +12,8 @@ use crate::invariant;
 use crate::limit::turns::Turns;
 use crate::time::{Duration, Instant};
 
-/// What a call does about its next request: the answer to three questions, in the order in which they are asked.
+/// What a call does about its next request: the answer to three questions, in the order in which
+/// they are asked.
 enum Decision {
     /// Is there a reason to end the call? There is this one.
     End(Rc<Error>),
@@ -24,7 +25,8 @@ enum Decision {
 
 /// What is missing for the next request. A call obtains it in this order.
 enum Missing {
-    /// A place in the queue of the instances. It comes before the token, which would age in the queue.
+    /// A place in the queue of the instances. It comes before the token, which would age in the
+    /// queue.
     Place,
     /// A token.
     Token,
@@ -57,7 +59,8 @@ impl<T: Turns> Call<T> {
         }
     }
 
-    /// Asks the three questions. `at`: when the next request may be sent, as far as only time matters.
+    /// Asks the three questions. `at`: when the next request may be sent, as far as only time
+    /// matters.
     fn decide(&mut self, at: Instant, now: Instant) -> Decision {
         if let Some(error) = self.reason_to_end(at, now) {
             return Decision::End(error);
@@ -90,8 +93,8 @@ impl<T: Turns> Call<T> {
         is_over(next).then(last_error)
     }
 
-    /// A hold that another call asked for is a failure of this one too. Returns the reason to end the call if the hold
-    /// lasts beyond the deadline.
+    /// A hold that another call asked for is a failure of this one too. Returns the reason to end
+    /// the call if the hold lasts beyond the deadline.
     pub(super) fn notice_hold(&mut self, now: Instant) -> Option<Rc<Error>> {
         let limit = self.limit.borrow();
         let hold = limit.held_by_others(self.seen_hold, now);
@@ -125,11 +128,12 @@ impl<T: Turns> Call<T> {
         }
     }
 
-    /// When to ask for the token of a request that may be sent at this time: a spacing early, so that waiting for the token
-    /// does not lower the rate.
+    /// When to ask for the token of a request that may be sent at this time: a spacing early, so
+    /// that waiting for the token does not lower the rate.
     fn ask_for_token_at(&self, at: Instant, uploading: Option<AttemptId>) -> Instant {
         let early = at.saturating_sub(self.limit.borrow().spacing(self.options.rate_limit));
-        // While the token provider is asked, no request is written. One that is being written comes first.
+        // While the token provider is asked, no request is written. One that is being written comes
+        // first.
         let uploading = self.in_flight.iter().find(|attempt| Some(attempt.id) == uploading);
         let written = uploading.map_or(Instant::ORIGIN, |attempt| attempt.sent.saturating_add(MAX_UPLOAD_WAIT));
         early.max(written).max(self.tokens.retry_at())
@@ -141,7 +145,8 @@ impl<T: Turns> Call<T> {
         Step::Wait(times.into_iter().flatten().fold(until, Instant::min))
     }
 
-    /// The earliest time at which the next request may be sent, however many are in flight. `None`: no id waits.
+    /// The earliest time at which the next request may be sent, however many are in flight. `None`:
+    /// no id waits.
     pub(super) fn next_send(&self, now: Instant) -> Option<Instant> {
         let due = self.ids.next_due(now, self.breaker.is_open())?;
         let at = due.max(self.limit_earliest(now)).max(self.breaker.earliest());

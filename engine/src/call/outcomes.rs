@@ -16,7 +16,8 @@ pub(crate) struct Outcomes {
     states: Vec<IdState>,
     /// How many ids have no outcome.
     remaining: usize,
-    /// What ended and has not been reported yet: the positions of the ids of each batch, in the order of the first ones.
+    /// What ended and has not been reported yet: the positions of the ids of each batch, in the
+    /// order of the first ones.
     ended: Vec<Vec<usize>>,
     /// The error of the first batch reported that was not accepted.
     first_error: Option<Rc<Error>>,
@@ -110,13 +111,14 @@ impl Outcomes {
     /// Records that a group was accepted, and makes that final.
     pub(crate) fn accept(&mut self, group: &mut Group, receipt: Receipt) {
         self.record(group, Ending { result: Ok(Rc::new(receipt)), is_undecided: false });
-        // The ids were applied, whatever became of earlier attempts: those that differ in that alone have ended alike.
+        // The ids were applied, whatever became of earlier attempts: those that differ in that
+        // alone have ended alike.
         self.update(&group.ids, |state| state.maybe_applied = false);
         self.end(group.ids.positions());
     }
 
-    /// Records how the latest attempt of a group ended. `is_undecided`: its ids were refused, and those at fault are not
-    /// known.
+    /// Records how the latest attempt of a group ended. `is_undecided`: its ids were refused, and
+    /// those at fault are not known.
     pub(crate) fn fail(&mut self, group: &mut Group, error: Rc<Error>, is_undecided: bool) {
         if error.outcome == OutcomeKind::Unknown {
             self.update(&group.ids, |state| state.maybe_applied = true);
@@ -124,7 +126,8 @@ impl Outcomes {
         self.record(group, Ending { result: Err(error), is_undecided });
     }
 
-    /// Makes the outcome of the ids at these positions final, in ascending order. Those that ended alike are one batch.
+    /// Makes the outcome of the ids at these positions final, in ascending order. Those that ended
+    /// alike are one batch.
     pub(crate) fn end(&mut self, positions: impl Iterator<Item = usize>) {
         let mut alike: Vec<(IdState, Vec<usize>)> = Vec::new();
         let mut latest = 0;

@@ -47,7 +47,8 @@ impl Patience {
         self.last_error.clone()
     }
 
-    /// The failure that the call waits out: the latest one since the last acceptance, never a refusal.
+    /// The failure that the call waits out: the latest one since the last acceptance, never a
+    /// refusal.
     pub(crate) fn waits_out(&self) -> Option<Rc<Error>> {
         self.waits_out.clone()
     }
@@ -71,8 +72,8 @@ impl Patience {
         self.not_accepted(error, now);
     }
 
-    /// Records a refusal. It is a failure until the call has accepted something. After that, an id refused alone is
-    /// progress.
+    /// Records a refusal. It is a failure until the call has accepted something. After that, an id
+    /// refused alone is progress.
     pub(crate) fn refused(&mut self, is_alone: bool, error: &Rc<Error>, now: Instant) {
         if !self.has_accepted {
             self.not_accepted(error, now);
@@ -86,8 +87,8 @@ impl Patience {
         self.last_error = Some(error.clone());
     }
 
-    /// Records a wait for a turn. The first one after a failure does not count, because other instances are served
-    /// meanwhile. Later ones count, so that the call ends.
+    /// Records a wait for a turn. The first one after a failure does not count, because other
+    /// instances are served meanwhile. Later ones count, so that the call ends.
     pub(crate) fn queued(&mut self, now: Instant, until: Instant) {
         let from = now.max(self.queued_until);
         if let Some(since) = &mut self.failing_since

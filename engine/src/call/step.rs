@@ -15,7 +15,8 @@ pub enum Step<T> {
     GetToken(TokenRequest),
     /// Ask the other instances, then report the result as the step says.
     Turn(T),
-    /// Send a request. Then report its response to `Call::on_response`, or the lack of one to `Call::on_error`.
+    /// Send a request. Then report its response to `Call::on_response`, or the lack of one to
+    /// `Call::on_error`.
     Send(AttemptId, Request),
     /// Stop waiting for an attempt, then report that to `Call::on_abandoned`.
     Abandon(AttemptId),
@@ -23,6 +24,7 @@ pub enum Step<T> {
     Wait(Instant),
     /// These ids have their outcome, and it is final. Never empty.
     Ended(Vec<Batch>),
-    /// Every id has been reported. None: every id was accepted. Otherwise what ended the call, or else the first error.
+    /// Every id has been reported. None: every id was accepted. Otherwise what ended the call, or
+    /// else the first error.
     Over(Option<Rc<Error>>),
 }

@@ -15,7 +15,8 @@ pub(crate) struct TokenRequests {
     ready: Option<Authorization>,
     /// The tokens that were returned, to keep them out of texts.
     secrets: Secrets,
-    /// How many tokens were refreshed. The rejection of an older token is no reason to refresh again.
+    /// How many tokens were refreshed. The rejection of an older token is no reason to refresh
+    /// again.
     refreshes: u32,
     /// Set while the current token is rejected.
     rejection: Option<TokenRejection>,

@@ -1,4 +1,5 @@
-//! The turns of a call: when it may send so that all instances together keep the limit, and which holds it announces.
+//! The turns of a call: when it may send so that all instances together keep the limit, and which
+//! holds it announces.
 
 use std::rc::Rc;
 

@@ -11,7 +11,8 @@ pub struct Action {
     pub path: &'static str,
     /// The name of the only member of the request's body, an array of ids.
     pub id_field: &'static str,
-    /// The parameter for the ids, if `actions` has a function for the action. `start` of `calls` names it `ids`.
+    /// The parameter for the ids, if `actions` has a function for the action. `start` of `calls`
+    /// names it `ids`.
     pub ids_parameter: &'static str,
     /// The version of Microsoft Graph unless the caller names one.
     pub api_version: ApiVersion,
@@ -117,7 +118,8 @@ impl Action {
     }
 }
 
-/// No maximum is documented for sign-ins. This many ids make a body of 390 kB, well below the 4 MB that a request may have.
+/// No maximum is documented for sign-ins. This many ids make a body of 390 kB, well below the 4 MB
+/// that a request may have.
 const SIGN_INS_PER_REQUEST: u32 = 10_000;
 
 /// Source: <https://learn.microsoft.com/graph/api/riskyuser-dismiss?view=graph-rest-beta>.
@@ -132,11 +134,12 @@ pub const DEFAULT_MAX_IN_FLIGHT: u32 = 4;
 /// The most attempts for the same ids unless the caller chooses.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 4;
 
-/// Milliseconds from sending a request to the end of its response unless the caller chooses. Two attempts fit into the
-/// patience.
+/// Milliseconds from sending a request to the end of its response unless the caller chooses. Two
+/// attempts fit into the patience.
 pub const DEFAULT_ATTEMPT_TIMEOUT_MS: u32 = 30_000;
 
-/// The longest time in milliseconds from a failure to the next acceptance unless the caller chooses.
+/// The longest time in milliseconds from a failure to the next acceptance unless the caller
+/// chooses.
 pub const DEFAULT_PATIENCE_MS: u32 = 180_000;
 
 /// A version of Microsoft Graph.
@@ -165,8 +168,8 @@ impl ApiVersion {
 pub enum ServiceLimit {
     /// Identity and access reports: 5 requests in 10 seconds, per app and tenant.
     SignIns,
-    /// Identity protection: 1 request per second, per tenant over all apps. Service principals and agents share it,
-    /// because no limit is documented for them.
+    /// Identity protection: 1 request per second, per tenant over all apps. Service principals and
+    /// agents share it, because no limit is documented for them.
     RiskyUsers,
 }
 

@@ -11,7 +11,8 @@ use crate::contract::id::Id;
 use crate::contract::printable::quoted;
 use crate::time::Duration;
 
-/// The options of a call as the caller gives them. An absent field has the default that the contract states.
+/// The options of a call as the caller gives them. An absent field has the default that the
+/// contract states.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Names the tenant that the ids belong to.
@@ -72,7 +73,8 @@ pub struct ResolvedOptions {
 }
 
 impl ResolvedOptions {
-    /// Parses the options of a call of `action`. The error names the option, its value and the rule.
+    /// Parses the options of a call of `action`. The error names the option, its value and the
+    /// rule.
     pub fn parse(action: &Action, options: Options) -> Result<ResolvedOptions, String> {
         let root = options.cloud.unwrap_or(Cloud::Global).graph_root();
         let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| action.limit.rate_limit());
@@ -108,8 +110,9 @@ impl ResolvedOptions {
     }
 }
 
-/// Parses the ids that the caller gave as `parameter`. Returns each once, in the order given and as it was spelled first;
-/// the case of letters does not distinguish ids. The error names the first text that is not an id.
+/// Parses the ids that the caller gave as `parameter`. Returns each once, in the order given and as
+/// it was spelled first; the case of letters does not distinguish ids. The error names the first
+/// text that is not an id.
 pub fn distinct_ids(parameter: &str, ids: &[String]) -> Result<Vec<Id>, String> {
     let mut parsed = Vec::with_capacity(ids.len());
     for (position, id) in ids.iter().enumerate() {
@@ -121,7 +124,8 @@ pub fn distinct_ids(parameter: &str, ids: &[String]) -> Result<Vec<Id>, String> 
         };
         parsed.push(id);
     }
-    // Sorting brings equal ids together, the first one first. A heap takes a tenth of the code of a set.
+    // Sorting brings equal ids together, the first one first. A heap takes a tenth of the code of a
+    // set.
     let sorted: BinaryHeap<_> = parsed.iter().map(Id::number).zip(0_usize..).collect();
     let mut is_repeated = vec![false; ids.len()];
     for pair in sorted.into_sorted_vec().windows(2) {

@@ -1,21 +1,22 @@
-//! Addresses: a scheme and an authority, and nothing after them.
+//! The addresses that requests are sent to: a scheme and an authority, and nothing after them.
 
 use std::fmt;
 
 use crate::decimal;
 
-/// An address for requests. Its text is `https://` or `http://` and the authority, in lower case, without the scheme's
-/// default port and without a trailing slash.
+/// An address for requests. Its text is `https://` or `http://` and the authority, in lower case,
+/// without the scheme's default port and without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `https`, or else `http`.
+    /// Whether the scheme is `https`. Otherwise it is `http`.
     pub https: bool,
-    /// A host, and a port unless it is the scheme's default: in lower case.
+    /// The host in lower case, and the port unless it is the scheme's default.
     pub authority: String,
 }
 
 impl Endpoint {
-    /// Parses `https://authority`, or `http://` with a loopback authority. The error is the rule it breaks.
+    /// Parses `https://authority`, or `http://` with a loopback authority. The error is the rule
+    /// that the text breaks.
     pub fn parse(text: &str) -> Result<Endpoint, &'static str> {
         let (https, authority) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(authority), _) => (true, authority),
@@ -42,8 +43,9 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The host of an authority without user information (RFC 3986, section 3.2): a DNS name, an IPv4 address, or the
-/// loopback address of IPv6. Other IPv6 addresses are not accepted, because no certificate is issued for them.
+/// The host of an authority without user information (RFC 3986, section 3.2): a DNS name, an IPv4
+/// address, or the loopback address of IPv6. Other IPv6 addresses are not accepted, because no
+/// certificate is issued for them.
 fn host(authority: &str) -> Option<&str> {
     let (host, port) = match authority.strip_prefix(IPV6_LOOPBACK) {
         Some(port) => (IPV6_LOOPBACK, port),
@@ -58,8 +60,8 @@ fn host(authority: &str) -> Option<&str> {
 
 const IPV6_LOOPBACK: &str = "[::1]";
 
-/// Labels of letters, digits and inner hyphens; the last one does not begin with a digit, as in an address
-/// (RFC 1123, section 2.1).
+/// Whether a host consists of labels of letters, digits and inner hyphens, the last of which does
+/// not begin with a digit (RFC 1123, section 2.1).
 fn is_dns_name(host: &str) -> bool {
     let mut last_label = "";
     let all_are_labels = host.split('.').all(|label| {
@@ -72,7 +74,7 @@ fn is_dns_name(host: &str) -> bool {
     all_are_labels && host.len() <= 253 && !last_label.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
 }
 
-/// Four numbers without leading zeros (RFC 3986, section 3.2.2).
+/// Whether a host consists of four numbers without leading zeros (RFC 3986, section 3.2.2).
 fn is_ipv4(host: &str) -> bool {
     let mut count = 0_u32;
     let all_are_numbers = host.split('.').all(|part| {

@@ -114,7 +114,8 @@ impl Error {
         Error::new(ErrorKind::NotAttempted, OutcomeKind::NotApplied, message)
     }
 
-    /// The same error as what ends the call, because `Retry-After` is longer than the option named `option` permits.
+    /// The same error as what ends the call, because `Retry-After` is longer than the option named
+    /// `option` permits.
     pub(crate) fn too_long(mut self, option: &str) -> Error {
         if let Some(Response { status, retry_after_ms: Some(asked), .. }) = &self.response {
             let seconds = asked.div_ceil(1_000);

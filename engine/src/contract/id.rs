@@ -1,4 +1,4 @@
-//! GUIDs (RFC 9562) in hyphenated form: the ids of a call, and what names a request.
+//! GUIDs (RFC 9562) in hyphenated form: the ids of a call, and the names of its requests.
 
 use std::{fmt, str};
 
@@ -6,24 +6,25 @@ use serde::{Serialize, Serializer};
 
 use crate::invariant;
 
-/// The id of a sign-in, user, service principal or agent: a GUID in hyphenated form, other than the one of zeros, as the
-/// caller spelled it.
+/// The id of a sign-in, user, service principal or agent, as the caller spelled it. It is a GUID in
+/// hyphenated form, and not all zeros.
 #[derive(Clone, Copy)]
 pub struct Id([u8; LENGTH]);
 
 impl Id {
-    /// Parses an id. None: the text is not a GUID in hyphenated form, or it is the GUID of zeros.
+    /// Parses an id. None: the text is not a GUID in hyphenated form, or it is all zeros.
     pub fn parse(text: &str) -> Option<Id> {
         number(text).filter(|number| *number != 0)?;
         text.as_bytes().try_into().ok().map(Id)
     }
 
-    /// The id as it was spelled.
+    /// The id as the caller spelled it.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_else(|_| invariant::broken("an id is ASCII"))
     }
 
-    /// The number that the id stands for, whatever the case of its letters: equal ids have equal numbers.
+    /// The number that the id stands for. Ids that differ only in the case of their letters have
+    /// the same number.
     pub fn number(&self) -> u128 {
         number(self.as_str()).unwrap_or_else(|| invariant::broken("an id is a GUID"))
     }
@@ -57,7 +58,7 @@ fn number(text: &str) -> Option<u128> {
     Some(u128::from(half(high, HIGH_HYPHENS)?) << 64 | u128::from(half(low, LOW_HYPHENS)?))
 }
 
-/// 16 hexadecimal digits with hyphens at these positions, a bit each.
+/// Parses 16 hexadecimal digits with hyphens. `hyphens` has a bit for the position of each.
 fn half(text: &[u8], hyphens: u32) -> Option<u64> {
     let mut number = 0_u64;
     for (position, &byte) in text.iter().enumerate() {
@@ -75,17 +76,19 @@ fn half(text: &[u8], hyphens: u32) -> Option<u64> {
     Some(number)
 }
 
-/// The bytes of a GUID in hyphenated form: 32 digits and 4 hyphens.
+/// How many bytes a GUID has in hyphenated form: 32 digits and 4 hyphens.
 const LENGTH: usize = 36;
 
-/// The first half and the hyphens in it: `00000000-0000-0000`.
+/// How many bytes the first half of a GUID has, which is `00000000-0000-0000`.
 const HIGH_BYTES: usize = 18;
+
+/// The positions of the hyphens in the first half of a GUID, as bits.
 const HIGH_HYPHENS: u32 = 1 << 8 | 1 << 13;
 
-/// The hyphen in the second half: `0000-000000000000`.
+/// The position of the hyphen in the second half of a GUID, which is `0000-000000000000`, as a bit.
 const LOW_HYPHENS: u32 = 1 << 4;
 
-/// A random GUID, version 4, of 128 random bits.
+/// A GUID of version 4 from 128 random bits.
 pub fn random_guid(high: u64, low: u64) -> String {
     let high = high & !0xf000 | 0x4000;
     let low = low & !(0b11 << 62) | 0b10 << 62;

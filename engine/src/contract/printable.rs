@@ -1,13 +1,13 @@
-//! Text from outside in a form that can be shown: a terminal executes some characters, others end a line or change the
-//! order in which text is read.
+//! Text from outside, made safe to show. A terminal executes some characters, and others end a line
+//! or change the order in which text is read.
 
-/// The text on one line, without characters that are not shown as themselves: a space for white space, `\u{fffd}` for
-/// the others.
+/// The text on one line. Characters that are not shown as themselves are replaced: white space by a
+/// space, others by `\u{fffd}`.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_printable(c) { c } else { replacement(c) }).collect()
 }
 
-/// A value for a message: quoted, printable, and cut to a readable length.
+/// A value in the form for a message: printable, in quotes, and cut to a readable length.
 pub fn quoted(value: &str) -> String {
     let cut = value.char_indices().nth(MAX_QUOTED_CHARS).map(|(end, _)| end);
     let shown = printable(value.get(..cut.unwrap_or(value.len())).unwrap_or_default());
@@ -15,8 +15,9 @@ pub fn quoted(value: &str) -> String {
     ["\"", &shown, end].concat()
 }
 
-/// Whether a character is shown as itself. These are not: control characters (ESC, line ends, U+0080–U+009F), the line
-/// and paragraph separators, characters that reorder the text around them, and those that are invisible.
+/// Whether a character is shown as itself. Control characters (ESC, line ends, U+0080–U+009F), the
+/// line and paragraph separators, characters that reorder the text around them, and invisible ones
+/// are not.
 pub fn is_printable(c: char) -> bool {
     !matches!(
         c,
@@ -40,7 +41,7 @@ fn replacement(c: char) -> char {
     if c.is_whitespace() { ' ' } else { char::REPLACEMENT_CHARACTER }
 }
 
-/// Maximum characters of a value in a message.
+/// The most characters of a value in a message.
 const MAX_QUOTED_CHARS: usize = 64;
 
 #[cfg(test)]

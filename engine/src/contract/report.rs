@@ -6,7 +6,8 @@ use crate::contract::error::{Error, OutcomeKind};
 use crate::contract::id::Id;
 use crate::time::Duration;
 
-/// Ids that ended in the same request with the same outcome and number of attempts, or that were never sent.
+/// Ids that ended in the same request with the same outcome and number of attempts, or that were
+/// never sent.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The ids, in the order given.
@@ -39,8 +40,9 @@ impl Outcome {
         }
     }
 
-    /// The outcome of ids whose last attempt ended with `error`. `maybe_applied`: an attempt may have been applied.
-    /// `is_undecided`: the ids were refused together, and those at fault were not found.
+    /// The outcome of ids whose last attempt ended with `error`. `maybe_applied`: an attempt may
+    /// have been applied. `is_undecided`: the ids were refused together, and those at fault were
+    /// not found.
     pub(crate) fn of(error: Rc<Error>, maybe_applied: bool, is_undecided: bool) -> Outcome {
         match error.outcome {
             _ if maybe_applied => Outcome::Unknown(error),
@@ -71,8 +73,10 @@ pub struct Progress {
     pub requests: u32,
     /// Requests sent that have no response yet.
     pub in_flight: usize,
-    /// The time until a request may be sent again, unless that is not known or nothing is to be sent.
+    /// The time until a request may be sent again, unless that is not known or nothing is to be
+    /// sent.
     pub next_send: Option<Duration>,
-    /// The failure that the call waits out, which is the latest one since the last acceptance, and never a refusal.
+    /// The failure that the call waits out, which is the latest one since the last acceptance, and
+    /// never a refusal.
     pub error: Option<Rc<Error>>,
 }

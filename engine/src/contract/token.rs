@@ -1,42 +1,43 @@
-//! The credential of a request: checked once, sent, and never printed.
+//! Tokens: what requests them, how they are checked and sent, and how they are kept out of texts.
 
 use std::rc::Rc;
 
 /// How a request is authorized.
 pub enum Authorization {
-    /// By a token in the `authorization` header.
+    /// The `authorization` header carries a token.
     Bearer(Token),
-    /// By the host, which adds the header.
+    /// The host adds the `authorization` header.
     AttachedByHost,
 }
 
-/// An access token: 1 to 65 536 bytes of visible ASCII. It has no `Debug`, so that nothing prints it.
+/// An access token, which is 1 to 65,536 bytes of visible ASCII. It has no `Debug`, so that nothing
+/// prints it.
 #[derive(Clone)]
 pub struct Token(Rc<str>);
 
-/// The tokens of a call, to keep them out of texts.
+/// The latest tokens of a call, which no text may contain.
 #[derive(Default)]
 pub struct Secrets(Vec<Token>);
 
-/// What the token provider returns: a token, not checked yet, or none if the host adds the `authorization` header. It has no
-/// `Debug`, so that nothing prints it.
+/// What the token provider returns, before it is checked. It has no `Debug`, so that nothing prints
+/// it.
 pub struct Credential {
-    /// The token.
+    /// The token. None: the host adds the `authorization` header.
     pub bearer: Option<String>,
 }
 
-/// What a token is needed for: the request to the token provider.
+/// A request to the token provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
-    /// The tenant of the call.
+    /// Names the tenant that the ids belong to.
     pub tenant: Option<String>,
     /// The audience of the token.
     pub audience: String,
-    /// Where the token will be sent.
+    /// The scheme and authority that the token will be sent to.
     pub endpoint: String,
-    /// Microsoft Graph rejected a token of this call.
+    /// Whether Microsoft Graph rejected a token of this call, so that a fresh one is needed.
     pub refresh: bool,
-    /// The claims challenge of the rejection, decoded.
+    /// The claims that the fresh token must have, as a JSON object.
     pub claims: Option<String>,
 }
 
@@ -45,12 +46,12 @@ pub struct TokenRequest {
 pub enum TokenError {
     /// No token right now; retrying may help.
     Unavailable(String),
-    /// No token until someone changes something.
+    /// No token until someone fixes the configuration.
     Denied(String),
 }
 
 impl Authorization {
-    /// Checks what the token provider returned. The error contains nothing of the token.
+    /// Checks what the token provider returned. The error contains no part of the token.
     pub fn parse(credential: Credential) -> Result<Authorization, String> {
         match credential.bearer {
             Some(token) => Token::parse(token).map(Authorization::Bearer),
@@ -60,8 +61,8 @@ impl Authorization {
 }
 
 impl Secrets {
-    /// Adds a token, and returns it to be kept while a response may repeat it: of too many tokens, the oldest one that is
-    /// kept nowhere else is dropped.
+    /// Adds a token, and returns it. The caller keeps it while a response may repeat it: if there
+    /// are too many tokens, the oldest one that is kept nowhere else is dropped.
     pub fn add(&mut self, authorization: Authorization) -> Authorization {
         let Authorization::Bearer(token) = authorization else { return authorization };
         let known = self.0.iter().position(|known| known.0 == token.0);
@@ -75,7 +76,8 @@ impl Secrets {
         Authorization::Bearer(token)
     }
 
-    /// Cuts a text from outside to at most `max` bytes, and replaces in it every run of 24 characters of a token.
+    /// Cuts a text from outside to at most `max` bytes, and replaces every run of 24 characters of
+    /// a token in it.
     pub fn sanitize(&self, text: &str, max: usize) -> String {
         let mut rest = cut(text, max);
         let pairs = Pairs::of(rest);
@@ -96,7 +98,7 @@ impl Secrets {
 }
 
 impl Token {
-    /// Parses a token. The error contains nothing of it.
+    /// Parses a token. The error contains no part of it.
     pub fn parse(token: String) -> Result<Token, String> {
         if token.is_empty() {
             return Err("the token is empty".to_owned());
@@ -118,7 +120,8 @@ impl Token {
     }
 }
 
-/// The pairs of neighboring bytes of a text, a bit each: most texts contain no run of a token, which is found fast.
+/// Which pairs of neighboring bytes a text contains, a bit for each pair. They show fast that a
+/// text contains no run of a token, as most texts do not.
 struct Pairs(Vec<u8>);
 
 impl Pairs {
@@ -132,7 +135,7 @@ impl Pairs {
         pairs
     }
 
-    /// Whether all pairs of a run of the token are in the text, which then may contain the run.
+    /// Whether the text may contain a run of a token, because it contains all pairs of one.
     fn may_contain_run(&self, Token(token): &Token) -> bool {
         let needed = token.len().min(MAX_RUN_BYTES).saturating_sub(1);
         let (mut found, mut longest) = (0_usize, 0);
@@ -149,8 +152,8 @@ fn pair_number(pair: &[u8]) -> usize {
     pair.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
 
-/// The length of the longest run of the token that a text begins with, if it is of 24 bytes or the
-/// whole token.
+/// The length of the longest run of the token that a text begins with, if it has at least 24 bytes
+/// or is the whole token.
 fn run_at_start(text: &[u8], Token(token): &Token) -> Option<usize> {
     let token = token.as_bytes();
     let length = token.len().min(MAX_RUN_BYTES);
@@ -168,14 +171,15 @@ fn cut(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or_default()
 }
 
-/// Hosts limit the headers of a request, wasmtime to 128 KiB with a trap: a token stays well below.
+/// The most bytes of a token. Hosts limit the headers of a request, wasmtime to 128 KiB with a
+/// trap.
 const MAX_TOKEN_BYTES: usize = 65_536;
 
-/// Tokens to keep out of texts. When the oldest of 32 requests in flight is answered, its service can know 40 tokens
-/// before it, and the call has 32 after it.
+/// The most tokens to keep out of texts. When the response to the oldest of 32 requests in flight
+/// arrives, it can repeat 40 tokens from before that request, and the call has sent 32 since.
 const MAX_SECRETS: usize = 80;
 
-/// The contract: no run of 24 characters of a token appears in a text.
+/// The length of the runs of a token that appear in no text. Source: the contract.
 const MAX_RUN_BYTES: usize = 24;
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 
 use crate::http::json::Json;
 
-/// The claims, a JSON object, of the first `Bearer` challenge in these header values with `error="insufficient_claims"`
-/// and usable claims.
+/// The claims of the first `Bearer` challenge in these header values that has
+/// `error="insufficient_claims"` and usable claims, as a JSON object.
 pub fn claims(www_authenticate: &[String]) -> Option<String> {
     find(www_authenticate, |challenge| challenge.asks_for_claims().then(|| decode(&challenge.claims))?)
 }
@@ -15,7 +15,7 @@ pub fn asks_for_claims(www_authenticate: &[String]) -> bool {
     find(www_authenticate, |challenge| challenge.asks_for_claims().then_some(())).is_some()
 }
 
-/// What `take` takes from the first challenge that has it.
+/// What `take` returns for the first challenge for which it returns something.
 fn find<T>(www_authenticate: &[String], take: impl Fn(&Challenge) -> Option<T>) -> Option<T> {
     www_authenticate.iter().find_map(|value| {
         let mut parts = Parts(value.as_bytes());
@@ -36,7 +36,7 @@ fn find<T>(www_authenticate: &[String], take: impl Fn(&Challenge) -> Option<T>) 
     })
 }
 
-/// What matters of a challenge.
+/// The parts of a challenge that matter.
 #[derive(Default)]
 struct Challenge {
     is_bearer: bool,
@@ -58,8 +58,8 @@ impl Challenge {
     }
 }
 
-/// The rest of a header value, in parts: the name of a scheme, or the name and value of one of its parameters
-/// (RFC 9110, section 11.6.1).
+/// The unread rest of a header value. It is read in parts, each of which is the name of a scheme or
+/// the name and value of one of its parameters (RFC 9110, section 11.6.1).
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Parts<'a> {
@@ -90,7 +90,7 @@ impl<'a> Parts<'a> {
         taken
     }
 
-    /// The text of a quoted string after its opening quote (RFC 9110, section 5.6.4).
+    /// Reads the rest of a quoted string, after its opening quote (RFC 9110, section 5.6.4).
     fn take_quoted(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
         let mut bytes = self.0.iter();
@@ -110,7 +110,8 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// A JSON object in base64 of either alphabet, with or without padding (RFC 4648, sections 4 and 5).
+/// Decodes a JSON object in base64 of either alphabet, with or without padding (RFC 4648, sections
+/// 4 and 5).
 fn decode(base64: &[u8]) -> Option<String> {
     let end = base64.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last.saturating_add(1));
     let mut json = Vec::with_capacity(base64.len());
@@ -131,7 +132,7 @@ fn decode(base64: &[u8]) -> Option<String> {
             json.push((bits >> count) as u8);
         }
     }
-    // A single digit over is no byte: such a text is cut short.
+    // A single remaining digit is no byte, so that the text must have been cut.
     if count == 6 {
         return None;
     }

@@ -1,13 +1,14 @@
-//! HTTP dates (RFC 9110, section 5.6.7) in the form that servers must send, IMF-fixdate. The crate for them would take 8 kB of
-//! the component, this takes one; a property test holds the two against each other.
+//! HTTP dates (RFC 9110, section 5.6.7) in IMF-fixdate, the form that servers must send. The crate
+//! httpdate would take 8 kB of the component, and this takes 1 kB. A property test compares the
+//! two.
 
-/// The format: `w` is any letter, `d`, `y`, `h`, `m` and `s` are the digits of a number, `b` is a letter of a month, and
-/// everything else is itself.
+/// The form of a date: `w` stands for any letter, `d`, `y`, `h`, `m` and `s` for the digits of a
+/// number, `b` for a letter of a month, and everything else for itself.
 const IMF_FIXDATE: &[u8] = b"www, dd bbb yyyy hh:mm:ss GMT";
 
 const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/// The seconds since 1970 of an HTTP date; there is none before.
+/// The seconds from 1970 to an HTTP date. None: the text is not a date, or it is an earlier one.
 pub fn parse(text: &str) -> Option<u64> {
     let text = text.as_bytes();
     if text.len() != IMF_FIXDATE.len() {
@@ -43,7 +44,7 @@ pub fn parse(text: &str) -> Option<u64> {
     })
 }
 
-/// The days from 1 January 1970 to a date of the Gregorian calendar, its month counted from 0.
+/// The days from 1 January 1970 to a date of the Gregorian calendar, whose month is counted from 0.
 fn days(year: u64, month: u64, day: u64) -> u64 {
     // Years from March on, so that a leap day is the last day of its year.
     let (year, month) = match month {
@@ -51,7 +52,8 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
         _ => (year, month.saturating_sub(2)),
     };
     let leap_days = (year / 4).saturating_sub(year / 100).saturating_add(year / 400);
-    // From March on the months have 31, 30, 31, 30 and 31 days, again and again: 153 in five.
+    // From March on, the lengths of months repeat after five: 31, 30, 31, 30 and 31 days, which are
+    // 153.
     let days_of_months = month.saturating_mul(153).saturating_add(2) / 5;
     year.saturating_mul(365)
         .saturating_add(leap_days)
@@ -60,5 +62,6 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
         .saturating_sub(DAYS_TO_1970)
 }
 
-/// The days from 1 March of the year 0 to 1 January 1970, and the one by which days are counted from 1.
+/// The days from 1 March of the year 0 to 1 January 1970, and one more because days of a month are
+/// counted from 1.
 const DAYS_TO_1970: u64 = 719_469;

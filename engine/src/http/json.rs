@@ -1,4 +1,5 @@
-//! JSON of which only strings and objects matter: serde_json reads it, numbers and lists are skipped.
+//! JSON of which only strings and objects matter. serde_json reads it, and numbers and lists are
+//! skipped.
 
 use std::fmt;
 
@@ -11,18 +12,18 @@ pub enum Json {
     Text(String),
     /// The members of an object.
     Object(Vec<(String, Json)>),
-    /// Anything else.
+    /// A value that is neither a string nor an object, or no JSON.
     Other,
 }
 
 impl Json {
-    /// Reads a JSON text; anything else is `Other`. A byte order mark, and bytes that are not UTF-8, are accepted.
+    /// Parses a JSON text. A byte order mark, and bytes that are not UTF-8, are accepted.
     pub fn parse(text: &[u8]) -> Json {
         let text = String::from_utf8_lossy(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
         serde_json::from_str(&text).unwrap_or(Json::Other)
     }
 
-    /// A member of an object.
+    /// The member of an object with this name.
     pub fn get(&self, name: &str) -> Option<&Json> {
         match self {
             Json::Object(members) => members.iter().find(|(member, _)| member == name).map(|(_, value)| value),
@@ -30,7 +31,7 @@ impl Json {
         }
     }
 
-    /// A string.
+    /// The text of a string.
     pub fn text(&self) -> Option<&str> {
         match self {
             Json::Text(text) => Some(text),

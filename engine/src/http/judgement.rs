@@ -13,8 +13,8 @@ pub(crate) struct Judgement {
     pub(crate) disposition: Disposition,
 }
 
-/// What an attempt that was not accepted means for the next ones. What a call does about it is one table: see
-/// `call::consequence`.
+/// What an attempt that was not accepted means for the next ones. What a call does about it is one
+/// table: see `call::consequence`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
     /// Microsoft Graph refuses the ids: another attempt is pointless.
@@ -45,8 +45,8 @@ pub(crate) enum Origin {
 }
 
 impl Judgement {
-    /// Judges a response by its status and its `error.message`: the first row that applies. An id is refused only on
-    /// Microsoft Graph's own word about ids.
+    /// Judges a response by its status and its `error.message`: the first row that applies. An id
+    /// is refused only on Microsoft Graph's own word about ids.
     pub(crate) fn of(status: u16, message: &str, origin: Origin, has_claims_challenge: bool) -> Judgement {
         use {Disposition as D, ErrorKind as K, OutcomeKind as O};
         let (kind, outcome, disposition) = match status {

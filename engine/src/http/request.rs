@@ -1,4 +1,4 @@
-//! The documented request: ids and a credential become a path, headers and a body.
+//! The request of an action: ids and an authorization become a path, headers and a body.
 
 use std::iter;
 
@@ -11,11 +11,11 @@ use crate::invariant;
 
 /// A `POST` request. It has no `Debug`, because it may contain a token.
 pub struct Request {
-    /// Path, without a query.
+    /// The path, without a query.
     pub path: String,
-    /// Names in lower case, and values.
+    /// The names of the headers, in lower case, and their values.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// JSON.
+    /// The body, which is JSON.
     pub body: Vec<u8>,
 }
 
@@ -44,7 +44,7 @@ impl Request {
     }
 }
 
-/// `{"<field>":["<id>",…]}`.
+/// The body of a request: `{"<field>":["<id>",…]}`.
 struct Body<'a> {
     field: &'static str,
     ids: &'a [Id],

@@ -47,7 +47,8 @@ pub struct Rejection {
     pub named: Vec<u128>,
 }
 
-/// The status of success. No other one counts, because a proxy may respond with a sign-in page and 200.
+/// The status of success. No other one counts, because a proxy may respond with a sign-in page and
+/// 200.
 pub const NO_CONTENT: u16 = 204;
 
 /// The most bytes of `message`.
@@ -57,7 +58,8 @@ const MAX_MESSAGE_BYTES: usize = 512;
 pub(crate) const MAX_TEXT_BYTES: usize = 128;
 
 impl Response {
-    /// Judges the response to the attempt with this `client_request_id`. Nothing in the result contains a secret.
+    /// Judges the response to the attempt with this `client_request_id`. Nothing in the result
+    /// contains a secret.
     pub fn judge(self, client_request_id: String, secrets: &Secrets) -> Result<Receipt, Rejection> {
         let text = |text: String| secrets.sanitize(&text, MAX_TEXT_BYTES);
         let date = self.date.clone().map(text);
@@ -92,7 +94,8 @@ impl Response {
 }
 
 impl Rejection {
-    /// The end of an attempt by an error of the host. `has_accepted`: the instance has seen an acceptance.
+    /// The end of an attempt by an error of the host. `has_accepted`: the instance has seen an
+    /// acceptance.
     pub(crate) fn of_transport_error(error: &TransportError, has_accepted: bool, secrets: &Secrets) -> Rejection {
         let (Judgement { kind, outcome, disposition }, what) = error.kind.judge(has_accepted);
         let cause = secrets.sanitize(&error.cause, MAX_TEXT_BYTES);
@@ -110,8 +113,8 @@ fn member(object: Option<&Json>, name: &str) -> Option<String> {
     object?.get(name)?.text().map(str::to_owned)
 }
 
-/// The wait that a `Retry-After` asks for, as seconds or as a date, which is measured against the response's own `Date`
-/// (RFC 9110, section 10.2.3). A date that has passed asks for no wait.
+/// The wait that a `Retry-After` asks for, as seconds or as a date, which is measured against the
+/// response's own `Date` (RFC 9110, section 10.2.3). A date that has passed asks for no wait.
 pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim_ascii();
     let seconds = match decimal::parse(value) {

@@ -17,7 +17,8 @@ pub struct TransportError {
 pub enum TransportErrorKind {
     /// The request was never sent. Retrying may succeed.
     Unreachable,
-    /// The request was never sent, because the TLS handshake failed. Some hosts report an untrusted certificate so.
+    /// The request was never sent, because the TLS handshake failed. Some hosts report an untrusted
+    /// certificate so.
     Tls,
     /// The request was never sent, because the certificate is not trusted.
     Certificate,
@@ -27,15 +28,16 @@ pub enum TransportErrorKind {
     Denied,
     /// The request was perhaps sent. Retrying may succeed.
     NoResponse,
-    /// The request was perhaps sent. The response cannot be read, and could not be read the next time either.
+    /// The request was perhaps sent. The response cannot be read, and could not be read the next
+    /// time either.
     Unreadable,
     /// Anything else. The request may have been sent.
     Other,
 }
 
 impl TransportErrorKind {
-    /// What the error means, and what happened, for people. `has_accepted`: the instance has seen an acceptance, so that a
-    /// failed handshake may be by chance.
+    /// What the error means, and what happened, for people. `has_accepted`: the instance has seen
+    /// an acceptance, so that a failed handshake may be by chance.
     pub(crate) fn judge(self, has_accepted: bool) -> (Judgement, &'static str) {
         use {Disposition as D, ErrorKind as K, OutcomeKind as O, TransportErrorKind as T};
         let (kind, outcome, disposition, message) = match self {

@@ -10,7 +10,8 @@ use crate::time::Instant;
 pub(crate) struct Hold {
     /// Which hold it is. A later one has a greater number.
     pub(crate) number: HoldNumber,
-    /// When the hold ends: after an hour at most. The call whose response asked for it may wait longer.
+    /// When the hold ends: after an hour at most. The call whose response asked for it may wait
+    /// longer.
     pub(crate) until: Instant,
     /// The error that asked for the hold.
     pub(crate) by: Rc<Error>,

@@ -31,8 +31,8 @@ impl InstanceState {
         self.has_accepted.clone()
     }
 
-    /// The state of a limit, for a new call. If there are too many states, the one that was not used for longest is
-    /// forgotten, unless a call uses it.
+    /// The state of a limit, for a new call. If there are too many states, the one that was not
+    /// used for longest is forgotten, unless a call uses it.
     pub(crate) fn limit(&mut self, tenant: Option<&str>, audience: &str, limit: ServiceLimit) -> SharedLimit {
         let is_same = |key: &Key| key.limit == limit && key.audience == audience && key.tenant.as_deref() == tenant;
         let entry = match self.limits.iter().position(|(key, _)| is_same(key)) {

@@ -1,8 +1,8 @@
 //! The margin that is added to the window of a limit.
 //!
-//! The service counts requests when they arrive, and the network delays some more than others: requests that are sent
-//! exactly one window apart can arrive closer together, and the second one is answered with 429. A 429 widens the margin,
-//! acceptances narrow it.
+//! The service counts requests when they arrive, and the network delays some more than others:
+//! requests that are sent exactly one window apart can arrive closer together, and the second one
+//! is answered with 429. A 429 widens the margin, acceptances narrow it.
 
 use crate::contract::action::RateLimit;
 use crate::time::{Duration, Instant};
@@ -46,8 +46,8 @@ impl Margin {
     }
 }
 
-/// The margin before the first response, in millionths of a window. This and the numbers below come from a simulation
-/// of jitter and contention.
+/// The margin before the first response, in millionths of a window. This and the numbers below come
+/// from a simulation of jitter and contention.
 const FIRST_MARGIN_PPM: u64 = 20_000;
 
 const MIN_MARGIN_PPM: u64 = 3_000;
@@ -57,7 +57,8 @@ const MAX_MARGIN_PPM: u64 = 300_000;
 /// What a 429 adds to the margin.
 const WIDENING_PPM: u64 = 40_000;
 
-/// What a window with an acceptance takes off the margin, besides one part in `NARROWING_PART` of it.
+/// What a window with an acceptance takes off the margin, besides one part in `NARROWING_PART` of
+/// it.
 const NARROWING_PPM: u64 = 200;
 
 const NARROWING_PART: u64 = 250;

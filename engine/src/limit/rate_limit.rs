@@ -72,8 +72,8 @@ impl RateLimitState {
         self.sent.push_back(now);
     }
 
-    /// Records a response to a request that was sent at `sent`. The first response tells how late that request can have
-    /// arrived.
+    /// Records a response to a request that was sent at `sent`. The first response tells how late
+    /// that request can have arrived.
     pub(crate) fn responded(&mut self, sent: Instant, now: Instant) {
         if !self.has_responded {
             self.has_responded = true;
@@ -112,7 +112,8 @@ impl RateLimitState {
             return asked.max(MIN_RETRY_AFTER).saturating_add(random.up_to(jitter));
         }
         let windows = if self.has_accepted { 1 } else { MAX_WAIT_WINDOWS };
-        // Without the last bound, the wait for a long window could outlast the patience, and the call would end early.
+        // Without the last bound, the wait for a long window could outlast the patience, and the
+        // call would end early.
         let cap = window.saturating_mul(windows).max(MAX_WAIT).min(options.patience.part(4));
         // From one window to 1.2 windows, then to 2.4, 4.8, … of them.
         let first = window.saturating_add(jitter);
@@ -121,8 +122,8 @@ impl RateLimitState {
         window.saturating_add(random.up_to(longest.saturating_sub(window)))
     }
 
-    /// Holds every request for `wait`, or for an hour if that is less, because of `error`. Returns whether that is longer
-    /// than before.
+    /// Holds every request for `wait`, or for an hour if that is less, because of `error`. Returns
+    /// whether that is longer than before.
     pub(crate) fn hold(&mut self, wait: Duration, now: Instant, error: &Rc<Error>) -> bool {
         let until = now.saturating_add(wait.min(MAX_HOLD));
         let is_longer = until > self.held_until();
@@ -142,8 +143,8 @@ impl RateLimitState {
         self.hold.as_ref().map(|hold| hold.number).unwrap_or_default()
     }
 
-    /// The hold that came after the one with the number `known`, if it lasts beyond `now`. Its error says how much time
-    /// remains.
+    /// The hold that came after the one with the number `known`, if it lasts beyond `now`. Its
+    /// error says how much time remains.
     pub(crate) fn held_by_others(&self, known: HoldNumber, now: Instant) -> Option<Hold> {
         let hold = self.hold.as_ref().filter(|hold| hold.number > known && hold.until > now)?;
         let error = Error::clone(&hold.by).with_remaining(hold.until.since(now));
@@ -151,22 +152,24 @@ impl RateLimitState {
     }
 }
 
-/// The longest wait after a 429 without `Retry-After`, in windows, while no request was ever accepted: many instances
-/// may be waiting for their first turn.
+/// The longest wait after a 429 without `Retry-After`, in windows, while no request was ever
+/// accepted: many instances may be waiting for their first turn.
 const MAX_WAIT_WINDOWS: u64 = 32;
 
-/// The longest wait after a 429 without `Retry-After` once a request was accepted, unless the window is longer: other
-/// clients of the tenant take the turns of a client that waits long.
+/// The longest wait after a 429 without `Retry-After` once a request was accepted, unless the
+/// window is longer: other clients of the tenant take the turns of a client that waits long.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
-/// The longest time for which a response can hold later calls. Whatever it asks for, they try again after that.
+/// The longest time for which a response can hold later calls. Whatever it asks for, they try again
+/// after that.
 const MAX_HOLD: Duration = Duration::from_secs(3_600);
 
-/// The most by which the first request of an instance is taken to arrive late, because of a name, and the handshakes of
-/// TCP and TLS.
+/// The most by which the first request of an instance is taken to arrive late, because of a name,
+/// and the handshakes of TCP and TLS.
 const MAX_LATENESS: Duration = Duration::from_millis(250);
 
-/// The shortest wait that `Retry-After` can ask for: it counts whole seconds, so that 0 is anything below one.
+/// The shortest wait that `Retry-After` can ask for: it counts whole seconds, so that 0 is anything
+/// below one.
 pub(crate) const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

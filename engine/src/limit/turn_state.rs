@@ -1,4 +1,5 @@
-//! The turns of one call: its place in the queue of all instances, and what it knows of the store that keeps the queue.
+//! The turns of one call: its place in the queue of all instances, and what it knows of the store
+//! that keeps the queue.
 //!
 //! ```text
 //!   Idle ── reserve ──▶ Reserved ── ask again ──▶ Granted ── sent ──▶ Idle
@@ -7,7 +8,8 @@
 //!     └──────────────────────────────────────────────┘
 //! ```
 //!
-//! While the store fails, or takes so long that turns would be missed, the instance keeps the limit by itself.
+//! While the store fails, or takes so long that turns would be missed, the instance keeps the limit
+//! by itself.
 
 use crate::backoff::backoff;
 use crate::contract::action::RateLimit;
@@ -64,7 +66,8 @@ impl TurnState {
         matches!(self.place, Place::Reserved { .. } | Place::Failed { ticket: Some(_), .. })
     }
 
-    /// Whether a request may be sent from [`TurnState::earliest`] on. A turn that was not used in time is lost.
+    /// Whether a request may be sent from [`TurnState::earliest`] on. A turn that was not used in
+    /// time is lost.
     pub(crate) fn is_granted(&mut self, now: Instant) -> bool {
         if matches!(self.place, Place::Granted { until, .. } if until < now) {
             self.place = Place::Idle;
@@ -99,8 +102,8 @@ impl TurnState {
         now: Instant,
         random: &mut Random,
     ) {
-        // A late result counts as a failure, but the first ones are used, because the place that they name would pass
-        // unused.
+        // A late result counts as a failure, but the first ones are used, because the place that
+        // they name would pass unused.
         let result = result.ok().filter(|_| !self.is_late(now) || self.failures < MAX_CONFLICTS);
         match result {
             Some(Turn::Granted(wait)) => {
@@ -168,7 +171,8 @@ impl TurnState {
         self.elapsed(now) > MAX_STORE_TIME
     }
 
-    /// Records that the store failed. A few failures may be by chance, because many ask at the same time.
+    /// Records that the store failed. A few failures may be by chance, because many ask at the same
+    /// time.
     fn failed(&mut self, now: Instant, random: &mut Random) {
         self.failures = self.failures.saturating_add(1);
         self.place = match self.failures.checked_sub(MAX_CONFLICTS) {
@@ -184,17 +188,18 @@ impl TurnState {
     }
 }
 
-/// The time between turns, for the time between requests that the instance itself would keep. It is longer, because
-/// clocks differ between hosts.
+/// The time between turns, for the time between requests that the instance itself would keep. It is
+/// longer, because clocks differ between hosts.
 pub(crate) fn turn_spacing(own: Duration, limit: RateLimit) -> Duration {
     own.saturating_add(limit.window().part(MARGIN).part(limit.requests))
 }
 
-/// One part in this many of the window is added to it. With half of it, clocks 50 ms apart and 20 ms of jitter, 200
-/// instances meet four or five 429s.
+/// One part in this many of the window is added to it. With half of it, clocks 50 ms apart and 20
+/// ms of jitter, 200 instances meet four or five 429s.
 const MARGIN: u32 = 16;
 
-/// A turn is lost after one part in this many of the time between turns, but not before timers can fire.
+/// A turn is lost after one part in this many of the time between turns, but not before timers can
+/// fire.
 const TOLERANCE: u32 = 32;
 
 const MIN_TOLERANCE: Duration = Duration::from_millis(10);
@@ -208,8 +213,9 @@ const MIN_WAIT: Duration = Duration::from_millis(10);
 /// The longest time between two questions for the same place.
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
-/// The time after which a result is late: two operations of half a second each. A place is asked for at most that long
-/// before its turn, so that a slower store would lose it and take another one.
+/// The time after which a result is late: two operations of half a second each. A place is asked
+/// for at most that long before its turn, so that a slower store would lose it and take another
+/// one.
 const MAX_STORE_TIME: Duration = Duration::from_secs(1);
 
 /// Failures in a row that may be by chance.

@@ -14,7 +14,8 @@ pub struct Id {
     pub counted: u32,
     pub maybe_applied: bool,
     pub had_fresh_token: bool,
-    /// The service failed on it together with others, and their group was split: it is sent with at most so many.
+    /// The service failed on it together with others, and their group was split: it is sent with at
+    /// most so many.
     pub part_of: Option<usize>,
     /// The attempt that carried it last.
     pub last: Option<usize>,

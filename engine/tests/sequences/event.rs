@@ -152,7 +152,8 @@ impl Host {
         (body, None)
     }
 
-    /// A message that may name ids of the call, whether or not they were sent, or say that a segment was not found.
+    /// A message that may name ids of the call, whether or not they were sent, or say that a
+    /// segment was not found.
     fn message(&mut self) -> String {
         let text = self.text();
         let ids = &self.check.settings.ids;

@@ -132,8 +132,8 @@ impl Limit {
         self.holds.push(Hold { by: call, least, most, least_for_others, most_for_others, label, effect });
     }
 
-    /// The holds after the first `seen` ones that a call takes, or may take, for a failure of its own
-    /// at `now`.
+    /// The holds after the first `seen` ones that a call takes, or may take, for a failure of its
+    /// own at `now`.
     pub fn unseen(&self, call: usize, seen: usize, now: Nanos) -> Unseen {
         let others = self.holds.iter().skip(seen).filter(|hold| hold.by != call && hold.effect != Effect::None);
         let lasting = others.clone().filter(|hold| hold.most_for_others > now);

@@ -1,6 +1,6 @@
 //! Drives calls through random sequences of events and checks the contract from outside: any order
-//! of responses, failures of the network, of the service and of the token provider, any steps of the
-//! clock, pauses and stops, and the steps of several calls of one instance in any order.
+//! of responses, failures of the network, of the service and of the token provider, any steps of
+//! the clock, pauses and stops, and the steps of several calls of one instance in any order.
 //!
 //! `SEQUENCE=7 cargo test -p entra-risk-engine --test sequences -- --nocapture` replays sequence 7
 //! and prints it. `SEQUENCES=1000000` runs more of them.

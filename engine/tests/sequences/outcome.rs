@@ -106,8 +106,8 @@ impl Check {
         Key { last: id.last, attempts: id.attempts, outcome }
     }
 
-    /// Checks the outcomes so far: what the events said, by position, with neighbors that ended alike
-    /// together.
+    /// Checks the outcomes so far: what the events said, by position, with neighbors that ended
+    /// alike together.
     pub fn report(&self, batches: &[Batch]) {
         let mut batches = batches.iter();
         let mut start = 0;

@@ -55,8 +55,8 @@ fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
 }
 
-/// Performs a call whose requests are answered after `latency_ms`, as the service says of their ids and the seconds since the
-/// call began.
+/// Performs a call whose requests are answered after `latency_ms`, as the service says of their ids
+/// and the seconds since the call began.
 pub fn perform(
     action: &'static Action,
     ids: &[String],

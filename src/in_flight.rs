@@ -1,5 +1,4 @@
-//! One request in flight over wasi:http, the clock to wait by, and random numbers: the only file that touches WASI.
-//! Nothing here blocks except [`wait`].
+//! One request in flight over wasi:http. Nothing here blocks except [`wait`].
 
 use std::mem;
 
@@ -11,51 +10,60 @@ use entra_risk_engine::time::Instant;
 use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
-    DnsErrorPayload, ErrorCode, Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method,
-    OutgoingBody, OutgoingRequest, Scheme, TlsAlertReceivedPayload,
+    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
 };
 use waki::bindings::wasi::io::poll::{self, Pollable};
 use waki::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
-use waki::bindings::wasi::random::random as wasi_random;
+
+use crate::transport_error::{header_error, rejected_by_host, transport_error};
 
 /// A request in flight. Dropping it abandons it.
 // Fields drop in this order: a resource goes before the one that it came from.
-pub(crate) struct Exchange {
+pub(crate) struct InFlight {
     /// The body of the request, until it is written or the host takes no more of it.
     upload: Option<Upload>,
+    /// Whether all of the request was sent.
     request_is_complete: bool,
+    /// The response, once its status and headers have arrived.
     download: Option<Download>,
+    /// Ready once the status and headers of the response have arrived.
     responded: Pollable,
     future: FutureIncomingResponse,
 }
 
-/// What came of an exchange so far.
+/// How far a request in flight has come.
 pub(crate) enum State {
+    /// Its response is not complete.
     Pending,
+    /// Its response is complete.
     Response(Response),
+    /// It has no response.
     Failed(TransportError),
 }
 
 /// A request whose body is being written.
 struct Upload {
-    /// Present if the host did not take all of the body immediately.
+    /// Ready once the host takes more. Present if the host did not take all of the body
+    /// immediately.
     writable: Option<Pollable>,
     stream: OutputStream,
     body: OutgoingBody,
     bytes: Vec<u8>,
     written: usize,
-    /// Everything is written. Dropping the stream before the flush ends can lose the last write.
+    /// Whether everything is written. Dropping the stream before the flush ends can lose the last
+    /// write.
     is_flushing: bool,
 }
 
 /// A response whose status and headers have arrived.
 struct Download {
-    /// Its body, until it has been read.
+    /// The body of the response, until it has been read.
     body: Option<Body>,
-    /// The body of a 204, which is empty. Kept, because dropping it would end the upload in some hosts.
+    /// The body of a 204, which is empty. It is kept, because dropping it would end the upload in
+    /// some hosts.
     _empty: Option<Body>,
     response: Response,
-    /// Dropping it would end the upload in some hosts.
+    /// The response that the host keeps. Dropping it would end the upload in some hosts.
     _incoming: IncomingResponse,
 }
 
@@ -65,36 +73,20 @@ struct Body {
     _body: IncomingBody,
 }
 
-/// What the host's monotonic clock shows.
-pub(crate) fn now() -> Instant {
-    Instant::from_nanos(monotonic_clock::now())
-}
-
-/// A random number that cannot be predicted.
-pub(crate) fn random() -> u64 {
-    wasi_random::get_random_u64()
-}
-
-/// Waits until one of the exchanges can make progress, or until this time. Returns whether one can.
-pub(crate) fn wait<'a>(exchanges: impl Iterator<Item = &'a Exchange>, until: Instant) -> bool {
+/// Waits until one of the requests can make progress, or until this time. Returns whether one can.
+pub(crate) fn wait<'a>(requests: impl Iterator<Item = &'a InFlight>, until: Instant) -> bool {
     let timer = monotonic_clock::subscribe_instant(until.as_nanos());
     let mut pollables = vec![&timer];
-    for exchange in exchanges {
-        exchange.pollables(&mut pollables);
+    for request in requests {
+        request.pollables(&mut pollables);
     }
     poll::poll(&pollables).iter().any(|ready| *ready > 0)
 }
 
-impl Exchange {
-    /// Hands a request to the host.
-    pub(crate) fn start(endpoint: &Endpoint, request: Request) -> Result<Exchange, TransportError> {
-        let headers = Fields::from_list(&request.headers).map_err(|error| match error {
-            HeaderError::Forbidden => TransportError {
-                kind: TransportErrorKind::Denied,
-                cause: "the host forbids a header of the request".to_owned(),
-            },
-            HeaderError::InvalidSyntax | HeaderError::Immutable => rejected_by_host(()),
-        })?;
+impl InFlight {
+    /// Hands a request to the host, and writes as much of its body as the host takes.
+    pub(crate) fn start(endpoint: &Endpoint, request: Request) -> Result<InFlight, TransportError> {
+        let headers = Fields::from_list(&request.headers).map_err(header_error)?;
         let outgoing = OutgoingRequest::new(headers);
         let scheme = if endpoint.https { Scheme::Https } else { Scheme::Http };
         outgoing.set_method(&Method::Post).map_err(rejected_by_host)?;
@@ -106,10 +98,10 @@ impl Exchange {
         let future = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
         let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0, is_flushing: false };
         let responded = future.subscribe();
-        let mut exchange =
-            Exchange { upload: Some(upload), request_is_complete: false, download: None, responded, future };
-        exchange.write();
-        Ok(exchange)
+        let mut request =
+            InFlight { upload: Some(upload), request_is_complete: false, download: None, responded, future };
+        request.write();
+        Ok(request)
     }
 
     /// Whether part of the request has yet to be written.
@@ -147,7 +139,8 @@ impl Exchange {
         State::Response(response)
     }
 
-    /// Stops waiting. A status that has arrived is a response, with as much of its body as has arrived.
+    /// Stops waiting for the response. If its status has arrived, it is returned with as much of
+    /// its body as has arrived.
     pub(crate) fn into_response(self) -> Option<Response> {
         let mut response = self.download?.response;
         response.request_is_complete = self.request_is_complete;
@@ -172,10 +165,13 @@ impl Exchange {
     }
 }
 
-/// How far the body of a request is written.
+/// How much of the body of a request is written.
 enum Written {
+    /// The host takes no more at the moment.
     Part(Upload),
+    /// All of the body is written and flushed.
     All,
+    /// The host takes no more ever.
     Broken,
 }
 
@@ -189,7 +185,8 @@ impl Upload {
                     return Written::Part(self);
                 }
                 Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-                // A host that knows the length closes the stream after the last byte, perhaps before the flush ends or begins.
+                // A host that knows the length closes the stream after the last byte, perhaps
+                // before the flush ends or begins.
                 Err(StreamError::Closed) if self.written == self.bytes.len() => break,
                 Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return Written::Broken,
             };
@@ -230,7 +227,8 @@ impl Download {
         let mut body = Body::of(&incoming);
         let mut empty = None;
         if status == NO_CONTENT {
-            // jco's host neither closes a connection nor uses it again until somebody has tried to read the body.
+            // jco's host neither closes a connection nor uses it again until somebody has tried to
+            // read the body.
             let _ = body.as_ref().map(|body| body.stream.read(1));
             empty = body.take();
         } else {
@@ -241,8 +239,8 @@ impl Download {
         Download { body, _empty: empty, response, _incoming: incoming }
     }
 
-    /// Reads what has arrived. The end of the body, its limit, or a break in it completes the response: the status
-    /// has arrived.
+    /// Reads what has arrived of the body, and returns whether the response is complete. Because
+    /// its status has arrived, a break in the body completes it as well as its end or its limit.
     fn is_complete(&mut self) -> bool {
         let received = &mut self.response.body;
         while let Some(body) = &self.body {
@@ -265,82 +263,11 @@ impl Body {
     }
 }
 
-/// The values of a header that are text.
+/// Those values of a header that are text.
 fn values(headers: &Fields, name: &str) -> Vec<String> {
     headers.get(&name.to_owned()).into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
 }
 
-/// The host does not accept the request: nothing was sent.
-fn rejected_by_host<T>(_: T) -> TransportError {
-    TransportError {
-        kind: TransportErrorKind::RejectedByHost,
-        cause: "the host does not accept the request".to_owned(),
-    }
-}
-
-/// What an error of wasi:http proves. A connection timeout does not prove that nothing was sent: some hosts report an
-/// idle connection with it.
-fn transport_error(code: &ErrorCode) -> TransportError {
-    use TransportErrorKind::{Certificate, Denied, NoResponse, Other, Tls, Unreachable, Unreadable};
-    let (kind, cause) = match code {
-        ErrorCode::DnsTimeout => (Unreachable, "DNS-timeout"),
-        ErrorCode::DnsError(_) => (Unreachable, "DNS-error"),
-        ErrorCode::DestinationNotFound => (Unreachable, "destination-not-found"),
-        ErrorCode::DestinationUnavailable => (Unreachable, "destination-unavailable"),
-        ErrorCode::DestinationIpUnroutable => (Unreachable, "destination-IP-unroutable"),
-        ErrorCode::ConnectionRefused => (Unreachable, "connection-refused"),
-
-        ErrorCode::TlsProtocolError => (Tls, "TLS-protocol-error"),
-        ErrorCode::TlsCertificateError => (Certificate, "TLS-certificate-error"),
-        ErrorCode::TlsAlertReceived(_) => (Tls, "TLS-alert-received"),
-
-        ErrorCode::HttpRequestDenied => (Denied, "HTTP-request-denied"),
-        ErrorCode::DestinationIpProhibited => (Denied, "destination-IP-prohibited"),
-
-        ErrorCode::ConnectionTerminated => (NoResponse, "connection-terminated"),
-        ErrorCode::ConnectionTimeout => (NoResponse, "connection-timeout"),
-        ErrorCode::ConnectionReadTimeout => (NoResponse, "connection-read-timeout"),
-        ErrorCode::ConnectionWriteTimeout => (NoResponse, "connection-write-timeout"),
-        ErrorCode::ConnectionLimitReached => (NoResponse, "connection-limit-reached"),
-        ErrorCode::HttpResponseIncomplete => (NoResponse, "HTTP-response-incomplete"),
-        ErrorCode::HttpResponseTimeout => (NoResponse, "HTTP-response-timeout"),
-        ErrorCode::HttpProtocolError => (NoResponse, "HTTP-protocol-error"),
-        ErrorCode::InternalError(_) => (NoResponse, "internal-error"),
-
-        ErrorCode::HttpResponseHeaderSectionSize(_) => (Unreadable, "HTTP-response-header-section-size"),
-        ErrorCode::HttpResponseHeaderSize(_) => (Unreadable, "HTTP-response-header-size"),
-        ErrorCode::HttpResponseBodySize(_) => (Unreadable, "HTTP-response-body-size"),
-        ErrorCode::HttpResponseTrailerSectionSize(_) => (Unreadable, "HTTP-response-trailer-section-size"),
-        ErrorCode::HttpResponseTrailerSize(_) => (Unreadable, "HTTP-response-trailer-size"),
-        ErrorCode::HttpResponseTransferCoding(_) => (Unreadable, "HTTP-response-transfer-coding"),
-        ErrorCode::HttpResponseContentCoding(_) => (Unreadable, "HTTP-response-content-coding"),
-        ErrorCode::HttpUpgradeFailed => (Unreadable, "HTTP-upgrade-failed"),
-
-        ErrorCode::HttpRequestLengthRequired => (Other, "HTTP-request-length-required"),
-        ErrorCode::HttpRequestBodySize(_) => (Other, "HTTP-request-body-size"),
-        ErrorCode::HttpRequestMethodInvalid => (Other, "HTTP-request-method-invalid"),
-        ErrorCode::HttpRequestUriInvalid => (Other, "HTTP-request-URI-invalid"),
-        ErrorCode::HttpRequestUriTooLong => (Other, "HTTP-request-URI-too-long"),
-        ErrorCode::HttpRequestHeaderSectionSize(_) => (Other, "HTTP-request-header-section-size"),
-        ErrorCode::HttpRequestHeaderSize(_) => (Other, "HTTP-request-header-size"),
-        ErrorCode::HttpRequestTrailerSectionSize(_) => (Other, "HTTP-request-trailer-section-size"),
-        ErrorCode::HttpRequestTrailerSize(_) => (Other, "HTTP-request-trailer-size"),
-        ErrorCode::LoopDetected => (Other, "loop-detected"),
-        ErrorCode::ConfigurationError => (Other, "configuration-error"),
-    };
-    let detail = match code {
-        ErrorCode::DnsError(DnsErrorPayload { rcode: detail, .. })
-        | ErrorCode::TlsAlertReceived(TlsAlertReceivedPayload { alert_message: detail, .. })
-        | ErrorCode::InternalError(detail) => detail.as_deref(),
-        _ => None,
-    };
-    let mut cause = cause.to_owned();
-    if let Some(detail) = detail {
-        cause.push_str(": ");
-        cause.push_str(detail);
-    }
-    TransportError { kind, cause }
-}
-
-/// An error of Microsoft Graph is well below a kilobyte: a larger body is not from Microsoft Graph.
+/// The most bytes of a body that are read. An error of Microsoft Graph has less than a kilobyte,
+/// and a larger body is not from Microsoft Graph.
 const MAX_BODY_BYTES: usize = 65_536;
