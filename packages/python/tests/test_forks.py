@@ -96,11 +96,10 @@ class Forks(unittest.TestCase):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
-    def test_forked_process_is_refused(self) -> None:
-        self.assertEqual(self.run_program(AFTER), "5")
-
-    def test_process_forked_during_the_first_compilation_is_refused(self) -> None:
-        self.assertEqual(self.run_program(DURING_COMPILATION), "5")
+    def test_process_forked_after_the_first_action_has_begun_is_refused(self) -> None:
+        for program in (AFTER, DURING_COMPILATION):
+            with self.subTest(program):
+                self.assertEqual(self.run_program(program), "5")
 
     def test_forked_process_cannot_go_on_with_a_call(self) -> None:
         self.assertEqual(self.run_program(OPEN), "5 5 5")
