@@ -68,6 +68,13 @@ pub(crate) fn imports(name: &str) -> Vec<String> {
     imports
 }
 
+/// The names of a product's imports, sorted, without the version of WASI that all must have.
+pub(crate) fn wasi_imports(name: &str) -> String {
+    let of_wasi = |import: &String| Some(import.strip_prefix("wasi:")?.strip_suffix("@0.2.2")?.to_owned());
+    let imports: Vec<String> = imports(name).iter().map(|import| of_wasi(import).expect(import)).collect();
+    imports.join(" ")
+}
+
 /// A component, ready to be instantiated in a host that grants all of WASI.
 pub(crate) fn link(component: &Component) -> wasmtime::Result<InstancePre<Host>> {
     let mut linker = Linker::new(component.engine());
