@@ -20,9 +20,9 @@ use entra_risk_engine::contract::arguments::Options;
 use entra_risk_engine::contract::error::ErrorKind;
 use entra_risk_engine::contract::report::Outcome;
 use rand::rngs::StdRng;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use service::{Answer, Run, id, ids_with};
+use service::{Answer, Run, id, ids_with, some};
 
 const SEEDS: u64 = 20;
 
@@ -30,14 +30,6 @@ const SEEDS: u64 = 20;
 fn users(n: usize, options: Options, seed: u64, service: impl Fn(&[String], f64) -> Answer) -> Run {
     let ids: Vec<String> = (0..n).map(id).collect();
     service::perform(&ACTIONS[3], &ids, options, 200, service, seed)
-}
-
-/// `k` of `n` ids.
-fn some(n: usize, k: usize, seed: u64) -> HashSet<String> {
-    let mut ids: Vec<String> = (0..n).map(id).collect();
-    ids.shuffle(&mut StdRng::seed_from_u64(seed));
-    ids.truncate(k);
-    ids.into_iter().collect()
 }
 
 fn has(ids: &[String], those: &HashSet<String>) -> bool {

@@ -22,9 +22,8 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::RngSeed;
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use service::{Answer, Run, id, ids_with};
+use service::{Answer, Run, id, ids_with, some};
 
 /// Performs a call for sign-ins whose requests are answered by `status` after `latency_ms`.
 fn run(ids: Vec<String>, options: Options, latency_ms: u64, status: impl Fn(&[String]) -> u16) -> Run {
@@ -129,17 +128,17 @@ fn a_search_that_is_cut_short_is_not_applied_with_its_last_error() {
 fn requests_are_within_15_percent_and_10_of_the_lower_bound() {
     let random = &mut StdRng::seed_from_u64(9);
     let runs = 2_000;
-    let within = (0..runs).filter(|_| {
-        let n = random.random_range(1..=500);
-        let k = random.random_range(0..=n);
-        let g = random.random_range(1..=500);
-        let mut ids: Vec<String> = (0..n).map(id).collect();
-        ids.shuffle(random);
-        let bad: HashSet<String> = ids.iter().take(k).cloned().collect();
-        ids.sort();
-        let run = run(ids, options(g), 0, |ids| if ids.iter().any(|id| bad.contains(id)) { 400 } else { 204 });
-        run.requests as f64 <= 1.15 * lower_bound(n, k, g) + 10.0
-    });
+    let within =
+        (0..runs).filter(|_| {
+            let n = random.random_range(1..=500);
+            let k = random.random_range(0..=n);
+            let g = random.random_range(1..=500);
+            let bad = some(n, k, random.random());
+            let run = run((0..n).map(id).collect(), options(g), 0, |ids| {
+                if ids.iter().any(|id| bad.contains(id)) { 400 } else { 204 }
+            });
+            run.requests as f64 <= 1.15 * lower_bound(n, k, g) + 10.0
+        });
     let share = within.count() as f64 / runs as f64;
     println!("{:.1} % of the runs", 100.0 * share);
     // The rest are small groups, where no strategy reaches the lower bound, and unlucky positions.
@@ -151,10 +150,8 @@ fn ten_thousand_users_need_few_requests() {
     for (k, most) in [(1, 180), (10, 250), (100, 890), (1_000, 5_250)] {
         let mut requests: Vec<usize> = (0..10)
             .map(|seed| {
-                let mut ids: Vec<String> = (0..10_000).map(id).collect();
-                ids.shuffle(&mut StdRng::seed_from_u64(seed));
-                let bad: HashSet<String> = ids.iter().take(k).cloned().collect();
-                ids.sort();
+                let bad = some(10_000, k, seed);
+                let ids = (0..10_000).map(id).collect();
                 run(ids, options(60), 0, |ids| if ids.iter().any(|id| bad.contains(id)) { 400 } else { 204 }).requests
             })
             .collect();
@@ -170,10 +167,8 @@ fn searches_keep_the_rate_when_responses_are_slow() {
         for latency in [0.2, 3.0, 5.0] {
             let mut excess: Vec<f64> = (0..3)
                 .map(|seed| {
-                    let mut ids: Vec<String> = (0..10_000).map(id).collect();
-                    ids.shuffle(&mut StdRng::seed_from_u64(seed));
-                    let bad: HashSet<String> = ids.iter().take(k).cloned().collect();
-                    ids.sort();
+                    let bad = some(10_000, k, seed);
+                    let ids: Vec<String> = (0..10_000).map(id).collect();
                     let is_bad = |ids: &[String]| ids.iter().any(|id| bad.contains(id));
                     let latency_ms = (latency * 1_000.0) as u64;
                     let run = service::perform(

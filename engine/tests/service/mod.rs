@@ -14,6 +14,9 @@ use entra_risk_engine::http::response::Response;
 use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
 use entra_risk_engine::limit::instance::InstanceState;
 use entra_risk_engine::time::Instant;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 
 /// What became of a call.
 pub struct Run {
@@ -126,4 +129,12 @@ pub fn perform(
 pub fn ids_with(batches: &[Batch], is_met: fn(&Outcome) -> bool) -> Vec<String> {
     let ids = batches.iter().filter(|batch| is_met(&batch.outcome)).flat_map(|batch| &batch.ids);
     ids.map(|id| id.as_str().to_owned()).collect()
+}
+
+/// Draws `k` of `n` ids.
+pub fn some(n: usize, k: usize, seed: u64) -> HashSet<String> {
+    let mut ids: Vec<String> = (0..n).map(id).collect();
+    ids.shuffle(&mut StdRng::seed_from_u64(seed));
+    ids.truncate(k);
+    ids.into_iter().collect()
 }
