@@ -1,7 +1,14 @@
 //! Every decision of entra-risk as pure Rust: no bindings, no clock, no I/O and no randomness.
 //! Time, random numbers, tokens and responses are arguments.
 //!
-//! A call of an action is a [`Call`](call::Call): a state machine that returns what to do next.
+//! A [`Call`](call::Call) of an action is a state machine that returns what to do next. The rest of
+//! the engine stands in three wings beside it, which import each other only in the direction of the
+//! arrows:
+//!
+//! ```text
+//!         call ──▶ limit ──▶ contract ──▶ time, random, backoff, decimal
+//!           └────▶ http ────────▲
+//! ```
 
 mod backoff;
 pub mod call;
@@ -11,7 +18,8 @@ mod random;
 pub mod time;
 
 pub mod contract {
-    //! What callers and hosts see: arguments, tokens, errors and reports.
+    //! What callers, token providers and the component share: actions, arguments, tokens, errors
+    //! and reports.
 
     pub mod action;
     pub mod arguments;
@@ -24,7 +32,7 @@ pub mod contract {
 }
 
 pub mod http {
-    //! Requests as they are sent, and responses as they arrive.
+    //! The request of an action, and what its response or the lack of one means.
 
     pub mod challenge;
     pub mod date;
@@ -36,9 +44,10 @@ pub mod http {
 }
 
 pub mod limit {
-    //! When a request may be sent so that the limit of the service is kept.
+    //! When a request may be sent so that the limit of the service is kept, by one instance and by
+    //! many.
 
-    pub(crate) mod announcement;
+    mod announcement;
     pub(crate) mod hold;
     pub mod instance;
     pub mod margin;

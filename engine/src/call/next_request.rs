@@ -39,7 +39,7 @@ enum Missing {
 }
 
 impl<T: Turns> Call<T> {
-    /// Brings the call closer to its next request. None: the call has ended.
+    /// Brings the call closer to its next request. None: nothing more is sent.
     pub(super) fn proceed(&mut self, now: Instant, uploading: Option<AttemptId>) -> Option<Step<T::Step>> {
         if self.end.is_some() || self.ids.outcomes.remaining() == 0 {
             return None;
@@ -66,14 +66,20 @@ impl<T: Turns> Call<T> {
             return Decision::End(error);
         }
         let needs_turn = self.needs_turn(now);
-        match () {
-            () if needs_turn && !self.is_queued() => Decision::Obtain(Missing::Place),
-            () if !self.tokens.is_ready() => Decision::Obtain(Missing::Token),
-            () if self.is_full() => Decision::Obtain(Missing::Slot),
-            () if at > now => Decision::Obtain(Missing::Time),
-            () if needs_turn => Decision::Obtain(Missing::Turn),
-            () => Decision::Send,
-        }
+        let missing = if needs_turn && !self.is_queued() {
+            Missing::Place
+        } else if !self.tokens.is_ready() {
+            Missing::Token
+        } else if self.is_full() {
+            Missing::Slot
+        } else if at > now {
+            Missing::Time
+        } else if needs_turn {
+            Missing::Turn
+        } else {
+            return Decision::Send;
+        };
+        Decision::Obtain(missing)
     }
 
     /// Why the call ends now, if it does.
@@ -115,16 +121,16 @@ impl<T: Turns> Call<T> {
     ) -> Option<Step<T::Step>> {
         let until = match missing {
             Missing::Token => self.ask_for_token_at(at, uploading),
-            // A place is reserved only when the request could be sent as far as slot and time go.
-            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn if self.is_full() => Instant::MAX,
-            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn => at,
+            // A place too is reserved only when there is a slot and the time has come.
+            _ if self.is_full() => Instant::MAX,
+            _ => at,
         };
         if until > now {
             return Some(self.wait(until));
         }
         match missing {
             Missing::Token => Some(Step::GetToken(self.tokens.request(&self.options, now))),
-            Missing::Place | Missing::Slot | Missing::Time | Missing::Turn => self.reserve(now),
+            _ => self.reserve(now),
         }
     }
 
