@@ -2,14 +2,24 @@
 
 #![no_main]
 
-#[path = "../../apps/cli/src/encoding.rs"]
-mod encoding;
+#[path = "../../apps/cli/src/column.rs"]
+mod column;
+#[path = "../../apps/cli/src/hint.rs"]
+mod hint;
 #[expect(dead_code, reason = "the target does not compare lists")]
 #[path = "../../apps/cli/src/ids.rs"]
 mod ids;
-#[path = "../checks/input.rs"]
+#[path = "../../apps/cli/src/input.rs"]
 mod input;
+#[path = "../checks/input.rs"]
+mod input_check;
+#[path = "../../apps/cli/src/json.rs"]
+mod json;
+#[path = "../../apps/cli/src/plain_list.rs"]
+mod plain_list;
 #[path = "../../apps/cli/src/table.rs"]
 mod table;
+#[path = "../../apps/cli/src/text.rs"]
+mod text;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| input::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| input_check::run(data));

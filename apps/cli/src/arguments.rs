@@ -1,11 +1,11 @@
 //! The command line, parsed once.
 
-use entra_risk_common::actions::{ApiVersion, Options};
+use entra_risk_common::actions::{ApiVersion, Options, Outcome};
 use entra_risk_common::{ACTIONS, Action, parse_cloud};
 use lexopt::prelude::*;
 
 use crate::suggestion::suggest;
-use crate::values::{audience, endpoint, milliseconds, number, rate_limit, tenant};
+use crate::values::{audience, endpoint, milliseconds, number, rate_limit, reason, tenant};
 
 /// The text of `--help`. Names of options are taken from it.
 pub(crate) const HELP: &str = include_str!("help.txt");
@@ -13,28 +13,52 @@ pub(crate) const HELP: &str = include_str!("help.txt");
 /// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// Print the help.
     Help,
+    /// Print the version.
     Version,
+    /// Perform an action.
     Perform(Box<Job>),
 }
 
 /// An action with its input, options and outputs.
 #[derive(Debug)]
 pub(crate) struct Job {
+    /// The action to perform.
     pub(crate) action: &'static Action,
     /// Ids among the arguments; `-` is standard input.
     pub(crate) ids: Vec<String>,
     /// Files with ids; `-` is standard input.
     pub(crate) files: Vec<String>,
+    /// The column or member with ids.
     pub(crate) column: Option<String>,
+    /// The column or member with a name for each id.
+    pub(crate) label: Option<String>,
+    /// The outcomes with which ids of logs and reports are read; none for those worth sending again.
+    pub(crate) outcomes: Vec<&'static str>,
+    /// Files with ids to leave out.
+    pub(crate) except: Vec<String>,
+    /// The most ids to accept.
+    pub(crate) max_ids: Option<u32>,
+    /// Print what would be sent, and send nothing.
     pub(crate) dry_run: bool,
+    /// Print JSON instead of the summary.
     pub(crate) json: bool,
+    /// Print no progress and no notes.
     pub(crate) quiet: bool,
     /// Do not ask.
     pub(crate) yes: bool,
+    /// The file of the log.
     pub(crate) log: Option<String>,
+    /// Why the action is performed, for the log.
+    pub(crate) reason: Option<String>,
+    /// The file with the ids still to process.
     pub(crate) remaining: Option<String>,
+    /// Begin anew, whatever the file with the ids still to process contains.
+    pub(crate) restart: bool,
+    /// The file with the refused ids.
     pub(crate) refused: Option<String>,
+    /// The options of the plugin's call.
     pub(crate) options: Options,
 }
 
@@ -54,12 +78,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
         ids: Vec::new(),
         files: Vec::new(),
         column: None,
+        label: None,
+        outcomes: Vec::new(),
+        except: Vec::new(),
+        max_ids: None,
         dry_run: false,
         json: false,
         quiet: false,
         yes: false,
         log: None,
+        reason: None,
         remaining: None,
+        restart: false,
         refused: None,
         options: Options::default(),
     };
@@ -71,11 +101,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             Value(id) => job.ids.push(id.to_string_lossy().into_owned()),
             Long("file") => job.files.push(text(&mut parser)?),
             Long("column") => job.column = Some(text(&mut parser)?),
+            Long("label") => job.label = Some(text(&mut parser)?),
+            Long("outcome") => job.outcomes.extend(outcomes(&text(&mut parser)?)?),
+            Long("except") => job.except.push(text(&mut parser)?),
+            Long("max-ids") => job.max_ids = Some(number("--max-ids", &text(&mut parser)?, 1..=u32::MAX)?),
             Long("dry-run") => job.dry_run = true,
             Long("json") => job.json = true,
             Short('q') | Long("quiet") => job.quiet = true,
             Short('y') | Long("yes") => job.yes = true,
             Long("log") => job.log = Some(text(&mut parser)?),
+            Long("reason") => job.reason = Some(reason(&text(&mut parser)?)?),
+            Long("restart") => job.restart = true,
             Long("remaining") => job.remaining = Some(text(&mut parser)?),
             Long("refused") => job.refused = Some(text(&mut parser)?),
             Long("tenant") => options.tenant = Some(tenant(&text(&mut parser)?)?),
@@ -119,12 +155,24 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             other => return Err(other.unexpected().to_string()),
         }
     }
+    check(&job)?;
+    Ok(Command::Perform(Box::new(job)))
+}
+
+/// Checks that no option is without effect.
+fn check(job: &Job) -> Result<(), String> {
     if job.column.is_some() && job.ids.iter().any(|id| id != "-") {
         return Err(
             "--column: applies to --file and standard input; give ids as arguments in a run of their own".to_owned()
         );
     }
-    Ok(Command::Perform(Box::new(job)))
+    if job.reason.is_some() && job.log.is_none() {
+        return Err("--reason: is written into the log; add --log".to_owned());
+    }
+    if job.restart && job.remaining.is_none() {
+        return Err("--restart: applies to the list of --remaining; add --remaining".to_owned());
+    }
+    Ok(())
 }
 
 /// The action with this name.
@@ -133,6 +181,13 @@ fn action(name: &str) -> Result<&'static Action, String> {
     action.ok_or_else(|| {
         format!("unknown action '{name}'{}", suggest("", name, ACTIONS.iter().map(|action| action.definition.name)))
     })
+}
+
+/// Names of outcomes, separated by commas.
+fn outcomes(names: &str) -> Result<Vec<&'static str>, String> {
+    let outcome = |name: &str| Outcome::ALL.map(Outcome::name).into_iter().find(|known| *known == name.trim());
+    let outcomes = names.split(',').map(outcome).collect::<Option<Vec<_>>>();
+    outcomes.ok_or_else(|| format!("--outcome: expected accepted, refused, not-applied or unknown; got '{names}'"))
 }
 
 fn unknown_option(name: &str) -> String {
@@ -156,154 +211,4 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use entra_risk_common::actions::{Cloud, RateLimit};
-    use entra_risk_engine::contract::action::{
-        DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
-        DEFAULT_PATIENCE_MS,
-    };
-
-    use super::*;
-
-    #[track_caller]
-    fn job(line: &str) -> Box<Job> {
-        match parse(line.split_whitespace().map(str::to_owned)) {
-            Ok(Command::Perform(job)) => job,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn every_option_of_the_contract_has_a_flag() {
-        let job = job("confirm-sign-ins-safe --tenant contoso.com --cloud china --endpoint http://LOCALHOST:1 \
-             --audience https://graph.example --api-version v1.0 --ids-per-request 10000 --max-in-flight 32 \
-             --max-attempts 10 --attempt-timeout 10m --deadline 2h --patience 5m --no-isolate-refused \
-             --rate-limit 7/500ms --file ids.txt --file more.txt --column id --remaining left.txt --refused refused.txt \
-             --log log.jsonl --json --dry-run --quiet --yes -");
-        let Options {
-            tenant,
-            cloud,
-            endpoint,
-            audience,
-            api_version,
-            ids_per_request,
-            max_in_flight,
-            max_attempts,
-            attempt_timeout_ms,
-            deadline_ms,
-            patience_ms,
-            isolate_refused,
-            rate_limit,
-        } = job.options;
-        assert!(matches!((cloud, api_version), (Some(Cloud::China), Some(ApiVersion::V1))));
-        assert_eq!((tenant.as_deref(), endpoint.as_deref()), (Some("contoso.com"), Some("http://localhost:1")));
-        assert_eq!(audience.as_deref(), Some("https://graph.example"));
-        assert_eq!((ids_per_request, max_in_flight, max_attempts), (Some(10_000), Some(32), Some(10)));
-        assert_eq!((attempt_timeout_ms, deadline_ms), (Some(600_000), Some(7_200_000)));
-        assert_eq!((patience_ms, isolate_refused), (Some(300_000), Some(false)));
-        assert!(matches!(rate_limit, Some(RateLimit { requests: 7, window_ms: 500 })));
-        assert_eq!(
-            (job.files.as_slice(), job.column.as_deref()),
-            (["ids.txt", "more.txt"].map(str::to_owned).as_slice(), Some("id"))
-        );
-        assert_eq!((job.remaining.as_deref(), job.refused.as_deref()), (Some("left.txt"), Some("refused.txt")));
-        assert_eq!(job.log.as_deref(), Some("log.jsonl"));
-        assert!(job.json && job.dry_run && job.quiet && job.yes);
-        assert_eq!(job.ids, ["-"]);
-    }
-
-    #[test]
-    fn help_is_an_action_too() {
-        assert!(matches!(parse(["help".to_owned()]), Ok(Command::Help)));
-    }
-
-    #[test]
-    fn usage_errors_name_the_argument() {
-        let cases = [
-            ("", "expected an action"),
-            (
-                "dismiss",
-                "unknown action 'dismiss': did you mean dismiss-sign-ins, dismiss-risky-users, \
-                 dismiss-risky-service-principals or dismiss-risky-agents?",
-            ),
-            (
-                "confirm-safe",
-                "unknown action 'confirm-safe': did you mean confirm-sign-ins-safe, confirm-risky-users-safe or \
-                 confirm-risky-agents-safe?",
-            ),
-            ("dismiss-user", "unknown action 'dismiss-user': did you mean dismiss-risky-users?"),
-            ("list", "unknown action 'list'"),
-            ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),
-            ("dismiss-sign-ins --force", "invalid option '--force'"),
-            ("dismiss-sign-ins --remainig x", "invalid option '--remainig': did you mean --remaining?"),
-            ("dismiss-sign-ins --fil x", "invalid option '--fil': did you mean --file?"),
-            ("dismiss-sign-ins --di .", "invalid option '--di'"),
-            ("dismiss-sign-ins --dir .", "invalid option '--dir': give --dir to the runtime, before the component"),
-            (
-                "dismiss-sign-ins --column id a",
-                "--column: applies to --file and standard input; give ids as arguments in a run of their own",
-            ),
-            ("dismiss-sign-ins --tenant é", "--tenant: expected 1 to 256 visible ASCII characters; got 'é'"),
-            (
-                "dismiss-sign-ins --audience http://localhost",
-                "--audience: must begin with https://; got 'http://localhost'",
-            ),
-            ("dismiss-sign-ins --file", "missing argument for option '--file'"),
-            ("dismiss-sign-ins --json=yes", "unexpected argument for option '--json': \"yes\""),
-            ("dismiss-sign-ins --cloud moon", "--cloud: expected global, us-gov-l4, us-gov-l5 or china; got 'moon'"),
-            (
-                "dismiss-sign-ins --endpoint a.test",
-                "--endpoint: must begin with https:// (or http:// for a loopback host); got 'a.test'",
-            ),
-            ("dismiss-sign-ins --api-version 2", "--api-version: expected v1.0 or beta; got '2'"),
-            (
-                "dismiss-risky-users --ids-per-request 61",
-                "--ids-per-request: expected a whole number from 1 to 60; got '61'",
-            ),
-            ("dismiss-sign-ins --max-attempts 0", "--max-attempts: expected a whole number from 1 to 10; got '0'"),
-            ("dismiss-sign-ins --deadline 90", "--deadline: expected a time, such as 500ms, 90s, 10m or 2h; got '90'"),
-            ("dismiss-sign-ins --deadline 0s", "--deadline: expected a time from 1ms to 1193h; got '0s'"),
-            ("dismiss-sign-ins --patience 1194h", "--patience: expected a time from 1ms to 1193h; got '1194h'"),
-            ("dismiss-sign-ins --attempt-timeout 11m", "--attempt-timeout: expected at most 10m; got '11m'"),
-            (
-                "dismiss-sign-ins --rate-limit 100001/1s",
-                "--rate-limit: expected a whole number from 1 to 100000; got '100001'",
-            ),
-            ("dismiss-sign-ins --rate-limit 5", "--rate-limit: expected N/TIME, such as 5/10s; got '5'"),
-        ];
-        for (line, expected) in cases {
-            match parse(line.split_whitespace().map(str::to_owned)) {
-                Err(message) => assert_eq!(message, expected, "{line}"),
-                Ok(command) => panic!("{line}: {command:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn the_help_lists_every_flag_and_action() {
-        let source = include_str!("arguments.rs");
-        let flags = source.split("Long(\"").skip(1).filter_map(|rest| rest.split_once("\")"));
-        let flags = flags.map(|(flag, _)| flag).filter(|flag| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
-        assert_eq!(option_names().collect::<BTreeSet<_>>(), flags.collect::<BTreeSet<_>>());
-        let first_words: Vec<&str> = HELP.lines().filter_map(|line| line.split_whitespace().next()).collect();
-        for action in &ACTIONS {
-            assert!(first_words.contains(&action.definition.name), "{action:?}");
-        }
-    }
-
-    #[test]
-    fn the_help_states_the_defaults_of_the_engine() {
-        for (flag, default) in [
-            ("--ids-per-request", DEFAULT_IDS_PER_REQUEST.to_string()),
-            ("--max-in-flight", DEFAULT_MAX_IN_FLIGHT.to_string()),
-            ("--max-attempts", DEFAULT_MAX_ATTEMPTS.to_string()),
-            ("--attempt-timeout", format!("{}s", DEFAULT_ATTEMPT_TIMEOUT_MS / 1_000)),
-            ("--patience", format!("{}m", DEFAULT_PATIENCE_MS / 60_000)),
-        ] {
-            let line = HELP.lines().find(|line| line.trim_start().starts_with(flag)).unwrap();
-            assert!(line.ends_with(&format!("(default {default})")), "{line}");
-        }
-    }
-}
+mod tests;

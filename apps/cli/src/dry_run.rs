@@ -3,11 +3,23 @@
 use std::iter;
 
 use crate::arguments::Job;
+use crate::question::MAX_SHORT_LIST;
 
-/// Every request: a line with method and address, and a line with the body.
+/// Ids that are shown of each end of a long list.
+const SHOWN: usize = 3;
+
+/// Every request: a line with method and address, and a line with the body. Of a long list, the
+/// first and the last ids.
 pub(crate) fn text<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = String> {
     let address = address(job);
-    ids.chunks(job.options.effective_ids_per_request()).map(move |ids| format!("POST {address}\n{}\n", body(job, ids)))
+    let is_long = ids.len() > MAX_SHORT_LIST;
+    let ends = is_long.then(|| {
+        let first = ids.get(..SHOWN).unwrap_or_default().join(", ");
+        let last = ids.get(ids.len().saturating_sub(SHOWN)..).unwrap_or_default().join(", ");
+        format!("POST {address}\nfirst ids: {first}\nlast ids: {last}\n")
+    });
+    let requests = if is_long { &[] } else { ids }.chunks(job.options.effective_ids_per_request());
+    ends.into_iter().chain(requests.map(move |ids| format!("POST {address}\n{}\n", body(job, ids))))
 }
 
 /// Everything as JSON, in parts. Neither an address nor an id contains a character that JSON
@@ -77,6 +89,14 @@ mod tests {
                 format!("{address}\n{{\"requestIds\":[\"c\"]}}\n")
             ]
         );
+    }
+
+    #[test]
+    fn a_long_list_is_shown_by_its_ends() {
+        let ids: Vec<String> = (1..=101).map(|id| id.to_string()).collect();
+        let text: Vec<String> = text(&job("dismiss-risky-users"), &ids).collect();
+        let url = "https://graph.microsoft.com/v1.0/identityProtection/riskyUsers/dismiss";
+        assert_eq!(text, [format!("POST {url}\nfirst ids: 1, 2, 3\nlast ids: 99, 100, 101\n")]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Files in the directories that the runtime grants.
 
+use std::io;
 use std::rc::Rc;
 
 use entra_risk_adapter_common::directory::within;
@@ -9,7 +10,7 @@ use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
 };
-use crate::stdio::{MAX_INPUT_BYTES, reason};
+use crate::stdio::reason;
 
 /// Where a file is, whether or not it exists.
 pub(crate) struct Place {
@@ -36,10 +37,12 @@ impl Place {
     pub(crate) fn find(path: &str) -> Result<Place, String> {
         let directories = get_directories().into_iter();
         let found = directories.filter_map(|(directory, name)| Some((directory, within(&name, path)?.to_owned())));
+        let found = found.filter(|(_, inner)| !leaves(inner));
         let Some((directory, inner)) = found.min_by_key(|(_, inner)| inner.len()) else {
+            let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
             return Err(format!(
                 "{path}: the runtime grants no directory that contains it; grant one, for example with wasmtime run \
-                 --dir ."
+                 --dir {folder}"
             ));
         };
         Ok(Place { path: path.to_owned(), directory: Rc::new(directory), inner })
@@ -74,13 +77,18 @@ impl Place {
 
     /// Creates an empty file for writing. Whatever had its name is removed, not followed or opened.
     pub(crate) fn create(&self) -> Result<Descriptor, String> {
-        match self.directory.unlink_file_at(&self.inner) {
-            Ok(()) | Err(ErrorCode::NoEntry) => {}
-            Err(code) => return Err(self.failed(code)),
-        }
+        self.remove()?;
         let how = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
         let file = self.directory.open_at(PathFlags::empty(), &self.inner, how, DescriptorFlags::WRITE);
         file.map_err(|code| self.failed(code))
+    }
+
+    /// Removes the file, if there is one.
+    pub(crate) fn remove(&self) -> Result<(), String> {
+        match self.directory.unlink_file_at(&self.inner) {
+            Ok(()) | Err(ErrorCode::NoEntry) => Ok(()),
+            Err(code) => Err(self.failed(code)),
+        }
     }
 
     /// Whether `create` would fail, because a folder has the name.
@@ -94,34 +102,24 @@ impl Place {
         &self.path
     }
 
-    /// Reads the whole file, without following the path if it is a link.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
-        self.read_with(PathFlags::empty())
+    /// The content of the file, without following the path if it is a link.
+    pub(crate) fn content(&self) -> Result<Content, String> {
+        self.content_with(PathFlags::empty())
     }
 
-    fn read_with(&self, links: PathFlags) -> Result<Vec<u8>, String> {
+    fn content_with(&self, links: PathFlags) -> Result<Content, String> {
         let stat = self.directory.stat_at(links, &self.inner).map_err(|code| self.failed(code))?;
         // Opening a FIFO would wait until something writes to it.
         self.checked(stat.type_)?;
         let file = self.directory.open_at(links, &self.inner, OpenFlags::empty(), DescriptorFlags::READ);
         let file = file.map_err(|code| self.failed(code))?;
-        let mut bytes = Vec::new();
-        loop {
-            let (part, end) = file.read(64 << 10, bytes.len() as u64).map_err(|code| self.failed(code))?;
-            bytes.extend(part);
-            if end {
-                return Ok(bytes);
-            }
-            if bytes.len() > MAX_INPUT_BYTES {
-                return Err(format!("{}: expected at most {MAX_INPUT_BYTES} bytes", self.path));
-            }
-        }
+        Ok(Content { path: self.path.clone(), file, position: 0 })
     }
 
-    /// A file next to this one, whose name other programs do not use.
-    pub(crate) fn neighbor(&self) -> Place {
+    /// A file next to this one, whose name other programs do not use: it ends with this extension.
+    pub(crate) fn neighbor(&self, extension: &str) -> Place {
         let (folder, name) = self.folder_and_name();
-        let inner = format!("{folder}/.{name}.entra-risk");
+        let inner = format!("{folder}/.{name}.{extension}");
         // The user knows only the path of the file itself.
         Place { path: self.path.clone(), directory: Rc::clone(&self.directory), inner }
     }
@@ -163,8 +161,7 @@ impl Place {
 
     /// An error for people.
     pub(crate) fn failed(&self, code: ErrorCode) -> String {
-        // After a comma, the message continues with the name of the error in POSIX.
-        format!("{}: {}", self.path, code.message().split(',').next().unwrap_or_default())
+        failed(&self.path, code)
     }
 
     /// The error of a stream of the file for people.
@@ -179,9 +176,45 @@ impl Place {
     }
 }
 
-/// Reads a whole file. The path may be a link.
-pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
-    Place::find(path)?.read_with(PathFlags::SYMLINK_FOLLOW)
+/// The content of a file, which is read from its beginning.
+pub(crate) struct Content {
+    path: String,
+    file: Descriptor,
+    position: u64,
+}
+
+/// The errors are messages for people.
+impl io::Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer.len() as u64, self.position);
+        let (part, _) = read.map_err(|code| io::Error::other(failed(&self.path, code)))?;
+        self.position = self.position.saturating_add(part.len() as u64);
+        io::Read::read(&mut part.as_slice(), buffer)
+    }
+}
+
+/// The content of a file. The path may be a link.
+pub(crate) fn content(path: &str) -> Result<Content, String> {
+    Place::find(path)?.content_with(PathFlags::SYMLINK_FOLLOW)
+}
+
+fn failed(path: &str, code: ErrorCode) -> String {
+    // After a comma, the message continues with the name of the error in POSIX.
+    format!("{path}: {}", code.message().split(',').next().unwrap_or_default())
+}
+
+/// Whether a relative path leaves the directory that it begins in. The runtime would refuse it.
+fn leaves(path: &str) -> bool {
+    let mut depth = 0_usize;
+    path.split('/').any(|name| {
+        match name {
+            "" | "." => {}
+            ".." if depth == 0 => return true,
+            ".." => depth = depth.saturating_sub(1),
+            _ => depth = depth.saturating_add(1),
+        }
+        false
+    })
 }
 
 /// What a path names, after links.

@@ -1,185 +1,301 @@
-//! Ids from arguments, lists and CSV columns: each once, in the order given.
+//! Ids from arguments, lists, tables and JSON: each once, in the order given.
 
-use std::collections::HashSet;
-use std::fmt::Display;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
+use entra_risk_engine::contract::action::Action;
 use entra_risk_engine::contract::id::Id;
 use entra_risk_engine::contract::printable::quoted;
 
-use crate::encoding::decode;
-use crate::table::read_column;
+use crate::hint::Hint;
 
 /// Maximum invalid ids that are listed.
 const MAX_LISTED: usize = 20;
 
-/// Line ends that some programs write: vertical tab, form feed, and those of Unicode.
-const RARE_LINE_ENDS: [char; 5] = ['\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+/// Maximum characters of a label. With 1,000 ids, a line of the log has less than 1 MiB.
+const MAX_LABEL_CHARS: usize = 64;
 
-/// The ids to act on, and those that are invalid.
-#[derive(Default)]
+/// What stands for "no id" in exports and in what is written by scripts, in lower case.
+const PLACEHOLDERS: [&str; 7] = ["", "-", "n/a", "null", "nan", "none", "\\n"];
+
+/// The labels of ids, by the numbers of the ids.
+pub(crate) type Labels = HashMap<u128, String>;
+
+/// Whether a text stands for "no id".
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    PLACEHOLDERS.iter().any(|placeholder| text.eq_ignore_ascii_case(placeholder))
+}
+
+/// The GUID that programs write where an id is missing.
+const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Where an id comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The file, or what else it comes from.
+    pub(crate) source: &'a str,
+    /// The line, counted from 1.
+    pub(crate) line: Option<u64>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}", self.source),
+            None => f.write_str(self.source),
+        }
+    }
+}
+
+/// Ids while they are read: those to act on, and those that are invalid.
 pub(crate) struct Ids {
+    action: &'static Action,
     list: Vec<String>,
+    labels: Labels,
+    seen: HashSet<u128>,
     repeated: usize,
     /// What the user should know about the input, although it is valid.
     notes: Vec<String>,
-    seen: HashSet<u128>,
+    /// Why the input may be the wrong one, although it is valid.
+    doubts: Vec<String>,
+    /// The ids of logs and reports of earlier runs, in the order of their first lines.
+    logged: Vec<String>,
+    /// The outcome of these ids according to the last line of each.
+    outcomes: HashMap<u128, String>,
     /// A message for each of the first invalid ids.
     errors: Vec<String>,
-    /// Number of invalid ids.
     invalid: usize,
+    hints: Vec<Hint>,
+}
+
+/// Ids that were read, each once, in its first spelling.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) ids: Vec<String>,
+    /// The labels of the ids that have one.
+    pub(crate) labels: Labels,
+    /// What the user should know about the input, although it is valid.
+    pub(crate) notes: Vec<String>,
+    /// Why the input may be the wrong one, although it is valid.
+    pub(crate) doubts: Vec<String>,
 }
 
 impl Ids {
-    /// Adds an id, which may be in braces. `place` is where it comes from.
-    pub(crate) fn add(&mut self, id: &str, place: impl Display) {
-        self.add_from(id, place, "");
+    /// No ids yet, for this action.
+    pub(crate) fn new(action: &'static Action) -> Self {
+        Ids {
+            action,
+            list: Vec::new(),
+            labels: Labels::new(),
+            seen: HashSet::new(),
+            repeated: 0,
+            notes: Vec::new(),
+            doubts: Vec::new(),
+            logged: Vec::new(),
+            outcomes: HashMap::new(),
+            errors: Vec::new(),
+            invalid: 0,
+            hints: Vec::new(),
+        }
     }
 
-    /// Adds the ids of a list, one a line. `#` starts a comment; blank lines are ignored.
-    pub(crate) fn add_lines(&mut self, input: &[u8], source: &str) {
-        for (number, line) in (1..).zip(decode(input).lines()) {
-            // A comment does not hide what an editor may show on a line of its own.
-            for id in line.split(RARE_LINE_ENDS).map(without_comment).filter(|id| !id.is_empty()) {
-                let hint = if id.contains([',', ';', '\t', '"']) { "; for CSV, add --column" } else { "" };
-                self.add_from(id, format_args!("{source}:{number}"), hint);
+    /// Adds an id, which may be in braces, with its label. False if it is invalid.
+    pub(crate) fn add(&mut self, id: &str, label: Option<&str>, place: Place<'_>) -> bool {
+        let Some((plain, number)) = self.parse(id, place) else { return false };
+        if self.seen.insert(number) {
+            self.list.push(plain.to_owned());
+        } else {
+            self.repeated = self.repeated.saturating_add(1);
+        }
+        if let Some(label) = label.filter(|label| !label.is_empty()) {
+            self.labels.entry(number).or_insert_with(|| label.chars().take(MAX_LABEL_CHARS).collect());
+        }
+        true
+    }
+
+    /// Adds the outcome of an id in an earlier run, which replaces the one before.
+    pub(crate) fn add_outcome(&mut self, id: &str, outcome: &str, place: Place<'_>) {
+        let Some((plain, number)) = self.parse(id, place) else { return };
+        if self.outcomes.insert(number, outcome.to_owned()).is_none() {
+            self.logged.push(plain.to_owned());
+        }
+    }
+
+    /// Whether logs or reports of earlier runs were read.
+    pub(crate) fn has_outcomes(&self) -> bool {
+        !self.outcomes.is_empty()
+    }
+
+    /// Adds what the user should know about the input, although it is valid.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Adds why the input may be the wrong one, although it is valid.
+    pub(crate) fn doubt(&mut self, doubt: String) {
+        if !self.doubts.contains(&doubt) {
+            self.doubts.push(doubt);
+        }
+    }
+
+    /// Adds a hint to the messages about invalid ids.
+    pub(crate) fn hint(&mut self, hint: Hint) {
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
+    }
+
+    /// What was read; of earlier runs, the ids with one of these outcomes. The error is a line for
+    /// each invalid id.
+    pub(crate) fn finish(mut self, outcomes: &[&str]) -> Result<Input, Vec<String>> {
+        if self.invalid > 0 {
+            let unlisted = self.invalid.saturating_sub(self.errors.len());
+            if unlisted > 0 {
+                self.errors.push(format!("and {unlisted} more invalid ids"));
+            }
+            self.errors.extend(self.hints.iter().map(|hint| hint.text(self.action)));
+            return Err(self.errors);
+        }
+        let mut others = 0_usize;
+        for id in self.logged {
+            let number = number(&id);
+            let outcome = self.outcomes.get(&number).map(String::as_str).unwrap_or_default();
+            if !outcomes.contains(&outcome) {
+                others = others.saturating_add(1);
+            } else if self.seen.insert(number) {
+                self.list.push(id);
+            } else {
+                self.repeated = self.repeated.saturating_add(1);
             }
         }
+        if others > 0 {
+            self.notes
+                .push(format!("{others} ids of earlier runs have another outcome than {}", outcomes.join(" or ")));
+        }
+        if self.repeated > 0 {
+            self.notes.push(format!("{} repeated ids are sent once", self.repeated));
+        }
+        Ok(Input { ids: self.list, labels: self.labels, notes: self.notes, doubts: self.doubts })
     }
 
-    /// Adds the ids in the column with this name. The error is one of the file, not of an id.
-    pub(crate) fn add_csv(&mut self, input: &[u8], column: &str, source: &str) -> Result<(), String> {
-        let text = decode(input);
-        let empty = read_column(&text, column, source, |id, line| self.add(id, format_args!("{source}:{line}")))?;
-        if empty > 0 {
-            self.notes.push(format!("{empty} records of {source} have no {}", quoted(column)));
-        }
-        Ok(())
-    }
-
-    /// Each id once, in its first spelling, and notes for the user. The error is a line for each
-    /// invalid id.
-    pub(crate) fn finish(mut self) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
-        if self.invalid == 0 {
-            if self.repeated > 0 {
-                self.notes.push(format!("{} repeated ids are sent once", self.repeated));
-            }
-            return Ok((self.list, self.notes));
-        }
-        let unlisted = self.invalid.saturating_sub(self.errors.len());
-        if unlisted > 0 {
-            self.errors.push(format!("and {unlisted} more invalid ids"));
-        }
-        Err(self.errors)
-    }
-
-    fn add_from(&mut self, id: &str, place: impl Display, hint: &str) {
+    /// An id without braces, and its number. An invalid one is counted and reported.
+    fn parse<'a>(&mut self, id: &'a str, place: Place<'_>) -> Option<(&'a str, u128)> {
         let plain = id.strip_prefix('{').and_then(|id| id.strip_suffix('}')).unwrap_or(id);
-        match Id::parse(plain) {
-            Some(id) if self.seen.insert(id.number()) => self.list.push(plain.to_owned()),
-            Some(_) => self.repeated = self.repeated.saturating_add(1),
-            None => {
-                self.invalid = self.invalid.saturating_add(1);
-                if self.errors.len() < MAX_LISTED {
-                    let shown = quoted(id);
-                    self.errors
-                        .push(format!("{place}: expected an id (a hyphenated GUID, not all zeros); got {shown}{hint}"));
-                }
-            }
+        if let Some(id) = Id::parse(plain) {
+            return Some((plain, id.number()));
         }
+        self.invalid = self.invalid.saturating_add(1);
+        if let Some(hint) = Hint::of(plain) {
+            self.hint(hint);
+        }
+        if self.errors.len() < MAX_LISTED {
+            let shown = quoted(id);
+            self.errors.push(match place.line {
+                Some(line) if plain == ZEROS => {
+                    format!("{place}: line {line} has {shown}, which stands for a missing id")
+                }
+                _ => format!("{place}: expected an id (a hyphenated GUID, not all zeros); got {shown}"),
+            });
+        }
+        None
     }
 }
 
-/// A line of a list without its comment.
-fn without_comment(line: &str) -> &str {
-    line.split('#').next().unwrap_or_default().trim()
+/// The number of an id, whatever the case of its letters.
+pub(crate) fn number(id: &str) -> u128 {
+    Id::parse(id).map(|id| id.number()).unwrap_or_default()
 }
 
 /// Which of these ids are not among the others, whatever the case of their letters.
 pub(crate) fn without(ids: Vec<String>, others: &mut dyn Iterator<Item = &str>) -> Vec<String> {
-    let number = |id: &str| Id::parse(id).map(|id| id.number());
-    let others: HashSet<u128> = others.filter_map(number).collect();
-    ids.into_iter().filter(|id| number(id).is_none_or(|number| !others.contains(&number))).collect()
+    let others: HashSet<u128> = others.map(number).collect();
+    ids.into_iter().filter(|id| !others.contains(&number(id))).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use entra_risk_engine::contract::action::ACTIONS;
+
     use super::*;
 
     const A: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
     const B: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d22";
 
-    fn lines(input: &str) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
-        let mut ids = Ids::default();
-        ids.add_lines(input.as_bytes(), "ids.txt");
-        ids.finish()
+    fn place(line: u64) -> Place<'static> {
+        Place { source: "ids.txt", line: Some(line) }
+    }
+
+    fn ids() -> Ids {
+        Ids::new(&ACTIONS[3])
     }
 
     #[test]
-    fn comments_blank_lines_and_windows_line_ends_are_ignored() {
-        let ids = lines(&format!("\u{feff}# users\r\n{A}\r\n\r\n   \n  {B}  # Ann\n#{A}"));
-        assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], Vec::new())));
-    }
-
-    #[test]
-    fn every_line_end_ends_a_comment() {
-        for end in ["\n", "\r\n", "\r", "\n\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
-            let ids = lines(&format!("# users{end}{A}{end}{B} # Ann{end}"));
-            assert_eq!(ids, Ok((vec![A.to_owned(), B.to_owned()], Vec::new())), "{end:?}");
-        }
-    }
-
-    #[test]
-    fn a_repeated_id_is_kept_once_in_its_first_spelling() {
+    fn a_repeated_id_is_kept_once_in_its_first_spelling_without_braces() {
+        let mut ids = ids();
         let upper = A.to_ascii_uppercase();
-        let ids = lines(&format!("{upper}\n{B}\n{{{A}}}\n"));
-        assert_eq!(ids, Ok((vec![upper, B.to_owned()], vec!["1 repeated ids are sent once".to_owned()])));
-    }
-
-    #[test]
-    fn braces_are_removed() {
-        assert_eq!(lines(&format!("{{{A}}}")), Ok((vec![A.to_owned()], Vec::new())));
-        assert!(lines(&format!("{{{A}")).is_err());
-    }
-
-    #[test]
-    fn invalid_ids_are_reported_with_their_places() {
-        let message = lines(&format!("{A}\n\x1b[31mred\n{B}\nid,name")).unwrap_err();
-        let expected = [
-            "ids.txt:2: expected an id (a hyphenated GUID, not all zeros); got \"\u{fffd}[31mred\"",
-            "ids.txt:4: expected an id (a hyphenated GUID, not all zeros); got \"id,name\"; for CSV, add --column",
-        ];
-        assert_eq!(message, expected);
-    }
-
-    #[test]
-    fn the_id_of_zeros_is_invalid() {
-        assert!(lines("00000000-0000-0000-0000-000000000000").is_err());
-    }
-
-    #[test]
-    fn at_most_20_invalid_ids_are_listed() {
-        let message = lines(&"x\n".repeat(25)).unwrap_err();
-        let last = "ids.txt:20: expected an id (a hyphenated GUID, not all zeros); got \"x\"";
-        assert_eq!(message.get(19..), Some([last, "and 5 more invalid ids"].map(str::to_owned).as_slice()));
-    }
-
-    #[test]
-    fn ids_come_from_a_column() {
-        let mut ids = Ids::default();
-        assert_eq!(ids.add_csv(format!("name;id\r\nAnn;{{{A}}}\r\n").as_bytes(), "ID", "ids.csv"), Ok(()));
-        assert_eq!(ids.finish(), Ok((vec![A.to_owned()], Vec::new())));
-        let mut ids = Ids::default();
-        assert_eq!(ids.add_csv(b"id\nfoo\n", "id", "ids.csv"), Ok(()));
+        for id in [upper.as_str(), B, &format!("{{{A}}}")] {
+            assert!(ids.add(id, None, place(1)));
+        }
+        let input = ids.finish(&[]).unwrap();
         assert_eq!(
-            ids.finish(),
-            Err(vec![r#"ids.csv:2: expected an id (a hyphenated GUID, not all zeros); got "foo""#.to_owned()])
+            (input.ids, input.notes),
+            (vec![upper, B.to_owned()], vec!["1 repeated ids are sent once".to_owned()])
         );
     }
 
     #[test]
-    fn records_without_an_id_are_noted() {
-        let mut ids = Ids::default();
-        assert_eq!(ids.add_csv(format!("id,name\n{A},Ann\n,Bob\n,Carl\n").as_bytes(), "id", "t.csv"), Ok(()));
-        assert_eq!(ids.finish(), Ok((vec![A.to_owned()], vec!["2 records of t.csv have no \"id\"".to_owned()])));
+    fn an_id_keeps_its_first_label() {
+        let mut ids = ids();
+        for label in [None, Some(""), Some("Ann"), Some("Bob")] {
+            ids.add(A, label, place(1));
+        }
+        assert_eq!(ids.finish(&[]).unwrap().labels, Labels::from([(number(A), "Ann".to_owned())]));
+    }
+
+    #[test]
+    fn invalid_ids_are_reported_with_their_places() {
+        let mut ids = ids();
+        for (line, id) in (1..).zip([A, "\x1b[31mred", "00000000-0000-0000-0000-000000000000", &format!("{{{A}")]) {
+            ids.add(id, None, place(line));
+        }
+        let expected = [
+            "ids.txt:2: expected an id (a hyphenated GUID, not all zeros); got \"\u{fffd}[31mred\"",
+            "ids.txt:3: line 3 has \"00000000-0000-0000-0000-000000000000\", which stands for a missing id",
+            "ids.txt:4: expected an id (a hyphenated GUID, not all zeros); got \"{8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11\"",
+        ];
+        assert_eq!(ids.finish(&[]).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn at_most_20_invalid_ids_are_listed_and_a_hint_once() {
+        let mut ids = ids();
+        for line in 1..=25 {
+            ids.add("ann@contoso.example", None, place(line));
+        }
+        let message = ids.finish(&[]).unwrap_err();
+        assert_eq!(message[20], "and 5 more invalid ids");
+        assert!(message.len() == 22 && message[21].contains("az ad user show"), "{message:?}");
+    }
+
+    #[test]
+    fn the_last_outcome_of_an_id_counts() {
+        let mut ids = ids();
+        for (id, outcome) in [(A, "accepted"), (B, "unknown"), (A, "unknown"), (B, "accepted")] {
+            ids.add_outcome(id, outcome, place(1));
+        }
+        let input = ids.finish(&["not-applied", "unknown"]).unwrap();
+        let note = "1 ids of earlier runs have another outcome than not-applied or unknown";
+        assert_eq!((input.ids, input.notes), (vec![A.to_owned()], vec![note.to_owned()]));
+    }
+
+    #[test]
+    fn what_stands_for_no_id_is_known() {
+        for text in ["", " ", "N/A", "-", "null", "NaN", "None", "\\N"] {
+            assert!(is_placeholder(text), "{text:?}");
+        }
+        for text in [A, "x", "--", "0"] {
+            assert!(!is_placeholder(text), "{text:?}");
+        }
     }
 }

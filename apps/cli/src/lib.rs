@@ -7,30 +7,39 @@ use entra_risk_common::{Report, perform};
 
 mod arguments;
 mod bindings;
+mod column;
 mod dry_run;
-mod encoding;
 mod file;
 #[cfg(test)]
 mod fuzz_seeds;
+mod hint;
 mod ids;
+mod input;
+mod json;
 mod list;
 mod log;
 mod log_line;
+mod mark;
 mod outputs;
+mod plain_list;
+mod plan;
 mod progress;
 mod question;
 mod refused;
 mod remaining;
+mod sources;
 mod stdio;
 mod suggestion;
 mod summary;
 mod table;
+mod text;
 mod values;
 
 use arguments::{HELP, Job, parse};
 use bindings::wasi::cli::{environment, exit};
-use ids::Ids;
+use ids::Labels;
 use outputs::Outputs;
+use plan::Plan;
 use progress::Progress;
 use stdio::{eprint, lines, print};
 
@@ -95,21 +104,26 @@ fn command() -> Result<u8, Failure> {
 }
 
 fn execute(job: &Job) -> Result<u8, Failure> {
-    let (ids, notes) = read(job)?;
-    for note in notes.iter().filter(|_| !job.quiet) {
+    let (input, sources) = sources::read(job).map_err(Failure::Usage)?;
+    let plan = Plan::new(job, input.ids, &sources).map_err(Failure::usage)?;
+    let question = question::question(job, plan.ids.len(), &input.doubts).map_err(Failure::Usage)?;
+    // A question contains the doubts.
+    let doubts = input.doubts.iter().filter(|_| question.is_none() || job.dry_run);
+    for note in input.notes.iter().chain(&plan.note).chain(doubts).filter(|_| !job.quiet) {
         eprint(&format!("entra-risk: {}", lines([note])));
     }
-    let must_ask = question::must_ask(job, ids.len()).map_err(Failure::usage)?;
     if job.dry_run {
-        Outputs::check(job, &ids).map_err(Failure::usage)?;
-        return plan(job, &ids).map_err(Failure::Output).map(|()| 0);
+        Plan::check(job).map_err(Failure::usage)?;
+        return show(job, &plan.ids).map_err(Failure::Output).map(|()| 0);
     }
-    if must_ask && !question::ask(job.action, ids.len()).map_err(Failure::usage)? {
+    if let Some(question) = question
+        && !question::ask(&question).map_err(Failure::usage)?
+    {
         return Err(Failure::NotConfirmed);
     }
     // Before anything is sent, so that a file that cannot be written is a usage error.
-    let mut outputs = Outputs::begin(job, &ids).map_err(Failure::usage)?;
-    let report = send(job, &ids, &mut outputs);
+    let (mut outputs, ids) = Outputs::begin(job, plan).map_err(Failure::usage)?;
+    let report = send(job, &ids, &input.labels, &mut outputs);
     if let Some(cause) = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::InvalidArgument) {
         return Err(Failure::usage(cause.message.clone()));
     }
@@ -117,18 +131,18 @@ fn execute(job: &Job) -> Result<u8, Failure> {
     let printed = match job.json {
         true => print(&format!("{}\n", report.json(job.action))),
         false if job.quiet && report.cause.is_none() => Ok(()),
-        false => print(&summary::summary(job.action, &report)),
+        false => print(&summary::summary(job.action, &report, &input.labels)),
     };
     outputs.error.map_or(Ok(()), Err).and(printed).map_err(Failure::Output)?;
     Ok(exit_code(&report))
 }
 
 /// Performs the action. Whatever the plugin reports is in the files before anything else is sent.
-fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> Report {
+fn send(job: &Job, ids: &[String], labels: &Labels, outputs: &mut Outputs) -> Report {
     let mut progress = Progress::new(job, ids.len());
     let report = perform(job.action, ids, &job.options, Some(WAIT_MS), |call, event| {
         let could_write = outputs.error.is_none();
-        outputs.update(job.action, event);
+        outputs.update(job, labels, event);
         if could_write && outputs.error.is_some() {
             // The outcomes of the requests in flight belong into the summary.
             call.stop(None);
@@ -139,34 +153,8 @@ fn send(job: &Job, ids: &[String], outputs: &mut Outputs) -> Report {
     report
 }
 
-/// Reads the ids from the sources that the command line names, with notes for the user.
-fn read(job: &Job) -> Result<(Vec<String>, Vec<String>), Failure> {
-    let mut ids = Ids::default();
-    for id in job.ids.iter().filter(|id| *id != "-") {
-        ids.add(id, "argument");
-    }
-    let mut add = |input: &[u8], source: &str| match &job.column {
-        Some(column) => ids.add_csv(input, column, source),
-        None => {
-            ids.add_lines(input, source);
-            Ok(())
-        }
-    };
-    for path in job.files.iter().filter(|path| *path != "-") {
-        file::read(path).and_then(|input| add(&input, path)).map_err(Failure::usage)?;
-    }
-    let no_other_source = job.ids.is_empty() && job.files.is_empty();
-    if no_other_source && stdio::input_is_terminal() {
-        return Err(Failure::usage("expected ids as arguments, in --file or on standard input".to_owned()));
-    }
-    if no_other_source || job.ids.iter().chain(&job.files).any(|text| text == "-") {
-        stdio::read_input().and_then(|input| add(&input, "standard input")).map_err(Failure::usage)?;
-    }
-    ids.finish().map_err(Failure::Usage)
-}
-
 /// Prints the requests that would be sent.
-fn plan(job: &Job, ids: &[String]) -> Result<(), String> {
+fn show(job: &Job, ids: &[String]) -> Result<(), String> {
     if job.json {
         return dry_run::json(job, ids).try_for_each(|part| print(&part));
     }

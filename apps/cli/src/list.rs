@@ -1,11 +1,22 @@
 //! A file with a list of ids, which is replaced in one step: it always contains a whole list, the
 //! old one or the new one, however the process ends.
 
-use crate::bindings::wasi::filesystem::types::{DescriptorType, ErrorCode};
+use std::io::{BufReader, Read};
+
+use entra_risk_common::stream;
+use entra_risk_engine::contract::action::Action;
+
+use crate::bindings::wasi::filesystem::types::DescriptorType;
 use crate::file::{Place, sync};
 use crate::ids::Ids;
+use crate::plain_list::read_list;
+use crate::text::{HEAD_BYTES, Text};
 
-/// The file. It does not exist before the first `write`, or has its old content until then.
+/// The extension of the file that replaces a list.
+pub(crate) const NEXT: &str = "entra-risk";
+
+/// A list in a file. The file does not exist before the first `write`, or has its old content until
+/// then.
 pub(crate) struct List {
     place: Place,
     /// The file that replaces it.
@@ -21,44 +32,71 @@ impl List {
         if place.kind()?.is_some_and(|kind| kind != DescriptorType::RegularFile) {
             return Err(format!("{path}: is not a file"));
         }
-        let next = place.neighbor();
+        let next = place.neighbor(NEXT);
         if next.is_folder() {
             return Err(format!("{path}: a folder has the name of the temporary file next to it"));
         }
         Ok(List { place, next })
     }
 
+    /// Whether there is a file.
+    pub(crate) fn exists(&self) -> Result<bool, String> {
+        self.place.kind().map(|kind| kind.is_some())
+    }
+
     /// The ids in the file; none if it does not exist. `flag` is the option that names it.
-    pub(crate) fn read(&self, flag: &str) -> Result<Vec<String>, String> {
-        if self.place.kind()?.is_none() {
+    pub(crate) fn read(&self, flag: &str, action: &'static Action) -> Result<Vec<String>, String> {
+        if !self.exists()? {
             return Ok(Vec::new());
         }
-        let path = self.place.path();
-        let mut ids = Ids::default();
-        ids.add_lines(&self.place.read()?, path);
+        let path = self.path();
+        let mut ids = Ids::new(action);
+        let mut text = Text::new(self.place.content()?).map_err(|error| error.to_string())?;
+        read_list(&mut text, &mut ids, path)?;
         let error = |_| format!("{flag} {path}: contains lines that are not ids and would be lost; name another file");
-        ids.finish().map(|(ids, _)| ids).map_err(error)
+        ids.finish(&[]).map(|input| input.ids).map_err(error)
     }
 
     /// Replaces the content of the file by these ids, one a line.
     pub(crate) fn write<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<(), String> {
-        let text: String = ids.flat_map(|id| [id, "\n"]).collect();
-        self.write_next(text.as_bytes())?;
+        let file = self.next.create()?;
+        let stream = file.write_via_stream(0).map_err(|code| self.next.failed(code))?;
+        let write =
+            |part: &str| stream::write(&stream, part.as_bytes(), None).map_err(|error| self.next.stream_failed(&error));
+        let mut part = String::new();
+        for id in ids {
+            part.extend([id, "\n"]);
+            if part.len() >= HEAD_BYTES {
+                write(&part)?;
+                part.clear();
+            }
+        }
+        write(&part)?;
+        // Before the new name: otherwise a loss of power could leave an empty file.
+        sync(&file).map_err(|code| self.next.failed(code))?;
         self.next.replace(&self.place)
     }
 
-    fn write_next(&self, text: &[u8]) -> Result<(), String> {
-        let file = self.next.create()?;
-        let mut written = 0_usize;
-        while let Some(rest) = text.get(written..).filter(|rest| !rest.is_empty()) {
-            let part = rest.get(..64 << 10).unwrap_or(rest);
-            match file.write(part, written as u64) {
-                Ok(0) => return Err(self.next.failed(ErrorCode::Io)),
-                Ok(bytes) => written = written.saturating_add(bytes as usize),
-                Err(code) => return Err(self.next.failed(code)),
+    /// Whether the file still contains what `write` wrote.
+    pub(crate) fn contains<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<bool, String> {
+        let mut content = BufReader::with_capacity(HEAD_BYTES, self.place.content()?).bytes();
+        for byte in ids.flat_map(|id| id.bytes().chain([b'\n'])) {
+            match content.next() {
+                Some(Ok(found)) if found == byte => {}
+                Some(Err(error)) => return Err(error.to_string()),
+                _ => return Ok(false),
             }
         }
-        // Before the new name: otherwise a loss of power could leave an empty file.
-        sync(&file).map_err(|code| self.next.failed(code))
+        Ok(content.next().is_none())
+    }
+
+    /// The path as the user wrote it.
+    pub(crate) fn path(&self) -> &str {
+        self.place.path()
+    }
+
+    /// The file of the list.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }

@@ -3,21 +3,23 @@
 
 use entra_risk_common::actions::Batch;
 use entra_risk_common::io::streams::OutputStream;
-use entra_risk_common::{Action, stream};
-use serde::de::IgnoredAny;
+use entra_risk_common::{stream, timestamp};
 
+use crate::arguments::Job;
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorType, ErrorCode, OpenFlags};
 use crate::file::{Place, sync};
+use crate::ids::Labels;
+use crate::json::is_whole;
 use crate::log_line::log_lines;
 
-/// Bytes to search for the end of the last whole line: more than a line has.
-const MAX_LINE_BYTES: u64 = 64 << 10;
+/// Bytes to search for the end of the last whole line: more than a line has, with labels.
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// What every line begins with.
+/// What every line of a log begins with.
 const LINE_START: &[u8] = br#"{"time":""#;
 
-/// A log that exists.
+/// The file of `--log`, which exists.
 pub(crate) struct Log {
     // Dropped before the file, from which it comes.
     stream: OutputStream,
@@ -50,10 +52,11 @@ impl Log {
     }
 
     /// Appends these batches, and waits until they are written.
-    pub(crate) fn write(&self, action: &Action, batches: &[Batch]) -> Result<(), String> {
+    pub(crate) fn write(&self, job: &Job, labels: &Labels, batches: &[Batch]) -> Result<(), String> {
         let now = wall_clock::now();
+        let time = timestamp(now.seconds, now.nanoseconds);
         for batch in batches {
-            for line in log_lines(action, batch, (now.seconds, now.nanoseconds)) {
+            for line in log_lines(job.action, job.reason.as_deref(), labels, batch, &time) {
                 self.append(format!("{line}\n").as_bytes())?;
             }
         }
@@ -86,14 +89,14 @@ fn repair(file: &Descriptor) -> Result<bool, ErrorCode> {
         return Ok(false);
     }
     let is_of_log = part.starts_with(LINE_START) || LINE_START.starts_with(part);
-    if !is_of_log || serde_json::from_slice::<IgnoredAny>(part).is_ok() {
+    if !is_of_log || is_whole(part) {
         return Ok(true);
     }
     file.set_size(stat.size.saturating_sub(part.len() as u64))?;
     Ok(false)
 }
 
-/// What follows the last line end.
+/// What follows the last line end of a log.
 fn part_of_line(bytes: &[u8]) -> &[u8] {
     bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
 }

@@ -1,15 +1,22 @@
 //! A batch as lines of a log.
 
+use entra_risk_common::Action;
 use entra_risk_common::actions::Batch;
 use entra_risk_common::json::{LoggedBatch, to_json};
-use entra_risk_common::{Action, timestamp};
 use serde::Serialize;
+
+use crate::ids::{Labels, number};
 
 #[derive(Serialize)]
 struct LogLine<'a> {
     // First, because an incomplete line is recognized by it.
     time: &'a str,
     action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// The label of each id, in the order of the ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Vec<Option<&'a str>>>,
     #[serde(flatten)]
     batch: LoggedBatch<'a>,
 }
@@ -18,12 +25,21 @@ struct LogLine<'a> {
 /// lines.
 const MAX_IDS: usize = 1_000;
 
-/// The outcome of a batch as JSON, in lines without their ends. `time` is in seconds since 1970 and
-/// nanoseconds.
-pub(crate) fn log_lines(action: &Action, batch: &Batch, time: (u64, u32)) -> impl Iterator<Item = String> {
-    let time = timestamp(time.0, time.1);
-    let lines = LoggedBatch::lines(batch, MAX_IDS);
-    lines.map(move |batch| to_json(&LogLine { time: &time, action: action.definition.name, batch }))
+/// The outcome of a batch as JSON, in lines without their ends. `labels` is empty if nobody asked for
+/// labels.
+pub(crate) fn log_lines<'a>(
+    action: &'a Action,
+    reason: Option<&'a str>,
+    labels: &'a Labels,
+    batch: &'a Batch,
+    time: &'a str,
+) -> impl Iterator<Item = String> {
+    let lines = LoggedBatch::lines(batch, MAX_IDS).zip(batch.ids.chunks(MAX_IDS));
+    lines.map(move |(batch, ids)| {
+        let label = |id: &String| labels.get(&number(id)).map(String::as_str);
+        let labels = (!labels.is_empty()).then(|| ids.iter().map(label).collect());
+        to_json(&LogLine { time, action: action.definition.name, reason, labels, batch })
+    })
 }
 
 #[cfg(test)]
@@ -38,7 +54,8 @@ mod tests {
         let ids = ["a".to_owned(), "b".to_owned()];
         let line = |outcome, receipt, error| {
             let batch = Batch { ids: ids.to_vec(), attempts: 2, outcome, receipt, error };
-            let lines: Vec<String> = log_lines(&ACTIONS[3], &batch, (1_795_251_600, 0)).collect();
+            let lines: Vec<String> =
+                log_lines(&ACTIONS[3], None, &Labels::new(), &batch, "2026-11-21T09:00:00.000Z").collect();
             let [line] = lines.as_slice() else { panic!("expected one line: {lines:?}") };
             line.clone()
         };
@@ -66,5 +83,17 @@ mod tests {
         let expected =
             r#""not-applied","ids":["a","b"],"attempts":2,"error":{"kind":"not-attempted","message":"never sent"}}"#;
         assert_eq!(line(Outcome::NotApplied, None, Some(error)), format!("{begin}{expected}"));
+    }
+
+    #[test]
+    fn a_line_has_the_reason_and_the_label_of_each_id() {
+        let id = |number: u8| format!("8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d{number:02}");
+        let labels = Labels::from([(number(&id(1)), "Ann\u{202e}".to_owned())]);
+        let batch =
+            Batch { ids: vec![id(1), id(2)], attempts: 1, outcome: Outcome::Accepted, receipt: None, error: None };
+        let line = log_lines(&ACTIONS[3], Some("ticket 7"), &labels, &batch, "t").next().unwrap();
+        let expected =
+            r#"{"time":"t","action":"dismiss-risky-users","reason":"ticket 7","labels":["Ann\u202e",null],"outcome":"#;
+        assert!(line.starts_with(expected), "{line}");
     }
 }

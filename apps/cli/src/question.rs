@@ -1,47 +1,77 @@
-//! The question before targets are confirmed as compromised, because this can lock people out.
+//! The question before anything is sent: what it will do, to how many ids, and why these may be the
+//! wrong ones.
 
 use entra_risk_common::{Action, calls};
 
 use crate::arguments::Job;
-use crate::stdio::{eprint, error_is_terminal, input_is_terminal, read_answer};
+use crate::stdio::{eprint, error_is_terminal, input_is_terminal, lines, read_answer};
 
-/// Whether to ask first: in a terminal, before something is confirmed as compromised. The error is
-/// that the question cannot be answered.
-pub(crate) fn must_ask(job: &Job, ids: usize) -> Result<bool, String> {
-    let Some((targets, _)) = compromised(job.action).filter(|_| ids > 0 && !job.yes && error_is_terminal()) else {
-        return Ok(false);
-    };
-    if input_is_terminal() {
-        return Ok(true);
+/// Maximum ids that need no question, and that a dry run shows whole.
+pub(crate) const MAX_SHORT_LIST: usize = 100;
+
+/// The question to ask, if there is one. In a terminal, one is asked before something is confirmed
+/// as compromised, because this can lock people out, before a long list is sent, and if it is
+/// doubtful that the ids are the right ones. The error is that a question cannot be answered.
+pub(crate) fn question(job: &Job, ids: usize, doubts: &[String]) -> Result<Option<String>, Vec<String>> {
+    if ids == 0 || job.yes {
+        return Ok(None);
     }
-    Err(format!(
-        "add --yes: the question whether to confirm {targets} as compromised cannot be answered, because standard input \
-         is not a terminal"
-    ))
+    let effect = compromised(job.action);
+    let can_ask = error_is_terminal() && input_is_terminal();
+    if !can_ask && !doubts.is_empty() {
+        let way_out = "name another column, or add --yes if these are the right ids".to_owned();
+        return Err(doubts.iter().cloned().chain([way_out]).collect());
+    }
+    if !can_ask && effect.is_some() && error_is_terminal() {
+        let targets = targets(job.action);
+        return Err(vec![format!(
+            "add --yes: the question whether to confirm {targets} as compromised cannot be answered, because standard \
+             input is not a terminal"
+        )]);
+    }
+    let is_asked = effect.is_some() || ids > MAX_SHORT_LIST || !doubts.is_empty();
+    Ok((can_ask && is_asked).then(|| lines(doubts) + &whether(job.action, ids)))
 }
 
-/// Asks whether to confirm so many targets of this action as compromised.
-pub(crate) fn ask(action: &Action, ids: usize) -> Result<bool, String> {
-    let (targets, effect) = compromised(action).unwrap_or_default();
-    eprint(&format!(
-        "Confirm {ids} {targets} as compromised? Microsoft Entra ID sets {effect}.\nType yes to continue: "
-    ));
+/// Asks a question.
+pub(crate) fn ask(question: &str) -> Result<bool, String> {
+    eprint(&format!("{question}\nType yes to continue: "));
     let answer = read_answer()?;
     Ok(["yes", "y"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)))
 }
 
-/// What an action confirms as compromised, and what Microsoft Entra ID sets then; none for the
-/// other actions.
-fn compromised(action: &Action) -> Option<(&'static str, &'static str)> {
+/// The question whether to perform an action on this number of targets.
+fn whether(action: &Action, ids: usize) -> String {
+    let targets = targets(action);
+    match compromised(action) {
+        Some(effect) => format!("Confirm {ids} {targets} as compromised? Microsoft Entra ID sets {effect}."),
+        None if action.definition.name.starts_with("dismiss-") => {
+            format!("Dismiss the risk of {ids} {targets}? A dismissal cannot be undone.")
+        }
+        None => format!("Confirm {ids} {targets} as safe?"),
+    }
+}
+
+/// What an action acts on.
+fn targets(action: &Action) -> &'static str {
+    match action.definition.id_field {
+        "requestIds" => "sign-ins",
+        "servicePrincipalIds" => "service principals",
+        "agentIds" => "agents",
+        _ => "users",
+    }
+}
+
+/// What Microsoft Entra ID sets when an action confirms a compromise; none for the other actions.
+fn compromised(action: &Action) -> Option<&'static str> {
     match action.id {
         calls::Action::ConfirmSignInsCompromised => {
-            Some(("sign-ins", "the risk of their users to high, which can lock these users out"))
+            Some("the risk of their users to high, which can lock these users out")
         }
-        calls::Action::ConfirmRiskyUsersCompromised => Some(("users", "their risk to high, which can lock them out")),
-        calls::Action::ConfirmRiskyServicePrincipalsCompromised => {
-            Some(("service principals", "their risk to high, which can block them"))
+        calls::Action::ConfirmRiskyUsersCompromised => Some("their risk to high, which can lock them out"),
+        calls::Action::ConfirmRiskyServicePrincipalsCompromised | calls::Action::ConfirmRiskyAgentsCompromised => {
+            Some("their risk to high, which can block them")
         }
-        calls::Action::ConfirmRiskyAgentsCompromised => Some(("agents", "their risk to high, which can block them")),
         _ => None,
     }
 }
@@ -53,10 +83,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_action_that_confirms_a_compromise_is_asked_about() {
+    fn every_action_that_confirms_a_compromise_says_what_it_sets() {
         for action in &ACTIONS {
             let is_asked = compromised(action).is_some();
             assert_eq!(is_asked, action.definition.name.ends_with("-compromised"), "{action:?}");
         }
+    }
+
+    #[test]
+    fn the_question_names_number_and_action() {
+        let questions = [0, 1, 2, 6, 7].map(|action| whether(&ACTIONS[action], 101));
+        let expected = [
+            "Dismiss the risk of 101 sign-ins? A dismissal cannot be undone.",
+            "Confirm 101 sign-ins as safe?",
+            "Confirm 101 sign-ins as compromised? Microsoft Entra ID sets the risk of their users to high, which can \
+             lock these users out.",
+            "Dismiss the risk of 101 service principals? A dismissal cannot be undone.",
+            "Confirm 101 service principals as compromised? Microsoft Entra ID sets their risk to high, which can block \
+             them.",
+        ];
+        assert_eq!(questions, expected);
     }
 }

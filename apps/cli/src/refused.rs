@@ -4,11 +4,12 @@
 use std::mem;
 
 use entra_risk_common::actions::{Batch, Outcome};
+use entra_risk_engine::contract::action::Action;
 
 use crate::ids::without;
 use crate::list::List;
 
-/// The file, and what it contains.
+/// The file of `--refused`, and the ids in it.
 pub(crate) struct Refused {
     list: List,
     ids: Vec<String>,
@@ -16,9 +17,9 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// Reads the file, without changing it.
-    pub(crate) fn open(path: &str) -> Result<Self, String> {
+    pub(crate) fn open(path: &str, action: &'static Action) -> Result<Self, String> {
         let list = List::open(path)?;
-        let ids = list.read("--refused")?;
+        let ids = list.read("--refused", action)?;
         Ok(Refused { list, ids })
     }
 

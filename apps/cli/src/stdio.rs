@@ -1,32 +1,36 @@
 //! Standard input and output, and the clock.
 
+use std::io;
 use std::time::Duration;
 
 use entra_risk_common::io::error::Error;
-use entra_risk_common::io::streams::StreamError;
+use entra_risk_common::io::streams::{InputStream, StreamError};
 use entra_risk_common::{printable, stream};
 
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
 use crate::bindings::wasi::clocks::monotonic_clock;
 
-/// Maximum size of the input in bytes: over a million ids. Larger input is probably a mistake.
-pub(crate) const MAX_INPUT_BYTES: usize = 64 << 20;
-
 /// Maximum length of an answer to a question in bytes.
 const MAX_ANSWER_BYTES: usize = 256;
 
-/// Reads standard input to its end.
-pub(crate) fn read_input() -> Result<Vec<u8>, String> {
-    let stream = stdin::get_stdin();
-    let mut input = Vec::new();
-    loop {
-        match stream.blocking_read(64 << 10) {
-            Ok(part) => input.extend(part),
-            Err(StreamError::Closed) => return Ok(input),
-            Err(error) => return Err(failed("standard input", &error)),
-        }
-        if input.len() > MAX_INPUT_BYTES {
-            return Err(format!("standard input: expected at most {MAX_INPUT_BYTES} bytes"));
+/// Standard input as a source of bytes. The errors are messages for people.
+pub(crate) struct Input(InputStream);
+
+impl Input {
+    pub(crate) fn open() -> Self {
+        Input(stdin::get_stdin())
+    }
+}
+
+impl io::Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.blocking_read(buffer.len() as u64) {
+                Ok(part) if part.is_empty() => {}
+                Ok(part) => return io::Read::read(&mut part.as_slice(), buffer),
+                Err(StreamError::Closed) => return Ok(0),
+                Err(error) => return Err(io::Error::other(failed("standard input", &error))),
+            }
         }
     }
 }
@@ -46,7 +50,7 @@ pub(crate) fn now() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
 
-/// Reads a line of standard input, at most `MAX_ANSWER_BYTES` of it.
+/// Reads a line of standard input, up to `MAX_ANSWER_BYTES`.
 pub(crate) fn read_answer() -> Result<String, String> {
     let stream = stdin::get_stdin();
     let mut answer = Vec::new();

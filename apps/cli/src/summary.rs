@@ -6,14 +6,16 @@ use std::fmt::Write;
 use entra_risk_common::actions::{Error, ErrorKind, Outcome};
 use entra_risk_common::{Action, Group, Report};
 
+use crate::column::ids_of;
+use crate::ids::{Labels, number};
 use crate::stdio::lines;
 
 /// Maximum ids listed in a paragraph: those of one request of the default size. `--json`,
 /// `--remaining` and `--refused` contain all of them.
 const MAX_LISTED_IDS: usize = 60;
 
-/// The summary, in lines.
-pub(crate) fn summary(action: &Action, report: &Report) -> String {
+/// The summary, in lines. An id that is listed is followed by its label.
+pub(crate) fn summary(action: &Action, report: &Report, labels: &Labels) -> String {
     let name = action.definition.name;
     let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| report.count(outcome));
     let all: usize = [accepted, refused, not_applied, unknown].iter().sum();
@@ -36,12 +38,12 @@ pub(crate) fn summary(action: &Action, report: &Report) -> String {
     }
     for group in &report.groups() {
         text.push(String::new());
-        text.extend(paragraph(action, group));
+        text.extend(paragraph(action, group, labels));
     }
     lines(text)
 }
 
-fn paragraph(action: &Action, group: &Group<'_>) -> Vec<String> {
+fn paragraph(action: &Action, group: &Group<'_>, labels: &Labels) -> Vec<String> {
     let error = group.error;
     let count = group.ids().count();
     let is_refused = group.outcome == Outcome::Refused;
@@ -63,7 +65,8 @@ fn paragraph(action: &Action, group: &Group<'_>) -> Vec<String> {
     text.push(format!("  {}", advice(action, group)));
     for (id, error) in group.ids().take(MAX_LISTED_IDS) {
         let reason = error.filter(|_| is_refused).map(own_reason).unwrap_or_default();
-        text.push(format!("    {id}{reason}"));
+        let label = labels.get(&number(id)).map(|label| format!(" {label}")).unwrap_or_default();
+        text.push(format!("    {id}{label}{reason}"));
     }
     let unlisted = count.saturating_sub(MAX_LISTED_IDS);
     if unlisted > 0 {
@@ -99,12 +102,7 @@ fn own_reason(error: &Error) -> String {
 
 /// What it means that ids were refused and none was accepted.
 fn nothing_accepted(action: &Action) -> String {
-    let ids = match action.definition.id_field {
-        "requestIds" => "request ids of sign-ins",
-        "servicePrincipalIds" => "object ids of service principals",
-        "agentIds" => "object ids of agent identities",
-        _ => "object ids of users",
-    };
+    let ids = ids_of(action.definition);
     format!(
         "Nothing was accepted: either the ids were already processed, or they are ids of something else. This action \
          needs {ids}: check where they come from, such as --column."
@@ -134,6 +132,11 @@ fn advice(action: &Action, group: &Group<'_>) -> String {
 fn next_step(action: &Action, error: &Error) -> String {
     let step = match error.kind {
         ErrorKind::InvalidArgument => "Correct the argument and run again.",
+        // Runtimes pass on only the variables that they are told to.
+        ErrorKind::NoToken if lacks_variable(error) => {
+            "GRAPH_TOKEN is not set, or not passed on: --env GRAPH_TOKEN (before the component, and likewise for the \
+             variables of another credential). Set it and run again."
+        }
         ErrorKind::NoToken => "Fix the credential and run again.",
         ErrorKind::DeniedByHost => "Allow the address in the runtime and run again.",
         ErrorKind::Unauthenticated => "Check the tenant, cloud and audience of the token, and run again.",
@@ -158,6 +161,11 @@ fn next_step(action: &Action, error: &Error) -> String {
         ErrorKind::ClientError | ErrorKind::NoResponse | ErrorKind::Cancelled | ErrorKind::Other => "Run again.",
     };
     step.to_owned()
+}
+
+/// Whether a token is missing because the environment has none of the variables of a credential.
+fn lacks_variable(error: &Error) -> bool {
+    error.message.contains("no credential is configured") || error.message.contains("GRAPH_TOKEN is not set")
 }
 
 #[cfg(test)]
@@ -238,7 +246,7 @@ mod tests {
              \x20 Run again.\n\
              \x20   id-132\n"
         );
-        assert_eq!(summary(&ACTIONS[3], &report), expected);
+        assert_eq!(summary(&ACTIONS[3], &report, &Labels::new()), expected);
     }
 
     #[test]
@@ -248,7 +256,7 @@ mod tests {
             cause: error(ErrorKind::NoToken, "GRAPH_TOKEN is not\nset"),
         };
         assert_eq!(
-            summary(&ACTIONS[3], &report),
+            summary(&ACTIONS[3], &report, &Labels::new()),
             "dismiss-risky-users: 0 of 1 ids accepted, 0 refused, 1 not-applied, 0 unknown\n\
              \nended by no-token: GRAPH_TOKEN is not set\n\
              \x20 Fix the credential and run again.\n\
@@ -259,9 +267,31 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_the_runtime_does_not_pass_on_is_named() {
+        for (message, is_named) in [
+            ("GRAPH_TOKEN is not set: set it to an access token", true),
+            ("no credential is configured, and no virtual machine's identity answered within 1 s", true),
+            ("GRAPH_TOKEN is System.Security.SecureString", false),
+        ] {
+            let report = Report { batches: Vec::new(), cause: error(ErrorKind::NoToken, message) };
+            let text = summary(&ACTIONS[3], &report, &Labels::new());
+            assert_eq!(text.contains("not set, or not passed on: --env GRAPH_TOKEN"), is_named, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_follows_its_id() {
+        let id = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
+        let unknown = Batch { ids: vec![id.to_owned()], ..batch(0..1, Outcome::Unknown, not_found()) };
+        let labels = Labels::from([(number(id), "Ann\nMiller".to_owned())]);
+        let text = summary(&ACTIONS[0], &Report { batches: vec![unknown], cause: None }, &labels);
+        assert!(text.ends_with(&format!("\n    {id} Ann Miller\n")), "{text}");
+    }
+
+    #[test]
     fn refusals_alone_are_explained() {
         let refused = || batch(0..1, Outcome::Refused, not_found());
-        let text = |batches| summary(&ACTIONS[0], &Report { batches, cause: not_found() });
+        let text = |batches| summary(&ACTIONS[0], &Report { batches, cause: not_found() }, &Labels::new());
         let alone = text(vec![refused(), batch(1..2, Outcome::NotApplied, not_attempted())]);
         assert!(alone.contains("already processed") && alone.contains("request ids of sign-ins"), "{alone}");
         let others = text(vec![refused(), batch(1..2, Outcome::Accepted, None)]);
@@ -272,19 +302,22 @@ mod tests {
     fn options_have_the_names_of_the_command() {
         let message = "429: the service asks to wait 600 s, longer than patience-ms permits";
         let held = batch(0..1, Outcome::NotApplied, error(ErrorKind::Throttled, message));
-        let text = summary(&ACTIONS[0], &Report { batches: vec![held], cause: None });
+        let text = summary(&ACTIONS[0], &Report { batches: vec![held], cause: None }, &Labels::new());
         assert!(text.contains("longer than --patience permits"), "{text}");
     }
 
     #[test]
     fn success_is_one_line() {
         let report = Report { batches: vec![batch(0..2, Outcome::Accepted, None)], cause: None };
-        assert_eq!(summary(&ACTIONS[0], &report), "dismiss-sign-ins: 2 of 2 ids accepted\n");
+        assert_eq!(summary(&ACTIONS[0], &report, &Labels::new()), "dismiss-sign-ins: 2 of 2 ids accepted\n");
     }
 
     #[test]
     fn an_empty_list_says_so() {
-        assert_eq!(summary(&ACTIONS[0], &Report::default()), "dismiss-sign-ins: nothing to do: no ids\n");
+        assert_eq!(
+            summary(&ACTIONS[0], &Report::default(), &Labels::new()),
+            "dismiss-sign-ins: nothing to do: no ids\n"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use entra_risk_common::actions::RateLimit;
 use entra_risk_engine::contract::arguments::is_tenant;
 use entra_risk_engine::contract::endpoint::Endpoint;
+use entra_risk_engine::contract::printable::is_printable;
 
 /// The name of a tenant.
 pub(crate) fn tenant(text: &str) -> Result<String, String> {
@@ -55,4 +56,11 @@ pub(crate) fn rate_limit(text: &str) -> Result<RateLimit, String> {
     let (requests, window) =
         text.split_once('/').ok_or_else(|| format!("{FLAG}: expected N/TIME, such as 5/10s; got '{text}'"))?;
     Ok(RateLimit { requests: number(FLAG, requests, 1..=100_000)?, window_ms: milliseconds(FLAG, window)? })
+}
+
+/// Why an action is performed: a line of text.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    let is_valid = (1..=256).contains(&text.chars().count()) && text.chars().all(is_printable);
+    let reason = is_valid.then(|| text.to_owned());
+    reason.ok_or_else(|| format!("--reason: expected 1 to 256 printable characters; got '{text}'"))
 }

@@ -60,7 +60,7 @@ async fn a_dry_run_prints_the_requests() {
 async fn remaining_ids_can_be_run_again() {
     let line =
         "dismiss-risky-users --file ids.txt --ids-per-request 1 --max-attempts 1 --remaining left.txt --refused r.txt";
-    let shell = Shell::new().file("ids.txt", ids(0..4)).file("left.txt", ids(1..3));
+    let shell = Shell::new().file("ids.txt", ids(0..4)).file("left.txt", "");
     let run = shell.run(line, [accepted(), not_found(), Behavior::Silence, accepted()]).await;
     assert_eq!(run.code, 1);
     assert!(run.stdout.starts_with("dismiss-risky-users: 2 of 4 ids accepted, 1 refused, 0 not-applied, 1 unknown\n"));
@@ -208,7 +208,13 @@ async fn usage_errors_name_the_argument_and_send_nothing() {
         (
             "dismiss-risky-users --file /etc/ids.txt".to_owned(),
             "/etc/ids.txt: the runtime grants no directory that contains it; grant one, for example with wasmtime run \
-             --dir ."
+             --dir /etc"
+                .to_owned(),
+        ),
+        (
+            "dismiss-risky-users --file folder/../../x".to_owned(),
+            "folder/../../x: the runtime grants no directory that contains it; grant one, for example with wasmtime run \
+             --dir folder/../.."
                 .to_owned(),
         ),
         (

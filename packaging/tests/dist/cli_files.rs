@@ -33,7 +33,9 @@ async fn every_invalid_id_is_reported_with_its_place() {
         |place: &str, got: &str| format!("{place}: expected an id (a hyphenated GUID, not all zeros); got \"{got}\"\n");
     let mut expected = error("argument", "w") + &error("a.txt:2", "x") + &error("a.txt:4", "y");
     expected.extend((1..=17).map(|line| error(&format!("b.txt:{line}"), "z")));
-    run.is_usage_error(&(expected + "and 13 more invalid ids"));
+    let hint =
+        "for CSV, name the column with --column; the file needs a header, and ids in its first line are no header";
+    run.is_usage_error(&format!("{expected}and 13 more invalid ids\n{hint}"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,15 +97,16 @@ async fn a_list_of_another_run_is_not_overwritten() {
     let shell = Shell::new().file("ids.txt", ids(0..2)).file("ids.csv", format!("id\n{}\n", id(0)));
     let shell = shell.file("left.txt", ids(1..4)).file("note.txt", "# kept\nkept\n");
     let other = "--remaining left.txt: contains";
+    let ways_out = "process them with --file left.txt, name another file, or drop them with --restart";
     let lost = |flag| format!("{flag} note.txt: contains lines that are not ids and would be lost; name another file");
     let cases = [
         (
             "--file ids.txt --remaining left.txt",
-            format!("{other} 2 ids that are not in the input; add --file left.txt, or name another file"),
+            format!("{other} 3 ids of another input or action, 2 of them not in this one; {ways_out}"),
         ),
         (
             "--file ids.csv --column id --remaining left.txt",
-            format!("{other} 3 ids that are not in the input; name another file"),
+            format!("{other} 3 ids of another input or action, 3 of them not in this one; {ways_out}"),
         ),
         ("--file ids.txt --remaining note.txt", lost("--remaining")),
         ("--file ids.txt --refused note.txt", lost("--refused")),
@@ -118,9 +121,13 @@ async fn a_list_of_another_run_is_not_overwritten() {
         "dismiss-risky-users --file ids.txt --file left.txt --remaining left.txt --ids-per-request 1 --max-attempts 1";
     shell.run(line, [accepted(), accepted(), Behavior::Silence, accepted()]).await;
     assert_eq!(shell.read("left.txt"), ids(2..3));
-    // All its ids are in the input.
+    // All its ids are in the input, but it is another one.
+    let shell = shell.input(ids(1..4).to_uppercase());
     let line = "dismiss-risky-users - --remaining left.txt";
-    assert_eq!(shell.input(ids(1..4).to_uppercase()).run(line, [accepted()]).await.code, 0);
+    let message = format!("{other} 1 ids of another input or action, 0 of them not in this one; {ways_out}");
+    shell.run(line, []).await.is_usage_error(&message);
+    let run = shell.run(&format!("{line} --restart"), [accepted()]).await;
+    run.is(0, "dismiss-risky-users: 3 of 3 ids accepted\n", "");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,10 +2,13 @@
 
 mod callers;
 mod cli;
+mod cli_again;
+mod cli_brakes;
 mod cli_cases;
 mod cli_endings;
 mod cli_files;
 mod cli_interruption;
+mod cli_lists;
 mod cli_log_time;
 mod cli_progress;
 mod cli_terminal;
@@ -20,6 +23,10 @@ mod gateway_flood;
 mod gateway_instance;
 mod gateway_keys;
 mod gateway_log_failure;
+mod gateway_preference;
+mod gateway_protection;
+mod gateway_reason;
+mod gateway_spellings;
 mod gateway_texts;
 mod products;
 mod shell;

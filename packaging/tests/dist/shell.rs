@@ -41,7 +41,8 @@ pub(crate) struct Completed {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// Each text that was written to standard error in one piece, and when, since the start of the run.
+    /// Each text that was written to standard error in one piece, and when, since the start of the
+    /// run.
     pub(crate) written: Vec<(Duration, String)>,
     pub(crate) exchanges: Vec<RecordedExchange>,
 }
@@ -101,7 +102,8 @@ impl Shell {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// Runs a command line, split at spaces, with a Microsoft Graph that follows this script.
+    /// Runs a command line, split at spaces outside quotes, with a Microsoft Graph that follows
+    /// this script.
     pub(crate) async fn run(&self, line: &str, behaviors: impl IntoIterator<Item = Behavior>) -> Completed {
         self.run_before(line, Script::at_once(behaviors)).await
     }
@@ -117,10 +119,7 @@ impl Shell {
         let (stdout, stderr) = (Output::new(), Output::new());
         let mut wasi = WasiCtx::builder();
         wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://a.test:8443");
-        wasi.envs(ENVIRONMENT)
-            .env("ENTRA_RISK_CREDENTIAL", credential)
-            .arg("entra-risk")
-            .args(&line.split_whitespace().collect::<Vec<_>>());
+        wasi.envs(ENVIRONMENT).env("ENTRA_RISK_CREDENTIAL", credential).arg("entra-risk").args(&arguments(line));
         wasi.stdin(Keyboard { input: MemoryInputPipe::new(self.input.clone()), is_terminal: self.input_terminal });
         wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });
         wasi.stderr(Screen { output: stderr.clone(), is_terminal: self.terminal, failing: None });
@@ -159,6 +158,14 @@ impl Completed {
         self.is(2, "", &format!("entra-risk: {message}\nSee entra-risk --help.\n"));
         assert!(self.exchanges.is_empty());
     }
+}
+
+/// The arguments of a command line.
+fn arguments(line: &str) -> Vec<&str> {
+    let parts = (0..).zip(line.split('"'));
+    parts
+        .flat_map(|(number, part)| if number % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
+        .collect()
 }
 
 pub(crate) fn id(number: usize) -> String {

@@ -1,0 +1,167 @@
+//! Tests of the command line.
+
+use std::collections::BTreeSet;
+
+use entra_risk_common::actions::{Cloud, RateLimit};
+use entra_risk_engine::contract::action::{
+    DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_PATIENCE_MS,
+};
+
+use super::*;
+
+#[track_caller]
+fn job(line: &str) -> Box<Job> {
+    match parse(line.split_whitespace().map(str::to_owned)) {
+        Ok(Command::Perform(job)) => job,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_option_of_the_contract_has_a_flag() {
+    let job = job("confirm-sign-ins-safe --tenant contoso.com --cloud china --endpoint http://LOCALHOST:1 \
+         --audience https://graph.example --api-version v1.0 --ids-per-request 10000 --max-in-flight 32 \
+         --max-attempts 10 --attempt-timeout 10m --deadline 2h --patience 5m --no-isolate-refused \
+         --rate-limit 7/500ms --file ids.txt --file more.txt --column id --remaining left.txt --refused refused.txt \
+         --log log.jsonl --json --dry-run --quiet --yes --label name --outcome refused,unknown --outcome not-applied \
+             --except done.txt --except more.txt --restart --max-ids 9 --reason=ticket-7 -");
+    let Options {
+        tenant,
+        cloud,
+        endpoint,
+        audience,
+        api_version,
+        ids_per_request,
+        max_in_flight,
+        max_attempts,
+        attempt_timeout_ms,
+        deadline_ms,
+        patience_ms,
+        isolate_refused,
+        rate_limit,
+    } = job.options;
+    assert!(matches!((cloud, api_version), (Some(Cloud::China), Some(ApiVersion::V1))));
+    assert_eq!((tenant.as_deref(), endpoint.as_deref()), (Some("contoso.com"), Some("http://localhost:1")));
+    assert_eq!(audience.as_deref(), Some("https://graph.example"));
+    assert_eq!((ids_per_request, max_in_flight, max_attempts), (Some(10_000), Some(32), Some(10)));
+    assert_eq!((attempt_timeout_ms, deadline_ms), (Some(600_000), Some(7_200_000)));
+    assert_eq!((patience_ms, isolate_refused), (Some(300_000), Some(false)));
+    assert!(matches!(rate_limit, Some(RateLimit { requests: 7, window_ms: 500 })));
+    assert_eq!(
+        (job.files.as_slice(), job.column.as_deref()),
+        (["ids.txt", "more.txt"].map(str::to_owned).as_slice(), Some("id"))
+    );
+    assert_eq!((job.remaining.as_deref(), job.refused.as_deref()), (Some("left.txt"), Some("refused.txt")));
+    assert_eq!((job.log.as_deref(), job.reason.as_deref()), (Some("log.jsonl"), Some("ticket-7")));
+    assert_eq!((job.label.as_deref(), job.max_ids), (Some("name"), Some(9)));
+    assert_eq!(job.outcomes, ["refused", "unknown", "not-applied"]);
+    assert_eq!(job.except, ["done.txt", "more.txt"]);
+    assert!(job.json && job.dry_run && job.quiet && job.yes && job.restart);
+    assert_eq!(job.ids, ["-"]);
+}
+
+#[test]
+fn help_is_an_action_too() {
+    assert!(matches!(parse(["help".to_owned()]), Ok(Command::Help)));
+}
+
+#[test]
+fn usage_errors_name_the_argument() {
+    let cases = [
+        ("", "expected an action"),
+        (
+            "dismiss",
+            "unknown action 'dismiss': did you mean dismiss-sign-ins, dismiss-risky-users, \
+             dismiss-risky-service-principals or dismiss-risky-agents?",
+        ),
+        (
+            "confirm-safe",
+            "unknown action 'confirm-safe': did you mean confirm-sign-ins-safe, confirm-risky-users-safe or \
+             confirm-risky-agents-safe?",
+        ),
+        ("dismiss-user", "unknown action 'dismiss-user': did you mean dismiss-risky-users?"),
+        ("list", "unknown action 'list'"),
+        ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),
+        ("dismiss-sign-ins --force", "invalid option '--force'"),
+        ("dismiss-sign-ins --remainig x", "invalid option '--remainig': did you mean --remaining?"),
+        ("dismiss-sign-ins --fil x", "invalid option '--fil': did you mean --file?"),
+        ("dismiss-sign-ins --di .", "invalid option '--di'"),
+        ("dismiss-sign-ins --dir .", "invalid option '--dir': give --dir to the runtime, before the component"),
+        (
+            "dismiss-sign-ins --outcome done",
+            "--outcome: expected accepted, refused, not-applied or unknown; got 'done'",
+        ),
+        ("dismiss-sign-ins --max-ids 0", "--max-ids: expected a whole number from 1 to 4294967295; got '0'"),
+        ("dismiss-sign-ins --log l --reason=", "--reason: expected 1 to 256 printable characters; got ''"),
+        (
+            "dismiss-sign-ins --log l --reason a\u{202e}",
+            "--reason: expected 1 to 256 printable characters; got 'a\u{202e}'",
+        ),
+        ("dismiss-sign-ins --reason a", "--reason: is written into the log; add --log"),
+        ("dismiss-sign-ins --restart", "--restart: applies to the list of --remaining; add --remaining"),
+        (
+            "dismiss-sign-ins --column id a",
+            "--column: applies to --file and standard input; give ids as arguments in a run of their own",
+        ),
+        ("dismiss-sign-ins --tenant é", "--tenant: expected 1 to 256 visible ASCII characters; got 'é'"),
+        (
+            "dismiss-sign-ins --audience http://localhost",
+            "--audience: must begin with https://; got 'http://localhost'",
+        ),
+        ("dismiss-sign-ins --file", "missing argument for option '--file'"),
+        ("dismiss-sign-ins --json=yes", "unexpected argument for option '--json': \"yes\""),
+        ("dismiss-sign-ins --cloud moon", "--cloud: expected global, us-gov-l4, us-gov-l5 or china; got 'moon'"),
+        (
+            "dismiss-sign-ins --endpoint a.test",
+            "--endpoint: must begin with https:// (or http:// for a loopback host); got 'a.test'",
+        ),
+        ("dismiss-sign-ins --api-version 2", "--api-version: expected v1.0 or beta; got '2'"),
+        (
+            "dismiss-risky-users --ids-per-request 61",
+            "--ids-per-request: expected a whole number from 1 to 60; got '61'",
+        ),
+        ("dismiss-sign-ins --max-attempts 0", "--max-attempts: expected a whole number from 1 to 10; got '0'"),
+        ("dismiss-sign-ins --deadline 90", "--deadline: expected a time, such as 500ms, 90s, 10m or 2h; got '90'"),
+        ("dismiss-sign-ins --deadline 0s", "--deadline: expected a time from 1ms to 1193h; got '0s'"),
+        ("dismiss-sign-ins --patience 1194h", "--patience: expected a time from 1ms to 1193h; got '1194h'"),
+        ("dismiss-sign-ins --attempt-timeout 11m", "--attempt-timeout: expected at most 10m; got '11m'"),
+        (
+            "dismiss-sign-ins --rate-limit 100001/1s",
+            "--rate-limit: expected a whole number from 1 to 100000; got '100001'",
+        ),
+        ("dismiss-sign-ins --rate-limit 5", "--rate-limit: expected N/TIME, such as 5/10s; got '5'"),
+    ];
+    for (line, expected) in cases {
+        match parse(line.split_whitespace().map(str::to_owned)) {
+            Err(message) => assert_eq!(message, expected, "{line}"),
+            Ok(command) => panic!("{line}: {command:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_help_lists_every_flag_and_action() {
+    let source = include_str!("../arguments.rs");
+    let flags = source.split("Long(\"").skip(1).filter_map(|rest| rest.split_once("\")"));
+    let flags = flags.map(|(flag, _)| flag).filter(|flag| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+    assert_eq!(option_names().collect::<BTreeSet<_>>(), flags.collect::<BTreeSet<_>>());
+    let first_words: Vec<&str> = HELP.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for action in &ACTIONS {
+        assert!(first_words.contains(&action.definition.name), "{action:?}");
+    }
+}
+
+#[test]
+fn the_help_states_the_defaults_of_the_engine() {
+    for (flag, default) in [
+        ("--ids-per-request", DEFAULT_IDS_PER_REQUEST.to_string()),
+        ("--max-in-flight", DEFAULT_MAX_IN_FLIGHT.to_string()),
+        ("--max-attempts", DEFAULT_MAX_ATTEMPTS.to_string()),
+        ("--attempt-timeout", format!("{}s", DEFAULT_ATTEMPT_TIMEOUT_MS / 1_000)),
+        ("--patience", format!("{}m", DEFAULT_PATIENCE_MS / 60_000)),
+    ] {
+        let line = HELP.lines().find(|line| line.trim_start().starts_with(flag)).unwrap();
+        assert!(line.ends_with(&format!("(default {default})")), "{line}");
+    }
+}

@@ -1,0 +1,79 @@
+//! The sources of ids that the command line names: arguments, files and standard input.
+
+use std::io::Read;
+
+use crate::arguments::Job;
+use crate::file::content;
+use crate::ids::{Ids, Input, Place, without};
+use crate::input::{Wanted, read as read_source};
+use crate::plan::Source;
+use crate::stdio::{self, input_is_terminal};
+use crate::text::Text;
+
+/// The outcomes of ids that are worth sending again.
+const AGAIN: [&str; 2] = ["not-applied", "unknown"];
+
+/// The outcome of ids that are done.
+const DONE: [&str; 1] = ["accepted"];
+
+/// Reads the ids to process, without those of `--except`. The error is in lines.
+pub(crate) fn read(job: &Job) -> Result<(Input, Vec<Source<'_>>), Vec<String>> {
+    let wanted = Wanted { action: job.action.definition, column: job.column.as_deref(), label: job.label.as_deref() };
+    let mut ids = Ids::new(job.action.definition);
+    for id in job.ids.iter().filter(|id| *id != "-") {
+        ids.add(id, None, Place { source: "argument", line: None });
+    }
+    let mut sources = Vec::new();
+    for path in job.files.iter().filter(|path| *path != "-") {
+        let is_list = add_file(path, &wanted, &mut ids)?;
+        sources.push(Source { path, is_list });
+    }
+    let no_other_source = job.ids.is_empty() && job.files.is_empty();
+    if no_other_source && input_is_terminal() {
+        return Err(vec!["expected ids as arguments, in --file or on standard input".to_owned()]);
+    }
+    if no_other_source || job.ids.iter().chain(&job.files).any(|text| text == "-") {
+        add(stdio::Input::open(), &wanted, &mut ids, "standard input")?;
+    }
+    if !job.outcomes.is_empty() && !ids.has_outcomes() {
+        return Err(vec!["--outcome: applies to logs and reports of this command; none was read".to_owned()]);
+    }
+    let mut input = ids.finish(if job.outcomes.is_empty() { &AGAIN } else { &job.outcomes })?;
+    except(job, &mut input, &mut sources)?;
+    match job.max_ids {
+        Some(max) if input.ids.len() > max as usize => {
+            Err(vec![format!("--max-ids: expected at most {max} ids; got {}", input.ids.len())])
+        }
+        _ => Ok((input, sources)),
+    }
+}
+
+/// Removes the ids of `--except`: of logs and reports, those that were accepted.
+fn except<'a>(job: &'a Job, input: &mut Input, sources: &mut Vec<Source<'a>>) -> Result<(), Vec<String>> {
+    if job.except.is_empty() {
+        return Ok(());
+    }
+    let wanted = Wanted { action: job.action.definition, column: job.column.as_deref(), label: None };
+    let mut ids = Ids::new(job.action.definition);
+    for path in &job.except {
+        add_file(path, &wanted, &mut ids)?;
+        sources.push(Source { path, is_list: false });
+    }
+    let excepted = ids.finish(&DONE)?;
+    let all = input.ids.len();
+    input.ids = without(std::mem::take(&mut input.ids), &mut excepted.ids.iter().map(String::as_str));
+    let out = all.saturating_sub(input.ids.len());
+    input.notes.push(format!("{out} ids are left out, which --except names"));
+    Ok(())
+}
+
+fn add_file(path: &str, wanted: &Wanted<'_>, ids: &mut Ids) -> Result<bool, Vec<String>> {
+    let content = content(path).map_err(|error| vec![error])?;
+    add(content, wanted, ids, path)
+}
+
+/// Adds the ids of a source. Returns whether it is a list.
+fn add(content: impl Read, wanted: &Wanted<'_>, ids: &mut Ids, source: &str) -> Result<bool, Vec<String>> {
+    let text = Text::new(content).map_err(|error| vec![error.to_string()])?;
+    read_source(text, wanted, ids, source).map_err(|error| vec![error])
+}
