@@ -1,4 +1,4 @@
-//! One HTTP request and the reply to it, as plain data. Services, scripted or modelled, are written
+//! One HTTP request and the reply to it, as plain data. Services, scripted or modeled, are written
 //! in these types; the loopback server and a host without connections both play them.
 
 use std::fmt;
@@ -32,7 +32,7 @@ pub enum Behavior {
     Endless(Response),
     /// Sends status, headers and the given part of the body, then nothing more.
     Stalled(Response),
-    /// Never responds.
+    /// Never sends a response.
     Silence,
     /// Closes the connection without a response.
     Reset,
@@ -70,15 +70,15 @@ impl std::error::Error for TransportError {}
 /// What happens to the rest of a body after the response to a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
-    /// It is read.
+    /// The rest of the body is read.
     Read,
-    /// It is not read, but the connection stays open.
+    /// The rest of the body is not read, but the connection stays open.
     Stalled,
     /// The connection is closed for writing.
     Closed,
 }
 
-/// A Microsoft Graph as the actions see it.
+/// Microsoft Graph as the actions see it.
 pub trait Service: Send + Sync + 'static {
     /// How long a request that is sent at `now` takes to arrive.
     fn delay(&self, _now: Duration, _request: &Request) -> Duration {

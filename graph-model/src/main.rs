@@ -22,58 +22,62 @@ use uuid::Uuid;
 /// a signal stops it.
 #[derive(Parser)]
 struct Arguments {
-    /// The port; 0 selects a free one.
+    /// The port to listen on; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Accept only tokens that begin with this [default: any token].
     #[arg(long, default_value = "", hide_default_value = true)]
     token: String,
-    /// Milliseconds until the response.
+    /// The time until each response, in milliseconds.
     #[arg(long, default_value_t = 200)]
     latency_ms: u64,
-    /// Milliseconds until the slowest response [default: --latency-ms].
+    /// The time until the slowest response, in milliseconds: each takes a random time between
+    /// --latency-ms and this one [default: --latency-ms].
     #[arg(long)]
     slowest_ms: Option<u64>,
-    /// The share of requests that suffer a fault, 0 to 1.
+    /// The share of requests that meet a random fault, from 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     faults: f64,
-    /// The seed from which faults are drawn.
+    /// The seed from which faults are drawn: the same seed gives the same faults.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The share of requests answered 503, half of them after the action was applied, 0 to 1.
+    /// The share of requests that are answered 503, from 0 to 1. Half of them are applied before.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     unavailable: f64,
-    /// Revoke the token in use this many seconds after the first request, once.
+    /// Revoke the token in use once, this many seconds after the first request.
     #[arg(long, value_name = "SECONDS")]
     revoke_after: Option<u64>,
-    /// Write every request to this file: a line of JSON each, with what really happened to it.
+    /// Write one line of JSON to this file for each request: when it arrived, its status, its ids,
+    /// and whether the action was really applied.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Requests per second for users, service principals and agents, and per 10 seconds for
-    /// sign-ins, instead of the documented limits.
+    /// The service limit: requests per second for users, service principals and agents, and per 10
+    /// seconds for sign-ins [default: as documented, 1 and 5].
     #[arg(long)]
     limit: Option<usize>,
-    /// Stop after this many seconds.
+    /// Stop after this many seconds [default: run until a signal].
     #[arg(long = "for", value_name = "SECONDS")]
     time: Option<u64>,
-    /// An id that the tenant does not have: a request with it is refused. May be repeated.
+    /// An id that the tenant does not have: Microsoft Graph refuses every request that contains it.
+    /// May be repeated.
     #[arg(long, value_name = "ID")]
     absent: Vec<Uuid>,
-    /// Which ids the message of such a refusal names.
+    /// Which ids the message of a refusal names.
     #[arg(long, value_enum, default_value_t = NamingName::First)]
     naming: NamingName,
-    /// An id on which the service fails: each request with it is answered 500. May be repeated.
+    /// An id on which the service fails: every request that contains it is answered 500. May be
+    /// repeated.
     #[arg(long, value_name = "ID")]
     failing: Vec<Uuid>,
-    /// An id on which the service hangs: no request with it is answered. May be repeated.
+    /// An id on which the service hangs: no request that contains it is answered. May be repeated.
     #[arg(long, value_name = "ID")]
     silent: Vec<Uuid>,
     /// Answer every request like this: the cloud lacks the action (400), the method is not allowed
     /// (405), a web filter blocks it (404), or it is misdirected (421).
-    #[arg(long, value_enum, value_name = "ANSWER")]
+    #[arg(long, value_enum, value_name = "RESPONSE")]
     always: Option<Always>,
-    /// A command to run with the service's address in GRAPH_ENDPOINT; the server stops and exits
-    /// with the command's exit code.
+    /// A command to run against the service, whose address is in GRAPH_ENDPOINT. When the command
+    /// ends, so does the service, with the same exit code.
     #[arg(trailing_var_arg = true, conflicts_with = "time")]
     command: Vec<OsString>,
 }
@@ -81,13 +85,13 @@ struct Arguments {
 /// Which ids a refusal names.
 #[derive(Clone, Copy, ValueEnum)]
 enum NamingName {
-    /// The first one at fault.
+    /// The first id at fault.
     First,
-    /// All at fault.
+    /// All ids at fault.
     All,
-    /// None.
+    /// No id.
     None,
-    /// One that is not at fault.
+    /// An id that is not at fault.
     Wrong,
     /// All ids of the request.
     Echo,
@@ -105,7 +109,7 @@ impl From<NamingName> for Naming {
     }
 }
 
-/// What answers every request.
+/// The response to every request.
 #[derive(Clone, Copy, ValueEnum)]
 enum Always {
     Segment,
@@ -128,10 +132,10 @@ impl Always {
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "expected a number from 0 to 1".into())
+    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.05".into())
 }
 
-/// Plans the faults of the command line, and prints a line for each request.
+/// The service, with the faults that the command line asks for and a line for each request.
 struct Logging {
     graph: Graph,
     state: Mutex<State>,

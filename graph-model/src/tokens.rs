@@ -28,8 +28,8 @@ impl Tokens {
         })
     }
 
-    /// Revokes the token of a request, and returns the response that says so. `challenge` is the status
-    /// of a claims challenge, if that is how Microsoft Graph says it.
+    /// Revokes the token of a request, and returns the response that says so. `challenge` is the
+    /// status of a claims challenge, if that is how Microsoft Graph says it.
     pub(crate) fn revoke(
         &mut self,
         request: &Request,
@@ -42,8 +42,8 @@ impl Tokens {
         rejection(challenge, context)
     }
 
-    /// The response to a request without a token that is valid: one that begins with `valid` and was
-    /// not revoked.
+    /// The response to a request without a token that is valid: one that begins with `valid` and
+    /// was not revoked.
     pub(crate) fn reject(&self, valid: &str, request: &Request, context: &ResponseContext) -> Option<Response> {
         match token(request) {
             None => Some(context.unauthenticated("Access token is empty.")),

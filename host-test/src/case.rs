@@ -33,7 +33,7 @@ pub struct Case {
 #[derive(Debug)]
 enum Outcomes {
     All(String),
-    /// So many are accepted, and all others are worth sending again.
+    /// The first ids, this many, are accepted, and all others are worth sending again.
     First(usize),
     /// Those at fault, and all others.
     Those {

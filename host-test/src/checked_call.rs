@@ -233,5 +233,5 @@ fn texts<I: AsRef<str>>(ids: &[I]) -> Vec<String> {
     ids.iter().map(|id| id.as_ref().to_owned()).collect()
 }
 
-/// No run of so many characters of a token may appear in a text.
+/// No run of this many characters of a token may appear in a text.
 const MAX_RUN_BYTES: usize = 24;

@@ -108,7 +108,7 @@ impl Host {
         self
     }
 
-    /// The same host, which gives the plugin at most so many bytes of linear memory.
+    /// The same host, which gives the plugin at most this many bytes of linear memory.
     pub fn max_memory(mut self, bytes: usize) -> Self {
         self.memory.max = bytes;
         self

@@ -123,7 +123,7 @@ impl Plugin {
         call.resource_drop_async(&mut self.store).await
     }
 
-    /// Does this with a call from within a token request, after so many others.
+    /// Plans a use of a call from within a token request, after `skipped` others.
     pub fn reenter(&mut self, call: Call, reentry: Reentry, skipped: usize) {
         let exports = Arc::clone(&self.exports);
         self.store.data_mut().reentry = Some(PlannedReentry { exports, call, reentry, skipped });
@@ -164,7 +164,7 @@ impl Plugin {
         self.store.data().now()
     }
 
-    /// Has the host fail the next requests with these errors, one each.
+    /// Makes the host fail the next requests with these errors, one each.
     pub fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
         self.store.data().fail_next(errors);
     }

@@ -10,7 +10,7 @@ use graph_model::{Behavior, Reply, Request, Response, Service, TransportError};
 use serde_json::json;
 
 /// Replies in the order of the expected requests. Dropping it panics if there were requests beyond
-/// the script, or if replies are left.
+/// the script, or if replies remain.
 #[derive(Debug)]
 pub struct Script {
     state: Mutex<State>,

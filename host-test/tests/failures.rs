@@ -98,7 +98,7 @@ fn bodies() -> Vec<Body> {
         ("empty", Bytes::new(), Behavior::Complete, ["", ""]),
         ("cut off", GRAPH.as_bytes().split_at(40).0.into(), Behavior::Complete, ["", ""]),
         ("truncated", GRAPH.as_bytes().split_at(40).0.into(), Behavior::Truncated, ["", ""]),
-        ("truncated at once", Bytes::new(), Behavior::Truncated, ["", ""]),
+        ("truncated immediately", Bytes::new(), Behavior::Truncated, ["", ""]),
         ("over 64 KiB", huge.into(), Behavior::Complete, ["", ""]),
         ("endless", "<p>".into(), Behavior::Endless, ["", ""]),
         ("not UTF-8", Bytes::from_static(b"{\"error\":{\"code\":\"C\xff\"}}"), Behavior::Complete, ["C\u{fffd}", ""]),

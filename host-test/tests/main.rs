@@ -1,5 +1,5 @@
-//! Tests of the plugin in a wasmtime host, in one program: it is linked once, and compiles the plugin
-//! once.
+//! Tests of the plugin in a wasmtime host, in one program: it is linked once, and compiles the
+//! plugin once.
 
 mod actions;
 mod arguments;

@@ -85,7 +85,7 @@ async fn a_hold_survives_the_call_for_its_tenant_and_limit() {
     let a = || Options { tenant: Some("a".into()), ..Options::default() };
     let start = Instant::now();
     assert!(!dismiss_users(&mut plugin, 1, Options { deadline_ms: Some(5_000), ..a() }).await);
-    assert_eq!(start.elapsed(), Duration::ZERO, "a Retry-After beyond the deadline ends the call at once");
+    assert_eq!(start.elapsed(), Duration::ZERO, "a Retry-After beyond the deadline ends the call immediately");
     for other in [
         Options::default(),
         Options { tenant: Some("b".into()), ..Options::default() },

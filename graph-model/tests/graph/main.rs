@@ -6,10 +6,7 @@ mod faults;
 use std::time::Duration;
 
 use bytes::Bytes;
-use graph_model::{
-    Arrival, Behavior, CLAIMS, Fault, FaultKind, Graph, Naming, Request, Response,
-    Service, Settings,
-};
+use graph_model::{Arrival, Behavior, CLAIMS, Fault, FaultKind, Graph, Naming, Request, Response, Service, Settings};
 use http::StatusCode;
 use uuid::Uuid;
 

@@ -1,5 +1,6 @@
-//! An attempt as the plugin must have seen it, derived only from the records of the service, the token
-//! provider and the host. What cannot be told from outside stays open: nothing follows from it.
+//! An attempt as the plugin must have seen it, derived only from the records of the service, the
+//! token provider and the host. What cannot be told from outside stays open: nothing follows from
+//! it.
 
 use std::time::Duration;
 

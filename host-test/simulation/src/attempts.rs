@@ -64,19 +64,21 @@ impl<'a> Attempts<'a> {
         self.call.call.options.isolate_refused.unwrap_or(true)
     }
 
-    /// How many attempts for exactly these ids, sent before `until`, have one of these dispositions.
+    /// How many attempts for exactly these ids, sent before `until`, have one of these
+    /// dispositions.
     pub(crate) fn count(&self, ids: &[usize], dispositions: &[Disposition], until: Duration) -> u32 {
         let same = self.all.iter().filter(|attempt| attempt.ids == ids && attempt.sent() < until);
         same.filter(|attempt| dispositions.contains(&attempt.disposition)).count() as u32
     }
 
-    /// How often the same ids may be sent, apart from throttled attempts and those for a fresh token.
+    /// How often the same ids may be sent, apart from throttled attempts and those for a fresh
+    /// token.
     pub(crate) fn max_attempts(&self) -> u32 {
         self.call.call.options.max_attempts.unwrap_or(4)
     }
 
-    /// Whether an id was never sent, or only to be throttled, when the call ended: then something must
-    /// have ended it.
+    /// Whether an id was never sent, or only to be throttled, when the call ended: then something
+    /// must have ended it.
     pub(crate) fn is_unfinished(&self) -> bool {
         let last = |id| self.last(id).map(|last| last.disposition);
         (0..self.by_id.len()).any(|id| matches!(last(id), None | Some(Disposition::Throttled)))

@@ -1,6 +1,6 @@
 //! The invariants: what the contract guarantees about every run, as far as it can be judged from
-//! outside. What the engine decides in between, such as how it finds the bad ids, when it probes and
-//! how long it waits, is checked in `engine/tests`, and nowhere else.
+//! outside. What the engine decides in between, such as how it finds the bad ids, when it probes
+//! and how long it waits, is checked in `engine/tests`, and nowhere else.
 
 mod attempts;
 mod end;

@@ -98,8 +98,8 @@ impl InstancesPlan {
         plan
     }
 
-    /// Many instances that begin simultaneously, with 60 users each and nothing but the limit, jitter
-    /// of the network, and clocks that differ.
+    /// Many instances that begin simultaneously, with 60 users each and nothing but the limit,
+    /// jitter of the network, and clocks that differ.
     pub fn simultaneous(instances: u64, jitter: graph_model::Network, seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
         let instances = (0..instances).map(|_| {
@@ -133,8 +133,8 @@ impl InstancesPlan {
         self.instances.iter().flat_map(|instance| &instance.plan.calls).flat_map(|call| &call.ids)
     }
 
-    /// The longest time for which a call may wait for turns: each request of each instance takes some
-    /// of them, and some are lost.
+    /// The longest time for which a call may wait for turns: each request of each instance takes
+    /// some of them, and some are lost.
     pub(crate) fn longest_queue(&self) -> Duration {
         let requests = self.ids().count() as u32 * 8 + 20;
         let spacing = self

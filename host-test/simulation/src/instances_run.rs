@@ -32,7 +32,7 @@ pub struct InstancesRun {
     pub calls: Vec<Vec<CallRecord>>,
     /// Operations of the store.
     pub store_operations: u64,
-    /// The keys that are left in the store.
+    /// The keys that remain in the store.
     pub keys: Vec<String>,
     /// The violated invariants.
     pub violations: Vec<Violation>,

@@ -27,8 +27,8 @@ pub struct Mutant {
     /// The function that is changed: `Type::function`, or the name of a function or a constant that
     /// is in no `impl` block.
     function: &'static str,
-    /// The tokens that are replaced, which occur once in the function. Without them, the whole body is
-    /// replaced.
+    /// The tokens that are replaced, which occur once in the function. Without them, the whole body
+    /// is replaced.
     from: Option<&'static str>,
     to: &'static str,
 }

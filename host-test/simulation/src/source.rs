@@ -1,6 +1,6 @@
-//! The source of the plugin, in which a change names the function that it concerns. What it replaces
-//! there is compared token by token, so that neither the layout of the code nor its comments nor the
-//! file that contains it matters.
+//! The source of the plugin, in which a change names the function that it concerns. What it
+//! replaces there is compared token by token, so that neither the layout of the code nor its
+//! comments nor the file that contains it matters.
 
 use std::fs;
 use std::ops::Range;

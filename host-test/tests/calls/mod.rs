@@ -89,7 +89,7 @@ fn in_turn() -> Options {
     Options { max_in_flight: Some(1), ..one_by_one() }
 }
 
-/// A service that replies like this, after so many milliseconds each.
+/// A service that replies like this, each after its number of milliseconds.
 fn script(replies: impl IntoIterator<Item = (u64, Behavior)>) -> Arc<Script> {
     Script::new(replies.into_iter().map(|(ms, behavior)| Reply::at_once(behavior).after(Duration::from_millis(ms))))
 }
@@ -103,7 +103,7 @@ impl Service for AcceptAll {
     }
 }
 
-/// A service that accepts so many requests, each after this time.
+/// A service that accepts this number of requests, each after this time.
 fn accepting(requests: usize, ms: u64) -> Arc<Script> {
     script(std::iter::repeat_n((ms, accepted()), requests))
 }

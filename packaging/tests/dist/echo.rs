@@ -1,4 +1,5 @@
-//! A service that repeats tokens in its responses, and what may not be in anything that a component writes.
+//! A service that repeats tokens in its responses, and what may not be in anything that a component
+//! writes.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -19,8 +20,8 @@ const REQUESTS: usize = 120;
 /// How many of the tokens before its own each response repeats.
 const EARLIER: usize = 40;
 
-/// A token endpoint that issues a token for each request, and a Microsoft Graph that repeats the token of its request,
-/// and those before, in every header and in the body.
+/// A token endpoint that issues a token for each request, and a Microsoft Graph that repeats the
+/// token of its request, and those before, in every header and in the body.
 pub(crate) struct Echo {
     latency: Duration,
     state: Mutex<State>,
@@ -39,8 +40,8 @@ impl Echo {
         Arc::new(Echo { latency, state: Mutex::new(state) })
     }
 
-    /// Asserts that it served so many requests with as many tokens, that tokens were replaced in what was written, and
-    /// that no run of 24 characters of any token is in it.
+    /// Asserts that it served so many requests with as many tokens, that tokens were replaced in
+    /// what was written, and that no run of 24 characters of any token is in it.
     #[track_caller]
     pub(crate) fn check(&self, written: &str) {
         let state = self.state.lock().unwrap();

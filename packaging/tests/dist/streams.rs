@@ -1,4 +1,5 @@
-//! The standard streams of a command, which may be a terminal, record what is written and when, or fail.
+//! The standard streams of a command, which may be a terminal, record what is written and when, or
+//! fail.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

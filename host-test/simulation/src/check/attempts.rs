@@ -36,8 +36,8 @@ pub(crate) fn check(attempts: &Attempts<'_>, violations: &mut Violations) {
     }
 }
 
-/// An id that ends while the call goes on has had all of its attempts: throttled ones do not count, and
-/// what failed together with others is split.
+/// An id that ends while the call goes on has had all of its attempts: throttled ones do not count,
+/// and what failed together with others is split.
 fn check_given_up(attempts: &Attempts<'_>, violations: &mut Violations) {
     let call = attempts.call;
     let Some(last_sent) = attempts.all.last().map(Attempt::sent) else { return };

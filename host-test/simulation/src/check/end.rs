@@ -128,6 +128,6 @@ const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// The longest wait after a failure, as documented: a minute, and up to a quarter more.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(75);
 
-/// The longest wait after a 429, in windows, as documented: 32 and up to a quarter more, after those
-/// that were already spent.
+/// The longest wait after a 429, in windows, as documented: 32 and up to a quarter more, after
+/// those that were already spent.
 const MAX_HELD_WINDOWS: u32 = 42;

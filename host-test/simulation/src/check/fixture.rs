@@ -1,5 +1,5 @@
-//! A run that violates nothing, so that each test of a check can show what it finds by one change of the
-//! record.
+//! A run that violates nothing, so that each test of a check can show what it finds by one change
+//! of the record.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::plan::{Plan, TokenProvider};
 use crate::record::{CallRecord, Next, Report};
 use crate::token_log::{TokenAnswer, TokenRecord};
 
-/// A run of one call for three users: the first two are accepted after 0.1 s. The request for the last
-/// one, who does not exist, fails once and is then refused.
+/// A run of one call for three users: the first two are accepted after 0.1 s. The request for the
+/// last one, who does not exist, fails once and is then refused.
 pub(crate) struct Fixture {
     pub(crate) plan: Plan,
     pub(crate) call: CallRecord,

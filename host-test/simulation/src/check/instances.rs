@@ -112,8 +112,8 @@ mod tests {
     use crate::check::fixture::{Fixture, ms};
     use crate::instances_plan::Instance;
 
-    /// The invariants that two instances violate: one that makes the call of a fixture, and one that
-    /// makes these calls.
+    /// The invariants that two instances violate: one that makes the call of a fixture, and one
+    /// that makes these calls.
     fn violated(change: fn(&mut CallRecord), others: impl Fn(&CallRecord) -> Vec<CallRecord>) -> Vec<&'static str> {
         let Fixture { plan, mut call } = Fixture::new();
         let instances = vec![Instance { plan, skew: Duration::ZERO }; 2];

@@ -12,7 +12,7 @@ use crate::violation::Violations;
 const MAX_MESSAGE_BYTES: usize = 512;
 const MAX_TEXT_BYTES: usize = 128;
 
-/// No run of so many characters of the token is shown.
+/// No run of this many characters of the token may be shown.
 const MAX_RUN: usize = 24;
 
 pub(crate) fn check(call: &CallRecord, violations: &mut Violations) {
