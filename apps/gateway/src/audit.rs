@@ -1,6 +1,7 @@
 //! The audit record of a request, in lines of JSON: one for each 60 ids before anything is sent,
 //! one for each batch as soon as it has ended, then one for the request. It contains no key and no
-//! token: nothing of the request's headers except its id, nothing of its path except the action.
+//! token: nothing of the request's headers except its id and its reason, nothing of its path except
+//! the action.
 
 use entra_risk_common::actions::Batch;
 use entra_risk_common::json::{Counts, JsonError, LoggedBatch, to_json};
@@ -22,6 +23,10 @@ pub(crate) struct Audit<'a> {
     pub(crate) key: Option<&'a str>,
     /// The action that the path names.
     pub(crate) action: Option<&'static Action>,
+    /// The reason of a caller with a valid key, if it is valid.
+    pub(crate) reason: Option<String>,
+    /// The ids for which the request is rejected, because they are protected.
+    pub(crate) protected_ids: Vec<String>,
     /// The report of the plugin, once the call is over.
     pub(crate) report: Option<Report>,
 }
@@ -42,6 +47,8 @@ struct OfRequest<'a, T> {
     x_request_id: &'a str,
     key: Option<&'a str>,
     action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     #[serde(flatten)]
     rest: T,
 }
@@ -57,6 +64,8 @@ struct Ended<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protected_ids: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ids: Option<Counts>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +89,7 @@ struct Settings<'a> {
 impl<'a> Audit<'a> {
     /// A request about which only its id is known.
     pub(crate) fn new(x_request_id: &'a str) -> Self {
-        Audit { x_request_id, key: None, action: None, report: None }
+        Audit { x_request_id, key: None, action: None, reason: None, protected_ids: Vec::new(), report: None }
     }
 
     /// The lines that are written before a call with these ids.
@@ -100,6 +109,7 @@ impl<'a> Audit<'a> {
         let ended = Ended {
             status: response.status,
             code: response.code,
+            protected_ids: self.protected_ids.chunks(MAX_IDS_PER_LINE).next(),
             ids: self.report.as_ref().map(Counts::from),
             cause: self.report.as_ref().and_then(|report| report.cause.as_ref()).map(JsonError::from),
             duration_ms,
@@ -109,7 +119,8 @@ impl<'a> Audit<'a> {
 
     fn line(&self, time: &str, event: &str, rest: impl Serialize) -> String {
         let action = self.action.map(|action| action.definition.name);
-        line(time, event, OfRequest { x_request_id: self.x_request_id, key: self.key, action, rest })
+        let reason = self.reason.as_deref();
+        line(time, event, OfRequest { x_request_id: self.x_request_id, key: self.key, action, reason, rest })
     }
 }
 
@@ -186,7 +197,7 @@ mod tests {
                 batch("b", 2, Outcome::Refused, None, Some(refusal)),
             ],
         };
-        let response = Response::report(&ACTIONS[3], &report);
+        let response = Response::report(&ACTIONS[3], &report, false);
         let mut audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), ..Audit::new("caller-1") };
         let mut lines = parse(&audit.batches(TIME, &report.batches));
         audit.report = Some(report);
@@ -245,12 +256,13 @@ mod tests {
     #[test]
     fn a_call_has_a_line_for_each_60_ids_before_it() {
         let ids: Vec<String> = (0..130).map(|number| number.to_string()).collect();
-        let audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), ..Audit::new("caller-1") };
+        let reason = Some("case 4711".to_owned());
+        let audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), reason, ..Audit::new("caller-1") };
         let lines = parse(&audit.started(TIME, &ids));
         let expected = ids.chunks(60).map(|ids| {
             json!({
                 "time": TIME, "event": "started", "xRequestId": "caller-1", "key": "soc",
-                "action": "dismiss-risky-users", "ids": ids,
+                "action": "dismiss-risky-users", "reason": "case 4711", "ids": ids,
             })
         });
         assert_eq!(lines, expected.collect::<Vec<_>>());

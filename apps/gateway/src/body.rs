@@ -1,11 +1,12 @@
-//! The body of a request, in the form of Microsoft Graph, parsed once into ids.
+//! The body of a request, in the form of Microsoft Graph, parsed once into ids. It may contain the
+//! reason of the request too.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use entra_risk_common::Action;
 use entra_risk_engine::contract::id::Id;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use crate::response::Response;
 
@@ -49,27 +50,60 @@ pub(crate) fn too_large() -> Response {
     Response::error(413, "contentTooLarge", "The body must have at most 1048576 bytes.")
 }
 
-/// Parses the body of a request for this action. Returns its ids without repetitions.
-pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Vec<String>, Response> {
+/// What a body contains.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// The ids without braces and without repetitions.
+    pub(crate) ids: Vec<String>,
+    /// The reason beside the ids.
+    pub(crate) reason: Option<String>,
+}
+
+/// Parses the body of a request for this action. It may begin with a byte order mark.
+pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Body, Response> {
     let field = action.definition.id_field;
-    match serde_json::from_slice(body) {
-        Ok(OnlyMember(name, ids)) if name == field => distinct(field, ids),
-        _ => Err(bad_request(&format!(
-            "The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}, without other or repeated members."
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let members = json.deserialize_map(MembersVisitor { field });
+    match members.and_then(|members| json.end().map(|()| members)) {
+        Ok(Members { ids, reason }) => Ok(Body { ids: distinct(field, &ids)?, reason }),
+        Err(_) if has_no_array(field, body) => {
+            Err(bad_request(&format!("{field} must be an array, even for a single id: {{\"{field}\":[\"<GUID>\"]}}.")))
+        }
+        Err(_) => Err(bad_request(&format!(
+            "The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}, with \"reason\":\"<text>\" if there is a \
+             reason, and without other or repeated members."
         ))),
     }
 }
 
-/// Removes repeated ids, whatever their case. The error is the response to a text that is no id.
-fn distinct(field: &str, ids: Vec<String>) -> Result<Vec<String>, Response> {
+/// Whether something other than an array follows the name of this member. The body is not valid in
+/// any case: this decides only what the caller is told.
+fn has_no_array(field: &str, body: &[u8]) -> bool {
+    let quoted = [b"\"", field.as_bytes(), b"\""].concat();
+    let Some(start) = body.windows(quoted.len()).position(|part| part == quoted) else { return false };
+    let after = body.get(start.saturating_add(quoted.len())..).unwrap_or_default().trim_ascii_start();
+    let value = after.strip_prefix(b":").and_then(|value| value.trim_ascii_start().first());
+    value.is_some_and(|first| *first != b'[')
+}
+
+/// Parses an id, which may be in braces.
+pub(crate) fn parse_id(text: &str) -> Option<Id> {
+    let without_braces = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    Id::parse(without_braces.unwrap_or(text))
+}
+
+/// Removes braces and repeated ids, whatever their case. The error is the response to a text that
+/// is no id.
+fn distinct(field: &str, ids: &[String]) -> Result<Vec<String>, Response> {
     let (mut seen, mut distinct) = (BTreeSet::new(), Vec::new());
-    for (index, text) in ids.into_iter().enumerate() {
-        let Some(id) = Id::parse(&text) else {
+    for (index, text) in ids.iter().enumerate() {
+        let Some(id) = parse_id(text) else {
             let message = format!("{field}[{index}] is not a hyphenated GUID, or all of its digits are zero.");
             return Err(bad_request(&message));
         };
         if seen.insert(id.number()) {
-            distinct.push(text);
+            distinct.push(id.as_str().to_owned());
         }
     }
     Ok(distinct)
@@ -90,33 +124,44 @@ fn is_json_in_utf8(content_type: &[u8]) -> bool {
 
 const CHARSET: &[u8] = b"charset=";
 
-fn bad_request(message: &str) -> Response {
+/// U+FEFF in UTF-8, which some programs write before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The response to a request that is not valid.
+pub(crate) fn bad_request(message: &str) -> Response {
     Response::error(400, "badRequest", message)
 }
 
-/// A JSON object with one member, which is a list of texts. A repeated member is an error, because
-/// parsers disagree which one counts.
-struct OnlyMember(String, Vec<String>);
-
-impl<'de> Deserialize<'de> for OnlyMember {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(OnlyMemberVisitor)
-    }
+/// The members of a body.
+struct Members {
+    ids: Vec<String>,
+    reason: Option<String>,
 }
 
-struct OnlyMemberVisitor;
+/// Reads an object with a list of ids in the member `field`, and perhaps a reason. A repeated
+/// member is an error, because parsers disagree which one counts.
+struct MembersVisitor {
+    field: &'static str,
+}
 
-impl<'de> Visitor<'de> for OnlyMemberVisitor {
-    type Value = OnlyMember;
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with one member")
+        f.write_str("an object with ids")
     }
 
-    /// Reads the first member. If there are others, serde_json fails.
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OnlyMember, A::Error> {
-        let (name, ids) = members.next_entry()?.unwrap_or_default();
-        Ok(OnlyMember(name, ids))
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
+        let (mut ids, mut reason) = (None, None);
+        while let Some(name) = members.next_key::<String>()? {
+            match &*name {
+                name if name == self.field && ids.is_none() => ids = Some(members.next_value()?),
+                "reason" if reason.is_none() => reason = Some(members.next_value()?),
+                _ => return Err(de::Error::custom("")),
+            }
+        }
+        let ids = ids.ok_or_else(|| de::Error::custom(""))?;
+        Ok(Members { ids, reason })
     }
 }
 
@@ -129,29 +174,49 @@ mod tests {
 
     const ID: &str = "8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11";
 
+    #[track_caller]
+    fn ids(action: usize, body: &str) -> Vec<String> {
+        parse(&ACTIONS[action], body.as_bytes()).unwrap().ids
+    }
+
     #[test]
     fn accepts_the_bodies_of_microsoft_graph() {
-        assert_eq!(parse(&ACTIONS[0], format!(r#"{{"requestIds":["{ID}"]}}"#).as_bytes()).unwrap(), [ID]);
-        assert_eq!(parse(&ACTIONS[10], format!(r#"{{"agentIds":["{ID}"]}}"#).as_bytes()).unwrap(), [ID]);
-        assert_eq!(parse(&ACTIONS[3], format!("{{\r\n \"userIds\" : [ \"{ID}\" ] }}\n").as_bytes()).unwrap(), [ID]);
+        assert_eq!(ids(0, &format!(r#"{{"requestIds":["{ID}"]}}"#)), [ID]);
+        assert_eq!(ids(10, &format!(r#"{{"agentIds":["{ID}"]}}"#)), [ID]);
+        assert_eq!(ids(3, &format!("{{\r\n \"userIds\" : [ \"{ID}\" ] }}\n")), [ID]);
+    }
+
+    #[test]
+    fn accepts_a_byte_order_mark_and_braces() {
+        assert_eq!(ids(3, &format!("\u{feff}{{\"userIds\":[\"{{{ID}}}\"]}}")), [ID]);
     }
 
     #[test]
     fn a_repeated_id_counts_once() {
-        let body = format!(r#"{{"userIds":["{ID}","{}"]}}"#, ID.to_uppercase());
-        assert_eq!(parse(&ACTIONS[3], body.as_bytes()).unwrap(), [ID]);
+        assert_eq!(ids(3, &format!(r#"{{"userIds":["{ID}","{}","{{{ID}}}"]}}"#, ID.to_uppercase())), [ID]);
     }
 
     #[test]
     fn an_empty_list_is_valid() {
-        assert!(parse(&ACTIONS[3], br#"{"userIds":[]}"#).unwrap().is_empty());
+        assert!(ids(3, r#"{"userIds":[]}"#).is_empty());
+    }
+
+    #[test]
+    fn a_reason_may_precede_or_follow_the_ids() {
+        for body in [r#"{"userIds":[],"reason":"a\nb"}"#, r#"{"reason":"a\nb","userIds":[]}"#] {
+            assert_eq!(parse(&ACTIONS[3], body.as_bytes()).unwrap().reason.as_deref(), Some("a\nb"));
+        }
     }
 
     #[test]
     fn rejects_other_bodies_with_the_reason() {
         let no_id = "userIds[0] is not a hyphenated GUID, or all of its digits are zero.";
-        let wrong_form =
-            r#"The body must be JSON of the form {"userIds":["<GUID>"]}, without other or repeated members."#;
+        let no_array = r#"userIds must be an array, even for a single id: {"userIds":["<GUID>"]}."#;
+        let wrong_form = concat!(
+            r#"The body must be JSON of the form {"userIds":["<GUID>"]}, with "reason":"<text>" if there is a "#,
+            "reason, and without other or repeated members."
+        );
+        let single = format!(r#"{{"userIds":"{ID}"}}"#);
         let twice = format!(r#"{{"userIds":["{ID}"],"userIds":["{ID}"]}}"#);
         let escaped = format!(r#"{{"userIds":["{ID}"],"user\u0049ds":["{ID}"]}}"#);
         let cases = [
@@ -159,18 +224,33 @@ mod tests {
             ("{", wrong_form),
             ("[]", wrong_form),
             (r#"["userIds",[]]"#, wrong_form),
-            (r#"{"userIds":"a"}"#, wrong_form),
+            (&single, no_array),
+            (r#"{"userIds":"a","reason":"b"}"#, no_array),
+            (r#"{"userIds":1.5e3}"#, no_array),
+            (r#"{"userIds":true}"#, no_array),
+            (r#"{"userIds":{"a":[{}]}}"#, no_array),
+            (r#"{"userIds":null}"#, no_array),
             (r#"{"userIds":[1]}"#, wrong_form),
             (r#"{"userIds":[1.5e3]}"#, wrong_form),
-            (r#"{"userIds":null}"#, wrong_form),
+            (r#"{"userIds":[null]}"#, wrong_form),
+            (r#"{"userIds""#, wrong_form),
+            (r#"{"userIds":"#, wrong_form),
             (r#"{"userIds":[]} x"#, wrong_form),
             (r#"{"userIds":[],}"#, wrong_form),
             ("{}", wrong_form),
             (r#"{"requestIds":[]}"#, wrong_form),
             (r#"{"userIds":[],"a":[]}"#, wrong_form),
+            (r#"{"reason":"a"}"#, wrong_form),
+            (r#"{"userIds":[],"reason":null}"#, wrong_form),
+            (r#"{"userIds":[],"reason":["a"]}"#, wrong_form),
+            (r#"{"userIds":[],"reason":"a","reason":"a"}"#, wrong_form),
+            ("\u{feff}\u{feff}{\"userIds\":[]}", wrong_form),
             (&twice, wrong_form),
             (&escaped, wrong_form),
             (r#"{"userIds":["a"]}"#, no_id),
+            (r#"{"userIds":["{8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11"]}"#, no_id),
+            (r#"{"userIds":["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11}"]}"#, no_id),
+            (r#"{"userIds":["{}"]}"#, no_id),
             (r#"{"userIds":["00000000-0000-0000-0000-000000000000"]}"#, no_id),
         ];
         for (body, expected) in cases {

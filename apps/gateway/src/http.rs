@@ -39,6 +39,11 @@ pub(crate) fn headers(request: &IncomingRequest) -> RequestHeaders {
     }
 }
 
+/// Reads the values of a header. Only for callers whose key is known.
+pub(crate) fn header(request: &IncomingRequest, name: &str) -> Vec<Vec<u8>> {
+    request.headers().get(name)
+}
+
 /// Reads the headers that describe the body.
 pub(crate) fn body_headers(request: &IncomingRequest) -> BodyHeaders {
     let headers = request.headers();
@@ -88,7 +93,7 @@ pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
 /// receive them.
 pub(crate) fn send(out: ResponseOutparam, response: Response) {
     let common = [
-        ("content-type", "application/json".to_owned()),
+        ("content-type", response.content_type.to_owned()),
         ("content-length", response.body.len().to_string()),
         ("cache-control", "no-store".to_owned()),
     ];

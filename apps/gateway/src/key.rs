@@ -2,6 +2,7 @@
 //! actions that it permits.
 
 use entra_risk_common::{ACTIONS, Action};
+use entra_risk_engine::contract::action::ServiceLimit;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -19,10 +20,10 @@ const SCHEME: &[u8] = b"bearer ";
 /// The name of the key in `GATEWAY_KEY`.
 const ONLY_KEY: &str = "default";
 
-/// The number of actions, counted from the first, that a key permits if its entry names none: the
-/// three on sign-ins, and `dismiss-risky-users`. The others reach further, and must be named. There
-/// is no wildcard, because it would permit actions that did not exist when the operator wrote it.
-const PERMITTED_WITHOUT_A_LIST: usize = 4;
+/// The actions that a key permits if its entry names none. The others confirm risk or reach beyond
+/// users, and must be named. There is no wildcard, because it would permit actions that did not
+/// exist when the operator wrote it.
+const WITHOUT_A_LIST: &[&str] = &["dismiss-sign-ins", "dismiss-risky-users"];
 
 /// The key of a caller. It cannot be printed.
 pub(crate) struct Key {
@@ -30,8 +31,8 @@ pub(crate) struct Key {
     pub(crate) name: String,
     /// The SHA-256 hash of the key.
     pub(crate) hash: [u8; 32],
-    /// The names of the actions that the key permits.
-    actions: Vec<&'static str>,
+    /// The names of the actions in the key's entry, if it has a list.
+    actions: Option<Vec<&'static str>>,
 }
 
 impl Key {
@@ -41,7 +42,7 @@ impl Key {
         if !(MIN_KEY_BYTES..=MAX_KEY_BYTES).contains(&text.len()) {
             return Err("a key has 16 to 1024 bytes");
         }
-        Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: without_a_list() })
+        Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: None })
     }
 
     /// Parses an entry of `GATEWAY_KEYS`: `name:hash` or `name:hash:action+action`. The error is
@@ -54,20 +55,22 @@ impl Key {
             return Err("a name has 1 to 64 letters, digits, '.', '_' or '-'");
         }
         let hash = hash.and_then(parse_hash).ok_or("the hash after the name is SHA-256, 64 hexadecimal digits")?;
-        let actions = match actions {
-            None => without_a_list(),
-            Some(actions) => {
-                let known = |name: &str| action_names().find(|known| *known == name);
-                let actions: Option<Vec<_>> = actions.split('+').map(known).collect();
-                actions.ok_or("the actions after the hash are names of actions separated by '+'")?
-            }
+        let known = |name: &str| action_names().find(|known| *known == name);
+        let actions = match actions.map(|actions| actions.split('+').map(known).collect()) {
+            Some(None) => return Err("the actions after the hash are names of actions separated by '+'"),
+            actions => actions.flatten(),
         };
         Ok(Key { name: name.to_owned(), hash, actions })
     }
 
-    /// Whether a caller with this key may perform the action.
-    pub(crate) fn permits(&self, action: &Action) -> bool {
-        self.actions.contains(&action.definition.name)
+    /// Whether a caller with this key may perform the action. If there are protected ids, the entry
+    /// of the key must name the actions on sign-ins: the id of a sign-in does not tell whose it is.
+    pub(crate) fn permits(&self, action: &Action, has_protected_ids: bool) -> bool {
+        match &self.actions {
+            Some(named) => named.contains(&action.definition.name),
+            None if has_protected_ids && action.definition.limit == ServiceLimit::SignIns => false,
+            None => WITHOUT_A_LIST.contains(&action.definition.name),
+        }
     }
 }
 
@@ -140,10 +143,6 @@ pub(crate) fn with_text<'a>(keys: &'a [Key], text: &[u8]) -> Option<&'a Key> {
 pub(crate) fn not_configured() -> Response {
     let message = "The gateway has no key: its operator must set GATEWAY_KEY or GATEWAY_KEYS.";
     Response::error(503, "keyNotConfigured", message)
-}
-
-fn without_a_list() -> Vec<&'static str> {
-    action_names().take(PERMITTED_WITHOUT_A_LIST).collect()
 }
 
 fn action_names() -> impl Iterator<Item = &'static str> {
@@ -245,29 +244,34 @@ mod tests {
         assert_eq!(find_name(&keys, &[], &[&longer]), Err(401));
     }
 
+    #[track_caller]
+    fn permitted(key: &Key, has_protected_ids: bool) -> Vec<&'static str> {
+        let permitted = ACTIONS.iter().filter(|action| key.permits(action, has_protected_ids));
+        permitted.map(|action| action.definition.name).collect()
+    }
+
     #[test]
     fn a_key_permits_the_actions_of_its_entry() {
-        let permitted = |actions: &str| {
-            let key = Key::parse_entry(&format!("a:{HASH}{actions}")).ok().unwrap();
-            ACTIONS.each_ref().map(|action| key.permits(action))
-        };
-        let first = |count| std::array::from_fn(|action| action < count);
-        assert_eq!(permitted(""), first(4));
-        assert_eq!(permitted(&format!(":{}", action_names().collect::<Vec<_>>().join("+"))), first(11));
-        assert_eq!(permitted(":confirm-sign-ins-safe+dismiss-sign-ins"), first(2));
-        for (position, name) in action_names().enumerate() {
-            assert_eq!(permitted(&format!(":{name}")), std::array::from_fn(|action| action == position));
+        let entry = |actions: &str| Key::parse_entry(&format!("a:{HASH}:{actions}")).ok().unwrap();
+        let all: Vec<_> = action_names().collect();
+        for has_protected_ids in [false, true] {
+            assert_eq!(permitted(&entry(&all.join("+")), has_protected_ids), all);
+            let two = entry("confirm-sign-ins-safe+dismiss-sign-ins");
+            assert_eq!(permitted(&two, has_protected_ids), ["dismiss-sign-ins", "confirm-sign-ins-safe"]);
+            for name in &all {
+                assert_eq!(permitted(&entry(name), has_protected_ids), [*name]);
+            }
         }
     }
 
     #[test]
-    fn the_single_key_permits_what_a_key_without_a_list_permits() {
-        let key = Key::parse(KEY).ok().unwrap();
-        let permitted = ACTIONS.iter().filter(|action| key.permits(action));
-        let names: Vec<_> = permitted.map(|action| action.definition.name).collect();
-        let expected =
-            ["dismiss-sign-ins", "confirm-sign-ins-safe", "confirm-sign-ins-compromised", "dismiss-risky-users"];
-        assert_eq!(names, expected);
+    fn a_key_without_a_list_confirms_nothing_and_with_protected_ids_reaches_no_sign_in() {
+        let single = Key::parse(KEY).ok().unwrap();
+        let named = Key::parse_entry(&format!("a:{HASH}")).ok().unwrap();
+        for key in [single, named] {
+            assert_eq!(permitted(&key, false), ["dismiss-sign-ins", "dismiss-risky-users"]);
+            assert_eq!(permitted(&key, true), ["dismiss-risky-users"]);
+        }
     }
 
     #[test]

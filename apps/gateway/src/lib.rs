@@ -3,12 +3,13 @@
 //! outcome of every id.
 //!
 //! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`,
-//! `capacity`, the plugin, `response`. The first step that fails determines the response. Callers
-//! without a key learn only what the probes report, and cannot make the gateway work: what it does
-//! before it knows the key is bounded, however many and long the headers are. Nothing is sent to
-//! Microsoft Graph for a request that is not valid, and nothing before the `audit` record that the
-//! call has started. The record of an id is in the log as soon as the id has its outcome: a caller
-//! that closes the connection loses the response, not the record.
+//! `reason`, `protection`, `capacity`, the plugin, `response`. The first step that fails determines
+//! the response. Callers without a key learn only what the probes and the description report, and
+//! cannot make the gateway work: what it does before it knows the key is bounded, however many and
+//! long the headers are. Nothing is sent to Microsoft Graph for a request that is not valid, and
+//! nothing before the `audit` record that the call has started. The record of an id is in the log
+//! as soon as the id has its outcome: a caller that closes the connection loses the response, not
+//! the record.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 
@@ -19,7 +20,10 @@ mod capacity;
 mod http;
 mod key;
 mod log;
+mod preference;
 mod probe;
+mod protection;
+mod reason;
 mod rejections;
 mod request_id;
 mod response;
@@ -29,6 +33,7 @@ mod settings;
 use audit::Audit;
 use bindings::wasi::cli::environment::get_environment;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use body::Body;
 use entra_risk_common::actions::Options;
 use entra_risk_common::calls::{Call, Event};
 use entra_risk_common::perform;
@@ -98,7 +103,7 @@ fn respond<'a>(
     if !http::is_post(request) {
         return Err(Response::error(405, "methodNotAllowed", "The method must be POST.").with_header("allow", "POST"));
     }
-    if !key.permits(action) {
+    if !key.permits(action, settings.protection.is_some()) {
         let message = format!(
             "The key '{}' does not permit {}: its entry in GATEWAY_KEYS must name the action.",
             key.name, action.definition.name
@@ -106,14 +111,26 @@ fn respond<'a>(
         return Err(Response::error(403, "forbidden", &message));
     }
     http::body_headers(request).check()?;
-    let ids = body::parse(action, &http::read(request)?)?;
+    let Body { ids, reason } = body::parse(action, &http::read(request)?)?;
+    let header = http::header(request, "x-reason");
+    audit.reason = reason::choose(&header, reason.as_deref(), &settings.keys, sent)?;
+    if settings.requires_reason && audit.reason.is_none() {
+        return Err(reason::required());
+    }
+    if let Some(protection) = &settings.protection {
+        audit.protected_ids = protection.find(action, &ids);
+        if !audit.protected_ids.is_empty() {
+            return Err(Response::protected(&audit.protected_ids));
+        }
+    }
     let options = Options { api_version, ..settings.options.clone() };
     capacity::check(action, &options, &ids)?;
     if !ids.is_empty() && !log::write(&audit.started(&log::time(), &ids)) {
         return Err(Response::log_not_writable());
     }
     let report = perform(action, &ids, &options, Some(WAIT_MS), |call, event| record(audit, call, event));
-    let response = Response::report(action, &report);
+    let is_strict = preference::is_strict(&http::header(request, "prefer"));
+    let response = Response::report(action, &report, is_strict);
     audit.report = Some(report);
     Ok(response)
 }

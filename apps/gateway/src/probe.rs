@@ -1,24 +1,24 @@
-//! The probes of an orchestrator, which need no key: `/healthz` and `/readyz`. Neither sends
-//! anything to Microsoft Graph.
+//! What needs no key: the probes of an orchestrator, `/healthz` and `/readyz`, and the description
+//! of the gateway, `/openapi.yaml`. None of them sends anything to Microsoft Graph.
 
 use crate::key;
 use crate::response::Response;
 use crate::route::path;
 use crate::settings::Settings;
 
-/// The response if this is the path of a probe: whether the gateway runs, and whether its settings
-/// let it serve callers.
+/// The response if this path needs no key: whether the gateway runs, whether its settings let it
+/// serve callers, or how to call it.
 pub(crate) fn find(
     path_with_query: &str,
     is_get_or_head: bool,
     settings: &Result<Settings, Vec<String>>,
     log_is_writable: impl FnOnce() -> bool,
 ) -> Option<Response> {
-    let is_ready = match path(path_with_query) {
-        "/healthz" => false,
-        "/readyz" => true,
-        _ => return None,
-    };
+    let path = path(path_with_query);
+    if !["/healthz", "/readyz", "/openapi.yaml"].contains(&path) {
+        return None;
+    }
+    let is_ready = path == "/readyz";
     Some(match settings {
         _ if !is_get_or_head => {
             let error = Response::error(405, "methodNotAllowed", "The method must be GET or HEAD.");
@@ -27,6 +27,7 @@ pub(crate) fn find(
         Err(problems) if is_ready => Response { status: 503, ..Response::misconfigured(problems) },
         Ok(settings) if is_ready && settings.keys.is_empty() => key::not_configured(),
         _ if is_ready && !log_is_writable() => Response::log_not_writable(),
+        _ if path == "/openapi.yaml" => Response::document(),
         _ => Response::status(if is_ready { "ready" } else { "alive" }),
     })
 }
@@ -50,6 +51,10 @@ mod tests {
         assert_eq!(status("/readyz", true, ("ENTRA_RISK_CLOUD", "moon")), Some(503));
         assert_eq!(status("/healthz", true, ("ENTRA_RISK_CLOUD", "moon")), Some(200));
         assert_eq!(status("/healthz", false, valid), Some(405));
-        assert_eq!(status("/readyz/", true, valid), None);
+        assert_eq!(status("/openapi.yaml", true, ("ENTRA_RISK_CLOUD", "moon")), Some(200));
+        assert_eq!(status("/openapi.yaml", false, valid), Some(405));
+        for other in ["/readyz/", "/openapi.json", "/v1.0/openapi.yaml"] {
+            assert_eq!(status(other, true, valid), None, "{other}");
+        }
     }
 }

@@ -1,9 +1,12 @@
-//! The response: a status, headers, and JSON. `openapi.yaml` describes every response.
+//! The response: a status, headers, and a body, which is JSON except for `openapi.yaml`, where
+//! every response is described.
 
 use entra_risk_common::actions::{ErrorKind, Outcome};
 use entra_risk_common::json::to_json;
 use entra_risk_common::{Action, Report};
 use serde::Serialize;
+
+use crate::preference;
 
 /// A response of the gateway.
 #[derive(Debug)]
@@ -14,7 +17,9 @@ pub(crate) struct Response {
     pub(crate) code: Option<&'static str>,
     /// The headers in addition to those of every response.
     pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body, which is JSON.
+    /// The media type of the body.
+    pub(crate) content_type: &'static str,
+    /// The body.
     pub(crate) body: String,
 }
 
@@ -23,13 +28,15 @@ struct ErrorBody<'a> {
     error: ErrorDescription<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorDescription<'a> {
-    code: &'a str,
+    code: &'static str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_ids: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    protected_ids: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -40,13 +47,20 @@ struct StatusBody {
 impl Response {
     /// The response to a request that is rejected, in the form of Microsoft Graph's errors.
     pub(crate) fn error(status: u16, code: &'static str, message: &str) -> Response {
-        Response { code: Some(code), ..Response::json(status, &error_body(code, message, None)) }
+        Response::described(status, ErrorDescription { code, message, ..ErrorDescription::default() })
     }
 
     /// The response to a request with too many ids.
     pub(crate) fn too_many_ids(message: &str, max_ids: u64) -> Response {
-        let code = "tooManyIds";
-        Response { code: Some(code), ..Response::json(413, &error_body(code, message, Some(max_ids))) }
+        let max_ids = Some(max_ids);
+        Response::described(413, ErrorDescription { code: "tooManyIds", message, max_ids, protected_ids: &[] })
+    }
+
+    /// The response to a request with ids that are protected from its action.
+    pub(crate) fn protected(protected_ids: &[String]) -> Response {
+        let message = "Nothing was sent, because the gateway's operator protects some of the ids from this action.";
+        let error = ErrorDescription { code: "protected", message, max_ids: None, protected_ids };
+        Response::described(403, error)
     }
 
     /// The response while the audit log cannot be written.
@@ -63,17 +77,27 @@ impl Response {
 
     /// The response to a probe.
     pub(crate) fn status(status: &'static str) -> Response {
-        Response::json(200, &StatusBody { status })
+        Response::new(200, to_json(&StatusBody { status }))
     }
 
-    /// The response that reports the outcome of every id.
-    pub(crate) fn report(action: &Action, report: &Report) -> Response {
+    /// The response that contains the OpenAPI document.
+    pub(crate) fn document() -> Response {
+        let body = include_str!("../openapi.yaml").to_owned();
+        Response { status: 200, code: None, headers: Vec::new(), content_type: "application/yaml", body }
+    }
+
+    /// The response that reports the outcome of every id. If it is strict, a success means that
+    /// every id was accepted.
+    pub(crate) fn report(action: &Action, report: &Report, is_strict: bool) -> Response {
         // Ids and settings have been checked by the rules of the plugin, so this should not happen.
         // The message of the error contains the value, which may be a secret.
         if report.cause.as_ref().is_some_and(|cause| cause.kind == ErrorKind::InvalidArgument) {
             return Response::misconfigured(&["The plugin rejects one of them".to_owned()]);
         }
-        let response = Response { status: status(report), code: None, headers: Vec::new(), body: report.json(action) };
+        let mut response = Response::new(status(report, is_strict), report.json(action));
+        if is_strict {
+            response = response.with_header("preference-applied", preference::STRICT);
+        }
         let throttled = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::Throttled);
         let retry_after_ms = throttled.and_then(|cause| cause.response.as_ref()?.retry_after_ms);
         match retry_after_ms.filter(|_| response.status == 503) {
@@ -89,23 +113,24 @@ impl Response {
         self
     }
 
-    fn json(status: u16, body: &impl Serialize) -> Response {
-        Response { status, code: None, headers: Vec::new(), body: to_json(body) }
+    fn described(status: u16, error: ErrorDescription<'_>) -> Response {
+        Response { code: Some(error.code), ..Response::new(status, to_json(&ErrorBody { error })) }
+    }
+
+    fn new(status: u16, json: String) -> Response {
+        Response { status, code: None, headers: Vec::new(), content_type: "application/json", body: json }
     }
 }
 
-fn error_body<'a>(code: &'a str, message: &'a str, max_ids: Option<u64>) -> ErrorBody<'a> {
-    ErrorBody { error: ErrorDescription { code, message, max_ids } }
-}
-
 /// 200 if every id was accepted, 422 if every id was refused, 207 if only some were accepted or
-/// refused. Otherwise the cause determines the status.
-fn status(report: &Report) -> u16 {
+/// refused. Otherwise the cause determines the status. If the response is strict, the status is 422
+/// if any id was refused, and otherwise as if none had been accepted.
+fn status(report: &Report, is_strict: bool) -> u16 {
     let Some(cause) = &report.cause else { return 200 };
     let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| report.ids(outcome).next().is_some());
     match cause.kind {
-        _ if refused && !accepted && !not_applied && !unknown => 422,
-        _ if accepted || refused => 207,
+        _ if refused && (is_strict || !accepted && !not_applied && !unknown) => 422,
+        _ if (accepted || refused) && !is_strict => 207,
         ErrorKind::NoToken | ErrorKind::Throttled | ErrorKind::Cancelled => 503,
         ErrorKind::NoResponse | ErrorKind::DeadlineExceeded => 504,
         _ => 502,
@@ -133,7 +158,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn response(cause: Option<Error>, outcomes: &[Outcome]) -> Response {
+    fn response(cause: Option<Error>, outcomes: &[Outcome], is_strict: bool) -> Response {
         let batch = |outcome: &Outcome| Batch {
             ids: vec!["a".to_owned()],
             attempts: 1,
@@ -141,60 +166,70 @@ mod tests {
             receipt: None,
             error: None,
         };
-        Response::report(&ACTIONS[0], &Report { cause, batches: outcomes.iter().map(batch).collect() })
+        Response::report(&ACTIONS[0], &Report { cause, batches: outcomes.iter().map(batch).collect() }, is_strict)
     }
 
     #[test]
     fn the_status_summarizes_the_outcomes() {
         use ErrorKind as Kind;
         use Outcome::{Accepted, NotApplied, Refused, Unknown};
-        let cases: [(Option<Kind>, &[Outcome], u16); 19] = [
-            (None, &[], 200),
-            (None, &[Accepted], 200),
-            (Some(Kind::ClientError), &[Refused, Accepted], 207),
-            (Some(Kind::DeadlineExceeded), &[Accepted, NotApplied], 207),
-            (Some(Kind::ClientError), &[Refused, Unknown], 207),
-            (Some(Kind::NoResponse), &[Unknown, Refused], 207),
-            (Some(Kind::Throttled), &[Refused, NotApplied], 207),
-            (Some(Kind::Cancelled), &[Accepted, NotApplied], 207),
-            (Some(Kind::ClientError), &[Refused, Refused], 422),
-            (Some(Kind::NoResponse), &[Unknown, NotApplied], 504),
-            (Some(Kind::DeadlineExceeded), &[NotApplied], 504),
-            (Some(Kind::NoToken), &[NotApplied], 503),
-            (Some(Kind::Cancelled), &[NotApplied], 503),
-            (Some(Kind::Throttled), &[NotApplied], 503),
-            (Some(Kind::Unauthenticated), &[NotApplied], 502),
-            (Some(Kind::Forbidden), &[NotApplied, NotApplied], 502),
-            (Some(Kind::ClientError), &[NotApplied], 502),
-            (Some(Kind::ServerError), &[Unknown], 502),
-            (Some(Kind::Unreachable), &[NotApplied], 502),
+        // The last column is the status of a strict response.
+        let cases: [(Option<Kind>, &[Outcome], u16, u16); 21] = [
+            (None, &[], 200, 200),
+            (None, &[Accepted], 200, 200),
+            (Some(Kind::ClientError), &[Refused, Accepted], 207, 422),
+            (Some(Kind::DeadlineExceeded), &[Accepted, NotApplied], 207, 504),
+            (Some(Kind::ClientError), &[Refused, Unknown], 207, 422),
+            (Some(Kind::NoResponse), &[Unknown, Refused], 207, 422),
+            (Some(Kind::NoResponse), &[Unknown, Accepted], 207, 504),
+            (Some(Kind::Throttled), &[Refused, NotApplied], 207, 422),
+            (Some(Kind::Cancelled), &[Accepted, NotApplied], 207, 503),
+            (Some(Kind::ServerError), &[Accepted, Unknown], 207, 502),
+            (Some(Kind::ClientError), &[Refused, Refused], 422, 422),
+            (Some(Kind::NoResponse), &[Unknown, NotApplied], 504, 504),
+            (Some(Kind::DeadlineExceeded), &[NotApplied], 504, 504),
+            (Some(Kind::NoToken), &[NotApplied], 503, 503),
+            (Some(Kind::Cancelled), &[NotApplied], 503, 503),
+            (Some(Kind::Throttled), &[NotApplied], 503, 503),
+            (Some(Kind::Unauthenticated), &[NotApplied], 502, 502),
+            (Some(Kind::Forbidden), &[NotApplied, NotApplied], 502, 502),
+            (Some(Kind::ClientError), &[NotApplied], 502, 502),
+            (Some(Kind::ServerError), &[Unknown], 502, 502),
+            (Some(Kind::Unreachable), &[NotApplied], 502, 502),
         ];
-        for (kind, outcomes, expected) in cases {
-            let cause = kind.map(|kind| error(kind, None));
-            assert_eq!(response(cause, outcomes).status, expected, "{kind:?} {outcomes:?}");
+        for (kind, outcomes, lenient, strict) in cases {
+            let response = |is_strict| response(kind.map(|kind| error(kind, None)), outcomes, is_strict);
+            let strict = (strict, vec![("preference-applied", "handling=strict".to_owned())]);
+            assert_eq!((response(false).status, response(false).headers), (lenient, vec![]), "{kind:?} {outcomes:?}");
+            assert_eq!((response(true).status, response(true).headers), strict, "{kind:?} {outcomes:?}");
         }
     }
 
     #[test]
     fn throttling_is_reported_with_its_retry_after() {
         let throttled = |wait| Some(error(ErrorKind::Throttled, wait));
-        let unavailable = response(throttled(Some(301_001)), &[Outcome::NotApplied]);
-        assert_eq!((unavailable.status, unavailable.headers), (503, vec![("retry-after", "302".to_owned())]));
-        assert!(response(throttled(None), &[Outcome::NotApplied]).headers.is_empty());
-        assert!(response(throttled(Some(1)), &[Outcome::NotApplied, Outcome::Accepted]).headers.is_empty());
+        let retry_after = ("retry-after", "302".to_owned());
+        let unavailable = response(throttled(Some(301_001)), &[Outcome::NotApplied], false);
+        assert_eq!((unavailable.status, unavailable.headers), (503, vec![retry_after.clone()]));
+        let some = [Outcome::NotApplied, Outcome::Accepted];
+        let strict = response(throttled(Some(301_001)), &some, true);
+        assert!(strict.status == 503 && strict.headers.contains(&retry_after), "{strict:?}");
+        assert!(response(throttled(None), &[Outcome::NotApplied], false).headers.is_empty());
+        assert!(response(throttled(Some(1)), &some, false).headers.is_empty());
     }
 
     #[test]
     fn bodies_escape_what_a_terminal_could_execute() {
         let cause = Error { message: "\x1b[2J\u{9b}\u{202e}\n".to_owned(), ..error(ErrorKind::NoToken, None) };
-        for response in [response(Some(cause.clone()), &[]), Response::error(400, "badRequest", &cause.message)] {
+        for response in [response(Some(cause.clone()), &[], false), Response::error(400, "badRequest", &cause.message)]
+        {
             assert!(response.body.contains(r#""message":"\u001b[2J\u009b\u202e\n""#), "{}", response.body);
         }
     }
 
     #[test]
     fn an_invalid_option_is_reported_without_its_value() {
-        let response = response(Some(error(ErrorKind::InvalidArgument, None)), &[]);
+        let response = response(Some(error(ErrorKind::InvalidArgument, None)), &[], false);
         assert_eq!((response.status, response.code), (500, Some("misconfigured")));
         assert!(!response.body.contains("canary"), "{}", response.body);
     }

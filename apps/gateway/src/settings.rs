@@ -1,23 +1,28 @@
-//! The settings in the environment: the keys of the callers, and the options for every call of the
-//! plugin.
+//! The settings in the environment: the keys of the callers, what they must and must not send, and
+//! the options for every call of the plugin.
 
 use entra_risk_common::actions::Options;
 use entra_risk_common::{parse_options, value};
 
 use crate::key::Key;
+use crate::protection::Protection;
 
 /// The settings of the gateway.
 pub(crate) struct Settings {
     /// The keys of the callers. There are none if neither `GATEWAY_KEY` nor `GATEWAY_KEYS` is set.
     pub(crate) keys: Vec<Key>,
+    /// Whether every request of an action must contain a reason.
+    pub(crate) requires_reason: bool,
+    /// The ids that callers must not touch, if there are any.
+    pub(crate) protection: Option<Protection>,
     /// The options of every call.
     pub(crate) options: Options,
 }
 
 impl Settings {
-    /// Parses the environment. Empty variables count as not set. The error contains a message for
-    /// each variable that is not valid, with its name and the rule but without its value, which may
-    /// be a secret, and for each that is set under an old name.
+    /// Parses the environment. Empty variables count as not set, except those that protect. The
+    /// error contains a message for each variable that is not valid, with its name and the rule but
+    /// without its value, which may be a secret, and for each that is set under an old name.
     pub(crate) fn parse(environment: &[(String, String)]) -> Result<Self, Vec<String>> {
         let mut keys = Vec::new();
         let mut problems = Vec::new();
@@ -28,12 +33,27 @@ impl Settings {
                 problems.push(format!("{variable}: {rule}"));
             }
         }
-        match parse_options(environment) {
-            Ok(options) if problems.is_empty() => Ok(Settings { keys, options }),
-            Ok(_) => Err(problems),
-            Err(others) => Err([problems, others].concat()),
+        let requires_reason = value(environment, REQUIRE_REASON).map_or(Ok(false), str::parse);
+        if requires_reason.is_err() {
+            problems.push(format!("{REQUIRE_REASON}: expected true or false"));
+        }
+        let protection = Protection::parse(environment).map_err(|problem| problems.push(problem));
+        let options = parse_options(environment).map_err(|others| problems.extend(others));
+        match (requires_reason, protection, options) {
+            (Ok(requires_reason), Ok(protection), Ok(options)) if problems.is_empty() => {
+                Ok(Settings { keys, requires_reason, protection, options })
+            }
+            _ => Err(problems),
         }
     }
+}
+
+/// The variable that makes a reason necessary.
+const REQUIRE_REASON: &str = "ENTRA_RISK_REQUIRE_REASON";
+
+/// The entries of a list, which are separated by commas or white space.
+pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty())
 }
 
 /// Adds the keys in the value of a variable. The error is the rule that the value violates.
@@ -51,10 +71,9 @@ fn add_key(keys: &mut Vec<Key>, key: Key) -> Result<(), String> {
     Ok(())
 }
 
-/// Adds the keys in entries that are separated by commas or white space.
-fn add_keys(keys: &mut Vec<Key>, entries: &str) -> Result<(), String> {
-    let entries = entries.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
-    for (number, entry) in (1_u32..).zip(entries) {
+/// Adds the keys in the entries of a list.
+fn add_keys(keys: &mut Vec<Key>, list: &str) -> Result<(), String> {
+    for (number, entry) in (1_u32..).zip(entries(list)) {
         let added = Key::parse_entry(entry).map_err(str::to_owned).and_then(|key| add_key(keys, key));
         added.map_err(|rule| format!("entry {number}: {rule}"))?;
     }
@@ -91,6 +110,12 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_required_on_demand() {
+        let requires = |value| parse(&[("ENTRA_RISK_REQUIRE_REASON", value)]).ok().unwrap().requires_reason;
+        assert_eq!(["true", "false", ""].map(requires), [true, false, false]);
+    }
+
+    #[test]
     fn entries_are_separated_by_commas_or_white_space() {
         let [a, b, c] = ["a", "b", "c"].map(|last| format!("{last}:{}{last}", &HASH[1..]));
         let entries = format!("{a}:dismiss-risky-users,{b}\n\t{c}, \r\n");
@@ -106,6 +131,9 @@ mod tests {
             ("GATEWAY_KEYS", "canary", "entry 1: the hash after the name"),
             ("GATEWAY_KEYS", &name_twice, "entry 3: the name or the key occurs twice"),
             ("GATEWAY_KEYS", &key_twice, "entry 2: the name or the key occurs twice"),
+            ("ENTRA_RISK_REQUIRE_REASON", "canary", "expected true or false"),
+            ("ENTRA_RISK_REQUIRE_REASON", "1", "expected true or false"),
+            ("ENTRA_RISK_PROTECTED", "canary", "entry 1 is not a hyphenated GUID"),
             ("ENTRA_RISK_CLOUD", "canary", "expected global, "),
         ];
         for (name, value, rule) in cases {
@@ -114,7 +142,7 @@ mod tests {
             assert!(problem.starts_with(&format!("{name}: {rule}")), "{problem}");
             assert!(!problem.contains("canary"), "{problem}");
         }
-        let both = parse(&[("ENTRA_RISK_CLOUD", "moon"), ("GATEWAY_KEY", "short")]).err().unwrap();
-        assert_eq!(both.len(), 2, "{both:?}");
+        let all = parse(&[("ENTRA_RISK_CLOUD", "moon"), ("GATEWAY_KEY", "short"), ("ENTRA_RISK_PROTECTED", " ")]);
+        assert_eq!(all.err().unwrap().len(), 3);
     }
 }

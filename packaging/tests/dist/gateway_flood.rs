@@ -55,7 +55,7 @@ async fn cost(method: &Method, path: &str, headers: &Headers) -> (u64, u16) {
     (instance.fuel() - before, response.status().as_u16())
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "authorization",
     "x-api-key",
     "x-request-id",
@@ -63,6 +63,8 @@ const NAMES: [&str; 8] = [
     "content-encoding",
     "content-length",
     "cookie",
+    "prefer",
+    "x-reason",
     "x-other",
 ];
 
@@ -124,7 +126,7 @@ async fn a_request_without_a_key_costs_little_more_than_an_empty_one() {
     let random = &mut StdRng::seed_from_u64(7);
     let (mut worst, mut count) = (0, 0);
     let long = ["a", "?", "/auditLogs", "%C3%A9"].map(|part| format!("/{}", part.repeat(MAX_PATH_BYTES / part.len())));
-    for path in ["/", USERS, "/readyz", "/healthz"].map(str::to_owned).into_iter().chain(long) {
+    for path in ["/", USERS, "/readyz", "/healthz", "/openapi.yaml"].map(str::to_owned).into_iter().chain(long) {
         for method in [Method::GET, Method::POST] {
             let empty = if path.len() > 100 { "/" } else { &path };
             let (least, _) = cost(&method, empty, &Headers::new()).await;

@@ -6,11 +6,12 @@ use http::header::ALLOW;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::gateway::PATHS;
 use crate::gateway_call::{Call, KEY, Received, USERS, id, users};
 use crate::gateway_instance::{HangUp, with_event};
 
 const SIGN_INS: &str = "/auditLogs/signIns/dismiss";
-const COMPROMISED: &str = "/identityProtection/riskyUsers/confirmCompromised";
+pub(crate) const COMPROMISED: &str = "/identityProtection/riskyUsers/confirmCompromised";
 const SOC: &str = "canary-key-of-the-soc";
 const AUTOMATION: &str = "canary-key-of-the-automation";
 
@@ -75,14 +76,24 @@ async fn each_named_key_permits_its_actions() {
     }
 }
 
-/// A key without a list permits the three actions on sign-ins, and `dismiss-risky-users`.
+/// A key without a list permits `dismiss-sign-ins` and `dismiss-risky-users`.
 #[tokio::test(start_paused = true)]
-async fn an_action_beyond_the_four_must_be_named() {
-    for (key, single) in [(SOC, ""), (KEY, KEY)] {
-        let forbidden = call(COMPROMISED, key).variable("GATEWAY_KEY", single).send([]).await;
-        forbidden.is_error(403, "forbidden");
-        let message = forbidden.body["error"]["message"].as_str().unwrap();
-        assert!(message.contains("confirm-risky-users-compromised") && message.contains("GATEWAY_KEYS"), "{message}");
+async fn an_action_beyond_the_two_must_be_named() {
+    for (path, field, _) in PATHS {
+        let permitted = path == SIGN_INS || path == USERS;
+        for (key, single) in [(SOC, ""), (KEY, KEY)] {
+            let call = Call { body: json!({ field: [id(1)] }).to_string().into(), ..call(path, key) };
+            let call = call.variable("GATEWAY_KEY", single);
+            if permitted {
+                assert_eq!(call.send([accepted()]).await.status, 200, "{path}");
+                continue;
+            }
+            let forbidden = call.send([]).await;
+            forbidden.is_error(403, "forbidden");
+            let message = forbidden.body["error"]["message"].as_str().unwrap();
+            let name = forbidden.log[0]["action"].as_str().unwrap();
+            assert!(message.contains(name) && message.contains("GATEWAY_KEYS"), "{message}");
+        }
     }
     let wildcard = call(USERS, SOC).variable("GATEWAY_KEYS", &entry("soc", SOC, ":*")).send([]).await;
     wildcard.is_error(500, "misconfigured");
@@ -133,6 +144,10 @@ async fn an_invalid_setting_is_named_without_its_value() {
         ("ENTRA_RISK_PATIENCE_MS", "canary-value"),
         ("ENTRA_RISK_ISOLATE_REFUSED", "canary-value"),
         ("ENTRA_RISK_TENANT", "canary-value with a space"),
+        ("ENTRA_RISK_REQUIRE_REASON", "canary-value"),
+        ("ENTRA_RISK_PROTECTED", "canary-value"),
+        ("ENTRA_RISK_PROTECTED", " "),
+        ("ENTRA_RISK_PROTECT", "canary-value"),
     ];
     for (name, value) in settings {
         let received = Call::new(USERS, users(0..1)).variable(name, value).send([]).await;
