@@ -3,6 +3,7 @@ service."""
 
 import json
 import os
+import resource
 import subprocess
 import time
 
@@ -17,7 +18,7 @@ def run(model, service, work, command, environment, ids, bad=frozenset()):
     file.write_text("\n".join(ids) + "\n", encoding="ascii")
     # What a contender keeps for the next run.
     (work / "done.txt").unlink(missing_ok=True)
-    start = time.monotonic()
+    start, before = time.monotonic(), processor_seconds()
     finished = subprocess.run(
         [
             str(part)
@@ -57,6 +58,7 @@ def run(model, service, work, command, environment, ids, bad=frozenset()):
     )
     return {
         "seconds": seconds,
+        "processor_seconds": processor_seconds() - before,
         "arrivals": [request["at"] for request in requests],
         "ids": len(ids),
         "good": len(good),
@@ -68,11 +70,17 @@ def run(model, service, work, command, environment, ids, bad=frozenset()):
     }
 
 
-def seconds(command, environment):
-    """How long this command takes."""
-    start = time.monotonic()
+def command_seconds(command, environment):
+    """The processor time of this command."""
+    before = processor_seconds()
     subprocess.run(command, check=True, env=os.environ | environment)
-    return time.monotonic() - start
+    return processor_seconds() - before
+
+
+def processor_seconds():
+    """The processor time of all processes that have ended here."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def size(folder):
