@@ -118,7 +118,11 @@ fn respond<'a>(
         return Err(reason::required());
     }
     if let Some(protection) = &settings.protection {
-        audit.protected_ids = protection.find(action, &ids);
+        audit.protected_ids = protection.find(action, &ids).map_err(|problem| {
+            let problems = [problem];
+            log::write_problems_once(&problems);
+            Response::misconfigured(&problems)
+        })?;
         if !audit.protected_ids.is_empty() {
             return Err(Response::protected(&audit.protected_ids));
         }

@@ -14,22 +14,32 @@ pub(crate) fn find(
     settings: &Result<Settings, Vec<String>>,
     log_is_writable: impl FnOnce() -> bool,
 ) -> Option<Response> {
-    let path = path(path_with_query);
-    if !["/healthz", "/readyz", "/openapi.yaml"].contains(&path) {
-        return None;
-    }
-    let is_ready = path == "/readyz";
-    Some(match settings {
-        _ if !is_get_or_head => {
+    Some(match path(path_with_query) {
+        "/healthz" | "/readyz" | "/openapi.yaml" if !is_get_or_head => {
             let error = Response::error(405, "methodNotAllowed", "The method must be GET or HEAD.");
             error.with_header("allow", "GET, HEAD")
         }
-        Err(problems) if is_ready => Response { status: 503, ..Response::misconfigured(problems) },
-        Ok(settings) if is_ready && settings.keys.is_empty() => key::not_configured(),
-        _ if is_ready && !log_is_writable() => Response::log_not_writable(),
-        _ if path == "/openapi.yaml" => Response::document(),
-        _ => Response::status(if is_ready { "ready" } else { "alive" }),
+        "/healthz" => Response::status("alive"),
+        "/readyz" => readiness(settings, log_is_writable).unwrap_or_else(|error| error),
+        "/openapi.yaml" => Response::document(),
+        _ => return None,
     })
+}
+
+/// Whether the gateway can serve callers. The error is the response if it cannot.
+fn readiness(
+    settings: &Result<Settings, Vec<String>>,
+    log_is_writable: impl FnOnce() -> bool,
+) -> Result<Response, Response> {
+    let misconfigured = |problems: &[String]| Response { status: 503, ..Response::misconfigured(problems) };
+    let settings = settings.as_ref().map_err(|problems| misconfigured(problems))?;
+    if settings.keys.is_empty() {
+        return Err(key::not_configured());
+    }
+    if let Some(protection) = &settings.protection {
+        protection.numbers().map_err(|problem| misconfigured(&[problem]))?;
+    }
+    if log_is_writable() { Ok(Response::status("ready")) } else { Err(Response::log_not_writable()) }
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ const SCOPE: &str = "ENTRA_RISK_PROTECT";
 
 /// The protected ids, and what they are protected from.
 pub(crate) struct Protection {
-    /// The ids as numbers. They are not sorted, because that would be work for callers without a
-    /// key.
-    numbers: Vec<u128>,
+    /// The value of the variable with the ids. It may be long, so it is not parsed for callers
+    /// without a key.
+    ids: String,
     scope: Scope,
 }
 
@@ -32,9 +32,9 @@ enum Scope {
 }
 
 impl Protection {
-    /// Parses the two variables. There is no protection if neither is set. A variable that is set
-    /// but empty is an error, because a list that could not be read would be empty too. The error
-    /// names the variable and the rule that it violates, without any of its ids.
+    /// Parses the two variables, except for the ids. There is no protection if neither is set. A
+    /// variable that is set but empty is an error, because a list that could not be read would be
+    /// empty too. The error names the variable and the rule that it violates, without its value.
     pub(crate) fn parse(environment: &[(String, String)]) -> Result<Option<Protection>, String> {
         let value = |variable: &str| {
             let found = environment.iter().rfind(|(name, _)| name == variable);
@@ -47,46 +47,39 @@ impl Protection {
             Some(_) => return Err(format!("{SCOPE}: expected confirm or all")),
         };
         match value(IDS) {
-            Some(ids) => {
-                let numbers = parse_numbers(ids).map_err(|rule| format!("{IDS}: {rule}"))?;
-                Ok(Some(Protection { numbers, scope: scope.unwrap_or(Scope::Confirm) }))
-            }
+            Some("") => Err(format!("{IDS}: expected ids, or no such variable if nothing is protected")),
+            Some(ids) => Ok(Some(Protection { ids: ids.to_owned(), scope: scope.unwrap_or(Scope::Confirm) })),
             None if scope.is_some() => Err(format!("{SCOPE}: expected {IDS} beside it")),
             None => Ok(None),
         }
     }
 
-    /// Finds the ids that are protected from this action.
-    pub(crate) fn find(&self, action: &Action, ids: &[String]) -> Vec<String> {
-        if self.scope == Scope::Confirm && !action.definition.name.ends_with("-compromised") {
-            return Vec::new();
+    /// Parses the protected ids as numbers. The error names the variable and the rule that it
+    /// violates, without any of its ids.
+    pub(crate) fn numbers(&self) -> Result<BTreeSet<u128>, String> {
+        let mut numbers = BTreeSet::new();
+        for (number, entry) in (1_u32..).zip(entries(&self.ids)) {
+            let Some(id) = parse_id(entry) else {
+                return Err(format!("{IDS}: entry {number} is not a hyphenated GUID, or all of its digits are zero"));
+            };
+            numbers.insert(id.number());
         }
-        let (mut protected, mut found) = (BTreeSet::new(), Vec::new());
-        for number in &self.numbers {
-            protected.insert(*number);
-        }
-        for id in ids {
-            if parse_id(id).is_some_and(|id| protected.contains(&id.number())) {
-                found.push(id.clone());
+        if numbers.is_empty() { Err(format!("{IDS}: expected ids between the commas")) } else { Ok(numbers) }
+    }
+
+    /// Finds the ids that are protected from this action. The error is that of the list.
+    pub(crate) fn find(&self, action: &Action, ids: &[String]) -> Result<Vec<String>, String> {
+        let protected = self.numbers()?;
+        let mut found = Vec::new();
+        if self.scope == Scope::All || action.definition.name.ends_with("-compromised") {
+            for id in ids {
+                if parse_id(id).is_some_and(|id| protected.contains(&id.number())) {
+                    found.push(id.clone());
+                }
             }
         }
-        found
+        Ok(found)
     }
-}
-
-/// Parses ids that are separated by commas or white space. The error is the rule that they violate.
-fn parse_numbers(ids: &str) -> Result<Vec<u128>, String> {
-    let mut numbers = Vec::new();
-    for (number, entry) in (1_u32..).zip(entries(ids)) {
-        let Some(id) = parse_id(entry) else {
-            return Err(format!("entry {number} is not a hyphenated GUID, or all of its digits are zero"));
-        };
-        numbers.push(id.number());
-    }
-    if numbers.is_empty() {
-        return Err("expected ids, or no such variable if nothing is protected".to_owned());
-    }
-    Ok(numbers)
 }
 
 #[cfg(test)]
@@ -108,10 +101,11 @@ mod tests {
         let scope = scope.map(|scope| (SCOPE, scope));
         let variables: Vec<_> = [(IDS, A)].into_iter().chain(scope).collect();
         let protection = parse(&variables).ok().flatten().unwrap();
-        let protects = |action: &&Action| match protection.find(action, &[B.to_owned(), A.to_owned()]).as_slice() {
-            [] => false,
-            found => found == [A],
-        };
+        let protects =
+            |action: &&Action| match protection.find(action, &[B.to_owned(), A.to_owned()]).unwrap().as_slice() {
+                [] => false,
+                found => found == [A],
+            };
         ACTIONS.iter().filter(protects).map(|action| action.definition.name).collect()
     }
 
@@ -133,9 +127,9 @@ mod tests {
         let ids = format!(" {{{}}},\r\n\t{B} ", A.to_uppercase());
         let protection = parse(&[(IDS, &ids), (SCOPE, "all")]).ok().flatten().unwrap();
         for given in [A.to_owned(), A.to_uppercase(), B.to_owned()] {
-            assert_eq!(protection.find(&ACTIONS[3], std::slice::from_ref(&given)), [given]);
+            assert_eq!(protection.find(&ACTIONS[3], std::slice::from_ref(&given)), Ok(vec![given]));
         }
-        assert!(protection.find(&ACTIONS[3], &[A.replace('a', "b")]).is_empty());
+        assert_eq!(protection.find(&ACTIONS[3], &[A.replace('a', "b")]), Ok(vec![]));
     }
 
     #[test]
@@ -144,6 +138,7 @@ mod tests {
         let bad_line = format!("{A}\n{B} canary");
         let cases = [
             (vec![(IDS, "")], "ENTRA_RISK_PROTECTED: expected ids"),
+            (vec![(IDS, " \n")], "ENTRA_RISK_PROTECTED: expected ids"),
             (vec![(IDS, " ,\n")], "ENTRA_RISK_PROTECTED: expected ids"),
             (vec![(IDS, bad_line.as_str())], "ENTRA_RISK_PROTECTED: entry 3 is not"),
             (vec![(IDS, "canary")], "ENTRA_RISK_PROTECTED: entry 1 is not"),
@@ -152,7 +147,9 @@ mod tests {
             (vec![(IDS, A), (SCOPE, "")], "ENTRA_RISK_PROTECT: expected confirm or all"),
         ];
         for (variables, rule) in cases {
-            let problem = parse(&variables).err().unwrap();
+            // Whatever the action is.
+            let find = |protection: Option<Protection>| protection.unwrap().find(&ACTIONS[3], &[]);
+            let problem = parse(&variables).and_then(find).err().unwrap();
             assert!(problem.starts_with(rule) && !problem.contains("canary") && !problem.contains(A), "{problem}");
         }
     }

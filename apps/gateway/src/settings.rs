@@ -133,7 +133,7 @@ mod tests {
             ("GATEWAY_KEYS", &key_twice, "entry 2: the name or the key occurs twice"),
             ("ENTRA_RISK_REQUIRE_REASON", "canary", "expected true or false"),
             ("ENTRA_RISK_REQUIRE_REASON", "1", "expected true or false"),
-            ("ENTRA_RISK_PROTECTED", "canary", "entry 1 is not a hyphenated GUID"),
+            ("ENTRA_RISK_PROTECT", "canary", "expected confirm or all"),
             ("ENTRA_RISK_CLOUD", "canary", "expected global, "),
         ];
         for (name, value, rule) in cases {

@@ -15,7 +15,7 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Config, Engine};
 
 use crate::compositions::{file, link};
-use crate::gateway_call::{Body, Call, KEY, Rest, USERS, users};
+use crate::gateway_call::{Body, Call, KEY, Rest, USERS, id, users};
 use crate::gateway_instance::{HangUp, Instance, with_event};
 
 /// The maximum number of instructions that a request without a key takes in addition to those of an
@@ -43,7 +43,12 @@ type Headers = Vec<(&'static str, Vec<u8>)>;
 
 /// The fuel of a request in an instance of its own, and the status of the response.
 async fn cost(method: &Method, path: &str, headers: &Headers) -> (u64, u16) {
-    let environment = [("GATEWAY_KEY", KEY.to_owned())].into_iter();
+    cost_with(&[], method, path, headers).await
+}
+
+/// The fuel of a request to a gateway with these variables in addition to its key.
+async fn cost_with(variables: &[(&'static str, String)], method: &Method, path: &str, headers: &Headers) -> (u64, u16) {
+    let environment = variables.iter().cloned().chain([("GATEWAY_KEY", KEY.to_owned())]);
     let mut instance = Instance::new(counting_gateway(), environment, Script::at_once([]), 1 << 24).await;
     let before = instance.fuel();
     let mut request = http::Request::builder().method(method).uri(format!("http://gateway.test{path}"));
@@ -143,6 +148,20 @@ async fn a_request_without_a_key_costs_little_more_than_an_empty_one() {
         }
     }
     println!("{count} requests, each at most {worst} units of fuel more than an empty one");
+}
+
+/// The longest list that fits into a variable of Linux, 128 KiB.
+#[tokio::test(start_paused = true)]
+async fn a_request_without_a_key_costs_little_however_many_ids_are_protected() {
+    let list = ("ENTRA_RISK_PROTECTED", (0..3_540).map(id).collect::<Vec<_>>().join(","));
+    for path in [USERS, "/healthz", "/openapi.yaml"] {
+        let (method, headers) = (if path == USERS { Method::POST } else { Method::GET }, Headers::new());
+        let (without, _) = cost(&method, path, &headers).await;
+        let (with, status) = cost_with(std::slice::from_ref(&list), &method, path, &headers).await;
+        let more = with.saturating_sub(without);
+        println!("{path}, {status}: {more} units of fuel more than without protected ids");
+        assert!(more <= MAX_FUEL, "{more} more than {without}: {path}");
+    }
 }
 
 /// Each of the values would be valid alone.
