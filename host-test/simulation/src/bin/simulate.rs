@@ -96,7 +96,7 @@ fn main() -> wasmtime::Result<ExitCode> {
     violations.dedup_by_key(|(seed, _)| *seed);
     for (seed, violation) in violations.iter().take(MAX_PRINTED) {
         println!("  {violation}");
-        println!("    replay: cargo run --release -p simulation -- --seed {seed}{options}");
+        println!("    replay: cargo run --release --bin simulate -- --seed {seed}{options}");
     }
     Ok(exit_code(summary.violations.is_empty()))
 }
