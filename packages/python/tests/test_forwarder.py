@@ -1,4 +1,5 @@
-"""The way of requests to Microsoft Graph: proxies, certificates, and what nobody else can use."""
+"""The way of requests to Microsoft Graph: proxies, certificates, and what nobody else can use.
+Skipped if trustme is not installed."""
 
 from __future__ import annotations
 
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import trustme
 from wasmtime.component import Variant
 
 from entra_risk import EntraRisk, Report, RateLimit, TokenRequest
@@ -28,6 +28,11 @@ from entra_risk._options import ROOTS, OptionsRecord
 from entra_risk._plugin import Plugin
 
 from .model import FAST, PRESENT, Model, some_ids
+
+try:
+    import trustme
+except ImportError as missing:
+    raise unittest.SkipTest(str(missing))
 
 TOKEN = "eyJ0eXAi.canary-b7c1d09e5f3a4c62-0123456789.signature/with+all="
 Respond = Callable[["Handler"], None]
