@@ -1,18 +1,23 @@
 //! A demonstration: loads the plugin, performs every action with the ids of the Microsoft Graph
-//! documentation, and prints every request and response. Fails if anything differs from the
+//! documentation, and prints every request and response. Then it dismisses the risk of 600 users, two
+//! of whom are bad, before the model of Microsoft Graph. Fails if anything differs from the
 //! documentation.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, ensure};
-use graph_model::{Behavior, Response};
-use host_test::bindings::actions::{Batch, Failure, Options, Response as ErrorResponse};
+use graph_model::{Behavior, Graph, Response, Settings};
+use host_test::bindings::actions::{Batch, Failure, Options, Outcome, Response as ErrorResponse};
 use host_test::bindings::calls::Event;
 use host_test::checked_call::CheckedCall;
 use host_test::component::{FILE, PluginComponent};
 use host_test::examples::{DISMISS_USERS, EXAMPLES, Example};
 use host_test::host::RecordedExchange;
-use host_test::plugin::CANARY;
+use host_test::plugin::{Action, CANARY, canary};
 use host_test::script::{accepted, graph_error};
 use http::header::AUTHORIZATION;
+use serde_json::Value;
+use uuid::Uuid;
 
 /// In virtual time, because retries wait for seconds.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -55,7 +60,32 @@ async fn main() -> Result<()> {
     let outcomes: Vec<String> = call.batches().iter().map(|batch| batch.case()).collect();
     ensure!(outcomes == ["refused(client-error)", "accepted"], "the id at fault was not isolated: {outcomes:?}");
 
+    dismiss_600_users().await?;
     println!("\nEverything matches the documentation.");
+    Ok(())
+}
+
+/// The main job: a list with two bad ids, at the documented limit.
+async fn dismiss_600_users() -> Result<()> {
+    let ids: Vec<String> = (1..=600).map(|number| Uuid::from_u128(number).to_string()).collect();
+    let absent = [77, 400].map(Uuid::from_u128);
+    let graph = Graph::new(Settings { absent: absent.into(), ..Settings::default() });
+    println!("\n{}, 600 ids, of which two are bad", Action::DismissRiskyUsers.name());
+    let action = Action::DismissRiskyUsers;
+    let call = CheckedCall::before(Arc::new(graph), canary(), action, &ids, Options::default()).await;
+    for RecordedExchange { sent, request, reply } in &call.exchanges {
+        let body: Value = serde_json::from_slice(request.body())?;
+        let ids = body["userIds"].as_array().map_or(0, Vec::len);
+        let status = match reply.as_ref().map(|reply| &reply.behavior) {
+            Some(Behavior::Complete(response)) => response.status().as_str().to_owned(),
+            other => format!("{other:?}"),
+        };
+        println!("  after {:4.1} s: {ids:2} ids, {status}", sent.as_secs_f32());
+    }
+    let count = |outcome| call.batches().iter().filter(|b| b.outcome == outcome).map(|b| b.ids.len()).sum::<usize>();
+    let (accepted, refused) = (count(Outcome::Accepted), count(Outcome::Refused));
+    println!("  = {accepted} accepted, {refused} refused");
+    ensure!((accepted, refused) == (598, 2), "not exactly the bad ids were refused");
     Ok(())
 }
 
