@@ -17,6 +17,8 @@ mod input_check;
 mod json;
 #[path = "../../apps/cli/src/plain_list.rs"]
 mod plain_list;
+#[path = "../../apps/cli/src/records.rs"]
+mod records;
 #[path = "../../apps/cli/src/table.rs"]
 mod table;
 #[path = "../../apps/cli/src/text.rs"]

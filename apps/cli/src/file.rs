@@ -39,7 +39,11 @@ impl Place {
         let found = directories.filter_map(|(directory, name)| Some((directory, within(&name, path)?.to_owned())));
         let found = found.filter(|(_, inner)| !leaves(inner));
         let Some((directory, inner)) = found.min_by_key(|(_, inner)| inner.len()) else {
-            let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+            let folder = match path.rsplit_once('/') {
+                Some(("", _)) => "/",
+                Some((folder, _)) => folder,
+                None => ".",
+            };
             return Err(format!(
                 "{path}: the runtime grants no directory that contains it; grant one, for example with wasmtime run \
                  --dir {folder}"

@@ -25,6 +25,7 @@ mod plain_list;
 mod plan;
 mod progress;
 mod question;
+mod records;
 mod refused;
 mod remaining;
 mod sources;

@@ -1,8 +1,6 @@
 //! A file with a list of ids, which is replaced in one step: it always contains a whole list, the
 //! old one or the new one, however the process ends.
 
-use std::io::{BufReader, Read};
-
 use entra_risk_common::stream;
 use entra_risk_engine::contract::action::Action;
 
@@ -51,8 +49,7 @@ impl List {
         }
         let path = self.path();
         let mut ids = Ids::new(action);
-        let mut text = Text::new(self.place.content()?).map_err(|error| error.to_string())?;
-        read_list(&mut text, &mut ids, path)?;
+        read_list(&mut self.text()?, &mut ids, path)?;
         let error = |_| format!("{flag} {path}: contains lines that are not ids and would be lost; name another file");
         ids.finish(&[]).map(|input| input.ids).map_err(error)
     }
@@ -79,15 +76,20 @@ impl List {
 
     /// Whether the file still contains what `write` wrote.
     pub(crate) fn contains<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<bool, String> {
-        let mut content = BufReader::with_capacity(HEAD_BYTES, self.place.content()?).bytes();
-        for byte in ids.flat_map(|id| id.bytes().chain([b'\n'])) {
-            match content.next() {
-                Some(Ok(found)) if found == byte => {}
-                Some(Err(error)) => return Err(error.to_string()),
-                _ => return Ok(false),
+        let mut text = self.text()?;
+        let mut line = Vec::new();
+        for id in ids {
+            line.clear();
+            text.read_line(&mut line, HEAD_BYTES).map_err(|error| error.to_string())?;
+            if line != id.as_bytes() {
+                return Ok(false);
             }
         }
-        Ok(content.next().is_none())
+        text.peek().map(<[u8]>::is_empty).map_err(|error| error.to_string())
+    }
+
+    fn text(&self) -> Result<Text<'static>, String> {
+        Text::new(Box::new(self.place.content()?)).map_err(|error| error.to_string())
     }
 
     /// The path as the user wrote it.

@@ -25,8 +25,8 @@ struct LogLine<'a> {
 /// lines.
 const MAX_IDS: usize = 1_000;
 
-/// The outcome of a batch as JSON, in lines without their ends. `labels` is empty if nobody asked for
-/// labels.
+/// The outcome of a batch as JSON, in lines without their ends. `labels` is empty if nobody asked
+/// for labels.
 pub(crate) fn log_lines<'a>(
     action: &'a Action,
     reason: Option<&'a str>,

@@ -2,7 +2,6 @@
 //! action, the number of its ids, and their SHA-256.
 
 use std::fmt::Write;
-use std::io::Read;
 
 use entra_risk_common::stream;
 use entra_risk_engine::contract::action::Action;
@@ -11,12 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::bindings::wasi::filesystem::types::DescriptorType;
 use crate::file::{Place, sync};
 use crate::ids::number;
+use crate::text::Text;
 
 /// The extension of the file.
 pub(crate) const MARK: &str = "entra-risk-input";
-
-/// More bytes than a mark has.
-const MAX_BYTES: u64 = 1 << 10;
 
 /// The mark of an input, and its file.
 pub(crate) struct Mark {
@@ -60,15 +57,11 @@ impl Mark {
         if !matches!(self.place.kind(), Ok(Some(DescriptorType::RegularFile))) {
             return Ok(Found::Nothing);
         }
-        let mut text = Vec::new();
-        let read = self.place.content()?.take(MAX_BYTES).read_to_end(&mut text);
-        read.map_err(|error| error.to_string())?;
-        Ok(if text == self.text.as_bytes() {
-            Found::Same
-        } else if text.ends_with(b"\n") {
-            Found::Other
-        } else {
-            Found::Nothing
+        let text = Text::new(Box::new(self.place.content()?)).map_err(|error| error.to_string())?;
+        Ok(match text.head() {
+            text if text == self.text.as_bytes() => Found::Same,
+            text if text.ends_with(b"\n") => Found::Other,
+            _ => Found::Nothing,
         })
     }
 

@@ -64,7 +64,7 @@ mod tests {
 
     fn read(input: &str) -> Result<Input, Vec<String>> {
         let mut ids = Ids::new(&ACTIONS[3]);
-        read_list(&mut Text::new(input.as_bytes()).unwrap(), &mut ids, "ids.txt").unwrap();
+        read_list(&mut Text::new(Box::new(input.as_bytes())).unwrap(), &mut ids, "ids.txt").unwrap();
         ids.finish(&[])
     }
 

@@ -61,9 +61,10 @@ impl Plan {
             return Ok(self);
         }
         let mark = Mark::new(list.place(), job.action.definition, &self.ids)?;
+        let left = list.read("--remaining", job.action.definition)?;
         // Who deletes the list, begins anew.
         let (left, found) = match !job.restart && list.exists()? {
-            true => (list.read("--remaining", job.action.definition)?, mark.found()?),
+            true => (left, mark.found()?),
             false => (Vec::new(), Found::Nothing),
         };
         let all = self.ids.len();

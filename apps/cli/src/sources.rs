@@ -33,7 +33,7 @@ pub(crate) fn read(job: &Job) -> Result<(Input, Vec<Source<'_>>), Vec<String>> {
         return Err(vec!["expected ids as arguments, in --file or on standard input".to_owned()]);
     }
     if no_other_source || job.ids.iter().chain(&job.files).any(|text| text == "-") {
-        add(stdio::Input::open(), &wanted, &mut ids, "standard input")?;
+        add(Box::new(stdio::Input::open()), &wanted, &mut ids, "standard input")?;
     }
     if !job.outcomes.is_empty() && !ids.has_outcomes() {
         return Err(vec!["--outcome: applies to logs and reports of this command; none was read".to_owned()]);
@@ -69,11 +69,11 @@ fn except<'a>(job: &'a Job, input: &mut Input, sources: &mut Vec<Source<'a>>) ->
 
 fn add_file(path: &str, wanted: &Wanted<'_>, ids: &mut Ids) -> Result<bool, Vec<String>> {
     let content = content(path).map_err(|error| vec![error])?;
-    add(content, wanted, ids, path)
+    add(Box::new(content), wanted, ids, path)
 }
 
 /// Adds the ids of a source. Returns whether it is a list.
-fn add(content: impl Read, wanted: &Wanted<'_>, ids: &mut Ids, source: &str) -> Result<bool, Vec<String>> {
+fn add(content: Box<dyn Read>, wanted: &Wanted<'_>, ids: &mut Ids, source: &str) -> Result<bool, Vec<String>> {
     let text = Text::new(content).map_err(|error| vec![error.to_string()])?;
     read_source(text, wanted, ids, source).map_err(|error| vec![error])
 }

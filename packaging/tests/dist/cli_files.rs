@@ -109,6 +109,7 @@ async fn a_list_of_another_run_is_not_overwritten() {
             format!("{other} 3 ids of another input or action, 3 of them not in this one; {ways_out}"),
         ),
         ("--file ids.txt --remaining note.txt", lost("--remaining")),
+        ("--file ids.txt --remaining note.txt --restart", lost("--remaining")),
         ("--file ids.txt --refused note.txt", lost("--refused")),
     ];
     for dry_run in ["", " --dry-run"] {

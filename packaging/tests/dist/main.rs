@@ -10,6 +10,7 @@ mod cli_files;
 mod cli_interruption;
 mod cli_lists;
 mod cli_log_time;
+mod cli_memory;
 mod cli_progress;
 mod cli_terminal;
 mod cli_texts;

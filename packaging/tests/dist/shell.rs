@@ -1,5 +1,6 @@
 //! The command in its own directory, as a shell runs it: arguments, files, pipes and a terminal.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use host_test::plugin::{CANARY, canary};
 use host_test::script::Script;
 use tempfile::TempDir;
 use tokio::time::Instant;
-use wasmtime::Store;
+use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
@@ -45,6 +46,8 @@ pub(crate) struct Completed {
     /// run.
     pub(crate) written: Vec<(Duration, String)>,
     pub(crate) exchanges: Vec<RecordedExchange>,
+    /// The bytes of all linear memories at the end, which never shrink. For one run at a time.
+    pub(crate) memory: usize,
 }
 
 /// The date at the start of every run, since 1970: 2026-11-21T09:00:00Z.
@@ -128,6 +131,8 @@ impl Shell {
         wasi.preopened_dir("/dev", "/dev", FsPerms::ReadWrite).unwrap();
         let host = Host::with(&mut wasi, Outbound::InProcess(graph), canary(), 1);
         let mut store = Store::new(command.engine(), host);
+        MEMORY.set(0);
+        store.limiter(|_| Box::leak(Box::new(Meter)));
         let command = CommandPre::new(command.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
         let code = match command.wasi_cli_run().call_run(&mut store).await {
             Ok(Ok(())) => 0,
@@ -143,7 +148,26 @@ impl Shell {
             let text = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
             assert!(!String::from_utf8_lossy(&text).contains(CANARY), "a file contains the token");
         }
-        Completed { code, stdout, stderr, written, exchanges: store.data().exchanges() }
+        Completed { code, stdout, stderr, written, exchanges: store.data().exchanges(), memory: MEMORY.get() }
+    }
+}
+
+thread_local! {
+    /// The bytes of the linear memories of the run on this thread.
+    static MEMORY: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Adds up the linear memories of a store.
+struct Meter;
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        MEMORY.set(MEMORY.get() + desired - current);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
     }
 }
 
