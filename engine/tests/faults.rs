@@ -1,17 +1,6 @@
 //! Ids on which the service fails, and what refusals name: in virtual time, 10,000 users at one
 //! request a second.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may fail"
-)]
-
-mod service;
-
 use std::cell::RefCell;
 use std::collections::HashSet;
 
@@ -22,7 +11,8 @@ use entra_risk_engine::contract::report::Outcome;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use service::{Answer, Run, id, ids_with, some};
+
+use crate::service::{self, Answer, Run, id, ids_with, some};
 
 const SEEDS: u64 = 20;
 

@@ -1,15 +1,5 @@
 //! Replays the fuzzing corpus on the stable compiler.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test may fail"
-)]
-
 #[path = "../../fuzz/checks/arguments.rs"]
 mod arguments;
 #[path = "../../fuzz/checks/response.rs"]

@@ -1,7 +1,5 @@
 //! The wings of the engine import each other one way, and no files import each other in a circle.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,15 +1,5 @@
 //! Properties of the parsers. Where a crate does the same, both agree.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test may fail"
-)]
-
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;

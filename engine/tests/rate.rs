@@ -2,16 +2,6 @@
 //! instances that know nothing of each other. The service is strict: it counts the requests that
 //! arrived in a sliding window, refused ones too.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test may fail"
-)]
-
 use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::contract::action::{ACTIONS, Action};
 use entra_risk_engine::contract::arguments::Options;

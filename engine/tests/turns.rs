@@ -2,16 +2,6 @@
 //! is used once and in time, a hold is announced, a store that fails or is slow does not end a
 //! call, and a call that was stopped takes no more turns.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test may fail"
-)]
-
 use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::contract::action::ACTIONS;
 use entra_risk_engine::contract::arguments::Options;

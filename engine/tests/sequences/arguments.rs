@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use entra_risk_engine::contract::action::{ACTIONS, Action, RateLimit};
 use entra_risk_engine::contract::arguments::Options;
 
-use crate::nanos::{Nanos, from_ms};
-use crate::random::Random;
+use crate::sequences::nanos::{Nanos, from_ms};
+use crate::sequences::random::Random;
 
 const GRAPH: &str = "https://graph.microsoft.com";
 

@@ -3,9 +3,9 @@
 
 use entra_risk_engine::call::AttemptId;
 
-use crate::check::Check;
-use crate::nanos::Nanos;
-use crate::verdict::{Kind, Verdict};
+use crate::sequences::check::Check;
+use crate::sequences::nanos::Nanos;
+use crate::sequences::verdict::{Kind, Verdict};
 
 /// What happened to an id.
 #[derive(Debug, Default)]

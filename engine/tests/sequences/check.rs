@@ -9,14 +9,14 @@ use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::token::{Authorization, Credential, TokenError};
 use entra_risk_engine::limit::turns::WithoutTurns;
 
-use crate::arguments::Settings;
-use crate::attempt::{Attempt, Id};
-use crate::circuit::Circuit;
-use crate::end::End;
-use crate::instance::Instance;
-use crate::nanos::{Nanos, SECOND};
-use crate::outcome::Reported;
-use crate::verdict::Kind;
+use crate::sequences::arguments::Settings;
+use crate::sequences::attempt::{Attempt, Id};
+use crate::sequences::circuit::Circuit;
+use crate::sequences::end::End;
+use crate::sequences::instance::Instance;
+use crate::sequences::nanos::{Nanos, SECOND};
+use crate::sequences::outcome::Reported;
+use crate::sequences::verdict::Kind;
 
 /// The wait before the first retry, without jitter.
 pub const BACKOFF: Nanos = 3 * SECOND;

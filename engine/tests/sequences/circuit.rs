@@ -1,7 +1,7 @@
 //! The circuit as the contract states it, and no more: what the engine may not do less strictly.
 
-use crate::nanos::Nanos;
-use crate::verdict::Kind;
+use crate::sequences::nanos::Nanos;
+use crate::sequences::verdict::Kind;
 
 #[derive(Default)]
 pub struct Circuit {

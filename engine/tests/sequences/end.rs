@@ -3,9 +3,9 @@
 use entra_risk_engine::call::Step;
 use entra_risk_engine::limit::turns::WithoutTurns;
 
-use crate::check::{Check, require};
-use crate::instance::Unseen;
-use crate::nanos::{Nanos, SECOND};
+use crate::sequences::check::{Check, require};
+use crate::sequences::instance::Unseen;
+use crate::sequences::nanos::{Nanos, SECOND};
 
 /// The time that requests in flight get after the end of a call.
 const GRACE: Nanos = 10 * SECOND;

@@ -8,9 +8,9 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use entra_risk_engine::http::response::Response;
 use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
 
-use crate::host::Host;
-use crate::nanos::{Nanos, SECOND};
-use crate::verdict::Verdict;
+use crate::sequences::host::Host;
+use crate::sequences::nanos::{Nanos, SECOND};
+use crate::sequences::verdict::Verdict;
 
 pub enum Event {
     Response(Response),

@@ -4,13 +4,13 @@ use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::contract::token::{Credential, TokenError};
 use entra_risk_engine::http::transport_error::TransportErrorKind;
 
-use crate::check::{Check, require};
-use crate::event::Event;
+use crate::sequences::check::{Check, require};
+use crate::sequences::event::Event;
 use entra_risk_engine::time::Duration;
 
-use crate::nanos::{MILLISECOND, Nanos, SECOND, at};
-use crate::random::Random;
-use crate::verdict::Verdict;
+use crate::sequences::nanos::{MILLISECOND, Nanos, SECOND, at};
+use crate::sequences::random::Random;
+use crate::sequences::verdict::Verdict;
 
 /// The characters of every token. Nothing else contains them.
 pub const TOKEN_CHARACTERS: &str = "~^|!";

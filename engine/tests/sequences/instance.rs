@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use entra_risk_engine::contract::action::RateLimit;
 
-use crate::arguments::{Key, Settings};
-use crate::nanos::{Nanos, SECOND, from_ms};
-use crate::verdict::{Kind, Verdict};
+use crate::sequences::arguments::{Key, Settings};
+use crate::sequences::nanos::{Nanos, SECOND, from_ms};
+use crate::sequences::verdict::{Kind, Verdict};
 
 /// A hold lasts so long for other calls than the one whose response asked for it.
 const MAX_HOLD: Nanos = 3_600 * SECOND;

@@ -2,9 +2,9 @@
 
 use entra_risk_engine::contract::report::Progress;
 
-use crate::check::{BACKOFF, Check, require};
-use crate::nanos::{Nanos, SECOND};
-use crate::verdict::{Kind, label};
+use crate::sequences::check::{BACKOFF, Check, require};
+use crate::sequences::nanos::{Nanos, SECOND};
+use crate::sequences::verdict::{Kind, label};
 
 /// The longest backoff, with jitter.
 const MAX_BACKOFF: Nanos = 75 * SECOND;

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::report::{Batch, Outcome};
 
-use crate::check::{Check, require};
-use crate::texts;
-use crate::verdict::{Kind, label};
+use crate::sequences::check::{Check, require};
+use crate::sequences::texts;
+use crate::sequences::verdict::{Kind, label};
 
 /// An outcome that was reported.
 #[derive(Clone)]

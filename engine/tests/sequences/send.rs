@@ -4,10 +4,10 @@ use entra_risk_engine::call::AttemptId;
 use entra_risk_engine::contract::token::TokenRequest;
 use entra_risk_engine::http::request::Request;
 
-use crate::attempt::{Attempt, Id};
-use crate::check::{BACKOFF, Check, require};
-use crate::nanos::{Nanos, SECOND};
-use crate::verdict::Kind;
+use crate::sequences::attempt::{Attempt, Id};
+use crate::sequences::check::{BACKOFF, Check, require};
+use crate::sequences::nanos::{Nanos, SECOND};
+use crate::sequences::verdict::Kind;
 
 /// A request that is not written after this time does not keep others waiting.
 const MAX_UPLOAD: Nanos = 10 * SECOND;

@@ -3,8 +3,8 @@
 use entra_risk_engine::contract::error::{Error, Response};
 use entra_risk_engine::contract::report::Outcome;
 
-use crate::check::require;
-use crate::host::{MAX_RUN, TOKEN_CHARACTERS};
+use crate::sequences::check::require;
+use crate::sequences::host::{MAX_RUN, TOKEN_CHARACTERS};
 
 pub fn check_outcome(outcome: &Outcome) {
     match outcome {

@@ -4,7 +4,7 @@
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::http::transport_error::TransportErrorKind;
 
-use crate::nanos::Nanos;
+use crate::sequences::nanos::Nanos;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

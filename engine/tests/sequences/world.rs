@@ -6,12 +6,12 @@ use std::rc::Rc;
 use entra_risk_engine::call::Call;
 use entra_risk_engine::limit::instance::InstanceState;
 
-use crate::arguments::Arguments;
-use crate::check::{Check, require};
-use crate::host::{Host, State, span};
-use crate::instance::Instance;
-use crate::nanos::{MILLISECOND, Nanos, SECOND, at};
-use crate::random::Random;
+use crate::sequences::arguments::Arguments;
+use crate::sequences::check::{Check, require};
+use crate::sequences::host::{Host, State, span};
+use crate::sequences::instance::Instance;
+use crate::sequences::nanos::{MILLISECOND, Nanos, SECOND, at};
+use crate::sequences::random::Random;
 
 /// More visits than the calls of an instance can need.
 const MAX_VISITS: u32 = 200_000;

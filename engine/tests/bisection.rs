@@ -1,17 +1,6 @@
 //! Bisection: exactly the ids at fault are refused, in about as few requests as information theory
 //! allows.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may fail"
-)]
-
-mod service;
-
 use std::cell::Cell;
 use std::collections::HashSet;
 
@@ -23,7 +12,8 @@ use proptest::sample::subsequence;
 use proptest::test_runner::RngSeed;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use service::{Answer, Run, id, ids_with, some};
+
+use crate::service::{self, Answer, Run, id, ids_with, some};
 
 /// Performs a call for sign-ins whose requests are answered by `status` after `latency_ms`.
 fn run(ids: Vec<String>, options: Options, latency_ms: u64, status: impl Fn(&[String]) -> u16) -> Run {
