@@ -2,6 +2,7 @@
 //! process or on loopback.
 
 pub mod bindings;
+pub mod body_stream;
 pub mod case;
 pub mod checked_call;
 mod checked_report;

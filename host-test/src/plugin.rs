@@ -174,6 +174,12 @@ impl Plugin {
         self.store.data().exchanges()
     }
 
+    /// The times between the requests of this instance, in milliseconds.
+    pub fn gaps_ms(&self) -> Vec<u128> {
+        let sent: Vec<Duration> = self.exchanges().iter().map(|exchange| exchange.sent).collect();
+        sent.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect()
+    }
+
     /// Every request of this instance for a token.
     pub fn token_requests(&self) -> &[TokenRequest] {
         &self.store.data().token_requests

@@ -10,10 +10,7 @@ use host_test::plugin::{Action, CANARY, Plugin, canary};
 use host_test::script::{DATE, REQUEST_ID, Script, accepted, graph_error};
 use uuid::Uuid;
 
-/// `n` different ids.
-fn ids(n: u128) -> Vec<String> {
-    (1..=n).map(|id| Uuid::from_u128(id).to_string()).collect()
-}
+use crate::request::ids;
 
 fn texts(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()

@@ -13,6 +13,7 @@ mod failures;
 mod memory;
 mod outages;
 mod rate_limit;
+mod request;
 mod sockets;
 mod timeouts;
 mod tokens;

@@ -11,23 +11,11 @@ use host_test::script::{Script, accepted, graph_error, respond};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-fn ids(n: u128) -> Vec<String> {
-    (1..=n).map(|id| Uuid::from_u128(id).to_string()).collect()
-}
-
-fn one_by_one() -> Options {
-    Options { ids_per_request: Some(1), ..Options::default() }
-}
+use crate::request::{ids, one_by_one};
 
 fn throttled(retry_after: &str) -> Behavior {
     let headers = [("retry-after", retry_after)];
     graph_error(429, if retry_after.is_empty() { &[] } else { &headers }, "TooManyRequests", "")
-}
-
-/// The times between the requests of an instance, in milliseconds.
-fn gaps(plugin: &Plugin) -> Vec<u64> {
-    let sent: Vec<Duration> = plugin.exchanges().iter().map(|exchange| exchange.sent).collect();
-    sent.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as u64).collect()
 }
 
 async fn dismiss_users(plugin: &mut Plugin, n: u128, options: Options) -> bool {
@@ -38,7 +26,7 @@ async fn dismiss_users(plugin: &mut Plugin, n: u128, options: Options) -> bool {
 async fn requests_are_at_first_a_fiftieth_more_than_a_window_apart() {
     let mut plugin = Plugin::before(Script::at_once((0..5).map(|_| accepted()))).await;
     assert!(dismiss_users(&mut plugin, 5, one_by_one()).await);
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert!(gaps.iter().all(|gap| (1_015..=1_021).contains(gap)), "{gaps:?}");
 }
 
@@ -47,7 +35,7 @@ async fn sign_ins_go_in_bursts_of_five() {
     let mut plugin = Plugin::before(Script::at_once((0..12).map(|_| accepted()))).await;
     let result = plugin.call(Action::DismissSignIns, &ids(12), Some(&one_by_one())).await.expect("no trap");
     assert!(result.is_ok());
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert!((10_000..=10_250).contains(&gaps[4]) && (10_000..=10_250).contains(&gaps[9]), "{gaps:?}");
     assert_eq!(gaps.iter().filter(|gap| **gap == 0).count(), 9, "{gaps:?}");
 }
@@ -58,7 +46,7 @@ async fn a_429_is_no_attempt_and_widens_the_spacing() {
     let mut plugin = Plugin::before(Script::at_once(behaviors)).await;
     let options = Options { max_attempts: Some(1), ..one_by_one() };
     assert!(dismiss_users(&mut plugin, 4, options).await);
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert!((1_000..=1_200).contains(&gaps[0]), "{gaps:?}");
     assert!((1_000..=2_400).contains(&gaps[1]) && (1_000..=4_800).contains(&gaps[2]), "{gaps:?}");
     assert!(gaps[3..].iter().all(|gap| (1_120..=1_141).contains(gap)), "{gaps:?}");
@@ -72,7 +60,7 @@ async fn the_spacing_learned_survives_the_call_for_its_tenant() {
     assert!(dismiss_users(&mut plugin, 1, tenant("a")).await);
     assert!(dismiss_users(&mut plugin, 2, tenant("a")).await);
     assert!(dismiss_users(&mut plugin, 3, tenant("b")).await);
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert!((1_050..=1_061).contains(&gaps[1]) && (1_050..=1_061).contains(&gaps[2]), "{gaps:?}");
     assert_eq!(gaps[3], 0, "{gaps:?}");
     assert!((1_015..=1_021).contains(&gaps[4]), "{gaps:?}");
@@ -106,7 +94,7 @@ async fn after_a_hold_the_next_call_waits_it_out() {
     let mut plugin = Plugin::before(Script::at_once([throttled("17"), accepted()])).await;
     assert!(!dismiss_users(&mut plugin, 1, Options { deadline_ms: Some(5_000), ..Options::default() }).await);
     assert!(dismiss_users(&mut plugin, 1, Options::default()).await);
-    assert!((17_000..=17_201).contains(&gaps(&plugin)[0]), "{:?}", gaps(&plugin));
+    assert!((17_000..=17_201).contains(&plugin.gaps_ms()[0]), "{:?}", plugin.gaps_ms());
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +107,7 @@ async fn a_changed_rate_limit_applies_from_the_next_send() {
     assert!(dismiss_users(&mut plugin, 1, limit(1, 10_000)).await);
     assert!(dismiss_users(&mut plugin, 1, limit(2, 5_000)).await);
     assert!(dismiss_users(&mut plugin, 1, limit(1, 100)).await);
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert_eq!(gaps[..2], [0, 0], "{gaps:?}");
     assert!((10_000..=10_201).contains(&gaps[2]), "{gaps:?}");
     assert_eq!(gaps[3], 0, "{gaps:?}");

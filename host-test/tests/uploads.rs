@@ -1,6 +1,5 @@
 //! Request bodies that the host takes slowly, not to the end, or not at all.
 
-use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,18 +8,18 @@ use graph_model::{Behavior, Reply, Request, Service};
 use host_test::bindings::PluginPre;
 use host_test::bindings::actions::{Batch, Failure, Options};
 use host_test::bindings::credentials::Credential;
+use host_test::body_stream::{SlowStream, replace_body_streams};
 use host_test::component::{FILE, PluginComponent, grant};
 use host_test::host::{Host, Outbound, Rest, TokenSource, Upload};
 use host_test::plugin::{Action, CANARY, Plugin, canary};
 use host_test::script::{Script, accepted, respond};
 use tokio::time::Instant;
-use uuid::Uuid;
-use wasmtime::component::{Component, Resource};
-use wasmtime::{Engine, Store, StoreContextMut};
+use wasmtime::component::Component;
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError};
-use wasmtime_wasi_http::p2::bindings::http::types::OutgoingBody;
-use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
+
+use crate::request::ids;
 
 /// Bodies of 390 kB, one attempt.
 fn large() -> Options {
@@ -30,10 +29,6 @@ fn large() -> Options {
         max_attempts: Some(1),
         ..Options::default()
     }
-}
-
-fn ids(n: u128) -> Vec<String> {
-    (1..=n).map(|id| Uuid::from_u128(id).to_string()).collect()
 }
 
 fn outcomes(result: Result<Vec<Batch>, Failure>) -> Vec<String> {
@@ -110,47 +105,6 @@ async fn pending_bodies_are_written_before_a_token_is_requested() {
     }
 }
 
-/// A host's stream that accepts a few bytes at a time, forwards them when flushed, and discards
-/// them when dropped.
-struct Slow {
-    inner: DynOutputStream,
-    buffer: Vec<u8>,
-    room: usize,
-    flushing: bool,
-}
-
-#[async_trait]
-impl Pollable for Slow {
-    async fn ready(&mut self) {
-        let _ = self.inner.write_ready().await;
-        if self.flushing {
-            let _ = self.inner.write(mem::take(&mut self.buffer).into());
-            let _ = self.inner.flush();
-            let _ = self.inner.write_ready().await;
-            self.flushing = false;
-        }
-        self.room = 16;
-    }
-}
-
-#[async_trait]
-impl OutputStream for Slow {
-    fn check_write(&mut self) -> Result<usize, StreamError> {
-        Ok(self.room)
-    }
-
-    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        self.room = 0;
-        self.buffer.extend(bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), StreamError> {
-        (self.room, self.flushing) = (0, true);
-        Ok(())
-    }
-}
-
 /// A host's stream that accepts everything and is closed when it is flushed, because the reader has
 /// all it needs.
 struct ClosedByReader(DynOutputStream);
@@ -179,7 +133,7 @@ impl OutputStream for ClosedByReader {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_complete_if_the_host_discards_unflushed_bytes() {
-    dismiss_through(|inner| Box::new(Slow { inner, buffer: Vec::new(), room: 0, flushing: false })).await;
+    dismiss_through(|inner| Box::new(SlowStream::new(inner))).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,13 +146,7 @@ async fn a_body_is_complete_if_the_host_closes_it_before_the_flush() {
 async fn dismiss_through(wrap: fn(DynOutputStream) -> DynOutputStream) {
     let engine = Engine::default();
     let mut linker = grant(&engine).unwrap();
-    linker.allow_shadowing(true);
-    let write = move |mut store: StoreContextMut<'_, Host>, (body,): (Resource<OutgoingBody>,)| {
-        let WasiHttpCtxView { table, .. } = store.data_mut().http();
-        let Some(inner) = table.get_mut(&body)?.take_output_stream() else { return Ok((Err(()),)) };
-        Ok((Ok::<_, ()>(table.push_child(wrap(inner), &body)?),))
-    };
-    linker.instance("wasi:http/types@0.2.12").unwrap().func_wrap("[method]outgoing-body.write", write).unwrap();
+    replace_body_streams(&mut linker, wrap).unwrap();
     let component = Component::from_file(&engine, FILE).unwrap();
     let plugin = PluginPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
     let mut store = Store::new(&engine, Host::new(Outbound::InProcess(Script::at_once([accepted()])), canary(), 0));

@@ -9,7 +9,8 @@ use host_test::host::{Host, Outbound};
 use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::accepted;
 
-use super::{AcceptAll, Open, accepting, ended, ids, one_by_one, pause, script, waiting};
+use super::{AcceptAll, Open, accepting, ended, pause, script, waiting};
+use crate::request::{ids, one_by_one};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_may_be_dropped_before_it_is_over() {

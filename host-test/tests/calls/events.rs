@@ -14,7 +14,8 @@ use host_test::script::{accepted, graph_error};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, pause, script, waiting};
+use super::{Open, accepting, assert_at, ended, in_turn, over, pause, script, waiting};
+use crate::request::{ids, one_by_one};
 
 /// A service with faults and with ids that it refuses.
 fn troubled(seed: u64) -> Arc<Graph> {

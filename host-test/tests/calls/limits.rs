@@ -8,7 +8,8 @@ use host_test::bindings::calls::{Call, Event};
 use host_test::plugin::{Action, Plugin};
 use host_test::script::{accepted, graph_error};
 
-use super::{Open, accepting, assert_at, ended, ids, one_by_one, script, waiting};
+use super::{Open, accepting, assert_at, ended, script, waiting};
+use crate::request::{ids, one_by_one};
 
 async fn start(plugin: &mut Plugin, action: Action, n: u128, options: &Options) -> Call {
     plugin.start(action, &ids(n), Some(options)).await.expect("no trap").expect("valid arguments")
@@ -29,12 +30,6 @@ async fn work_in_turn(plugin: &mut Plugin, calls: &[Call], wait_ms: u32) {
     }
 }
 
-/// The times between the requests of an instance, in milliseconds.
-fn gaps(plugin: &Plugin) -> Vec<u64> {
-    let sent: Vec<Duration> = plugin.exchanges().iter().map(|exchange| exchange.sent).collect();
-    sent.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as u64).collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn open_calls_keep_one_limit_together() {
     let actions = [Action::DismissRiskyUsers, Action::ConfirmRiskyUsersSafe, Action::DismissRiskyServicePrincipals];
@@ -45,7 +40,7 @@ async fn open_calls_keep_one_limit_together() {
         calls.push(start(&mut plugin, action, 5, &one_by_one()).await);
     }
     work_in_turn(&mut plugin, &calls, 10).await;
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert!(gaps.len() == 19 && (1_000..=1_300).contains(&gaps[0]), "{gaps:?}");
     assert!(gaps[1..].iter().all(|gap| (1_000..=1_100).contains(gap)), "{gaps:?}");
 }
@@ -64,7 +59,7 @@ async fn sign_ins_and_tenants_have_limits_of_their_own() {
         waiting(plugin.next(call, Some(0)).await.expect("no trap"));
     }
     super::pause(0).await;
-    assert_eq!(gaps(&plugin), [0, 0, 0]);
+    assert_eq!(plugin.gaps_ms(), [0, 0, 0]);
     work_in_turn(&mut plugin, &calls, 10).await;
 }
 
@@ -78,7 +73,7 @@ async fn a_hold_holds_every_open_call() {
     let progress = waiting(plugin.next(second, Some(100)).await.expect("no trap"));
     assert!(progress.next_send_ms.is_some_and(|ms| ms >= 29_000), "{progress:?}");
     work_in_turn(&mut plugin, &[second, first], 100).await;
-    let gaps = gaps(&plugin);
+    let gaps = plugin.gaps_ms();
     assert!(gaps[0] >= 30_000 && gaps[1] >= 1_000, "{gaps:?}");
 }
 
@@ -88,10 +83,10 @@ async fn each_call_applies_its_own_rate_limit_to_the_sends_of_all() {
     let mut plugin = Plugin::before(accepting(4, 0)).await;
     let quick = start(&mut plugin, Action::DismissRiskyUsers, 3, &fast).await;
     work_in_turn(&mut plugin, &[quick], 100).await;
-    assert!(gaps(&plugin).iter().all(|gap| *gap < 500), "{:?}", gaps(&plugin));
+    assert!(plugin.gaps_ms().iter().all(|gap| *gap < 500), "{:?}", plugin.gaps_ms());
     let slow = start(&mut plugin, Action::DismissRiskyUsers, 1, &one_by_one()).await;
     work_in_turn(&mut plugin, &[slow], 100).await;
-    assert!(gaps(&plugin)[2] >= 1_000, "{:?}", gaps(&plugin));
+    assert!(plugin.gaps_ms()[2] >= 1_000, "{:?}", plugin.gaps_ms());
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +100,7 @@ async fn the_functions_may_be_called_while_a_call_is_open() {
     assert_eq!(ended(open.next(None).await), ["accepted"]);
     assert_eq!(open.now_ms(), before);
     assert_eq!(ended(open.next(None).await), ["accepted"]);
-    let gaps = gaps(&open.plugin);
+    let gaps = open.plugin.gaps_ms();
     // The first response is read late, so the connection may have been slow.
     assert!(gaps.iter().all(|gap| (1_000..=1_300).contains(gap)), "{gaps:?}");
 }

@@ -20,6 +20,8 @@ use host_test::plugin::{Action, Plugin};
 use host_test::script::{Script, accepted};
 use uuid::Uuid;
 
+use crate::request::{ids, one_by_one};
+
 /// An instance of the plugin with an open call.
 struct Open {
     plugin: Plugin,
@@ -72,16 +74,6 @@ impl Open {
     fn sent_ms(&self) -> Vec<u64> {
         self.plugin.exchanges().iter().map(|exchange| exchange.sent.as_millis() as u64).collect()
     }
-}
-
-/// `n` different ids.
-fn ids(n: u128) -> Vec<String> {
-    (1..=n).map(|id| Uuid::from_u128(id).to_string()).collect()
-}
-
-/// One id in a request.
-fn one_by_one() -> Options {
-    Options { ids_per_request: Some(1), ..Options::default() }
 }
 
 /// One id in a request, one request at a time.

@@ -12,7 +12,8 @@ use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::{accepted, graph_error};
 use tokio::task::yield_now;
 
-use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, pause, script, unreachable, waiting};
+use super::{Open, accepting, assert_at, ended, in_turn, pause, script, unreachable, waiting};
+use crate::request::{ids, one_by_one};
 
 type Treatment = fn() -> Behavior;
 

@@ -6,7 +6,8 @@ use host_test::bindings::calls::Event;
 use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error};
 
-use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, pause, script, unreachable, waiting};
+use super::{Open, accepting, assert_at, ended, in_turn, over, pause, script, unreachable, waiting};
+use crate::request::{ids, one_by_one};
 
 const MINUTE: u64 = 60_000;
 

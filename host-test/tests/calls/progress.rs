@@ -7,7 +7,8 @@ use host_test::bindings::actions::{ErrorKind, Options};
 use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error};
 
-use super::{AcceptAll, Open, accepting, ended, ids, in_turn, one_by_one, script, unreachable, waiting};
+use super::{AcceptAll, Open, accepting, ended, in_turn, script, unreachable, waiting};
+use crate::request::{ids, one_by_one};
 
 #[tokio::test(start_paused = true)]
 async fn progress_counts_ids_and_requests() {

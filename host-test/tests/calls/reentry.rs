@@ -10,7 +10,8 @@ use host_test::plugin::{Action, Plugin, canary};
 use host_test::reentry::Reentry;
 use host_test::script::accepted;
 
-use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, script};
+use super::{Open, accepting, assert_at, ended, in_turn, over, script};
+use crate::request::{ids, one_by_one};
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_during_a_token_request_takes_effect() {

@@ -4,7 +4,8 @@ use host_test::bindings::actions::{Batch, Options};
 use host_test::plugin::Action;
 use host_test::script::{accepted, graph_error};
 
-use super::{Open, accepting, ids, one_by_one, pause, script, waiting};
+use super::{Open, accepting, pause, script, waiting};
+use crate::request::{ids, one_by_one};
 
 /// The ids and outcomes of a report; an id is shown by its position from 1.
 fn shown(report: &[Batch]) -> Vec<(Vec<u128>, String)> {

@@ -9,7 +9,8 @@ use host_test::host::{Host, Outbound, Upload};
 use host_test::plugin::{Action, Plugin, canary};
 use host_test::script::{accepted, graph_error, respond};
 
-use super::{Open, accepting, assert_at, ended, ids, in_turn, one_by_one, over, script, waiting};
+use super::{Open, accepting, assert_at, ended, in_turn, over, script, waiting};
+use crate::request::{ids, one_by_one};
 
 /// The outcomes without their times.
 fn outcomes(finished: &[(u64, String)]) -> Vec<&str> {

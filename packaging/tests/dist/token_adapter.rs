@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graph_model::{Reply, Request};
+use host_test::bindings::Plugin as PluginBindings;
+use host_test::bindings::actions::{Batch, Failure};
 use host_test::bindings::credentials::{Credential, TokenError, TokenRequest};
-use host_test::host::{Host, Outbound};
+use host_test::host::{Host, Outbound, RecordedExchange};
 use host_test::plugin::canary;
 use host_test::script::{Script, respond};
 use wasmtime::Store;
 use wasmtime::component::{Linker, TypedFunc};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
-use crate::compositions::component;
+use crate::compositions::{component, plugin_with};
 
 pub(crate) const ENV_TOKEN: &str = "entra-risk-env-token";
 pub(crate) const DEFAULT_CREDENTIAL: &str = "entra-risk-default-credential";
@@ -103,6 +105,35 @@ impl Adapter {
     /// When they were sent, since the start of the host.
     pub(crate) fn times(&self) -> Vec<Duration> {
         self.store.data().exchanges().into_iter().map(|exchange| exchange.sent).collect()
+    }
+}
+
+/// The plugin with default-credential and the secret of an application, in one host.
+pub(crate) struct Acting {
+    store: Store<Host>,
+    plugin: PluginBindings,
+}
+
+impl Acting {
+    /// Starts both before services that follow the script.
+    pub(crate) async fn start(script: Arc<Script>) -> Acting {
+        let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
+        let plugin = plugin_with(DEFAULT_CREDENTIAL);
+        let mut store = Store::new(plugin.engine(), host);
+        let plugin = plugin.instantiate_async(&mut store).await.unwrap();
+        Acting { store, plugin }
+    }
+
+    /// Dismisses the risk of a user.
+    pub(crate) async fn dismiss(&mut self) -> Result<Vec<Batch>, Failure> {
+        let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
+        let actions = self.plugin.entra_risk_actions();
+        actions.call_dismiss_risky_users(&mut self.store, &ids, None).await.unwrap()
+    }
+
+    /// All requests, in the order in which they were sent.
+    pub(crate) fn exchanges(&self) -> Vec<RecordedExchange> {
+        self.store.data().exchanges()
     }
 }
 

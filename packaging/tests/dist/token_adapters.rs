@@ -5,16 +5,13 @@ use std::time::Duration;
 use graph_model::Reply;
 use host_test::bindings::actions::{Error, ErrorKind, Failure};
 use host_test::bindings::credentials::TokenRequest;
-use host_test::host::{Host, Outbound, RecordedExchange};
-use host_test::plugin::canary;
+use host_test::host::RecordedExchange;
 use host_test::script::{Script, accepted, respond};
 use packaging::workspace;
-use wasmtime::Store;
-use wasmtime_wasi::WasiCtx;
 use wit_parser::{Resolve, WorldItem};
 
-use crate::compositions::{imports, plugin_with};
-use crate::token_adapter::{Adapter, DEFAULT_CREDENTIAL, ENV_TOKEN, ENVIRONMENT, GRAPH, request, token_reply};
+use crate::compositions::imports;
+use crate::token_adapter::{Acting, Adapter, DEFAULT_CREDENTIAL, ENV_TOKEN, ENVIRONMENT, GRAPH, request, token_reply};
 
 #[test]
 fn imports_are_exact() {
@@ -122,16 +119,12 @@ async fn an_assertion_replaces_the_secret() {
 async fn a_hundred_actions_share_one_token_request() {
     let behaviors = (0..100).map(|_| Reply::at_once(accepted()));
     let script = Script::new([token_reply("a", 3600)].into_iter().chain(behaviors));
-    let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-    let plugin = plugin_with(DEFAULT_CREDENTIAL);
-    let mut store = Store::new(plugin.engine(), host);
-    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
-    let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
+    let mut acting = Acting::start(script).await;
     for _ in 0..100 {
-        let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+        let result = acting.dismiss().await;
         assert!(result.is_ok(), "{result:?}");
     }
-    let exchanges = store.data().exchanges();
+    let exchanges = acting.exchanges();
     let to_graph = |exchange: &&RecordedExchange| {
         exchange.request.headers().get("authorization").is_some_and(|it| it == "Bearer a")
     };
@@ -143,12 +136,8 @@ async fn a_hundred_actions_share_one_token_request() {
 async fn the_plugin_reports_what_to_do() {
     let body = r#"{"error":"invalid_client","error_codes":[7000215],"error_description":"canary"}"#;
     let script = Script::new([Reply::at_once(respond(401, &[], body))]);
-    let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-    let plugin = plugin_with(DEFAULT_CREDENTIAL);
-    let mut store = Store::new(plugin.engine(), host);
-    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
-    let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
-    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    let mut acting = Acting::start(script).await;
+    let result = acting.dismiss().await;
     let Err(Failure { cause: Error { kind: ErrorKind::NoToken, message: why, .. }, .. }) = result else {
         panic!("{result:?}");
     };

@@ -4,15 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::{Behavior, Reply, TransportError};
-use host_test::host::{Host, Outbound};
-use host_test::plugin::canary;
 use host_test::script::{Script, accepted, respond, response};
 use tokio::time::{Instant, advance};
-use wasmtime::Store;
-use wasmtime_wasi::WasiCtx;
 
-use crate::compositions::plugin_with;
-use crate::token_adapter::{Adapter, DEFAULT_CREDENTIAL, ENVIRONMENT, token_body, token_reply};
+use crate::token_adapter::{Acting, Adapter, DEFAULT_CREDENTIAL, ENVIRONMENT, token_body, token_reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -133,14 +128,10 @@ async fn a_retry_after_of_centuries_ends_after_an_hour() {
 async fn an_action_waits_until_a_retry_after_is_over() {
     let throttled = Reply::at_once(respond(429, &[("retry-after", "60")], ""));
     let script = Script::new([throttled, token_reply("a", 3600), Reply::at_once(accepted())]);
-    let host = Host::with(WasiCtx::builder().envs(ENVIRONMENT), Outbound::InProcess(script), canary(), 0);
-    let plugin = plugin_with(DEFAULT_CREDENTIAL);
-    let mut store = Store::new(plugin.engine(), host);
-    let plugin = plugin.instantiate_async(&mut store).await.unwrap();
-    let ids = ["8f0e4c0b-6ec1-4c1e-a9b8-2a4ee5ef0d11".to_owned()];
-    let result = plugin.entra_risk_actions().call_dismiss_risky_users(&mut store, &ids, None).await.unwrap();
+    let mut acting = Acting::start(script).await;
+    let result = acting.dismiss().await;
     assert!(result.is_ok(), "{result:?}");
-    let sent: Vec<Duration> = store.data().exchanges().iter().map(|exchange| exchange.sent).collect();
+    let sent: Vec<Duration> = acting.exchanges().iter().map(|exchange| exchange.sent).collect();
     assert!((60 * SECOND..75 * SECOND).contains(&sent[1]), "{sent:?}");
 }
 
