@@ -13,6 +13,7 @@ mod ids;
 mod input;
 #[path = "../checks/input.rs"]
 mod input_check;
+#[expect(dead_code, reason = "the target reads no lines of logs")]
 #[path = "../../apps/cli/src/json.rs"]
 mod json;
 #[path = "../../apps/cli/src/plain_list.rs"]

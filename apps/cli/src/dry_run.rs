@@ -56,7 +56,7 @@ pub(crate) fn estimate(job: &Job, ids: usize) -> String {
     format!("requests: {requests}, ids: {ids}, time at this rate limit: at least {seconds} s. Nothing was sent.\n")
 }
 
-/// The time in seconds that so many ids take at least at the rate limit.
+/// The least time in seconds that this number of ids takes at the rate limit.
 pub(crate) fn least_seconds(job: &Job, ids: usize) -> u64 {
     let requests = ids.div_ceil(job.options.effective_ids_per_request());
     let limit = job.options.effective_rate_limit(job.action);

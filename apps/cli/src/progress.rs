@@ -37,14 +37,14 @@ pub(crate) struct Progress<'a> {
     /// The number of ids with each outcome, in the order of the contract.
     counts: [usize; 4],
     start: Duration,
-    /// When the line was written.
+    /// When the line was last written.
     written: Duration,
     spinner: Cycle<Iter<'static, char>>,
 }
 
 impl<'a> Progress<'a> {
-    /// The line of a call with so many ids, which is written unless there is no terminal, or nobody
-    /// wants to see it.
+    /// Begins the line of a call with this number of ids. It is written only in a terminal, and not
+    /// with `--quiet`.
     pub(crate) fn new(job: &'a Job, total: usize) -> Self {
         let is_visible = total > 0 && !job.quiet && error_is_terminal();
         let now = now();
@@ -89,7 +89,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Writes the line. So many requests are in flight at most.
+    /// Writes the line. `in_flight` is the maximum number of requests in flight.
     fn show(&mut self, now: Duration, waiting: Option<&calls::Progress>, in_flight: u32) {
         if !self.is_visible {
             return;

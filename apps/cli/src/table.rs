@@ -194,7 +194,7 @@ impl<'t, 's> Table<'t, 's> {
         self.text.peek().map_err(|error| error.to_string())
     }
 
-    /// Consumes so many bytes of the text, after a look at the quotes in them.
+    /// Consumes this number of bytes of the text, after a look at the quotes in them.
     fn consume(&mut self, bytes: usize) -> Result<(), String> {
         let mut line = self.text.line().get();
         let part = self.text.peek().map_err(|error| error.to_string())?;

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// Bytes that are read from a source in one piece. The header of a table, and whatever a format is
-/// recognized by, is within so many bytes.
+/// Bytes that are read from a source in one piece. A format is recognized by no more than these, and
+/// they contain the header of a table.
 pub(crate) const HEAD_BYTES: usize = 64 << 10;
 
 /// The text of a source: UTF-8 with or without a byte order mark, or UTF-16 with one, which Windows
@@ -78,7 +78,7 @@ impl<'a> Text<'a> {
         Ok(self.head())
     }
 
-    /// Consumes so many bytes of what `peek` returned.
+    /// Consumes this number of bytes of what `peek` returned.
     pub(crate) fn consume(&mut self, bytes: usize) {
         let consumed = self.head().get(..bytes).unwrap_or_default();
         let ends = consumed.iter().filter(|byte| **byte == b'\n').count();
@@ -178,7 +178,7 @@ impl Read for Text<'_> {
 mod tests {
     use super::*;
 
-    /// Reads so many bytes at a time.
+    /// Reads at most this number of bytes at a time.
     struct Slowly<'a>(&'a [u8], usize);
 
     impl Read for Slowly<'_> {
