@@ -9,7 +9,6 @@ use host_test::checked_call::CheckedCall;
 use host_test::plugin::{Action, Plugin};
 use host_test::script::{Script, accepted, graph_error, respond};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::request::{ids, one_by_one};
 

@@ -111,7 +111,6 @@ impl Entry {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "tests may fail")]
 mod tests {
     use super::*;
 

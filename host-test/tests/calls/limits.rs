@@ -1,7 +1,5 @@
 //! Several open calls of an instance, and what they share.
 
-use std::time::Duration;
-
 use graph_model::Behavior;
 use host_test::bindings::actions::{Options, RateLimit};
 use host_test::bindings::calls::{Call, Event};

@@ -18,9 +18,8 @@ use host_test::bindings::actions::{Batch, Error, Options};
 use host_test::bindings::calls::{Call, Event, Progress};
 use host_test::plugin::{Action, Plugin};
 use host_test::script::{Script, accepted};
-use uuid::Uuid;
 
-use crate::request::{ids, one_by_one};
+use crate::request::one_by_one;
 
 /// An instance of the plugin with an open call.
 struct Open {

@@ -7,7 +7,7 @@ use graph_model::{Behavior, Reply, TransportError};
 use host_test::script::{Script, accepted, respond, response};
 use tokio::time::{Instant, advance};
 
-use crate::token_adapter::{Acting, Adapter, DEFAULT_CREDENTIAL, ENVIRONMENT, token_body, token_reply};
+use crate::token_adapter::{Acting, Adapter, token_body, token_reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
