@@ -79,7 +79,7 @@ fn strings(values: &[Value], depth: usize) -> Option<Vec<String>> {
     let items = values.iter().map(|value| match value {
         Value::Null => Some(Vec::new()),
         Value::String(text) => Some(vec![text.trim().to_owned()]),
-        Value::Array(values) if depth < 16 => strings(values, depth + 1),
+        Value::Array(values) if depth < 16 => strings(values, depth.saturating_add(1)),
         _ => None,
     });
     items.collect::<Option<Vec<_>>>().map(|items| items.concat())

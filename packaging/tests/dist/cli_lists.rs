@@ -122,6 +122,7 @@ async fn hints_say_what_to_give_instead() {
         (format!("[\"{}\"", id(1)), "", "list:1: is not valid JSON"),
         ("[".repeat(1_000), "", "list:1: is not valid JSON: arrays in too many arrays"),
         (r#"[{"a":"#.repeat(1_000), "", "list:1: is not valid JSON"),
+        (r#"{"value":["#.repeat(1_000), "", "list:1: is not valid JSON: arrays in too many arrays"),
         (format!("{{\"id\":\"{}\",\"a\":{}", id(1), r#"[{"a":"#.repeat(100_000)), "", "list:1: is not valid JSON"),
     ];
     for (content, arguments, hint) in cases {
