@@ -214,4 +214,6 @@ pub(crate) fn without(ids: Vec<String>, others: &mut dyn Iterator<Item = &str>) 
 }
 
 #[cfg(test)]
+// The fuzz target includes this file by its path.
+#[path = "ids/tests.rs"]
 mod tests;

@@ -212,4 +212,6 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
 }
 
 #[cfg(test)]
+// The fuzz target includes this file by its path.
+#[path = "json/tests.rs"]
 mod tests;

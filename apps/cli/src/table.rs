@@ -256,4 +256,6 @@ impl Quotes {
 }
 
 #[cfg(test)]
+// The fuzz target includes this file by its path.
+#[path = "table/tests.rs"]
 mod tests;
