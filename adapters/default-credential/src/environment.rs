@@ -7,7 +7,8 @@ use crate::bindings::wasi::cli::environment::get_environment;
 pub(crate) struct Environment(Vec<(String, String)>);
 
 impl Environment {
-    /// These variables.
+    /// These variables, for tests.
+    #[cfg(test)]
     pub(crate) fn new(variables: Vec<(String, String)>) -> Self {
         Environment(variables)
     }
