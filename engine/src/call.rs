@@ -64,7 +64,7 @@ pub struct Call<T: Turns = WithoutTurns> {
     /// Whether the instance has seen an acceptance.
     instance_has_accepted: Rc<Cell<bool>>,
     limit: SharedLimit,
-    /// Until when the responses to this call hold it.
+    /// Requests of this call are held until this time, because of responses to it.
     held_until: Instant,
     /// The latest hold of the limit that this call has seen.
     seen_hold: HoldNumber,
@@ -151,8 +151,8 @@ impl<T: Turns> Call<T> {
         self.paused = now;
     }
 
-    /// Ends the call, as its caller asked at the time `asked`: of the time since then, at most a
-    /// second counts. Requests in flight have `grace` to end.
+    /// Ends the call. The `grace` for requests in flight begins when its caller asked for the end, at
+    /// `asked`, but at most a second before `now`.
     pub fn stop(&mut self, asked: Instant, grace: Duration, now: Instant) {
         if self.ids.outcomes.remaining() == 0 {
             return;
@@ -275,7 +275,8 @@ impl<T: Turns> Call<T> {
         Some(self.end.as_ref().map_or(first_error, |end| &end.cause).clone())
     }
 
-    /// Adds the time in which the responses to requests in flight could not be read.
+    /// Extends the timeout of every request in flight by `elapsed`, a time in which no response could
+    /// be read.
     fn extend_timeouts(&mut self, elapsed: Duration) {
         for attempt in &mut self.in_flight {
             attempt.timeout = attempt.timeout.saturating_add(elapsed);

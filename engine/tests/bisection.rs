@@ -85,7 +85,7 @@ proptest! {
 }
 
 #[test]
-fn without_isolation_the_whole_batch_is_refused() {
+fn without_isolate_refused_the_whole_batch_is_refused() {
     let options = Options { isolate_refused: Some(false), ..options(60) };
     let bad = id(61);
     let run = run((0..120).map(id).collect(), options, 0, |ids| if ids.contains(&bad) { 404 } else { 204 });

@@ -62,7 +62,7 @@ impl Drop for Replay {
         if thread::panicking() {
             HAS_FAILED.store(true, Ordering::Relaxed);
             let seed = self.0;
-            eprintln!("replay: SEQUENCE={seed} cargo test -p entra-risk-engine --test sequences -- --nocapture");
+            eprintln!("replay: SEQUENCE={seed} cargo test -p entra-risk-engine sequences:: -- --nocapture");
         }
     }
 }

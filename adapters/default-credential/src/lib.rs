@@ -62,34 +62,40 @@ impl Guest for Provider {
         let listed = environment.get(destination::VARIABLE).unwrap_or_default();
         destination::check(&request.endpoint, &request.audience, listed).map_err(TokenError::Denied)?;
         let selection = Selection::of(&environment, is_virtual_machine)?;
-        let token = match selection {
-            Selection::GraphToken => {
-                let value = environment.get(GRAPH_TOKEN);
-                graph_token::take(value, &request.audience, request.refresh).map_err(TokenError::Denied)
-            }
-            _ => {
-                let fetch = || attempts::run(&describe(selection, &environment, &request)?);
-                CACHE.with_borrow_mut(|cache| cache.token(&request, http::now(), fetch))
-            }
-        };
-        token.map(|token| Credential { bearer: Some(token) }).map_err(|error| used(selection, error))
+        token(selection, &environment, &request)
+            .map(|token| Credential { bearer: Some(token) })
+            .map_err(|error| with_name(selection, error))
     }
 }
 
-/// The request for a token with this credential. It is described for each token, so that an assertion in a file is the
-/// current one.
-fn describe(selection: Selection, environment: &Environment, request: &TokenRequest) -> Result<TokenCall, TokenError> {
+fn token(selection: Selection, environment: &Environment, request: &TokenRequest) -> Result<String, TokenError> {
     let credential = match selection {
-        Selection::ManagedIdentity => return managed_identity::describe(environment, request),
-        Selection::GraphToken | Selection::ClientSecret => ClientCredential::secret(environment)?,
-        Selection::ClientAssertion => ClientCredential::assertion(environment)?,
-        Selection::WorkloadIdentity => ClientCredential::assertion_of_file(environment)?,
+        Selection::GraphToken => {
+            let value = environment.get(GRAPH_TOKEN);
+            return graph_token::take(value, &request.audience, request.refresh).map_err(TokenError::Denied);
+        }
+        Selection::ManagedIdentity => return fetch(request, || managed_identity::describe(environment, request)),
+        Selection::ClientSecret => ClientCredential::secret,
+        Selection::ClientAssertion => ClientCredential::assertion,
+        Selection::WorkloadIdentity => ClientCredential::assertion_of_file,
     };
-    Application::parse(environment, request, credential.advice())?.token_call(&credential, request)
+    fetch(request, || {
+        let credential = credential(environment)?;
+        Application::parse(environment, request, credential.advice())?.token_call(&credential, request)
+    })
+}
+
+/// A cached token, or the response to what `describe` returns. It is called for each token, so that an
+/// assertion in a file is the current one.
+fn fetch(
+    request: &TokenRequest,
+    describe: impl FnOnce() -> Result<TokenCall, TokenError>,
+) -> Result<String, TokenError> {
+    CACHE.with_borrow_mut(|cache| cache.token(request, http::now(), || attempts::run(&describe()?)))
 }
 
 /// The error with the name of the credential that it is about.
-fn used(selection: Selection, error: TokenError) -> TokenError {
+fn with_name(selection: Selection, error: TokenError) -> TokenError {
     let named = |message: String| format!("{}: {message}", selection.name());
     match error {
         TokenError::Denied(message) => TokenError::Denied(named(message)),
@@ -97,7 +103,8 @@ fn used(selection: Selection, error: TokenError) -> TokenError {
     }
 }
 
-/// Whether this is a virtual machine of Azure: its endpoint answers at once, even to a request that it refuses.
+/// Whether this is a virtual machine of Azure: its endpoint responds immediately, even to a request that it
+/// refuses.
 fn is_virtual_machine() -> bool {
     IS_VIRTUAL_MACHINE.with(|known| {
         if !known.get() {

@@ -42,7 +42,7 @@ impl Selection {
     /// and is called only if the environment configures nothing.
     ///
     /// # Errors
-    /// If nothing is configured, or something that is not supported: `denied`, with the variables.
+    /// `denied`, with the variables to set, if no credential is configured, or only an unsupported one.
     pub(crate) fn of(
         environment: &Environment,
         has_virtual_machine_identity: impl FnOnce() -> bool,
@@ -57,11 +57,15 @@ impl Selection {
                 )),
             };
         }
-        if let Some((selection, ..)) = ORDER.iter().find(|(.., variable)| environment.get(variable).is_some()) {
-            return Ok(*selection);
-        }
-        if let Some(variable) = UNSUPPORTED.iter().find(|variable| environment.get(variable).is_some()) {
-            return denied(format!("{variable} is set, a credential that is not supported: {ADVICE}"));
+        let configured = ORDER.iter().find(|(.., variable)| environment.get(variable).is_some());
+        let unsupported = UNSUPPORTED.iter().find(|variable| environment.get(variable).is_some());
+        match (configured, unsupported) {
+            // Azure Identity would use it before an identity of the platform.
+            (None | Some((Selection::WorkloadIdentity | Selection::ManagedIdentity, ..)), Some(variable)) => {
+                return denied(format!("{variable} is set, a credential that is not supported: {ADVICE}"));
+            }
+            (Some((selection, ..)), _) => return Ok(*selection),
+            (None, None) => {}
         }
         if has_virtual_machine_identity() {
             return Ok(Selection::ManagedIdentity);
@@ -132,6 +136,9 @@ mod tests {
         for variable in UNSUPPORTED {
             let message = select(&[variable], None).unwrap_err();
             assert!(message.starts_with(variable), "{message}");
+            for of_the_platform in [ASSERTION_FILE, IDENTITY_ENDPOINT] {
+                assert_eq!(select(&[variable, of_the_platform], None), Err(message.clone()));
+            }
             assert_eq!(select(&[variable, SECRET], None), Ok(Selection::ClientSecret));
         }
     }

@@ -28,7 +28,8 @@ pub(crate) enum Lesson {
     ServiceFails,
     /// Something on the way may be in the place of the service.
     ServiceIsReplaced,
-    /// Only that there is no acceptance, which every lesson but the first one includes.
+    /// Nothing but the failure itself. Every lesson counts as a failure for the patience, except
+    /// `ServiceResponds` once a request was accepted.
     Nothing,
 }
 

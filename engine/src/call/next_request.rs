@@ -15,11 +15,11 @@ use crate::time::{Duration, Instant};
 /// What a call does about its next request: the answer to three questions, in the order in which
 /// they are asked.
 enum Decision {
-    /// Is there a reason to end the call? There is this one.
+    /// The call ends, for this reason.
     End(Rc<Error>),
-    /// If not: what is missing? This is.
+    /// Something is missing and must be obtained first.
     Obtain(Missing),
-    /// If nothing is: the request is sent.
+    /// Nothing is missing: the request is sent.
     Send,
 }
 

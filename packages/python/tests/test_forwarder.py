@@ -274,6 +274,7 @@ class Secrecy(unittest.TestCase):
                 ("POST", path, {"authorization": "Bearer " + "0" * 64}),
                 ("POST", path, {**good, "host": "attacker.test"}),
                 ("GET", path, good),
+                ("POST", "/v1.0/identityProtection/riskyUsers/confirmCompromised", good),
                 ("POST", "/v1.0/me/messages", good),
                 ("POST", path + "?x=1", good),
                 ("POST", "http://attacker.test" + path, good),
@@ -284,7 +285,7 @@ class Secrecy(unittest.TestCase):
         refused: list[int] = []
         with environment(), Server(respond) as server:
             self.assertEqual(dismiss(f"http://127.0.0.1:{server.port}").accepted, [PRESENT])
-            self.assertEqual(refused, [403, 403, 403, 404, 404, 404, 403])
+            self.assertEqual(refused, [403, 403, 403, 404, 404, 404, 404, 403])
             [forwarder] = _forwarder._forwarders.values()
             old = {"authorization": f"Bearer {used[0]}"}
             self.assertEqual(self.status(forwarder, "POST", path, old), 403, "the call is over")
@@ -320,12 +321,31 @@ class Secrecy(unittest.TestCase):
             code = f'{{"error":{{"code":"{token[9:60]}","message":"{token} {escaped} {token[20:]}"}}}}'
             handler.answer(400, {"request-id": token, "www-authenticate": token, "x-other": token}, code.encode())
 
-        with environment(), Server(echo) as server, self.assertLogs("entra_risk", "DEBUG") as logs:
-            report = dismiss(f"http://127.0.0.1:{server.port}")
-        texts = f"{report!r} {report} {logs.output}"
-        self.assertIn("[token]", texts, "the service has repeated it")
-        for at in range(len(TOKEN) - 24 + 1):
-            self.assertNotIn(TOKEN[at : at + 24], texts)
+        def twice(handler: Handler) -> None:
+            handler.answer(400, body=f'{{"error":{{"message":"{escaped(handler)}"}},"error":{{}}}}'.encode())
+
+        def not_utf8(handler: Handler) -> None:
+            handler.answer(400, body=f'{{"error":{{"message":"{escaped(handler)}'.encode() + b'\xff"}}')
+
+        def nested(handler: Handler) -> None:
+            handler.answer(403, body=b"[" * 30_000 + f'"{escaped(handler)}"'.encode())
+
+        def escaped(handler: Handler) -> str:
+            return "".join(f"\\u{ord(character):04x}" for character in handler.headers["authorization"])
+
+        for respond in (echo, twice, not_utf8, nested):
+            with (
+                self.subTest(respond.__name__),
+                environment(),
+                Server(respond) as server,
+                self.assertLogs("entra_risk", "DEBUG") as logs,
+            ):
+                report = dismiss(f"http://127.0.0.1:{server.port}")
+                texts = f"{report!r} {report} {logs.output}"
+                if respond in (echo, not_utf8):
+                    self.assertIn("[token]", texts, "the service has repeated it")
+                for at in range(len(TOKEN) - 24 + 1):
+                    self.assertNotIn(TOKEN[at : at + 24], texts)
 
     def test_the_credential_sees_the_real_endpoint(self) -> None:
         asked: list[TokenRequest] = []

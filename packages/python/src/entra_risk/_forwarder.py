@@ -33,13 +33,16 @@ _PATHS = re.compile(
 """The paths of the actions."""
 _MAX_RESPONSE = 65_536
 """Maximum length of a response body in bytes. The plugin reads no more."""
+_MAX_CONNECT_TIME = 10.0
+"""Seconds in which a connection must be established. A firewall that drops packets gives no other
+sign."""
 _MAX_REQUEST = 1 << 20
 """Maximum length of a request body in bytes: more than that of 10,000 ids."""
 _REQUEST_HEADERS = ("accept", "client-request-id", "content-type", "prefer", "return-client-request-id", "user-agent")
 _RESPONSE_HEADERS = ("client-request-id", "content-type", "date", "request-id", "retry-after", "www-authenticate")
 
-# Statuses that tell the plugin what the error of a request that was not sent proves. The caller
-# gets the error itself.
+# Statuses for requests that were never sent: whether the plugin retries or ends the call. The caller
+# sees the error itself.
 _MAY_PASS = 421
 _ENDS_THE_CALL = 407
 
@@ -58,7 +61,7 @@ class Forwarder:
         self.address = _in_loop(self._start())
         """Where the plugin sends its requests."""
 
-    def open(self) -> Route:
+    def open_route(self) -> Route:
         """Returns the route of a new call."""
         return Route(self.upstream, self._routes)
 
@@ -70,7 +73,8 @@ class Forwarder:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._network.certificates, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),  # The plugin has a timeout for each attempt.
+            # The plugin has a timeout for each attempt.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_MAX_CONNECT_TIME),
             auto_decompress=False,
             trust_env=False,  # It would read ~/.netrc too.
             max_line_size=_MAX_RESPONSE,
@@ -94,7 +98,11 @@ class Forwarder:
         route = self._routes.get(placeholder)
         if route is None or request.host != self._host:
             return web.Response(status=403)
-        if request.method != "POST" or not _PATHS.fullmatch(request.raw_path):
+        if (
+            request.method != "POST"
+            or not _PATHS.fullmatch(request.raw_path)
+            or not route.permits(request.raw_path)
+        ):
             return web.Response(status=404)
         body = await request.read()
         headers = {name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) is not None}
@@ -146,7 +154,8 @@ def _reset(request: web.Request) -> web.StreamResponse:
 
 
 def _explain(error: Exception, upstream: str, network: Network) -> tuple[int, Error] | None:
-    """What an error proves, if it proves that the request was never sent."""
+    """Returns a status for the plugin and an error for the caller if the request was certainly never
+    sent, or else None."""
     way = upstream if network.proxy is None else f"{upstream} through the proxy"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         if error.status == 407:
@@ -157,13 +166,16 @@ def _explain(error: Exception, upstream: str, network: Network) -> tuple[int, Er
         certificate = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
         if isinstance(certificate, ssl.SSLCertVerificationError):
             why = (
-                f"the certificate of {way} is not trusted ({printable(certificate.verify_message)}): set SSL_CERT_FILE"
-                " to a file with the certificates to trust, such as the root of the company's proxy"
+                f"the certificate of {way} is not trusted ({printable(certificate.verify_message)}): set"
+                " REQUESTS_CA_BUNDLE, or SSL_CERT_FILE if that is not set, to a file with the certificates to trust,"
+                " such as the root of the company's proxy"
             )
             return _ENDS_THE_CALL, Error("unreachable", why)
         return _MAY_PASS, Error("unreachable", f"no TLS connection to {way}: {printable(str(certificate))}")
+    hint = "" if network.proxy is not None else f"; is {_proxy_variable(upstream)} needed here?"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _MAY_PASS, Error("unreachable", f"no connection to {way} within {_MAX_CONNECT_TIME:.0f} s{hint}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        hint = "" if network.proxy is not None else f"; is {_proxy_variable(upstream)} needed here?"
         return _MAY_PASS, Error("unreachable", f"no connection to {way}: {printable(str(error.os_error))}{hint}")
     return None
 

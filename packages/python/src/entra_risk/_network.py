@@ -33,7 +33,8 @@ def network_to(url: str) -> Network:
 def _proxy_for(url: str) -> str | None:
     target = urlsplit(url)
     proxies = getproxies()
-    proxy = proxies.get(target.scheme) or proxies.get("all")
+    name = target.scheme if proxies.get(target.scheme) else "all"
+    proxy = proxies.get(name)
     if not proxy or proxy_bypass(target.netloc) or _is_loopback(target.hostname):
         return None
     if "://" not in proxy:
@@ -45,7 +46,7 @@ def _proxy_for(url: str) -> str | None:
         usable = False
     if not usable:
         # The value may contain a password.
-        raise ValueError(f"{target.scheme.upper()}_PROXY: expected http://HOST:PORT")
+        raise ValueError(f"{name.upper()}_PROXY: expected http://HOST:PORT")
     return proxy
 
 

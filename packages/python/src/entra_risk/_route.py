@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from typing import Any
 
 from ._credential import Secret
 from ._report import Error
 
 _RUN = 24
-"""How many characters of a token in a row must not appear anywhere."""
+"""The length of a part of a token that must not appear in any text, in characters."""
 _MAX_TOKEN = 65_536
 """Maximum length of a token in bytes. Source: the contract."""
 
@@ -22,6 +23,9 @@ class Route:
 
     def __init__(self, upstream: str, accepted: dict[str, Route]) -> None:
         self._accepted = accepted
+        self._lock = threading.Lock()
+        self._closed = False
+        self._path: str | None = None
         self.upstream = upstream
         """The address of Microsoft Graph, as the credential and the caller see it."""
         self.tokens: dict[str, Secret] = {}
@@ -31,8 +35,8 @@ class Route:
         `client-request-id`."""
 
     def placeholder(self, token: Secret) -> str:
-        """Returns what stands for this token: always the same for the same one. For a token that
-        the plugin would not accept, something that it does not accept for the same reason."""
+        """Returns the placeholder of this token, always the same one. For an invalid token, returns a
+        value that the plugin rejects for the same reason."""
         if not token.value or len(token.value) > _MAX_TOKEN:
             return "x" * min(len(token.value), _MAX_TOKEN + 1)
         if not all("!" <= character <= "~" for character in token.value):
@@ -41,14 +45,23 @@ class Route:
             if secrets.compare_digest(other.value, token.value):
                 return known
         placeholder = secrets.token_hex(32)
-        self.tokens[placeholder] = token
-        self._accepted[placeholder] = self
+        with self._lock:
+            self.tokens[placeholder] = token
+            if not self._closed:
+                self._accepted[placeholder] = self
         return placeholder
+
+    def permits(self, path: str) -> bool:
+        """Whether this is the path of the call, which is that of its first request."""
+        self._path = self._path or path
+        return path == self._path
 
     def close(self) -> None:
         """Ends the call: the forwarder accepts its placeholders no more."""
-        for placeholder in self.tokens:
-            self._accepted.pop(placeholder, None)
+        with self._lock:
+            self._closed = True
+            for placeholder in self.tokens:
+                self._accepted.pop(placeholder, None)
 
     def clean(self, text: bytes) -> bytes:
         """Removes every part of the call's tokens from a text of the service."""
@@ -62,12 +75,12 @@ class Route:
         body = self.clean(body)
         if b"\\" not in body:
             return body
+        # Only what was read here may be read by the plugin: it reads some bodies differently.
         try:
-            value = json.loads(body)
-        except ValueError:
-            return body
-        cleaned = self._clean_value(value)
-        return body if cleaned == value else json.dumps(cleaned).encode()
+            value = json.loads(body.decode("utf-8-sig", errors="replace"))
+            return json.dumps(self._clean_value(value)).encode()
+        except (ValueError, RecursionError):
+            return b""
 
     def _clean_value(self, value: Any) -> Any:
         if isinstance(value, str):
