@@ -74,12 +74,12 @@ fn token(selection: Selection, environment: &Environment, request: &TokenRequest
             let value = environment.get(GRAPH_TOKEN);
             return graph_token::take(value, &request.audience, request.refresh).map_err(TokenError::Denied);
         }
-        Selection::ManagedIdentity => return fetch(request, || managed_identity::describe(environment, request)),
+        Selection::ManagedIdentity => return fetch(request, &|| managed_identity::describe(environment, request)),
         Selection::ClientSecret => ClientCredential::secret,
         Selection::ClientAssertion => ClientCredential::assertion,
         Selection::WorkloadIdentity => ClientCredential::assertion_of_file,
     };
-    fetch(request, || {
+    fetch(request, &|| {
         let credential = credential(environment)?;
         Application::parse(environment, request, credential.advice())?.token_call(&credential, request)
     })
@@ -87,10 +87,7 @@ fn token(selection: Selection, environment: &Environment, request: &TokenRequest
 
 /// A cached token, or the response to what `describe` returns. It is called for each token, so that an
 /// assertion in a file is the current one.
-fn fetch(
-    request: &TokenRequest,
-    describe: impl FnOnce() -> Result<TokenCall, TokenError>,
-) -> Result<String, TokenError> {
+fn fetch(request: &TokenRequest, describe: &dyn Fn() -> Result<TokenCall, TokenError>) -> Result<String, TokenError> {
     CACHE.with_borrow_mut(|cache| cache.token(request, http::now(), || attempts::run(&describe()?)))
 }
 
