@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
@@ -21,6 +23,9 @@ Stopped = Callable[[], bool]
 """Returns whether the call is to end. Whoever waits for a token then gives up."""
 Fetch = Callable[[TokenRequest, Stopped], Secret]
 """Returns a token for a request, or raises an exception."""
+
+
+_STOPPED = "the call was stopped before the credential returned"
 
 
 class Tokens:
@@ -56,12 +61,14 @@ class Tokens:
             reason = "Microsoft Graph rejected it, and a str cannot be renewed: pass a new token, or a credential"
             return Variant("denied", reason)
         except BaseException as error:
+            if isinstance(error, (CancelledError, asyncio.CancelledError)) and _stops_soon(stopped):
+                return Variant("unavailable", _STOPPED)
             self.raised = error
             # The text of the exception may contain a secret, and reaches the caller in the
             # exception.
             return Variant("denied", f"the credential raised {type_of(error)}")
         if token is None:
-            return Variant("unavailable", "the call was stopped before the credential returned")
+            return Variant("unavailable", _STOPPED)
         self.supplied = True
         credential = Record()
         setattr(credential, "bearer", self.route.placeholder(token))
@@ -94,3 +101,12 @@ class Tokens:
                 if future.done():  # The credential itself has raised this type of exception.
                     return future.result()
         return None
+
+
+def _stops_soon(stopped: Stopped) -> bool:
+    """Whether the call is stopped within a second. Whatever ends an event loop may cancel a credential
+    before the call that waits for it."""
+    until = time.monotonic() + 1
+    while not stopped() and time.monotonic() < until:
+        time.sleep(0.01)
+    return stopped()
