@@ -72,7 +72,7 @@ fn seconds(action: &'static Action, delay: Delay, busy: f64, seed: u64) -> f64 {
     World { action, instances: 1, requests: 100, delay, busy }.seconds(seed)
 }
 
-/// Instances that begin at once, and the service.
+/// Instances that begin simultaneously, and the service.
 struct World {
     action: &'static Action,
     instances: u64,

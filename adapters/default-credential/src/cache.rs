@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_without_retry_after_is_repeated_at_once() {
+    fn a_failure_without_retry_after_is_repeated_immediately() {
         let mut cache = Cache::new();
         for failure in [Unavailable, Denied] {
             assert_eq!(get(&mut cache, 0, failure, false), (None, true));

@@ -54,7 +54,7 @@ impl Check {
     }
 
     /// Whether the call ends at `now`. If what is left would have to wait beyond the deadline or
-    /// the patience, it ends at once; the jitter of a wait may decide.
+    /// the patience, it ends immediately; the jitter of a wait may decide.
     pub fn judge(&mut self, step: &Step<WithoutTurns>, now: Nanos) {
         self.notice_holds(now);
         let is_idle = self.in_flight().count() == 0;

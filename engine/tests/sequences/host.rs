@@ -96,7 +96,7 @@ impl Host {
                 self.maybe_stop(asked);
             }
             Step::Send(id, _) => {
-                // Some hosts fail at once.
+                // Some hosts fail immediately.
                 if self.random.chance(3) {
                     self.end(id);
                 }
@@ -169,7 +169,7 @@ impl Host {
     /// Ends an attempt with a response or an error.
     fn end(&mut self, id: AttemptId) {
         let (event, verdict) = self.event();
-        // Of two holds that a call meets at once, the longer one is its failure. With their jitter,
+        // Of two holds that a call meets together, the longer one is its failure. With their jitter,
         // it is not known here which one that is.
         if verdict.holds() && !self.check.unseen_holds(self.now).labels.is_empty() {
             return;

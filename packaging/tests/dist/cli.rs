@@ -109,7 +109,7 @@ async fn refused_ids_are_found_and_listed_each_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_isolation_a_refused_request_is_listed_as_a_whole() {
+async fn without_isolate_refused_a_refused_request_is_listed_as_a_whole() {
     let shell = Shell::new().file("ids.txt", ids(0..120));
     let line = "dismiss-risky-users --file ids.txt --no-isolate-refused --remaining left.txt --refused r.txt";
     let run = shell.run(line, [not_found(), accepted()]).await;
