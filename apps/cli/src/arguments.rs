@@ -211,4 +211,4 @@ fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -67,15 +67,7 @@ pub(crate) fn least_seconds(job: &Job, ids: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arguments::{Command, parse};
-
-    #[track_caller]
-    fn job(line: &str) -> Box<Job> {
-        match parse(line.split_whitespace().map(str::to_owned)) {
-            Ok(Command::Perform(job)) => job,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
+    use crate::arguments::tests::job;
 
     #[test]
     fn each_batch_is_a_request() {

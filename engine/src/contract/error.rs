@@ -142,25 +142,6 @@ impl Error {
 }
 
 impl ErrorKind {
-    /// Every kind, in the order of the contract.
-    pub const ALL: [ErrorKind; 15] = [
-        ErrorKind::InvalidArgument,
-        ErrorKind::NoToken,
-        ErrorKind::DeniedByHost,
-        ErrorKind::Unauthenticated,
-        ErrorKind::Forbidden,
-        ErrorKind::ClientError,
-        ErrorKind::Throttled,
-        ErrorKind::ServerError,
-        ErrorKind::UnexpectedStatus,
-        ErrorKind::Unreachable,
-        ErrorKind::NoResponse,
-        ErrorKind::DeadlineExceeded,
-        ErrorKind::Cancelled,
-        ErrorKind::NotAttempted,
-        ErrorKind::Other,
-    ];
-
     /// The name of the kind in the contract, such as `no-token`.
     pub fn name(self) -> &'static str {
         match self {

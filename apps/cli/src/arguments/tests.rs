@@ -10,8 +10,9 @@ use entra_risk_engine::contract::action::{
 
 use super::*;
 
+/// What a command line performs.
 #[track_caller]
-fn job(line: &str) -> Box<Job> {
+pub(crate) fn job(line: &str) -> Box<Job> {
     match parse(line.split_whitespace().map(str::to_owned)) {
         Ok(Command::Perform(job)) => job,
         other => panic!("{line}: {other:?}"),
