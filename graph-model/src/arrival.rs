@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::Fault;
+use crate::{Collection, Fault};
 
 /// One request and its result.
 #[derive(Debug, Clone)]
@@ -16,11 +16,14 @@ pub struct Arrival {
     pub at: Duration,
     /// The action it requests, by its index in their order.
     pub action: Option<usize>,
+    /// The list it requests a page of.
+    pub list: Option<Collection>,
     /// Its `client-request-id`.
     pub client_request_id: String,
     /// Its token, by the order in which tokens appeared; `None` without one.
     pub token: Option<usize>,
-    /// Its ids as spelled; empty if they could not be read.
+    /// Its ids as spelled; empty if they could not be read. Of a list: the ids of the page, if it
+    /// was sent whole.
     pub ids: Vec<String>,
     /// Whether the action was applied.
     pub applied: bool,

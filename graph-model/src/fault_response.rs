@@ -11,15 +11,21 @@ use crate::response::{ResponseContext, misdirected, redirect, with_retry_after};
 use crate::tokens::Tokens;
 use crate::{Behavior, Fault, FaultKind, Request, Response, RetryAfter, TransportError};
 
-/// The behavior that a fault causes for a request that has arrived.
+/// The behavior that a fault causes for a request that has arrived, in place of the response that
+/// it would have had.
 pub(crate) fn apply_fault(
     rng: &mut StdRng,
     tokens: &mut Tokens,
     request: &Request,
     fault: &Fault,
     context: &ResponseContext,
+    whole: Response,
 ) -> Behavior {
-    let response = fault_response(rng, tokens, request, fault, context);
+    let is_partial = matches!(fault.kind, FaultKind::Truncated | FaultKind::Endless | FaultKind::Stalled);
+    let response = match is_partial && whole.status() == fault.status {
+        true => whole,
+        false => fault_response(rng, tokens, request, fault, context),
+    };
     let response = match fault.retry_after {
         RetryAfter::Absent => response,
         RetryAfter::Seconds(seconds) => with_retry_after(response, &seconds.to_string()),
@@ -53,10 +59,7 @@ fn fault_response(
     match fault.kind {
         FaultKind::Expired => tokens.revoke(request, None, context),
         FaultKind::Challenged => tokens.revoke(request, Some(fault.status), context),
-        FaultKind::Forbidden => {
-            let message = "Insufficient privileges to complete the operation.";
-            context.error(fault.status, "Authorization_RequestDenied", message)
-        }
+        FaultKind::Forbidden => context.forbidden(fault.status),
         FaultKind::Throttled => context.throttled(None),
         FaultKind::GatewayPage | FaultKind::ProxyPage | FaultKind::BlockPage => context.page(fault.status),
         FaultKind::Misdirected => misdirected(),

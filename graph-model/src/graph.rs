@@ -5,19 +5,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
+use crate::directory::Directory;
 use crate::fault_response::apply_fault;
 use crate::limit::Counter;
-use crate::request::{ids_as_spelled, ids_in_part, parse_ids, token};
+use crate::request::{ids_as_spelled, ids_in_part, token};
+use crate::respond::{Effect, respond};
 use crate::response::ResponseContext;
-use crate::route::{self, Bucket, ROUTES, RouteError};
+use crate::route::{self, ROUTES, Target};
 use crate::tokens::Tokens;
-use crate::{Arrival, Behavior, Fault, FaultKind, Reply, Request, Response, Rest, Service, Settings};
+use crate::{
+    Arrival, Behavior, Collection, Entry, Fault, FaultKind, Reply, Request, Response, Rest, Service, Settings,
+};
 
 /// A tenant of Microsoft Graph and one application in it. It has no `Debug` because it holds
 /// tokens.
@@ -26,19 +30,21 @@ pub struct Graph {
     state: Mutex<State>,
 }
 
-struct State {
-    rng: StdRng,
+/// What a service knows and counts.
+pub(crate) struct State {
+    pub(crate) rng: StdRng,
     planned: VecDeque<Option<Fault>>,
-    users: Counter,
-    sign_ins: Counter,
+    pub(crate) users: Counter,
+    pub(crate) sign_ins: Counter,
     /// When the requests on their way were sent, by `client-request-id`.
     sent: BTreeMap<String, Duration>,
     last_sent: Option<Duration>,
     /// The requests that are answered before the end of their body, by `client-request-id`.
     early: BTreeMap<String, Rest>,
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
     /// The actions that were applied, by their index, and the ids.
-    applied: BTreeSet<(usize, Uuid)>,
+    pub(crate) applied: BTreeSet<(usize, Uuid)>,
+    pub(crate) directory: Directory,
     arrivals: Vec<Arrival>,
 }
 
@@ -55,6 +61,7 @@ impl Graph {
             early: BTreeMap::new(),
             tokens: Tokens::default(),
             applied: BTreeSet::new(),
+            directory: Directory::new(settings.entries.clone(), settings.seed, settings.epoch),
             arrivals: Vec::new(),
         };
         Graph { settings, state: Mutex::new(state) }
@@ -87,9 +94,17 @@ impl Graph {
         applied
     }
 
+    /// What is at risk, or was, at this time since the service's start.
+    pub fn entries(&self, collection: Collection, now: Duration) -> Vec<Entry> {
+        let state = &mut *self.state();
+        state.directory.advance(now);
+        state.directory.entries(collection).to_vec()
+    }
+
     /// Does the same as [`Service::serve`] and also returns the record of the request.
     pub fn serve_recorded(&self, now: Duration, request: Request) -> (Reply, Arrival) {
         let state = &mut *self.state();
+        state.directory.advance(now);
         let outage = self.settings.outages.iter().find(|outage| outage.covers(now));
         let mut fault = match state.planned.pop_front() {
             None if outage.is_some() => outage.map(|outage| outage.fault.clone()),
@@ -110,27 +125,32 @@ impl Graph {
         if early.is_some() {
             fault = Some(Fault::of(FaultKind::Early));
         }
-        let (behavior, applied) = match fault.as_ref().and_then(Fault::before_arrival) {
-            _ if early.is_some() => (Behavior::Complete(context.response(StatusCode::NO_CONTENT, Bytes::new())), false),
-            Some(error) => (Behavior::Failed(error), false),
+        let (behavior, effect) = match fault.as_ref().and_then(Fault::before_arrival) {
+            _ if early.is_some() => {
+                (Behavior::Complete(context.response(StatusCode::NO_CONTENT, Bytes::new())), Effect::Nothing)
+            }
+            Some(error) => (Behavior::Failed(error), Effect::Nothing),
             None => {
-                let (response, success) = self.respond(state, now, &request, &context);
+                let (response, effect) = respond(&self.settings, state, now, &request, &context);
                 // Microsoft Graph's own refusals take precedence over faults.
-                fault.take_if(|_| !success);
-                if success && fault.is_none() {
+                fault.take_if(|_| effect == Effect::Nothing);
+                if effect == Effect::Applies && fault.is_none() {
                     fault = self.fault_of_an_id(&request);
                 }
                 match &fault {
-                    None => (Behavior::Complete(response), success),
+                    None => (Behavior::Complete(response), effect),
                     Some(fault) => {
                         let State { rng, tokens, .. } = state;
-                        (apply_fault(rng, tokens, &request, fault, &context), fault.applied)
+                        let is_applied = fault.applied && effect == Effect::Applies;
+                        let effect = if is_applied { effect } else { Effect::Nothing };
+                        (apply_fault(rng, tokens, &request, fault, &context, response), effect)
                     }
                 }
             }
         };
 
-        let action = route::find(request.uri().path()).ok();
+        let target = route::find(request.uri().path()).ok();
+        let action = target.and_then(Target::action);
         let response = match &behavior {
             Behavior::Complete(response)
             | Behavior::Truncated(response)
@@ -143,17 +163,25 @@ impl Graph {
             Some(fault) => fault.retry_after.wait(),
             None => seconds(response).map(Duration::from_secs),
         });
-        let ids = match early {
-            None => action.and_then(|index| ids_as_spelled(ROUTES[index].field, request.body())).unwrap_or_default(),
-            Some(_) => ids_in_part(request.body()),
+        let applied = effect == Effect::Applies;
+        let ids = match (effect, early) {
+            (Effect::Lists(ids), _) => ids,
+            (_, Some(_)) => ids_in_part(request.body()),
+            _ => action.and_then(|index| ids_as_spelled(ROUTES[index].field, request.body())).unwrap_or_default(),
         };
         if applied && let Some(index) = action {
-            state.applied.extend(ids.iter().filter_map(|id| Some((index, id.parse().ok()?))));
+            let ids: Vec<Uuid> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+            state.applied.extend(ids.iter().map(|id| (index, *id)));
+            state.directory.apply(index, ids, now);
         }
         let arrival = Arrival {
             sent: state.sent.remove(&client_request_id).unwrap_or(now),
             at: now,
             action,
+            list: match target {
+                Some(Target::List(collection)) => Some(collection),
+                _ => None,
+            },
             token: token(&request).map(|token| state.tokens.number(token)),
             client_request_id,
             ids,
@@ -168,76 +196,9 @@ impl Graph {
         (Reply { after, behavior }, arrival)
     }
 
-    /// Microsoft Graph's response to a request, and whether the request applies the action.
-    fn respond(
-        &self,
-        state: &mut State,
-        now: Duration,
-        request: &Request,
-        context: &ResponseContext,
-    ) -> (Response, bool) {
-        let index = match route::find(request.uri().path()) {
-            Ok(index) => index,
-            Err(error) => {
-                let message = match error {
-                    RouteError::Version(version) => format!("Invalid version: {version}"),
-                    RouteError::Segment(segment) => format!("Resource not found for the segment '{segment}'."),
-                };
-                return (context.error(StatusCode::BAD_REQUEST, "BadRequest", &message), false);
-            }
-        };
-        // A request counts against the limit whatever the response is.
-        let (window, limit) = match ROUTES[index].bucket {
-            Bucket::Users => (&mut state.users, self.settings.users),
-            Bucket::SignIns => (&mut state.sign_ins, self.settings.sign_ins),
-        };
-        let over = window.arrive(now, &mut state.rng);
-        if request.method() != Method::POST {
-            let message = "Specified HTTP method is not allowed for the request target.";
-            let mut response = context.error(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return (response, false);
-        }
-        let valid = self.settings.token.as_deref();
-        if let Some(rejection) = valid.and_then(|valid| state.tokens.reject(valid, request, context)) {
-            return (rejection, false);
-        }
-        if let Some(wait) = over {
-            return (context.throttled(limit.sends_retry_after.then_some(wait)), false);
-        }
-        self.respond_to_body(state, index, request, context)
-    }
-
-    /// The response to a request that passed all checks but those of its body.
-    fn respond_to_body(
-        &self,
-        state: &State,
-        index: usize,
-        request: &Request,
-        context: &ResponseContext,
-    ) -> (Response, bool) {
-        let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
-        if media.map(str::trim) != Some("application/json") {
-            let message = "Write requests must contain the Content-Type header declaration application/json.";
-            return (context.error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestBodyRead", message), false);
-        }
-        let is_bad = |id: &&Uuid| {
-            self.settings.absent.contains(*id)
-                || (self.settings.refuses_applied && state.applied.contains(&(index, **id)))
-        };
-        match parse_ids(&ROUTES[index], request.body()) {
-            Err(message) => (context.error(StatusCode::BAD_REQUEST, "BadRequest", &message), false),
-            Ok(ids) if ids.iter().any(|id| is_bad(&id)) => {
-                let message = self.settings.naming.message(&ids, is_bad);
-                (context.error(StatusCode::NOT_FOUND, "Request_ResourceNotFound", &message), false)
-            }
-            Ok(_) => (context.response(StatusCode::NO_CONTENT, Bytes::new()), true),
-        }
-    }
-
     /// The fault that belongs to an id of a request.
     fn fault_of_an_id(&self, request: &Request) -> Option<Fault> {
-        let route = &ROUTES[route::find(request.uri().path()).ok()?];
+        let route = &ROUTES[route::find(request.uri().path()).ok()?.action()?];
         let ids = ids_as_spelled(route.field, request.body())?;
         let faults = &self.settings.id_faults;
         ids.iter().find_map(|id| faults.get(&id.parse::<Uuid>().ok()?)).cloned()
@@ -251,7 +212,7 @@ impl Graph {
 impl Service for Graph {
     fn responds_early(&self, request: &http::request::Parts) -> Option<Rest> {
         let state = &mut *self.state();
-        if self.settings.early == 0.0 || !state.rng.random_bool(self.settings.early) {
+        if self.settings.early == 0.0 || request.method == Method::GET || !state.rng.random_bool(self.settings.early) {
             return None;
         }
         let rest = if state.rng.random() { Rest::Stalled } else { Rest::Closed };

@@ -1,18 +1,24 @@
-//! A model of Microsoft Graph as the actions on risk see it: its routes, its checks in their order,
-//! its service limits and its failures. Unlike the real service, it records what really happened to
-//! each request.
+//! A model of Microsoft Graph as the actions on risk and its lists see it: its routes, its checks in
+//! their order, its service limits, its failures, and what is at risk. Unlike the real service, it
+//! records what really happened to each request.
 
 mod arrival;
+mod collection;
+mod directory;
+mod entry;
 mod exchange;
 mod fault;
 mod fault_body;
 mod fault_response;
+mod filter;
 mod graph;
 mod limit;
+mod list;
 mod naming;
 mod network;
 mod outage;
 mod request;
+mod respond;
 mod response;
 mod route;
 mod server;
@@ -20,6 +26,8 @@ mod settings;
 mod tokens;
 
 pub use arrival::Arrival;
+pub use collection::Collection;
+pub use entry::Entry;
 pub use exchange::{Behavior, Reply, Request, Response, Rest, Service, TransportError};
 pub use fault::{Fault, FaultKind, RetryAfter};
 pub use fault_body::{FaultBody, play};

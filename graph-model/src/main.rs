@@ -1,5 +1,6 @@
 //! `graph-model` serves the model of Microsoft Graph on the loopback interface, for any client.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -9,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use clap::{Parser, ValueEnum};
-use graph_model::{Fault, FaultKind, Graph, Limit, Naming, Outage, Reply, Request, Server, Service, Settings};
+use graph_model::{
+    Collection, Entry, Fault, FaultKind, Graph, Limit, Naming, Outage, Reply, Request, Server, Service, Settings,
+};
 use http::StatusCode;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -17,8 +20,8 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Serves a model of Microsoft Graph on the loopback interface: the actions on risk with their
-/// service limits, and faults on demand. Prints its address and a line for each request. Runs until
+/// Serves a model of Microsoft Graph on the loopback interface: the actions on risk and the lists of
+/// what is at risk, with their service limits, and faults on demand. Prints its address and a line for each request. Runs until
 /// a signal stops it.
 #[derive(Parser)]
 struct Arguments {
@@ -28,6 +31,38 @@ struct Arguments {
     /// Accept only tokens that begin with this [default: any token].
     #[arg(long, default_value = "", hide_default_value = true)]
     token: String,
+    /// Let only tokens that contain this read lists [default: every valid token].
+    #[arg(long, value_name = "TEXT")]
+    read_permission: Option<String>,
+    /// Let only tokens that contain this perform actions [default: every valid token].
+    #[arg(long, value_name = "TEXT")]
+    write_permission: Option<String>,
+    /// The number of users at risk. The n-th one is user<n>@contoso.example, and its id ends with n
+    /// in hexadecimal. In turn, the level is high, medium and low, and the risk 0 to 59 days old.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    risky_users: usize,
+    /// The number of sign-ins at risk, likewise; their ids begin with 00000001.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    risky_sign_ins: usize,
+    /// The number of service principals at risk, likewise, with the names app<n>; their ids begin
+    /// with 00000002.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    risky_service_principals: usize,
+    /// The id of something at risk that is deleted: it is listed, and the actions refuse it. May be
+    /// repeated.
+    #[arg(long, value_name = "ID")]
+    deleted: Vec<Uuid>,
+    /// The time between the acceptance of an action and the change of a state, in milliseconds.
+    /// Until then, isProcessing is true.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    changes_after_ms: u64,
+    /// The id of something at risk that never changes, although the actions accept it. May be
+    /// repeated.
+    #[arg(long, value_name = "ID")]
+    unchanged: Vec<Uuid>,
+    /// Empty pages before each page of a list.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    empty_pages: usize,
     /// The time until each response, in milliseconds.
     #[arg(long, default_value_t = 200)]
     latency_ms: u64,
@@ -47,8 +82,8 @@ struct Arguments {
     /// Revoke the token in use once, this many seconds after the first request.
     #[arg(long, value_name = "SECONDS")]
     revoke_after: Option<u64>,
-    /// Write one line of JSON to this file for each request: when it arrived, its status, its ids,
-    /// and whether the action was really applied.
+    /// Write one line of JSON to this file for each request: when it arrived, its status, its ids or
+    /// those of the page, and whether the action was really applied.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// The service limit: requests per second for users, service principals and agents, and per 10
@@ -130,6 +165,26 @@ impl Always {
     }
 }
 
+impl Arguments {
+    /// What is at risk in this collection.
+    fn entries(&self, collection: Collection) -> Vec<Entry> {
+        let (deleted, unchanged): (BTreeSet<_>, BTreeSet<_>) =
+            (self.deleted.iter().collect(), self.unchanged.iter().collect());
+        let count = match collection {
+            Collection::RiskyUsers => self.risky_users,
+            Collection::SignIns => self.risky_sign_ins,
+            Collection::RiskyServicePrincipals => self.risky_service_principals,
+        };
+        let mut entries = Entry::many(collection, count, SystemTime::now());
+        for entry in &mut entries {
+            entry.is_deleted = deleted.contains(&entry.id);
+            let delay = Duration::from_millis(self.changes_after_ms);
+            entry.changes_after = Some(delay).filter(|_| !unchanged.contains(&entry.id));
+        }
+        entries
+    }
+}
+
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "expected a number from 0 to 1, such as 0.05".into())
@@ -186,9 +241,14 @@ async fn main() -> std::io::Result<ExitCode> {
     let limit = |documented: Limit| Limit { requests: arguments.limit.unwrap_or(documented.requests), ..documented };
     let mut internal_error = Fault::of(FaultKind::ServerError);
     internal_error.status = StatusCode::INTERNAL_SERVER_ERROR;
+    let entries = Collection::ALL.map(|collection| (collection, arguments.entries(collection))).into();
     let failing = arguments.failing.into_iter().map(|id| (id, internal_error.clone()));
     let silent = arguments.silent.into_iter().map(|id| (id, Fault::of(FaultKind::Silence)));
     let graph = Graph::new(Settings {
+        entries,
+        empty_pages: arguments.empty_pages,
+        read_permission: arguments.read_permission,
+        write_permission: arguments.write_permission,
         token: Some(arguments.token),
         users: limit(Limit::USERS),
         sign_ins: limit(Limit::SIGN_INS),

@@ -38,9 +38,20 @@ impl ResponseContext {
         let date = iso8601(self.date);
         let inner = json!({ "date": date, "request-id": request_id, "client-request-id": self.client_request_id });
         let body = json!({ "error": { "code": code, "message": message, "innerError": inner } }).to_string();
+        self.json(status, body)
+    }
+
+    /// A response in JSON.
+    pub(crate) fn json(&self, status: StatusCode, body: String) -> Response {
         let mut response = self.response(status, body);
         set(&mut response, CONTENT_TYPE, "application/json");
         response
+    }
+
+    /// `403` for a token without the permission.
+    pub(crate) fn forbidden(&self, status: StatusCode) -> Response {
+        let message = "Insufficient privileges to complete the operation.";
+        self.error(status, "Authorization_RequestDenied", message)
     }
 
     /// `429` with or without a `Retry-After` in whole seconds.
@@ -119,7 +130,7 @@ fn set(response: &mut Response, name: HeaderName, value: &str) {
 }
 
 /// ISO 8601 without a zone, from the parts of an HTTP date.
-fn iso8601(date: SystemTime) -> String {
+pub(crate) fn iso8601(date: SystemTime) -> String {
     let fixdate = httpdate::fmt_http_date(date);
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = months.iter().position(|month| fixdate[8..11] == **month).unwrap_or_default() + 1;

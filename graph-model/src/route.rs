@@ -1,4 +1,6 @@
-//! The documented routes of the actions.
+//! The documented routes: of the actions, and of the lists.
+
+use crate::Collection;
 
 /// The route of one action.
 #[derive(Debug)]
@@ -67,6 +69,33 @@ const fn identity_protection(path: &'static str, field: &'static str) -> Route {
     Route { path, versions: VERSIONS, beta_alias: None, field, max_ids: Some(60), bucket: Bucket::Users }
 }
 
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// An action, by its index in [`ROUTES`].
+    Action(usize),
+    /// A list.
+    List(Collection),
+}
+
+impl Target {
+    /// The action, if it is one.
+    pub(crate) fn action(self) -> Option<usize> {
+        match self {
+            Target::Action(index) => Some(index),
+            Target::List(_) => None,
+        }
+    }
+
+    /// The limit that its requests count against.
+    pub(crate) fn bucket(self) -> Bucket {
+        match self {
+            Target::Action(index) => ROUTES[index].bucket,
+            Target::List(collection) => collection.bucket(),
+        }
+    }
+}
+
 /// Why a path has no route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RouteError {
@@ -76,18 +105,21 @@ pub(crate) enum RouteError {
     Segment(String),
 }
 
-/// Finds the index in [`ROUTES`] for a path such as `/v1.0/auditLogs/signIns/dismiss`.
-pub(crate) fn find(path: &str) -> Result<usize, RouteError> {
+/// Finds what a path such as `/v1.0/auditLogs/signIns/dismiss` names.
+pub(crate) fn find(path: &str) -> Result<Target, RouteError> {
     let (version, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
     if !VERSIONS.contains(&version) {
         return Err(RouteError::Version(version.into()));
+    }
+    if let Some(collection) = Collection::ALL.into_iter().find(|collection| collection.path() == rest) {
+        return Ok(Target::List(collection));
     }
     let mut longest = 0;
     for (index, route) in ROUTES.iter().enumerate().filter(|(_, route)| route.versions.contains(&version)) {
         let alias = route.beta_alias.filter(|_| version == BETA);
         for known in [Some(route.path), alias].into_iter().flatten() {
             if known == rest {
-                return Ok(index);
+                return Ok(Target::Action(index));
             }
             let common = known.split('/').zip(rest.split('/')).take_while(|(known, own)| known == own);
             longest = longest.max(common.count());

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use crate::{Fault, Limit, Naming, Network, OtherClients, Outage};
+use crate::{Collection, Entry, Fault, Limit, Naming, Network, OtherClients, Outage};
 
 /// How a [`Graph`](crate::Graph) behaves.
 #[derive(Debug, Clone)]
@@ -14,6 +14,10 @@ pub struct Settings {
     /// Tokens that begin with this are valid. `None` if something before the service attaches the
     /// token.
     pub token: Option<String>,
+    /// What a token contains if it may read. `None`: every valid token may.
+    pub read_permission: Option<String>,
+    /// What a token contains if it may perform actions. `None`: every valid token may.
+    pub write_permission: Option<String>,
     /// The limit of the risky users, which service principals and agents share.
     pub users: Limit,
     /// The limit of the sign-ins.
@@ -42,6 +46,13 @@ pub struct Settings {
     /// Whether an action that was applied to an id is refused from then on: the id is no longer at
     /// risk.
     pub refuses_applied: bool,
+    /// What is at risk. An action on an id that is not listed here is accepted as well.
+    pub entries: BTreeMap<Collection, Vec<Entry>>,
+    /// Empty pages before each page of a list.
+    pub empty_pages: usize,
+    /// Where the links to next pages lead, such as `https://graph.microsoft.com`. `None`: where the
+    /// request went.
+    pub link_root: Option<String>,
     /// The seed of everything that is drawn.
     pub seed: u64,
     /// The date at the service's start.
@@ -53,6 +64,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             token: Some(String::new()),
+            read_permission: None,
+            write_permission: None,
             users: Limit::USERS,
             sign_ins: Limit::SIGN_INS,
             others: OtherClients::default(),
@@ -65,6 +78,9 @@ impl Default for Settings {
             naming: Naming::default(),
             id_faults: BTreeMap::new(),
             refuses_applied: false,
+            entries: BTreeMap::new(),
+            empty_pages: 0,
+            link_root: None,
             seed: 0,
             epoch: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         }

@@ -2,6 +2,7 @@
 //! counts.
 
 mod faults;
+mod lists;
 
 use std::time::Duration;
 

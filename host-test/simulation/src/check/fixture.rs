@@ -131,6 +131,7 @@ fn arrival(number: usize, sent: u64, ids: &[String], status: StatusCode) -> Arri
         sent: ms(sent),
         at: ms(sent),
         action: Some(3),
+        list: None,
         client_request_id: format!("attempt {number}"),
         token: Some(0),
         ids: ids.to_vec(),
