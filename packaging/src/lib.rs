@@ -1,5 +1,6 @@
 //! Builds, composes and describes `target/dist`: the plugin, its adapters, and the apps composed
-//! with them, each with its name, version, description, license and documentation inside.
+//! with them, each with its name, version, description, license and documentation inside. The
+//! command that packages contain is in `target/packages`.
 
 mod build_script;
 mod cargo;
@@ -13,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 pub use build_script::build_script;
 pub use cargo::Cargo;
 use names::strip_names;
@@ -31,23 +32,23 @@ pub fn folder() -> PathBuf {
     workspace().join("target/dist")
 }
 
-/// Builds and writes all products, removes components that are none of them, and returns the names
-/// and sizes in bytes. Each file is replaced in one step, so that another process never reads a part
+/// Builds and writes all products, removes components that are none of them, and returns the files
+/// and their sizes in bytes. Each file is replaced in one step, so that another process never reads a part
 /// of it.
 ///
 /// # Errors
 /// If a component cannot be built, composed or written.
-pub fn write() -> Result<Vec<(&'static str, usize)>> {
+pub fn write() -> Result<Vec<(String, usize)>> {
     let parts = Parts::build()?;
-    fs::create_dir_all(folder())?;
     let mut written = Vec::new();
     for product in PRODUCTS {
         let bytes = product.make_from(&parts)?;
         let file = product.file();
+        fs::create_dir_all(file.parent().context("a file is in a folder")?)?;
         let temporary = file.with_extension(process::id().to_string());
         fs::write(&temporary, &bytes)?;
         fs::rename(&temporary, &file)?;
-        written.push((product.name, bytes.len()));
+        written.push((file.strip_prefix(workspace())?.display().to_string(), bytes.len()));
     }
     for entry in fs::read_dir(folder())? {
         let file = entry?.path();

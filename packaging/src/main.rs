@@ -19,8 +19,8 @@ fn main() -> Result<()> {
 }
 
 fn write_products() -> Result<()> {
-    for (name, size) in packaging::write()? {
-        println!("target/dist/{name}.wasm: {size} bytes");
+    for (file, size) in packaging::write()? {
+        println!("{file}: {size} bytes");
     }
     Ok(())
 }

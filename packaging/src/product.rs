@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::compose::compose;
-use crate::folder;
 use crate::parts::Parts;
 use crate::publish::{About, PluginWorld, function_docs, publish, publish_plugin};
+use crate::{folder, workspace};
 
 /// A component that users get.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,8 @@ enum Kind {
         description: &'static str,
         app: App,
     },
+    /// The command with the plugin, which gets its tokens from the host. Packages contain it.
+    PackagedCommand,
 }
 
 /// An app, and what it is composed from.
@@ -109,6 +111,7 @@ pub const PRODUCTS: &[Product] = &[
             part: GATEWAY.part,
         },
     },
+    Product { name: "entra-risk-command", kind: Kind::PackagedCommand },
 ];
 
 impl Product {
@@ -139,12 +142,21 @@ impl Product {
                 let functions = app.functions.map(function_docs).transpose()?.unwrap_or_default();
                 publish(&bytes, About { name: self.name, description, docs: Some(&docs), functions: &functions })
             }
+            Kind::PackagedCommand => {
+                let parts = [("entra:risk-cli", parts.get(CLI.part)?), ("entra:risk", parts.get(PLUGIN)?)];
+                let description = "entra-risk as a command in a package";
+                publish(&compose("command", &parts)?, About { name: self.name, description, docs: None, functions: &[] })
+            }
         }
     }
 
-    /// The file in `target/dist`.
+    /// The file, which is in `target/dist` unless only packages contain it.
     pub fn file(&self) -> PathBuf {
-        folder().join(self.name).with_extension("wasm")
+        let folder = match self.kind {
+            Kind::PackagedCommand => workspace().join("target/packages"),
+            _ => folder(),
+        };
+        folder.join(self.name).with_extension("wasm")
     }
 }
 

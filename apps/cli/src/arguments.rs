@@ -1,11 +1,12 @@
 //! The command line, parsed once.
 
-use entra_risk_common::actions::{ApiVersion, Options, Outcome};
-use entra_risk_common::{ACTIONS, Action, parse_cloud};
-use lexopt::prelude::*;
+use entra_risk_common::actions::{ApiVersion, Outcome};
+use entra_risk_common::{ACTIONS, Action};
 
+use crate::connection::Connection;
+use crate::line::{Access, FileArgument, Item, Line};
 use crate::suggestion::suggest;
-use crate::values::{audience, endpoint, milliseconds, number, rate_limit, reason, tenant};
+use crate::values::{number, reason};
 
 /// The text of `--help`. Names of options are taken from it.
 pub(crate) const HELP: &str = include_str!("help.txt");
@@ -19,6 +20,8 @@ pub(crate) enum Command {
     Version,
     /// Perform an action.
     Perform(Box<Job>),
+    /// Look at a token.
+    Check(Box<Check>),
 }
 
 /// An action with its input, options and outputs.
@@ -58,21 +61,67 @@ pub(crate) struct Job {
     pub(crate) restart: bool,
     /// The file with the refused ids.
     pub(crate) refused: Option<String>,
-    /// The options of the plugin's call.
-    pub(crate) options: Options,
+    /// How Microsoft Graph is reached, and the options of the plugin's call.
+    pub(crate) connection: Connection,
 }
 
-/// Parses the command line without the program's name. The error is a message for people.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let action = match next(&mut parser)? {
-        Some(Short('h') | Long("help")) => return Ok(Command::Help),
-        Some(Short('V') | Long("version")) => return Ok(Command::Version),
-        Some(Value(name)) if name == "help" => return Ok(Command::Help),
-        Some(Value(name)) => action(&name.to_string_lossy())?,
-        Some(option) => return Err(format!("expected an action first: {}", option.unexpected())),
+impl Command {
+    /// How Microsoft Graph is reached, if it is.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match self {
+            Command::Help | Command::Version => None,
+            Command::Perform(job) => Some(&job.connection),
+            Command::Check(check) => Some(&check.connection),
+        }
+    }
+}
+
+impl Job {
+    /// Checks that no option is without effect.
+    fn check(&self) -> Result<(), String> {
+        if self.column.is_some() && self.ids.iter().any(|id| id != "-") {
+            return Err("--column: applies to --file and standard input; give ids as arguments in a run of their own"
+                .to_owned());
+        }
+        if self.reason.is_some() && self.log.is_none() {
+            return Err("--reason: is written into the log; add --log".to_owned());
+        }
+        if self.restart && self.remaining.is_none() {
+            return Err("--restart: applies to the list of --remaining; add --remaining".to_owned());
+        }
+        self.connection.check()
+    }
+}
+
+/// A look at a token.
+#[derive(Debug)]
+pub(crate) struct Check {
+    /// The action that the token is for; none for all of them.
+    pub(crate) action: Option<&'static Action>,
+    /// Which token to request.
+    pub(crate) connection: Connection,
+}
+
+/// Parses the command line without the program's name. Returns the files that it names too. The
+/// error is a message for people.
+pub(crate) fn parse(arguments: Vec<String>) -> Result<(Command, Vec<FileArgument>), String> {
+    let mut line = Line::new(arguments);
+    let command = match line.next()? {
+        Some(Item::Option(name)) => match name.as_str() {
+            "help" => Command::Help,
+            "version" => Command::Version,
+            "check" => check(&mut line)?,
+            name => return Err(format!("expected an action first: invalid option '--{name}'")),
+        },
+        Some(Item::Value(name)) if name == "help" => Command::Help,
+        Some(Item::Value(name)) => perform(action(&name)?, &mut line)?,
         None => return Err("expected an action".to_owned()),
     };
+    Ok((command, line.files))
+}
+
+/// Parses what follows an action.
+fn perform(action: &'static Action, line: &mut Line) -> Result<Command, String> {
     let mut job = Job {
         action,
         ids: Vec::new(),
@@ -91,88 +140,70 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
         remaining: None,
         restart: false,
         refused: None,
-        options: Options::default(),
+        connection: Connection::default(),
     };
-    while let Some(argument) = next(&mut parser)? {
-        let options = &mut job.options;
-        match argument {
-            Short('h') | Long("help") => return Ok(Command::Help),
-            Short('V') | Long("version") => return Ok(Command::Version),
-            Value(id) => job.ids.push(id.to_string_lossy().into_owned()),
-            Long("file") => job.files.push(text(&mut parser)?),
-            Long("column") => job.column = Some(text(&mut parser)?),
-            Long("label") => job.label = Some(text(&mut parser)?),
-            Long("outcome") => job.outcomes.extend(outcomes(&text(&mut parser)?)?),
-            Long("except") => job.except.push(text(&mut parser)?),
-            Long("max-ids") => job.max_ids = Some(number("--max-ids", &text(&mut parser)?, 1..=u32::MAX)?),
-            Long("dry-run") => job.dry_run = true,
-            Long("json") => job.json = true,
-            Short('q') | Long("quiet") => job.quiet = true,
-            Short('y') | Long("yes") => job.yes = true,
-            Long("log") => job.log = Some(text(&mut parser)?),
-            Long("reason") => job.reason = Some(reason(&text(&mut parser)?)?),
-            Long("restart") => job.restart = true,
-            Long("remaining") => job.remaining = Some(text(&mut parser)?),
-            Long("refused") => job.refused = Some(text(&mut parser)?),
-            Long("tenant") => options.tenant = Some(tenant(&text(&mut parser)?)?),
-            Long("cloud") => {
-                let name = text(&mut parser)?;
-                let cloud = parse_cloud(&name).map_err(|names| format!("--cloud: expected {names}; got '{name}'"))?;
-                options.cloud = Some(cloud);
+    while let Some(item) = line.next()? {
+        let options = &mut job.connection.options;
+        let name = match item {
+            Item::Value(id) => {
+                job.ids.push(id);
+                continue;
             }
-            Long("endpoint") => options.endpoint = Some(endpoint("--endpoint", &text(&mut parser)?)?),
-            Long("audience") => options.audience = Some(audience(&text(&mut parser)?)?),
-            Long("api-version") => {
-                options.api_version = Some(match text(&mut parser)?.as_str() {
+            Item::Option(name) => name,
+        };
+        match name.as_str() {
+            "help" => return Ok(Command::Help),
+            "version" => return Ok(Command::Version),
+            "file" => job.files.push(line.source()?),
+            "column" => job.column = Some(line.text()?),
+            "label" => job.label = Some(line.text()?),
+            "outcome" => job.outcomes.extend(outcomes(&line.text()?)?),
+            "except" => job.except.push(line.path(Access::Read)?),
+            "max-ids" => job.max_ids = Some(number("--max-ids", &line.text()?, 1..=u32::MAX)?),
+            "dry-run" => job.dry_run = true,
+            "json" => job.json = true,
+            "quiet" => job.quiet = true,
+            "yes" => job.yes = true,
+            "log" => job.log = Some(line.path(Access::Write)?),
+            "reason" => job.reason = Some(reason(&line.text()?)?),
+            "restart" => job.restart = true,
+            "remaining" => job.remaining = Some(line.path(Access::Write)?),
+            "refused" => job.refused = Some(line.path(Access::Write)?),
+            "api-version" => {
+                options.api_version = Some(match line.text()?.as_str() {
                     "v1.0" => ApiVersion::V1,
                     "beta" => ApiVersion::Beta,
                     other => return Err(format!("--api-version: expected v1.0 or beta; got '{other}'")),
                 });
             }
-            Long("ids-per-request") => {
+            "ids-per-request" => {
                 let range = 1..=action.definition.max_ids_per_request;
-                options.ids_per_request = Some(number("--ids-per-request", &text(&mut parser)?, range)?);
+                options.ids_per_request = Some(number("--ids-per-request", &line.text()?, range)?);
             }
-            Long("max-in-flight") => {
-                options.max_in_flight = Some(number("--max-in-flight", &text(&mut parser)?, 1..=32)?);
-            }
-            Long("max-attempts") => {
-                options.max_attempts = Some(number("--max-attempts", &text(&mut parser)?, 1..=10)?);
-            }
-            Long("attempt-timeout") => {
-                let timeout = text(&mut parser)?;
-                let milliseconds = milliseconds("--attempt-timeout", &timeout)?;
-                if milliseconds > 600_000 {
-                    return Err(format!("--attempt-timeout: expected at most 10m; got '{timeout}'"));
-                }
-                options.attempt_timeout_ms = Some(milliseconds);
-            }
-            Long("deadline") => options.deadline_ms = Some(milliseconds("--deadline", &text(&mut parser)?)?),
-            Long("patience") => options.patience_ms = Some(milliseconds("--patience", &text(&mut parser)?)?),
-            Long("no-isolate-refused") => options.isolate_refused = Some(false),
-            Long("rate-limit") => options.rate_limit = Some(rate_limit(&text(&mut parser)?)?),
-            Long(name) => return Err(unknown_option(name)),
-            other => return Err(other.unexpected().to_string()),
+            "max-in-flight" => options.max_in_flight = Some(number("--max-in-flight", &line.text()?, 1..=32)?),
+            "no-isolate-refused" => options.isolate_refused = Some(false),
+            name if job.connection.set(name, line)? => {}
+            name => return Err(unknown_option(name)),
         }
     }
-    check(&job)?;
+    job.check()?;
     Ok(Command::Perform(Box::new(job)))
 }
 
-/// Checks that no option is without effect.
-fn check(job: &Job) -> Result<(), String> {
-    if job.column.is_some() && job.ids.iter().any(|id| id != "-") {
-        return Err(
-            "--column: applies to --file and standard input; give ids as arguments in a run of their own".to_owned()
-        );
+/// Parses what follows `--check`.
+fn check(line: &mut Line) -> Result<Command, String> {
+    let mut check = Check { action: None, connection: Connection::default() };
+    while let Some(item) = line.next()? {
+        match item {
+            Item::Value(name) if check.action.is_none() => check.action = Some(action(&name)?),
+            Item::Value(name) => return Err(format!("--check: expected at most one action; got '{name}' too")),
+            Item::Option(name) if name == "help" => return Ok(Command::Help),
+            Item::Option(name) if check.connection.set(&name, line)? => {}
+            Item::Option(name) => return Err(format!("--check: invalid option '--{name}'")),
+        }
     }
-    if job.reason.is_some() && job.log.is_none() {
-        return Err("--reason: is written into the log; add --log".to_owned());
-    }
-    if job.restart && job.remaining.is_none() {
-        return Err("--restart: applies to the list of --remaining; add --remaining".to_owned());
-    }
-    Ok(())
+    check.connection.check()?;
+    Ok(Command::Check(Box::new(check)))
 }
 
 /// The action with this name.
@@ -200,14 +231,6 @@ fn unknown_option(name: &str) -> String {
 /// The names in the column of the help that lists the options.
 fn option_names() -> impl Iterator<Item = &'static str> {
     HELP.lines().filter_map(|line| line.get(6..)?.strip_prefix("--")?.split([' ', ',']).next())
-}
-
-fn next(parser: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>>, String> {
-    parser.next().map_err(|error| error.to_string())
-}
-
-fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
-    parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) fn text<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = 
         let last = ids.get(ids.len().saturating_sub(SHOWN)..).unwrap_or_default().join(", ");
         format!("POST {address}\nfirst ids: {first}\nlast ids: {last}\n")
     });
-    let requests = if is_long { &[] } else { ids }.chunks(job.options.effective_ids_per_request());
+    let requests = if is_long { &[] } else { ids }.chunks(job.connection.options.effective_ids_per_request());
     ends.into_iter().chain(requests.map(move |ids| format!("POST {address}\n{}\n", body(job, ids))))
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn json<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = 
         ids.len(),
         least_seconds(job, ids.len())
     );
-    let requests = (0_usize..).zip(ids.chunks(job.options.effective_ids_per_request())).map(move |(number, ids)| {
+    let requests = (0_usize..).zip(ids.chunks(job.connection.options.effective_ids_per_request())).map(move |(number, ids)| {
         let comma = if number == 0 { "" } else { "," };
         format!("{comma}{{\"method\":\"POST\",\"url\":\"{address}\",\"body\":{}}}", body(job, ids))
     });
@@ -40,8 +40,8 @@ pub(crate) fn json<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = 
 }
 
 fn address(job: &Job) -> String {
-    let endpoint = job.options.effective_endpoint();
-    let version = job.options.effective_api_version(job.action).segment();
+    let endpoint = job.connection.options.effective_endpoint();
+    let version = job.connection.options.effective_api_version(job.action).segment();
     format!("{endpoint}{version}{}", job.action.definition.path)
 }
 
@@ -51,15 +51,15 @@ fn body(job: &Job, ids: &[String]) -> String {
 
 /// The number of requests, and the time that they take at least.
 pub(crate) fn estimate(job: &Job, ids: usize) -> String {
-    let requests = ids.div_ceil(job.options.effective_ids_per_request());
+    let requests = ids.div_ceil(job.connection.options.effective_ids_per_request());
     let seconds = least_seconds(job, ids);
     format!("requests: {requests}, ids: {ids}, time at this rate limit: at least {seconds} s. Nothing was sent.\n")
 }
 
 /// The least time in seconds that this number of ids takes at the rate limit.
 pub(crate) fn least_seconds(job: &Job, ids: usize) -> u64 {
-    let requests = ids.div_ceil(job.options.effective_ids_per_request());
-    let limit = job.options.effective_rate_limit(job.action);
+    let requests = ids.div_ceil(job.connection.options.effective_ids_per_request());
+    let limit = job.connection.options.effective_rate_limit(job.action);
     let full_windows = (requests.saturating_sub(1) as u64).checked_div(limit.requests.into()).unwrap_or_default();
     full_windows.saturating_mul(limit.window_ms.into()).div_ceil(1_000)
 }

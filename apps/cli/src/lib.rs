@@ -7,7 +7,10 @@ use entra_risk_common::{Report, perform};
 
 mod arguments;
 mod bindings;
+mod check;
+mod claims;
 mod column;
+mod connection;
 mod dry_run;
 mod file;
 #[cfg(test)]
@@ -16,11 +19,14 @@ mod hint;
 mod ids;
 mod input;
 mod json;
+mod line;
 mod list;
 mod log;
 mod log_line;
 mod mark;
+mod needs;
 mod outputs;
+mod package;
 mod plain_list;
 mod plan;
 mod progress;
@@ -36,10 +42,11 @@ mod table;
 mod text;
 mod values;
 
-use arguments::{HELP, Job, parse};
+use arguments::{Check, HELP, Job, parse};
 use bindings::wasi::cli::{environment, exit};
 use ids::Labels;
 use outputs::Outputs;
+use package::Package;
 use plan::Plan;
 use progress::Progress;
 use stdio::{eprint, lines, print};
@@ -92,25 +99,52 @@ impl bindings::exports::wasi::cli::run::Guest for Command {
     }
 }
 
+/// The argument before a command line that is not to be executed.
+const NEEDS: &str = "--needs";
+
 /// Executes the command line. Returns the exit code.
 fn command() -> Result<u8, Failure> {
-    match parse(environment::get_arguments().into_iter().skip(1)).map_err(Failure::usage)? {
+    let mut arguments: Vec<String> = environment::get_arguments().into_iter().skip(1).collect();
+    let is_asked = arguments.first().is_some_and(|first| first == NEEDS);
+    if is_asked {
+        arguments.remove(0);
+    }
+    let (command, files) = parse(arguments).map_err(Failure::usage)?;
+    let package = Package::of_environment();
+    let connection = command.connection();
+    connection.map_or(Ok(()), |connection| package.check(connection)).map_err(Failure::usage)?;
+    if is_asked {
+        print(&needs::needs(&command, &files)).map_err(Failure::Output)?;
+        return Ok(0);
+    }
+    match command {
         arguments::Command::Help => print(HELP).map_err(Failure::Output)?,
         arguments::Command::Version => {
             print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")).map_err(Failure::Output)?;
         }
-        arguments::Command::Perform(job) => return execute(&job),
+        arguments::Command::Perform(job) => return execute(&job, &package),
+        arguments::Command::Check(check) => return look(&check),
     }
     Ok(0)
 }
 
-fn execute(job: &Job) -> Result<u8, Failure> {
+/// Looks at a token.
+fn look(check: &Check) -> Result<u8, Failure> {
+    let note = check.connection.note().map(|note| format!("entra-risk: {note}"));
+    eprint(&lines(note));
+    let found = check::look(check);
+    print(&lines(found.lines)).map_err(Failure::Output)?;
+    Ok(if found.is_usable { 0 } else { 3 })
+}
+
+fn execute(job: &Job, package: &Package) -> Result<u8, Failure> {
     let (input, sources) = sources::read(job).map_err(Failure::Usage)?;
     let plan = Plan::new(job, input.ids, &sources).map_err(Failure::usage)?;
     let question = question::question(job, plan.ids.len(), &input.doubts).map_err(Failure::Usage)?;
     // A question contains the doubts.
-    let doubts = input.doubts.iter().filter(|_| question.is_none() || job.dry_run);
-    for note in input.notes.iter().chain(&plan.note).chain(doubts).filter(|_| !job.quiet) {
+    let doubts = input.doubts.iter().filter(|_| question.is_none() || job.dry_run).map(String::as_str);
+    let notes = input.notes.iter().chain(&plan.note).map(String::as_str).chain(doubts);
+    for note in notes.chain(job.connection.note().filter(|_| !job.dry_run)).filter(|_| !job.quiet) {
         eprint(&format!("entra-risk: {}", lines([note])));
     }
     if job.dry_run {
@@ -124,7 +158,7 @@ fn execute(job: &Job) -> Result<u8, Failure> {
     }
     // Before anything is sent, so that a file that cannot be written is a usage error.
     let (mut outputs, ids) = Outputs::begin(job, plan).map_err(Failure::usage)?;
-    let report = send(job, &ids, &input.labels, &mut outputs);
+    let report = send(job, package, &ids, &input.labels, &mut outputs);
     if let Some(cause) = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::InvalidArgument) {
         return Err(Failure::usage(cause.message.clone()));
     }
@@ -139,9 +173,9 @@ fn execute(job: &Job) -> Result<u8, Failure> {
 }
 
 /// Performs the action. Whatever the plugin reports is in the files before anything else is sent.
-fn send(job: &Job, ids: &[String], labels: &Labels, outputs: &mut Outputs) -> Report {
+fn send(job: &Job, package: &Package, ids: &[String], labels: &Labels, outputs: &mut Outputs) -> Report {
     let mut progress = Progress::new(job, ids.len());
-    let report = perform(job.action, ids, &job.options, Some(WAIT_MS), |call, event| {
+    let report = perform(job.action, ids, &package.route(&job.connection), Some(WAIT_MS), |call, event| {
         let could_write = outputs.error.is_none();
         outputs.update(job, labels, event);
         if could_write && outputs.error.is_some() {

@@ -73,7 +73,7 @@ impl<'a> Progress<'a> {
                     }
                 }
                 if now.saturating_sub(self.written) >= INTERVAL {
-                    let max_in_flight = self.job.options.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT);
+                    let max_in_flight = self.job.connection.options.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT);
                     self.show(now, None, max_in_flight);
                 }
             }
@@ -96,7 +96,7 @@ impl<'a> Progress<'a> {
         }
         let spinner = self.spinner.next().copied().unwrap_or_default();
         let elapsed = now.saturating_sub(self.start).as_secs();
-        let sent = self.job.options.effective_ids_per_request().saturating_mul(in_flight as usize);
+        let sent = self.job.connection.options.effective_ids_per_request().saturating_mul(in_flight as usize);
         let unsent = self.total.saturating_sub(self.counts.iter().sum()).saturating_sub(sent);
         let counts = counts(self.total, self.counts);
         let ending = ending(waiting, least_seconds(self.job, unsent));

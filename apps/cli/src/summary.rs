@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use entra_risk_common::actions::{Error, ErrorKind, Outcome};
 use entra_risk_common::{Action, Group, Report};
+use entra_risk_engine::contract::action;
 
 use crate::column::ids_of;
 use crate::ids::{Labels, number};
@@ -140,10 +141,7 @@ fn next_step(action: &Action, error: &Error) -> String {
         ErrorKind::NoToken => "Fix the credential and run again.",
         ErrorKind::DeniedByHost => "Allow the address in the runtime and run again.",
         ErrorKind::Unauthenticated => "Check the tenant, cloud and audience of the token, and run again.",
-        ErrorKind::Forbidden => {
-            let permission = action.definition.application_permission;
-            return format!("Grant {permission} (and the role or license, if one is missing) and run again.");
-        }
+        ErrorKind::Forbidden => return forbidden(action.definition),
         ErrorKind::ClientError if error.status() == Some(407) => "Configure the proxy's credentials and run again.",
         ErrorKind::Throttled => {
             if let Some(wait) = error.response.as_ref().and_then(|response| response.retry_after_ms) {
@@ -161,6 +159,16 @@ fn next_step(action: &Action, error: &Error) -> String {
         ErrorKind::ClientError | ErrorKind::NoResponse | ErrorKind::Cancelled | ErrorKind::Other => "Run again.",
     };
     step.to_owned()
+}
+
+/// What to do about a missing permission.
+fn forbidden(action: &action::Action) -> String {
+    let (app, person) = (action.application_permission, action.delegated_permission);
+    let grant = if app == person { app.to_owned() } else { format!("{app} (of an app) or {person} (of a person)") };
+    format!(
+        "Grant {grant} (and the role or license, if one is missing) and run again; entra-risk --check says what the token \
+         permits. The token of az login lacks the permission and cannot get it: use --sign-in or an app registration."
+    )
 }
 
 /// Whether a token is missing because the environment has none of the variables of a credential.

@@ -22,6 +22,8 @@ pub struct Action {
     pub limit: ServiceLimit,
     /// The permission that an application needs.
     pub application_permission: &'static str,
+    /// The permission that an app needs on behalf of a person, who needs a role too.
+    pub delegated_permission: &'static str,
 }
 
 /// Every action, in the order of the contract: the four functions of `actions` first.
@@ -78,6 +80,7 @@ const DISMISS_SIGN_INS: Action = Action {
     max_ids_per_request: SIGN_INS_PER_REQUEST,
     limit: ServiceLimit::SignIns,
     application_permission: "IdentityRiskEvent.ReadWrite.All",
+    delegated_permission: "IdentityRiskyUser.ReadWrite.All",
 };
 
 const DISMISS_RISKY_USERS: Action = Action {
@@ -89,6 +92,7 @@ const DISMISS_RISKY_USERS: Action = Action {
     max_ids_per_request: USERS_PER_REQUEST,
     limit: ServiceLimit::RiskyUsers,
     application_permission: "IdentityRiskyUser.ReadWrite.All",
+    delegated_permission: "IdentityRiskyUser.ReadWrite.All",
 };
 
 const DISMISS_RISKY_SERVICE_PRINCIPALS: Action = Action {
@@ -97,6 +101,7 @@ const DISMISS_RISKY_SERVICE_PRINCIPALS: Action = Action {
     id_field: "servicePrincipalIds",
     ids_parameter: "ids",
     application_permission: "IdentityRiskyServicePrincipal.ReadWrite.All",
+    delegated_permission: "IdentityRiskyServicePrincipal.ReadWrite.All",
     ..DISMISS_RISKY_USERS
 };
 
@@ -108,6 +113,7 @@ const DISMISS_RISKY_AGENTS: Action = Action {
     ids_parameter: "ids",
     api_version: ApiVersion::Beta,
     application_permission: "IdentityRiskyAgent.ReadWrite.All",
+    delegated_permission: "IdentityRiskyAgent.ReadWrite.All",
     ..DISMISS_RISKY_USERS
 };
 

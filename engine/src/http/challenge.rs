@@ -111,8 +111,8 @@ fn is_space(byte: u8) -> bool {
 }
 
 /// Decodes a JSON object in base64 of either alphabet, with or without padding (RFC 4648, sections
-/// 4 and 5).
-fn decode(base64: &[u8]) -> Option<String> {
+/// 4 and 5), such as a claims challenge or a part of a token.
+pub fn decode(base64: &[u8]) -> Option<String> {
     let end = base64.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last.saturating_add(1));
     let mut json = Vec::with_capacity(base64.len());
     let (mut bits, mut count) = (0_u32, 0_u32);

@@ -41,6 +41,11 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
             "risk/calls",
         ],
     ),
+    (
+        "entra-risk-command",
+        420 * KIB,
+        &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random", "risk/credentials"],
+    ),
     ("entra-risk-tools", 368 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
 ];
 

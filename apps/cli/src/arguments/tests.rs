@@ -41,7 +41,7 @@ fn every_option_of_the_contract_has_a_flag() {
         patience_ms,
         isolate_refused,
         rate_limit,
-    } = job.options;
+    } = job.connection.options;
     assert!(matches!((cloud, api_version), (Some(Cloud::China), Some(ApiVersion::V1))));
     assert_eq!((tenant.as_deref(), endpoint.as_deref()), (Some("contoso.com"), Some("http://localhost:1")));
     assert_eq!(audience.as_deref(), Some("https://graph.example"));
