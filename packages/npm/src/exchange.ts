@@ -27,16 +27,24 @@ export type RequestMessage =
 /** An `error-code` of `wasi:http`. */
 export type Failure =
   | { readonly tag: 'DNS-error'; readonly val: { readonly rcode: string } }
-  | { readonly tag: 'connection-refused' | 'connection-terminated' | 'HTTP-protocol-error' }
+  | {
+      readonly tag:
+        | 'connection-refused'
+        | 'connection-terminated'
+        | 'destination-unavailable'
+        | 'HTTP-protocol-error'
+        | 'TLS-certificate-error';
+    }
   | { readonly tag: 'internal-error'; readonly val: string };
 
 /**
  * A message from the thread that sends the requests. `end` or `failed` is the last one of a
- * request.
+ * request. The `advice` says what happened and what to do, if that is known: the plugin knows only
+ * the failure.
  */
 export type ResponseMessage = { readonly id: number } & (
   | { readonly kind: 'head'; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
-  | { readonly kind: 'end' }
-  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'end'; readonly advice?: string | undefined }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly advice?: string | undefined }
 );

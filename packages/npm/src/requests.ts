@@ -1,9 +1,10 @@
 // The thread that sends the requests of one instance of the plugin. A request that the plugin drops
 // ends with its connection.
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest } from 'node:https';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
+import { httpsAgent, neverSent } from './network.js';
 
 // How much of a response the plugin reads.
 const MAX_BODY_BYTES = 65_536;
@@ -13,7 +14,8 @@ const MAX_INFORMATIONAL = 100;
 
 const { responses, arrived } = workerData as RequestsSetup;
 const counter = new Int32Array(arrived);
-const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
+// `http` is for loopback only, which needs no proxy.
+const agents = { http: new HttpAgent({ keepAlive: true }), https: httpsAgent() };
 // The requests that the plugin has not dropped.
 const requests = new Map<number, State>();
 
@@ -27,7 +29,7 @@ parentPort?.on('message', (message: RequestMessage) => {
   try {
     send(message);
   } catch (error) {
-    post({ id: message.id, kind: 'failed', failure: failureOf(error) });
+    post({ id: message.id, kind: 'failed', failure: { tag: 'internal-error', val: String(error) } });
   }
 });
 parentPort?.postMessage('ready');
@@ -44,7 +46,14 @@ function send({ id, method, isHttps, authority, path, headers, body }: Extract<R
     if (!isOver && requests.has(id)) post(message);
     isOver = true;
   };
-  const fail = (failure: Failure): void => end(state.response === undefined ? { id, kind: 'failed', failure } : { id, kind: 'end' });
+  const fail = (error: unknown): void => {
+    if (isOver || state.response !== undefined) return end({ id, kind: 'end' });
+    const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+    const unsent = first === undefined ? undefined : neverSent(first as NodeJS.ErrnoException, host);
+    if (unsent?.status === undefined) return end({ id, kind: 'failed', advice: unsent?.advice, failure: unsent?.failure ?? failureOf(first) });
+    if (requests.has(id)) post({ id, kind: 'head', status: unsent.status, headers: [] });
+    end({ id, kind: 'end', advice: unsent.advice });
+  };
   let informational = 0;
   const count = (): void => {
     informational += 1;
@@ -52,8 +61,8 @@ function send({ id, method, isHttps, authority, path, headers, body }: Extract<R
   };
   request.on('continue', count);
   request.on('information', count);
-  request.on('error', (error) => fail(failureOf(error)));
-  request.on('close', () => fail({ tag: 'connection-terminated' }));
+  request.on('error', fail);
+  request.on('close', () => fail(undefined));
   request.on('response', (response) => {
     state.response = response;
     post({ id, kind: 'head', status: response.statusCode ?? 0, headers: headersOf(response) });
@@ -91,18 +100,9 @@ function headersOf({ headers }: IncomingMessage): [string, string][] {
   return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]]));
 }
 
+// What became of a request that may have been sent. Without an error, its connection was closed.
 function failureOf(error: unknown): Failure {
-  const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  const code = (first as NodeJS.ErrnoException | undefined)?.code;
-  switch (code) {
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return { tag: 'DNS-error', val: { rcode: code } };
-    case 'ECONNREFUSED':
-      return { tag: 'connection-refused' };
-    case 'ECONNRESET':
-      return { tag: 'HTTP-protocol-error' };
-    default:
-      return { tag: 'internal-error', val: String(first) };
-  }
+  if (error === undefined) return { tag: 'connection-terminated' };
+  if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return { tag: 'HTTP-protocol-error' };
+  return { tag: 'internal-error', val: String(error) };
 }

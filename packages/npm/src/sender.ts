@@ -3,22 +3,33 @@
 import { once } from 'node:events';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
+import { threadOptions } from './network.js';
 
 let sender: { readonly worker: Worker; readonly port: MessageChannel['port1'] } | undefined;
 // Counts the messages that have arrived at `port`.
 const arrived = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 let lastId = 0;
 const exchanges = new Map<number, Exchange>();
+let lastAdvice: string | undefined;
 
 /** Starts the thread that sends the requests. */
 export async function startSender(): Promise<void> {
   const { port1: port, port2: responses } = new MessageChannel();
   const workerData: RequestsSetup = { responses, arrived: arrived.buffer as SharedArrayBuffer };
-  const worker = new Worker(new URL('./requests.js', import.meta.url), { workerData, transferList: [responses], execArgv: [] });
+  const options = { workerData, transferList: [responses], execArgv: threadOptions };
+  const worker = new Worker(new URL('./requests.js', import.meta.url), options);
   await once(worker, 'message'); // The thread is ready. Otherwise the first attempt would pay for its start.
   worker.unref();
   port.unref();
   sender = { worker, port };
+}
+
+/**
+ * Returns what happened to the latest request and what to do, if that is known and the errors of
+ * the plugin do not say it.
+ */
+export function advice(): string | undefined {
+  return lastAdvice;
 }
 
 /** Takes what has arrived. Returns how many messages had arrived before. */
@@ -66,6 +77,7 @@ export class Exchange {
     else if (message.kind === 'data') this.chunks.push(message.bytes);
     else {
       this.hasEnded = true;
+      lastAdvice = message.advice;
       if (message.kind === 'failed') this.failure = message.failure;
     }
   }

@@ -2,6 +2,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { unlessAborted } from './abort.js';
 import { GRACE_MS, REPLIED, RUNNING, SHARED_INTEGERS } from './messages.js';
+import { threadOptions } from './network.js';
 import type { End, Event, RawTokenRequest, Setup, Start, TokenReply, WorkerMessage } from './messages.js';
 
 /** What the thread asks and tells while a call runs. */
@@ -29,8 +30,7 @@ export class Thread {
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: setup,
       transferList: [this.#replies.port2],
-      // The thread does not inherit hooks of the program, such as those of `--import`.
-      execArgv: [],
+      execArgv: threadOptions,
     });
     this.#worker.on('message', (message: WorkerMessage) => this.#receive(message));
     this.#worker.on('error', (error) => this.#break(error));

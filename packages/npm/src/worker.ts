@@ -2,9 +2,9 @@
 // while the plugin works, because what the plugin imports is synchronous.
 import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { GRACE_MS, RUNNING, type Setup, type Start, type WorkerMessage } from './messages.js';
+import { GRACE_MS, RUNNING, type RawError, type Setup, type Start, type WorkerMessage } from './messages.js';
 import { start } from './start.js';
-import { startSender } from './sender.js';
+import { advice, startSender } from './sender.js';
 
 // How long the plugin waits before the thread checks whether to stop the call.
 const WAIT_MS = 100;
@@ -23,10 +23,16 @@ async function perform(given: Start): Promise<void> {
       const event = call.next(waitMs);
       if (event.tag === 'over') {
         call[Symbol.dispose]();
+        explain(event.val);
         return post({ kind: 'over', cause: event.val });
       }
-      if (event.tag === 'ended') post({ kind: 'ended', batches: event.val });
-      else post({ kind: 'waiting', progress: event.val });
+      if (event.tag === 'waiting') {
+        explain(event.val.error);
+        post({ kind: 'waiting', progress: event.val });
+      } else {
+        for (const { error } of event.val) explain(error);
+        post({ kind: 'ended', batches: event.val });
+      }
       // After outcomes, the progress is asked for without a wait.
       waitMs = event.tag === 'ended' ? 0 : WAIT_MS;
       // In the event loop, jco frees some of what the plugin has dropped.
@@ -37,6 +43,11 @@ async function perform(given: Start): Promise<void> {
   } catch (error) {
     post({ kind: 'broken', error }); // After a trap, no function of the instance can be called any more.
   }
+}
+
+// Completes an error about which this process knows more than the plugin.
+function explain(error: RawError | undefined): void {
+  if (error?.kind === 'unreachable' || error?.response?.status === 407) error.message = advice() ?? error.message;
 }
 
 function post(message: WorkerMessage): void {
