@@ -222,8 +222,10 @@ fn outcomes(names: &str) -> Result<Vec<&'static str>, String> {
 }
 
 fn unknown_option(name: &str) -> String {
-    if name == "dir" {
-        return "invalid option '--dir': give --dir to the runtime, before the component".to_owned();
+    match name {
+        "dir" => return "invalid option '--dir': give --dir to the runtime, before the component".to_owned(),
+        "check" => return "invalid option '--check': give --check first".to_owned(),
+        _ => {}
     }
     format!("invalid option '--{name}'{}", suggest("--", name, option_names()))
 }

@@ -73,7 +73,9 @@ fn report(check: &Check, claims: &Claims, now: u64) -> Finding {
     let actions = ACTIONS.iter().map(|action| action.definition);
     let wanted: Vec<(&str, &str)> = actions
         .filter(|action| check.action.is_none_or(|wanted| wanted.definition.name == action.name))
-        .map(|action| (action.name, if is_delegated { action.delegated_permission } else { action.application_permission }))
+        .map(|action| {
+            (action.name, if is_delegated { action.delegated_permission } else { action.application_permission })
+        })
         .collect();
     let (permitted, missing): (Vec<_>, Vec<_>) = wanted.iter().partition(|(_, permission)| held.contains(permission));
     for (title, operations) in [("permits:", &permitted), ("lacks, for:", &missing)] {
@@ -171,7 +173,9 @@ mod tests {
         );
         let found = report(&check("--check"), &claims, 0);
         let text = found.lines.join("\n");
-        assert!(found.is_usable && text.contains("\"ann@contoso.com\" (object id unknown), signed in to the app \"a\""));
+        assert!(
+            found.is_usable && text.contains("\"ann@contoso.com\" (object id unknown), signed in to the app \"a\"")
+        );
         assert!(text.contains("    dismiss-sign-ins                              IdentityRiskyUser.ReadWrite.All\n"));
         assert!(!text.contains("more than needed") && text.contains("Security Administrator"), "{text}");
     }

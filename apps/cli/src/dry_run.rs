@@ -32,10 +32,11 @@ pub(crate) fn json<'a>(job: &'a Job, ids: &'a [String]) -> impl Iterator<Item = 
         ids.len(),
         least_seconds(job, ids.len())
     );
-    let requests = (0_usize..).zip(ids.chunks(job.connection.options.effective_ids_per_request())).map(move |(number, ids)| {
-        let comma = if number == 0 { "" } else { "," };
-        format!("{comma}{{\"method\":\"POST\",\"url\":\"{address}\",\"body\":{}}}", body(job, ids))
-    });
+    let requests =
+        (0_usize..).zip(ids.chunks(job.connection.options.effective_ids_per_request())).map(move |(number, ids)| {
+            let comma = if number == 0 { "" } else { "," };
+            format!("{comma}{{\"method\":\"POST\",\"url\":\"{address}\",\"body\":{}}}", body(job, ids))
+        });
     iter::once(begin).chain(requests).chain(iter::once("]}\n".to_owned()))
 }
 

@@ -2,31 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use entra_risk_common::actions::{Cloud, RateLimit};
+use entra_risk_common::actions::{Cloud, Options, RateLimit};
 use entra_risk_engine::contract::action::{
     DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
     DEFAULT_PATIENCE_MS,
 };
 
+use serde_json::json;
+
 use super::*;
+use crate::connection::SignIn;
+use crate::needs::needs;
+
+const APP: &str = "00000009-0000-0000-0000-000000000000";
 
 /// What a command line performs.
 #[track_caller]
 pub(crate) fn job(line: &str) -> Box<Job> {
-    match parse(line.split_whitespace().map(str::to_owned)) {
+    match command(line) {
         Ok(Command::Perform(job)) => job,
         other => panic!("{line}: {other:?}"),
     }
 }
 
+fn command(line: &str) -> Result<Command, String> {
+    parse(line.split_whitespace().map(str::to_owned).collect()).map(|(command, _)| command)
+}
+
 #[test]
 fn every_option_of_the_contract_has_a_flag() {
-    let job = job("confirm-sign-ins-safe --tenant contoso.com --cloud china --endpoint http://LOCALHOST:1 \
+    let job = job("confirm-sign-ins-safe --sign-in device-code \
+         --client-id 00000009-0000-0000-0000-000000000000 --tenant contoso.com --cloud china --endpoint http://LOCALHOST:1 \
          --audience https://graph.example --api-version v1.0 --ids-per-request 10000 --max-in-flight 32 \
          --max-attempts 10 --attempt-timeout 10m --deadline 2h --patience 5m --no-isolate-refused \
          --rate-limit 7/500ms --file ids.txt --file more.txt --column id --remaining left.txt --refused refused.txt \
          --log log.jsonl --json --dry-run --quiet --yes --label name --outcome refused,unknown --outcome not-applied \
              --except done.txt --except more.txt --restart --max-ids 9 --reason=ticket-7 -");
+    assert_eq!((job.connection.sign_in, job.connection.client_id()), (Some(SignIn::DeviceCode), Some(APP)));
     let Options {
         tenant,
         cloud,
@@ -64,7 +76,7 @@ fn every_option_of_the_contract_has_a_flag() {
 
 #[test]
 fn help_is_an_action_too() {
-    assert!(matches!(parse(["help".to_owned()]), Ok(Command::Help)));
+    assert!(matches!(command("help"), Ok(Command::Help)));
 }
 
 #[test]
@@ -89,6 +101,19 @@ fn usage_errors_name_the_argument() {
         ("dismiss-sign-ins --fil x", "invalid option '--fil': did you mean --file?"),
         ("dismiss-sign-ins --di .", "invalid option '--di'"),
         ("dismiss-sign-ins --dir .", "invalid option '--dir': give --dir to the runtime, before the component"),
+        ("dismiss-sign-ins --check", "invalid option '--check': give --check first"),
+        ("--check list", "unknown action 'list'"),
+        ("--check dismiss-sign-ins x", "--check: expected at most one action; got 'x' too"),
+        ("--check --json", "--check: invalid option '--json'"),
+        ("--check --sign-in password", "--sign-in: expected browser or device-code; got 'password'"),
+        (
+            "dismiss-sign-ins --client-id app",
+            "--client-id: expected the GUID of an app, or graph-command-line-tools; got 'app'",
+        ),
+        (
+            "dismiss-sign-ins --client-id graph-command-line-tools",
+            "--client-id: is the app that a person signs in to; add --sign-in",
+        ),
         (
             "dismiss-sign-ins --outcome done",
             "--outcome: expected accepted, refused, not-applied or unknown; got 'done'",
@@ -134,7 +159,7 @@ fn usage_errors_name_the_argument() {
         ("dismiss-sign-ins --rate-limit 5", "--rate-limit: expected N/TIME, such as 5/10s; got '5'"),
     ];
     for (line, expected) in cases {
-        match parse(line.split_whitespace().map(str::to_owned)) {
+        match command(line) {
             Err(message) => assert_eq!(message, expected, "{line}"),
             Ok(command) => panic!("{line}: {command:?}"),
         }
@@ -143,9 +168,12 @@ fn usage_errors_name_the_argument() {
 
 #[test]
 fn the_help_lists_every_flag_and_action() {
-    let source = include_str!("../arguments.rs");
-    let flags = source.split("Long(\"").skip(1).filter_map(|rest| rest.split_once("\")"));
-    let flags = flags.map(|(flag, _)| flag).filter(|flag| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+    let sources = [include_str!("../arguments.rs"), include_str!("../connection.rs")];
+    let lines = sources.iter().flat_map(|source| source.lines());
+    // Values are indented further.
+    let flags = lines.filter_map(|line| line.strip_prefix("            \"")?.split_once("\" => "));
+    // It comes first, instead of an action.
+    let flags = flags.map(|(flag, _)| flag).filter(|flag| *flag != "check");
     assert_eq!(option_names().collect::<BTreeSet<_>>(), flags.collect::<BTreeSet<_>>());
     let first_words: Vec<&str> = HELP.lines().filter_map(|line| line.split_whitespace().next()).collect();
     for action in &ACTIONS {
@@ -165,4 +193,49 @@ fn the_help_states_the_defaults_of_the_engine() {
         let line = HELP.lines().find(|line| line.trim_start().starts_with(flag)).unwrap();
         assert!(line.ends_with(&format!("(default {default})")), "{line}");
     }
+}
+
+/// What a host is told of a command line.
+fn told(line: &str) -> serde_json::Value {
+    let arguments = line.split_whitespace().map(str::to_owned).collect();
+    let (command, files) = parse(arguments).unwrap();
+    serde_json::from_str(&needs(&command, &files)).unwrap()
+}
+
+#[test]
+fn a_host_is_told_which_files_and_which_token_a_command_line_needs() {
+    let line = "dismiss-risky-users --file C:\\x\\y.csv --except=../a.txt --file - --remaining left.txt --log l.jsonl \
+                --refused r.txt --cloud china --tenant contoso.com --sign-in browser --client-id graph-command-line-tools";
+    let china = "https://microsoftgraph.chinacloudapi.cn";
+    let expected = json!({
+        "files": [
+            {"argument": 2, "path": "C:\\x\\y.csv", "access": "read"},
+            {"argument": 3, "path": "../a.txt", "access": "read"},
+            {"argument": 7, "path": "left.txt", "access": "write"},
+            {"argument": 9, "path": "l.jsonl", "access": "write"},
+            {"argument": 11, "path": "r.txt", "access": "write"},
+        ],
+        "remaining": "left.txt", "action": "dismiss-risky-users", "collection": null, "check": false, "signIn": "browser",
+        "clientId": "14d82eec-204b-4c2f-b7e8-296a70dab67e", "tenant": "contoso.com", "cloud": "china", "endpoint": china,
+        "audience": china, "scopes": ["IdentityRiskyUser.ReadWrite.All"], "credential": true,
+    });
+    assert_eq!(told(line), expected);
+}
+
+#[test]
+fn a_host_is_told_whether_a_token_will_be_requested() {
+    let cases = [
+        ("--help", false, false),
+        ("--version", false, false),
+        ("dismiss-sign-ins a --dry-run", false, false),
+        ("dismiss-sign-ins a --endpoint http://127.0.0.1:80", true, false),
+        ("--check", true, true),
+        ("--check dismiss-sign-ins", true, true),
+    ];
+    for (line, credential, check) in cases {
+        let told = told(line);
+        assert_eq!((&told["credential"], &told["check"]), (&json!(credential), &json!(check)), "{line}");
+    }
+    assert_eq!(told("--check dismiss-risky-agents")["scopes"], json!(["IdentityRiskyAgent.ReadWrite.All"]));
+    assert_eq!(told("--check --endpoint http://127.0.0.1:80")["endpoint"], "http://127.0.0.1");
 }
