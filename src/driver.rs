@@ -8,13 +8,13 @@ use entra_risk_engine::call::{AttemptId, Call, Step};
 use entra_risk_engine::contract::action::Action;
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::report::{Batch, Progress};
+use entra_risk_engine::http::response::MAX_ERROR_BYTES;
 use entra_risk_engine::limit::instance::InstanceState;
 use entra_risk_engine::time::{Duration, Instant};
+use entra_risk_transport::{self as transport, InFlight, State};
 
 use crate::bindings::entra::risk::credentials;
 use crate::bindings::exports::entra::risk::actions::Options;
-use crate::host;
-use crate::in_flight::{self, InFlight, State};
 use crate::turns::{self, PluginTurns};
 
 thread_local! {
@@ -65,7 +65,7 @@ impl Driver {
         options: Option<Options>,
     ) -> Result<Driver, String> {
         let options = options.map(Into::into).unwrap_or_default();
-        let (now, seed) = (host::now(), host::random());
+        let (now, seed) = (transport::now(), transport::random());
         let call = INSTANCE.with_borrow_mut(|instance| Call::new(action, parameter, ids, options, instance, now, seed));
         Ok(Driver { call: call?, in_flight: Vec::new() })
     }
@@ -73,7 +73,7 @@ impl Driver {
     /// Works on the call until an id has its outcome, but no longer than `wait`. `stop` may be set
     /// meanwhile.
     pub(crate) fn next(&mut self, wait: Option<Duration>, stop: &Cell<Option<Stop>>) -> Event {
-        let mut now = host::now();
+        let mut now = transport::now();
         let until = wait.map(|wait| now.saturating_add(wait));
         self.call.resume(now);
         self.apply(stop, now);
@@ -86,7 +86,7 @@ impl Driver {
             match self.call.next(now, uploading.max()) {
                 Step::GetToken(request) => {
                     let result = credentials::get_token(&request.into());
-                    now = host::now();
+                    now = transport::now();
                     self.call.on_token(result.map(Into::into).map_err(Into::into), now);
                     self.apply(stop, now);
                     self.read_arrived(now);
@@ -96,7 +96,7 @@ impl Driver {
                     self.apply(stop, now);
                     self.read_arrived(now);
                 }
-                Step::Send(id, request) => match InFlight::start(self.call.endpoint(), request) {
+                Step::Send(id, request) => match InFlight::start(self.call.endpoint(), request, MAX_ERROR_BYTES) {
                     Ok(request) => self.in_flight.push((id, request)),
                     Err(error) => self.call.on_error(id, error, now),
                 },
@@ -108,7 +108,7 @@ impl Driver {
                 Step::Wait(at) => {
                     let is_late = until.is_some_and(|until| until <= now);
                     let at = until.map_or(at, |until| at.min(until));
-                    let has_arrived = in_flight::wait(self.in_flight.iter().map(|(_, request)| request), at);
+                    let has_arrived = transport::wait(self.in_flight.iter().map(|(_, request)| request), at);
                     // What arrived while nobody waited is read too, in the parts in which hosts
                     // deliver it.
                     if is_late && (!has_arrived || late_rounds.next().is_none()) {
@@ -116,7 +116,7 @@ impl Driver {
                     }
                     // The clock is read before the responses, so that one that is there wins over a
                     // timeout.
-                    now = host::now();
+                    now = transport::now();
                     self.advance(now);
                 }
                 Step::Ended(batches) => break Event::Ended(batches),
@@ -144,7 +144,7 @@ impl Driver {
     fn read_arrived(&mut self, now: Instant) {
         for _ in 0..MAX_PARTS {
             if self.in_flight.is_empty()
-                || !in_flight::wait(self.in_flight.iter().map(|(_, request)| request), Instant::ORIGIN)
+                || !transport::wait(self.in_flight.iter().map(|(_, request)| request), Instant::ORIGIN)
             {
                 break;
             }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use entra_risk_engine::call::GRACE;
 use entra_risk_engine::contract::action::{ACTIONS, Action};
 use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::time::Duration;
+use entra_risk_transport as transport;
 
 use crate::bindings::exports::entra::risk::{actions, calls};
 use crate::driver::{Driver, Event, Stop};
-use crate::host;
-use entra_risk_engine::time::Duration;
 
 /// What implements the exports of the component.
 pub(crate) struct Plugin;
@@ -108,7 +108,7 @@ impl calls::GuestCall for OpenCall {
     }
 
     fn stop(&self, grace_ms: Option<u32>) {
-        let stop = Stop { asked: host::now(), grace: grace_ms.map_or(GRACE, Duration::from_millis) };
+        let stop = Stop { asked: transport::now(), grace: grace_ms.map_or(GRACE, Duration::from_millis) };
         let earlier = self.stop.take();
         self.stop.set(Some(earlier.map_or(stop, |earlier| earlier.shortened(stop))));
     }

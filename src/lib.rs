@@ -2,8 +2,8 @@
 //! WebAssembly component. `wit/` is its contract.
 //!
 //! The decisions are in `entra-risk-engine`. This crate connects them with WASI: `export` has the
-//! exported functions, `driver` performs what the engine asks for, `in_flight` sends a request and
-//! reads its response, `turns` asks other instances, and `convert` maps types.
+//! exported functions, `driver` performs what the engine asks for with `entra-risk-transport`, `turns`
+//! asks other instances, and `convert` maps types.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -11,7 +11,4 @@ mod bindings;
 mod convert;
 mod driver;
 mod export;
-mod host;
-mod in_flight;
-mod transport_error;
 mod turns;

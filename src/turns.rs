@@ -26,22 +26,22 @@ mod with_turns {
     use entra_risk_engine::limit::turn::{Queue, Turn, TurnStep};
     use entra_risk_engine::limit::turns::WithTurns;
     use entra_risk_engine::time::{Duration, Instant};
+    use entra_risk_transport as transport;
 
     use crate::bindings::entra::risk::turns;
-    use crate::host;
 
     /// Asks the other instances, reports the result to the call, and returns the time after it.
     pub(crate) fn perform(step: TurnStep, call: &mut Call<WithTurns>) -> Instant {
         match step {
             TurnStep::Reserve { queue, ticket, spacing } => {
                 let result = turns::reserve(&queue.into(), ticket, spacing.as_nanos());
-                let now = host::now();
+                let now = transport::now();
                 call.on_turn(result.map(Into::into), now);
                 now
             }
             TurnStep::Hold { queue, wait } => {
                 let result = turns::hold(&queue.into(), wait.as_nanos());
-                let now = host::now();
+                let now = transport::now();
                 call.on_hold_result(result, now);
                 now
             }

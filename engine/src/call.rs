@@ -22,9 +22,9 @@ mod id_queue;
 mod id_ranges;
 mod next_request;
 mod outcomes;
-mod patience;
+pub(crate) mod patience;
 mod step;
-mod token_requests;
+pub(crate) mod token_requests;
 mod turn;
 
 use std::cell::Cell;
@@ -324,4 +324,4 @@ pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Of the time in which nobody drives a call, this much counts for timeouts, patience and grace:
 /// neither a host that polls nor one that pauses distorts them.
-const MAX_COUNTED_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const MAX_COUNTED_PAUSE: Duration = Duration::from_secs(1);

@@ -1,19 +1,20 @@
 //! Every decision of entra-risk as pure Rust: no bindings, no clock, no I/O and no randomness.
 //! Time, random numbers, tokens and responses are arguments.
 //!
-//! A [`Call`](call::Call) of an action is a state machine that returns what to do next. The rest of
-//! the engine stands in three wings beside it, which import each other only in the direction of the
-//! arrows:
+//! A [`Call`](call::Call) of an action is a state machine that returns what to do next, and so is a
+//! [`Query`](query::Query), which reads a list. The rest of the engine stands in three wings beside
+//! them, which import each other only in the direction of the arrows:
 //!
 //! ```text
-//!         call ──▶ limit ──▶ contract ──▶ time, random, backoff, decimal
-//!           └────▶ http ────────▲
+//! query ──▶ call ──▶ limit ──▶ contract ──▶ time, random, backoff, decimal
+//!             └────▶ http ────────▲
 //! ```
 
 mod backoff;
 pub mod call;
 pub mod decimal;
 mod invariant;
+pub mod query;
 mod random;
 pub mod time;
 
@@ -23,16 +24,18 @@ pub mod contract {
 
     pub mod action;
     pub mod arguments;
+    pub mod collection;
     pub mod endpoint;
     pub mod error;
     pub mod id;
     pub mod printable;
     pub mod report;
     pub mod token;
+    pub mod verification;
 }
 
 pub mod http {
-    //! The request of an action, and what its response or the lack of one means.
+    //! Requests, and what their responses or the lack of one mean.
 
     pub mod challenge;
     pub mod date;

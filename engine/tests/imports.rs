@@ -6,7 +6,8 @@ use std::path::Path;
 
 /// The wings, and the wings that each may import. Whatever stands beside them may be imported by
 /// all.
-const WINGS: [(&str, &[&str]); 5] = [
+const WINGS: [(&str, &[&str]); 6] = [
+    ("query", &["call", "limit", "http", "contract"]),
     ("call", &["limit", "http", "contract"]),
     ("limit", &["contract"]),
     ("http", &["contract"]),

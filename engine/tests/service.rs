@@ -49,7 +49,7 @@ pub fn id(number: usize) -> String {
 }
 
 fn ids_of(request: &Request) -> Vec<String> {
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
     let ids = body.as_object().unwrap().values().next().unwrap().as_array().unwrap();
     ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use entra_risk_engine::contract::token::{Authorization, Secrets, Token};
-use entra_risk_engine::http::response::{Response, retry_after};
+use entra_risk_engine::http::response::{BodyEnd, Response, retry_after};
 use entra_risk_engine::http::{challenge, date};
 
 const TOKEN: &str = "eyJ0-canary";
@@ -23,6 +23,7 @@ pub fn run(data: &[u8]) {
         www_authenticate: vec![challenge],
         request_id: Some(request_id),
         body: lines.next().unwrap_or_default().to_vec(),
+        body_end: BodyEnd::Complete,
     };
 
     if let (Some(seconds), Ok(time)) = (date::parse(&now), httpdate::parse_http_date(&now)) {

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use crate::{Cargo, PluginWorld, publish_plugin, workspace};
 
 /// What the plugin is built from, relative to the workspace.
-const INPUTS: [&str; 7] =
-    [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "engine", "rust-toolchain.toml", "src", "wit"];
+const INPUTS: [&str; 8] =
+    [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "engine", "rust-toolchain.toml", "src", "transport", "wit"];
 
 /// Builds the plugin as it is published into `OUT_DIR`, makes the build script run again whenever
 /// one of its sources changes, and returns its file, `entra-risk.wasm`.

@@ -4,9 +4,8 @@
 //! asks again after `unavailable`, for as long as its patience lasts.
 
 use entra_risk_engine::time::Duration;
+use entra_risk_transport::{now, wait};
 
-use crate::bindings::wasi::clocks::monotonic_clock;
-use crate::http::now;
 use crate::outcome::{Failure, Token};
 use crate::token_call::TokenCall;
 use crate::{http, response};
@@ -36,19 +35,16 @@ pub(crate) fn run(call: &TokenCall) -> Result<Token, Failure> {
         let sent = now();
         let response = http::send(call, end.min(sent.saturating_add(MAX_ATTEMPT_TIME)));
         let now = now();
-        let failure = match response {
-            Ok(response) => match response::judge(&response, &call.issuer, now) {
-                Ok(token) => return Ok(token),
-                Err(failure) => failure,
-            },
-            Err(error) => error.explain(&call.issuer),
+        let failure = match response.and_then(|response| response::judge(&response, &call.issuer, now)) {
+            Ok(token) => return Ok(token),
+            Err(failure) => failure,
         };
         let next = now.saturating_add(pause).max(failure.retry_at.unwrap_or_default());
         let is_over = attempt == MAX_ATTEMPTS || next >= end || next.since(now) > MAX_PAUSE;
         if is_over || !failure.is_transient {
             return Err(failure);
         }
-        monotonic_clock::subscribe_instant(next.as_nanos()).block();
+        wait([].into_iter(), next);
         pause = pause.saturating_mul(2);
         attempt = attempt.saturating_add(1);
     }

@@ -35,6 +35,7 @@ use cache::Cache;
 use client_credential::ClientCredential;
 use entra_risk_adapter_common::{destination, graph_token};
 use entra_risk_engine::time::Duration;
+use entra_risk_transport::now;
 use environment::Environment;
 use selection::{GRAPH_TOKEN, Selection};
 use token_call::TokenCall;
@@ -88,7 +89,7 @@ fn token(selection: Selection, environment: &Environment, request: &TokenRequest
 /// A cached token, or the response to what `describe` returns. It is called for each token, so that an
 /// assertion in a file is the current one.
 fn fetch(request: &TokenRequest, describe: &dyn Fn() -> Result<TokenCall, TokenError>) -> Result<String, TokenError> {
-    CACHE.with_borrow_mut(|cache| cache.token(request, http::now(), || attempts::run(&describe()?)))
+    CACHE.with_borrow_mut(|cache| cache.token(request, now(), || attempts::run(&describe()?)))
 }
 
 /// The error with the name of the credential that it is about.
@@ -105,7 +106,7 @@ fn with_name(selection: Selection, error: TokenError) -> TokenError {
 fn is_virtual_machine() -> bool {
     IS_VIRTUAL_MACHINE.with(|known| {
         if !known.get() {
-            known.set(http::answers(&managed_identity::probe(), http::now().saturating_add(PROBE_TIME)));
+            known.set(http::answers(&managed_identity::probe(), now().saturating_add(PROBE_TIME)));
         }
         known.get()
     })

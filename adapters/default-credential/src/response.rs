@@ -2,12 +2,11 @@
 
 use entra_risk_engine::decimal;
 use entra_risk_engine::http::date;
-use entra_risk_engine::http::response::retry_after;
+use entra_risk_engine::http::response::{Response, retry_after};
 use entra_risk_engine::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
-use crate::http::Response;
 use crate::outcome::{Failure, Token};
 use crate::token_call::Issuer;
 
@@ -73,7 +72,7 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Resul
             TokenError::Denied(format!("{advice} ({code}{error}{status} from {authority})")).into()
         }
         _ => {
-            let wait = response.retry_after.as_deref().and_then(|value| retry_after(value, date));
+            let wait = response.retry_after.first().and_then(|value| retry_after(value, date));
             let wait = wait.map(|wait| wait.min(MAX_WAIT));
             let when = match wait {
                 Some(wait) => format!("after {} s (Retry-After)", wait.as_millis() / 1_000),
@@ -133,8 +132,9 @@ mod tests {
     fn judge(status: u16, retry_after: Option<&str>, body: &str) -> Result<Token, Failure> {
         let address = Endpoint { https: true, authority: "login.example".to_owned() };
         let issuer = Issuer { address, variable: "AZURE_AUTHORITY_HOST", advice, transient: &[410] };
-        let (date, retry_after) = (Some(DATE.to_owned()), retry_after.map(str::to_owned));
-        super::judge(&Response { status, date, retry_after, body: body.as_bytes().to_vec() }, &issuer, at(7))
+        let (date, retry_after) = (Some(DATE.to_owned()), retry_after.map(str::to_owned).into_iter().collect());
+        let body = body.as_bytes().to_vec();
+        super::judge(&Response { status, date, retry_after, body, ..Response::default() }, &issuer, at(7))
     }
 
     /// What becomes of an error.

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::backoff::{FIRST_BACKOFF, MAX_BACKOFF, backoff, with_jitter};
+use crate::backoff::{FIRST_BACKOFF, MAX_BACKOFF, backoff};
 use crate::call::Call;
 use crate::call::attempt::Attempt;
 use crate::call::consequence::{Consequence, EndsCall, Fate, Lesson};
@@ -11,9 +11,8 @@ use crate::call::group::Group;
 use crate::contract::error::Error;
 use crate::contract::report::Receipt;
 use crate::http::response::Rejection;
-use crate::limit::rate_limit::MIN_RETRY_AFTER;
+use crate::limit::rate_limit::{SERVICE_UNAVAILABLE, retry_after_with_jitter};
 use crate::limit::turns::Turns;
-use crate::random::Random;
 use crate::time::{Duration, Instant};
 
 impl<T: Turns> Call<T> {
@@ -35,7 +34,7 @@ impl<T: Turns> Call<T> {
         let ends_call = match consequence.ends_call {
             EndsCall::Never => false,
             EndsCall::IfAlone => self.options.isolate_refused && group.len() == 1,
-            EndsCall::IfWaitIsTooLong => match self.too_long(retry_after, now) {
+            EndsCall::IfWaitIsTooLong => match self.patience.too_long(retry_after, self.deadline, now) {
                 None => false,
                 Some(option) => {
                     error = Rc::new(Rc::unwrap_or_clone(error).too_long(option));
@@ -150,22 +149,4 @@ impl<T: Turns> Call<T> {
     fn splits_after_failures(&self) -> bool {
         self.options.isolate_refused && self.options.max_attempts > 1
     }
-
-    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the
-    /// remaining patience.
-    fn too_long(&self, retry_after: Option<Duration>, now: Instant) -> Option<&'static str> {
-        let until = now.saturating_add(retry_after?);
-        if self.is_past_deadline(until) {
-            return Some("deadline-ms");
-        }
-        self.patience.ends().filter(|end| *end <= until).map(|_| "patience-ms")
-    }
 }
-
-/// The wait that a `Retry-After` asks for, with jitter.
-fn retry_after_with_jitter(asked: Duration, random: &mut Random) -> Duration {
-    with_jitter(asked.max(MIN_RETRY_AFTER), random)
-}
-
-/// The status of an overloaded service.
-const SERVICE_UNAVAILABLE: u16 = 503;

@@ -8,7 +8,6 @@ use crate::call::step::Step;
 use crate::contract::error::Error;
 use crate::contract::id;
 use crate::http::request::Request;
-use crate::invariant;
 use crate::limit::turns::Turns;
 use crate::time::{Duration, Instant};
 
@@ -87,26 +86,15 @@ impl<T: Turns> Call<T> {
         if let Some(error) = self.notice_hold(now) {
             return Some(error);
         }
-        let patience_ends = self.patience.ends();
-        let is_over = |time: Instant| patience_ends.is_some_and(|end| end <= time);
         // While nothing is in flight, nothing can be accepted before the next request is sent.
         let next = if self.in_flight.is_empty() { at.max(now) } else { now };
-        if self.is_past_deadline(next) && !is_over(now) {
-            return Some(Rc::new(Error::deadline_exceeded()));
-        }
-        let last_error =
-            || self.patience.last_error().unwrap_or_else(|| invariant::broken("patience ends after a failure"));
-        is_over(next).then(last_error)
+        self.patience.reason_to_end(self.deadline, next, now)
     }
 
     /// A hold that another call asked for is a failure of this one too. Returns the reason to end
     /// the call if the hold lasts beyond the deadline.
     pub(super) fn notice_hold(&mut self, now: Instant) -> Option<Rc<Error>> {
-        let limit = self.limit.borrow();
-        let hold = limit.held_by_others(self.seen_hold, now);
-        self.seen_hold = limit.hold_number();
-        drop(limit);
-        let hold = hold?;
+        let hold = self.limit.borrow().notice_hold(&mut self.seen_hold, now)?;
         self.patience.failed(&hold.by, now);
         self.is_past_deadline(hold.until).then(|| Rc::new(Rc::unwrap_or_clone(hold.by).too_long("deadline-ms")))
     }

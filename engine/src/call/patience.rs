@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::contract::error::Error;
+use crate::invariant;
 use crate::time::{Duration, Instant};
 
 /// What a call knows of its failures since the last acceptance.
@@ -42,8 +43,34 @@ impl Patience {
         self.failing_since.map(|since| since.saturating_add(self.limit))
     }
 
+    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the remaining
+    /// patience.
+    pub(crate) fn too_long(
+        &self,
+        retry_after: Option<Duration>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Option<&'static str> {
+        let until = now.saturating_add(retry_after?);
+        let ends_by_then = |end: Option<Instant>| end.is_some_and(|end| end <= until);
+        let exceeded = [("deadline-ms", deadline), ("patience-ms", self.ends())];
+        exceeded.into_iter().find(|(_, end)| ends_by_then(*end)).map(|(option, _)| option)
+    }
+
+    /// Why nothing more is sent if the next acceptance comes at `next` at the earliest, and not
+    /// before `now`.
+    pub(crate) fn reason_to_end(&self, deadline: Option<Instant>, next: Instant, now: Instant) -> Option<Rc<Error>> {
+        let ends = self.ends();
+        let is_over = |time: Instant| ends.is_some_and(|end| end <= time);
+        if deadline.is_some_and(|deadline| deadline <= next) && !is_over(now) {
+            return Some(Rc::new(Error::deadline_exceeded()));
+        }
+        let last_error = || self.last_error().unwrap_or_else(|| invariant::broken("patience ends after a failure"));
+        is_over(next).then(last_error)
+    }
+
     /// The latest failure, a refusal too.
-    pub(crate) fn last_error(&self) -> Option<Rc<Error>> {
+    fn last_error(&self) -> Option<Rc<Error>> {
         self.last_error.clone()
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::call::Call;
 use crate::call::step::Step;
 use crate::contract::error::{Error, Response};
-use crate::http::judgement::{Judgement, Origin};
+use crate::http::judgement::{Judgement, Origin, Purpose};
 use crate::limit::turn::{Queue, Turn, TurnStep};
 use crate::limit::turn_state::{TurnState, turn_spacing};
 use crate::limit::turns::Turns;
@@ -107,7 +107,7 @@ fn held_by_others(held_for: Duration) -> Error {
     let message = "another instance was asked to wait".to_owned();
     let retry_after_ms = Some(held_for.as_millis());
     let response = Response { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..Response::default() };
-    Judgement::of(TOO_MANY_REQUESTS, "", Origin::OnTheWay, false).error(response)
+    Judgement::of(TOO_MANY_REQUESTS, "", Origin::OnTheWay, false).error(response, Purpose::Act)
 }
 
 /// The status of a request that exceeds the limit of the service.

@@ -4,11 +4,12 @@ use std::collections::BinaryHeap;
 
 use crate::contract::action::{
     Action, ApiVersion, Cloud, DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS,
-    DEFAULT_MAX_IN_FLIGHT, DEFAULT_PATIENCE_MS, RateLimit,
+    DEFAULT_MAX_IN_FLIGHT, DEFAULT_PATIENCE_MS, RateLimit, ServiceLimit,
 };
+use crate::contract::collection::{Collection, DEFAULT_PAGE_ATTEMPTS};
 use crate::contract::endpoint::Endpoint;
 use crate::contract::id::Id;
-use crate::contract::printable::quoted;
+use crate::contract::printable::{is_printable, quoted};
 use crate::time::Duration;
 
 /// The options of a call as the caller gives them. An absent field has the default that the
@@ -25,7 +26,7 @@ pub struct Options {
     pub audience: Option<String>,
     /// The version of Microsoft Graph.
     pub api_version: Option<ApiVersion>,
-    /// The most ids in a request.
+    /// The most ids in a request, or entries in a page.
     pub ids_per_request: Option<u32>,
     /// The most concurrent requests.
     pub max_in_flight: Option<u32>,
@@ -54,7 +55,7 @@ pub struct ResolvedOptions {
     pub(crate) endpoint: Endpoint,
     /// The version of Microsoft Graph.
     pub(crate) api_version: ApiVersion,
-    /// The most ids in a request.
+    /// The most ids in a request, or entries in a page.
     pub(crate) ids_per_request: usize,
     /// The most concurrent requests.
     pub(crate) max_in_flight: usize,
@@ -72,12 +73,49 @@ pub struct ResolvedOptions {
     pub(crate) rate_limit: RateLimit,
 }
 
+/// What determines the defaults and the ranges of options.
+struct Defaults {
+    api_version: ApiVersion,
+    limit: ServiceLimit,
+    /// The name of the option for the most ids in a request, or entries in a page.
+    size_name: &'static str,
+    size: u32,
+    max_size: u32,
+    max_attempts: u32,
+}
+
 impl ResolvedOptions {
     /// Parses the options of a call of `action`. The error names the option, its value and the
     /// rule.
     pub fn parse(action: &Action, options: Options) -> Result<ResolvedOptions, String> {
+        let defaults = Defaults {
+            api_version: action.api_version,
+            limit: action.limit,
+            size_name: "ids-per-request",
+            size: DEFAULT_IDS_PER_REQUEST,
+            max_size: action.max_ids_per_request,
+            max_attempts: DEFAULT_MAX_ATTEMPTS,
+        };
+        ResolvedOptions::with(&defaults, options)
+    }
+
+    /// Parses the options of a query of `collection`. The error names the option, its value and the
+    /// rule.
+    pub fn of_query(collection: &Collection, options: Options) -> Result<ResolvedOptions, String> {
+        let defaults = Defaults {
+            api_version: ApiVersion::V1,
+            limit: collection.limit,
+            size_name: "page-size",
+            size: collection.max_page_size,
+            max_size: collection.max_page_size,
+            max_attempts: DEFAULT_PAGE_ATTEMPTS,
+        };
+        ResolvedOptions::with(&defaults, options)
+    }
+
+    fn with(defaults: &Defaults, options: Options) -> Result<ResolvedOptions, String> {
         let root = options.cloud.unwrap_or(Cloud::Global).graph_root();
-        let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| action.limit.rate_limit());
+        let RateLimit { requests, window_ms } = options.rate_limit.unwrap_or_else(|| defaults.limit.rate_limit());
         let rate_limit = RateLimit {
             requests: within("rate-limit.requests", Some(requests), 1, MAX_REQUESTS)?,
             window_ms: within("rate-limit.window-ms", Some(window_ms), 1, u32::MAX)?,
@@ -86,8 +124,7 @@ impl ResolvedOptions {
         let patience_ms = within("patience-ms", options.patience_ms, DEFAULT_PATIENCE_MS, u32::MAX)?;
         let attempt_timeout_ms =
             within("attempt-timeout-ms", options.attempt_timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS, 600_000)?;
-        let ids_per_request =
-            within("ids-per-request", options.ids_per_request, DEFAULT_IDS_PER_REQUEST, action.max_ids_per_request)?;
+        let ids_per_request = within(defaults.size_name, options.ids_per_request, defaults.size, defaults.max_size)?;
         Ok(ResolvedOptions {
             tenant: options.tenant.map(tenant).transpose()?,
             endpoint: address("endpoint", options.endpoint.as_deref().unwrap_or(root))?,
@@ -96,10 +133,10 @@ impl ResolvedOptions {
                 Some(audience) => return Err(format!("options.audience: {}: must be https://", quoted(&audience))),
                 None => root.to_owned(),
             },
-            api_version: options.api_version.unwrap_or(action.api_version),
+            api_version: options.api_version.unwrap_or(defaults.api_version),
             ids_per_request: ids_per_request as usize,
             max_in_flight: within("max-in-flight", options.max_in_flight, DEFAULT_MAX_IN_FLIGHT, 32)? as usize,
-            max_attempts: within("max-attempts", options.max_attempts, DEFAULT_MAX_ATTEMPTS, 10)?,
+            max_attempts: within("max-attempts", options.max_attempts, defaults.max_attempts, 10)?,
             attempt_timeout: Duration::from_millis(attempt_timeout_ms),
             deadline: deadline_ms.map(Duration::from_millis),
             // Two windows, because after a 429 the next response may come only a window later.
@@ -145,6 +182,15 @@ pub fn is_tenant(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Checks a filter, which is 1 to 8,192 bytes of printable text. The error names the rule.
+pub(crate) fn filter(filter: String) -> Result<String, String> {
+    if (1..=MAX_FILTER_BYTES).contains(&filter.len()) && filter.chars().all(is_printable) {
+        Ok(filter)
+    } else {
+        Err(format!("filter: {}: must be 1 to {MAX_FILTER_BYTES} bytes of printable text", quoted(&filter)))
+    }
+}
+
 fn tenant(tenant: String) -> Result<String, String> {
     if is_tenant(&tenant) {
         Ok(tenant)
@@ -164,6 +210,9 @@ fn within(option: &str, given: Option<u32>, default: u32, max: u32) -> Result<u3
         value => Err(format!("options.{option}: {value}: must be from 1 to {max}")),
     }
 }
+
+/// The most bytes of a filter: encoded, it fits into an address that Microsoft Graph accepts.
+const MAX_FILTER_BYTES: usize = 8_192;
 
 /// The most requests in a window that can be remembered.
 const MAX_REQUESTS: u32 = 100_000;

@@ -121,7 +121,7 @@ impl Error {
             let seconds = asked.div_ceil(1_000);
             self.message = format!(
                 "{status}: the service asks to wait {seconds} s, longer than {option} permits: \
-                 send the ids again then, or permit more"
+                 try again then, or permit more"
             );
         }
         self

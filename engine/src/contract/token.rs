@@ -76,10 +76,18 @@ impl Secrets {
         Authorization::Bearer(token)
     }
 
+    /// Those tokens that are too long to occur in data by chance.
+    pub(crate) fn long(&self) -> Secrets {
+        Secrets(self.0.iter().filter(|token| token.0.len() >= MAX_RUN_BYTES).cloned().collect())
+    }
+
     /// Cuts a text from outside to at most `max` bytes, and replaces every run of 24 characters of
     /// a token in it.
     pub fn sanitize(&self, text: &str, max: usize) -> String {
         let mut rest = cut(text, max);
+        if self.0.iter().all(|token| rest.len() < token.0.len().min(MAX_RUN_BYTES)) {
+            return rest.to_owned();
+        }
         let pairs = Pairs::of(rest);
         let suspects: Vec<&Token> = self.0.iter().filter(|token| pairs.may_contain_run(token)).collect();
         let mut sanitized = String::with_capacity(rest.len());

@@ -44,6 +44,15 @@ pub(crate) enum Origin {
     OnTheWay,
 }
 
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It performs an action on ids.
+    Act,
+    /// It reads a page.
+    Read,
+}
+
 impl Judgement {
     /// Judges a response by its status, and a few statuses also by `message` (its `error.message`), by
     /// who responded, and by whether it asks for claims. The first row that applies counts. An id is
@@ -72,8 +81,8 @@ impl Judgement {
     }
 
     /// The error of the contract. Its message says what to do, and then quotes the response.
-    pub(crate) fn error(self, response: Response) -> Error {
-        let mut message = format!("{}: {}", response.status, advice(&response, self.disposition));
+    pub(crate) fn error(self, response: Response, purpose: Purpose) -> Error {
+        let mut message = format!("{}: {}", response.status, advice(&response, self.disposition, purpose));
         for part in [&response.code, &response.message].into_iter().filter(|part| !part.is_empty()) {
             message.push_str("; ");
             message.push_str(part);
@@ -94,35 +103,36 @@ fn contains(text: &str, part: &str) -> bool {
 }
 
 /// What a response means and what to do about it, for people.
-fn advice(response: &Response, disposition: Disposition) -> &'static str {
+fn advice(response: &Response, disposition: Disposition, purpose: Purpose) -> &'static str {
     let mentions = |part: &str| contains(&response.message, part);
     match (response.status, disposition) {
         (401, _) => "the token was rejected: check its audience and its tenant",
-        (403, _) if mentions("licen") => "the tenant lacks the license that the action needs",
-        (403, _) if mentions("scope") => "the token lacks the permission that the action needs: grant it to the app",
+        (403, _) if mentions("licen") => "the tenant lacks the license that this needs",
+        (403, _) if mentions("scope") => "the token lacks the permission that this needs: grant it to the app",
         (403, _) if response.code == "Authorization_RequestDenied" => {
             "a role or a permission is missing, or was granted just now: wait some minutes, or up to an hour after a role \
-             was activated, then send the ids again"
+             was activated, then try again"
         }
         (403, _) => "a permission, a role or a license is missing",
         (407, _) => "a proxy requires authentication: check the proxy settings of the host",
-        (408, _) => "the service did not receive the request in time: send the ids again",
-        (413, _) => "the request is too large: set ids-per-request",
-        (421, _) => "the connection was to another service: send the ids again",
-        (429, _) => "too many requests: send the ids again later",
-        (499, _) => "the connection was closed: send the ids again",
+        (408, _) => "the service did not receive the request in time: try again",
+        (413, _) if purpose == Purpose::Act => "the request is too large: set ids-per-request",
+        (421, _) => "the connection was to another service: try again",
+        (429, _) => "too many requests: try again later",
+        (499, _) => "the connection was closed: try again",
         (_, Disposition::Unexpected) => {
             "something else than Microsoft Graph responded: check the endpoint and the proxy settings of the host"
         }
         (400 | 404, Disposition::Fatal) => {
-            "this cloud or version does not have the action: check cloud, endpoint and api-version"
+            "this cloud or version does not have it: check cloud, endpoint and api-version"
         }
+        (400..=499, _) if purpose == Purpose::Read => "the service does not accept the query: check the filter",
         (400..=499, Disposition::Fatal) => "the service does not accept the request, whichever ids it carries",
         (400..=499, _) => {
             "refused: an id is absent from the tenant or not at risk, of a user who was deleted or is a guest, or was \
              processed before"
         }
-        _ => "the service failed: send the ids again later",
+        _ => "the service failed: try again later",
     }
 }
 
@@ -181,7 +191,8 @@ mod tests {
         let advice = |code: &str, message: &str| {
             let response =
                 Response { status: 403, code: code.to_owned(), message: message.to_owned(), ..Response::default() };
-            advice(&response, Judgement::of(403, message, Origin::MicrosoftGraph, false).disposition)
+            let disposition = Judgement::of(403, message, Origin::MicrosoftGraph, false).disposition;
+            advice(&response, disposition, Purpose::Act)
         };
         assert!(advice("Forbidden", "Your tenant is not licensed for this feature.").contains("license"));
         assert!(advice("Forbidden", "required scopes are missing in the token.").contains("permission"));

@@ -1,4 +1,4 @@
-//! The request of an action: ids and an authorization become a path, headers and a body.
+//! The requests: an action posts ids, and a query gets a page.
 
 use std::iter;
 
@@ -9,14 +9,14 @@ use crate::contract::id::Id;
 use crate::contract::token::Authorization;
 use crate::invariant;
 
-/// A `POST` request. It has no `Debug`, because it may contain a token.
+/// A request. It has no `Debug`, because it may contain a token.
 pub struct Request {
-    /// The path, without a query.
+    /// The path and the query.
     pub path: String,
     /// The names of the headers, in lower case, and their values.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The body, which is JSON.
-    pub body: Vec<u8>,
+    /// The body to `POST`. Without a body, the method is `GET`.
+    pub body: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -34,14 +34,29 @@ impl Request {
             ("content-type".to_owned(), b"application/json".to_vec()),
             // Without it the body would be sent in chunks.
             ("content-length".to_owned(), body.len().to_string().into_bytes()),
-            ("client-request-id".to_owned(), client_request_id.as_bytes().to_vec()),
-            ("user-agent".to_owned(), USER_AGENT.as_bytes().to_vec()),
         ];
-        if let Authorization::Bearer(token) = authorization {
-            headers.push(("authorization".to_owned(), token.header_value()));
-        }
-        Request { path: [api_version.segment(), action.path].concat(), headers, body }
+        headers.extend(common_headers(authorization, client_request_id));
+        Request { path: [api_version.segment(), action.path].concat(), headers, body: Some(body) }
     }
+
+    /// The request for a page. `path` has a query.
+    pub(crate) fn get(path: String, authorization: &Authorization, client_request_id: &str) -> Request {
+        let mut headers = vec![("accept".to_owned(), b"application/json".to_vec())];
+        headers.extend(common_headers(authorization, client_request_id));
+        Request { path, headers, body: None }
+    }
+}
+
+/// The headers that every request has.
+fn common_headers(authorization: &Authorization, client_request_id: &str) -> Vec<(String, Vec<u8>)> {
+    let mut headers = vec![
+        ("client-request-id".to_owned(), client_request_id.as_bytes().to_vec()),
+        ("user-agent".to_owned(), USER_AGENT.as_bytes().to_vec()),
+    ];
+    if let Authorization::Bearer(token) = authorization {
+        headers.push(("authorization".to_owned(), token.header_value()));
+    }
+    headers
 }
 
 /// The body of a request: `{"<field>":["<id>",…]}`.
@@ -56,4 +71,5 @@ impl Serialize for Body<'_> {
     }
 }
 
-const USER_AGENT: &str = concat!("entra-risk/", env!("CARGO_PKG_VERSION"));
+/// The value of `user-agent` in every request.
+pub const USER_AGENT: &str = concat!("entra-risk/", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,7 @@ use crate::contract::report::Receipt;
 use crate::contract::token::Secrets;
 use crate::decimal;
 use crate::http::json::Json;
-use crate::http::judgement::{Disposition, Judgement, Origin};
+use crate::http::judgement::{Disposition, Judgement, Origin, Purpose};
 use crate::http::transport_error::TransportError;
 use crate::http::{challenge, date};
 use crate::time::Duration;
@@ -28,8 +28,22 @@ pub struct Response {
     pub retry_after: Vec<String>,
     /// All values of `www-authenticate`.
     pub www_authenticate: Vec<String>,
-    /// The body, or its first 64 KiB.
+    /// The body, as far as it was read.
     pub body: Vec<u8>,
+    /// How the body ended.
+    pub body_end: BodyEnd,
+}
+
+/// How the body of a response ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// All of it was read.
+    #[default]
+    Complete,
+    /// It broke off, or nobody waited for the rest.
+    Broken,
+    /// It is longer than what is read.
+    TooLong,
 }
 
 /// The end of an attempt that was not accepted, by a response or without one.
@@ -51,6 +65,10 @@ pub struct Rejection {
 /// 200.
 pub const NO_CONTENT: u16 = 204;
 
+/// The most bytes that are read of the response to an action, and of any error. An error of Microsoft
+/// Graph has less than a kilobyte, and a larger body is not from Microsoft Graph.
+pub const MAX_ERROR_BYTES: usize = 65_536;
+
 /// The most bytes of `message`.
 const MAX_MESSAGE_BYTES: usize = 512;
 
@@ -61,14 +79,19 @@ impl Response {
     /// Judges the response to the attempt with this `client_request_id`. Nothing in the result
     /// contains a secret.
     pub fn judge(self, client_request_id: String, secrets: &Secrets) -> Result<Receipt, Rejection> {
-        let text = |text: String| secrets.sanitize(&text, MAX_TEXT_BYTES);
-        let date = self.date.clone().map(text);
-        let request_id = self.request_id.map(text);
         if self.status == NO_CONTENT && self.request_is_complete {
-            return Ok(Receipt { request_id, client_request_id, date });
+            let text = |text: String| secrets.sanitize(&text, MAX_TEXT_BYTES);
+            return Ok(Receipt { request_id: self.request_id.map(text), client_request_id, date: self.date.map(text) });
         }
+        Err(self.reject(client_request_id, secrets, Purpose::Act))
+    }
+
+    /// Judges a response that is not a success.
+    pub(crate) fn reject(self, client_request_id: String, secrets: &Secrets, purpose: Purpose) -> Rejection {
+        let text = |text: String| secrets.sanitize(&text, MAX_TEXT_BYTES);
         let retry_after = self.retry_after.iter().find_map(|value| retry_after(value, self.date.as_deref()));
-        let body = Json::parse(&self.body);
+        let (request_id, date) = (self.request_id.map(text), self.date.map(text));
+        let body = Json::parse(self.body.get(..MAX_ERROR_BYTES).unwrap_or(&self.body));
         let error = body.get("error");
         let is_of_microsoft_graph = request_id.is_some() || matches!(error, Some(Json::Object(_)));
         let origin = if is_of_microsoft_graph { Origin::MicrosoftGraph } else { Origin::OnTheWay };
@@ -88,8 +111,8 @@ impl Response {
         let has_challenge = challenge::asks_for_claims(&self.www_authenticate);
         let judgement = Judgement::of(self.status, &message, origin, has_challenge);
         let named = id::numbers_in(&message);
-        let (error, disposition) = (Rc::new(judgement.error(response)), judgement.disposition);
-        Err(Rejection { error, disposition, retry_after, claims, named })
+        let (error, disposition) = (Rc::new(judgement.error(response, purpose)), judgement.disposition);
+        Rejection { error, disposition, retry_after, claims, named }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::backoff::with_jitter;
 use crate::contract::action::RateLimit;
 use crate::contract::arguments::ResolvedOptions;
 use crate::contract::error::Error;
@@ -143,13 +144,25 @@ impl RateLimitState {
         self.hold.as_ref().map(|hold| hold.number).unwrap_or_default()
     }
 
-    /// The hold that came after the one with the number `known`, if it lasts beyond `now`. Its
-    /// error says how much time remains.
-    pub(crate) fn held_by_others(&self, known: HoldNumber, now: Instant) -> Option<Hold> {
+    /// The hold that came after the one with the number `seen`, if it lasts beyond `now`. From then
+    /// on it is known. Its error says how much time remains.
+    pub(crate) fn notice_hold(&self, seen: &mut HoldNumber, now: Instant) -> Option<Hold> {
+        let hold = self.held_by_others(*seen, now);
+        *seen = self.hold_number();
+        hold
+    }
+
+    /// The hold that came after the one with the number `known`, if it lasts beyond `now`.
+    fn held_by_others(&self, known: HoldNumber, now: Instant) -> Option<Hold> {
         let hold = self.hold.as_ref().filter(|hold| hold.number > known && hold.until > now)?;
         let error = Error::clone(&hold.by).with_remaining(hold.until.since(now));
         Some(Hold { by: Rc::new(error), ..*hold })
     }
+}
+
+/// The wait that a `Retry-After` asks for, with jitter.
+pub(crate) fn retry_after_with_jitter(asked: Duration, random: &mut Random) -> Duration {
+    with_jitter(asked.max(MIN_RETRY_AFTER), random)
 }
 
 /// The longest wait after a 429 without `Retry-After`, in windows, while no request was ever
@@ -159,6 +172,9 @@ const MAX_WAIT_WINDOWS: u64 = 32;
 /// The longest wait after a 429 without `Retry-After` once a request was accepted, unless the
 /// window is longer: other clients of the tenant take the turns of a client that waits long.
 const MAX_WAIT: Duration = Duration::from_secs(3);
+
+/// The status of an overloaded service. With `Retry-After` it holds every request, like a 429.
+pub(crate) const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// The longest time for which a response can hold later calls. Whatever it asks for, they try again
 /// after that.
@@ -170,7 +186,7 @@ const MAX_LATENESS: Duration = Duration::from_millis(250);
 
 /// The shortest wait that `Retry-After` can ask for: it counts whole seconds, so that 0 is anything
 /// below one.
-pub(crate) const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
+const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

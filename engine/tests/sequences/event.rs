@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use entra_risk_engine::http::response::Response;
+use entra_risk_engine::http::response::{BodyEnd, Response};
 use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
 
 use crate::sequences::host::Host;
@@ -88,7 +88,9 @@ impl Host {
         let is_of_graph = request_id.is_some() || message.is_some();
         let is_about_a_segment = message.is_some_and(|message| message.to_lowercase().contains(SEGMENT));
         let date = date.or_else(|| self.random.chance(10).then(|| self.text()));
-        let response = Response { status, request_is_complete, request_id, date, retry_after, www_authenticate, body };
+        let body_end = BodyEnd::default();
+        let response =
+            Response { status, request_is_complete, request_id, date, retry_after, www_authenticate, body, body_end };
         (
             Event::Response(response),
             Verdict::of_response(status, is_of_graph, is_about_a_segment, request_is_complete, asked, claims),

@@ -235,7 +235,7 @@ fn describe<T>(step: &Step<T>) -> String {
     match step {
         Step::GetToken(request) => format!("{request:?}"),
         Step::Turn(_) => "turn".to_owned(),
-        Step::Send(id, request) => format!("send {id:?}, {} bytes", request.body.len()),
+        Step::Send(id, request) => format!("send {id:?}, {} bytes", request.body.as_ref().map_or(0, Vec::len)),
         Step::Abandon(id) => format!("abandon {id:?}"),
         Step::Wait(until) => format!("wait until {:.6}", until.as_nanos() as f64 / SECOND as f64),
         Step::Ended(batches) => {

@@ -142,7 +142,7 @@ async fn a_403_ends_the_run() {
         assert_eq!(run.code, 1);
         let first = "dismiss-risky-users: 60 of 600 ids accepted, 0 refused, 540 not-applied, 0 unknown\n\n\
                      60 not-applied: forbidden, HTTP 403: a role or a permission is missing, or was granted just now: wait some \
-                     minutes, or up to an hour after a role was activated, then send the ids again; \
+                     minutes, or up to an hour after a role was activated, then try again; \
                      Authorization_RequestDenied; Insufficient privileges.\n";
         assert!(run.stdout.starts_with(first), "{}", run.stdout);
         assert!(run.stdout.contains("Grant IdentityRiskyUser.ReadWrite.All"), "{}", run.stdout);

@@ -5,11 +5,11 @@ use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::random::random as wasi_random;
 
 /// What the host's monotonic clock shows.
-pub(crate) fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::from_nanos(monotonic_clock::now())
 }
 
 /// A random number that cannot be predicted.
-pub(crate) fn random() -> u64 {
+pub fn random() -> u64 {
     wasi_random::get_random_u64()
 }

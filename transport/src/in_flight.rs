@@ -4,7 +4,7 @@ use std::mem;
 
 use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_engine::http::request::Request;
-use entra_risk_engine::http::response::{NO_CONTENT, Response};
+use entra_risk_engine::http::response::{BodyEnd, NO_CONTENT, Response};
 use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
 use entra_risk_engine::time::Instant;
 use waki::bindings::wasi::clocks::monotonic_clock;
@@ -15,15 +15,18 @@ use waki::bindings::wasi::http::types::{
 use waki::bindings::wasi::io::poll::{self, Pollable};
 use waki::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
+use crate::host::now;
 use crate::transport_error::{header_error, rejected_by_host, transport_error};
 
 /// A request in flight. Dropping it abandons it.
 // Fields drop in this order: a resource goes before the one that it came from.
-pub(crate) struct InFlight {
+pub struct InFlight {
     /// The body of the request, until it is written or the host takes no more of it.
     upload: Option<Upload>,
     /// Whether all of the request was sent.
     request_is_complete: bool,
+    /// The most bytes of the body of the response that are read.
+    max_body: usize,
     /// The response, once its status and headers have arrived.
     download: Option<Download>,
     /// Ready once the status and headers of the response have arrived.
@@ -32,7 +35,7 @@ pub(crate) struct InFlight {
 }
 
 /// How far a request in flight has come.
-pub(crate) enum State {
+pub enum State {
     /// Its response is not complete.
     Pending,
     /// Its response is complete.
@@ -73,8 +76,32 @@ struct Body {
     _body: IncomingBody,
 }
 
+/// Sends a request, and waits for its response until `end`. None: no response was complete by then.
+/// Of a body, `max_body` bytes are read.
+pub fn exchange(
+    endpoint: &Endpoint,
+    request: Request,
+    max_body: usize,
+    end: Instant,
+) -> Option<Result<Response, TransportError>> {
+    let mut request = match InFlight::start(endpoint, request, max_body) {
+        Ok(request) => request,
+        Err(error) => return Some(Err(error)),
+    };
+    loop {
+        match request.advance() {
+            State::Response(response) => return Some(Ok(response)),
+            State::Failed(error) => return Some(Err(error)),
+            // After the end it fails even if something has arrived, so that a response that
+            // trickles in ends too.
+            State::Pending if now() >= end => return None,
+            State::Pending => wait([&request].into_iter(), end),
+        };
+    }
+}
+
 /// Waits until one of the requests can make progress, or until this time. Returns whether one can.
-pub(crate) fn wait<'a>(requests: impl Iterator<Item = &'a InFlight>, until: Instant) -> bool {
+pub fn wait<'a>(requests: impl Iterator<Item = &'a InFlight>, until: Instant) -> bool {
     let timer = monotonic_clock::subscribe_instant(until.as_nanos());
     let mut pollables = vec![&timer];
     for request in requests {
@@ -84,33 +111,36 @@ pub(crate) fn wait<'a>(requests: impl Iterator<Item = &'a InFlight>, until: Inst
 }
 
 impl InFlight {
-    /// Hands a request to the host, and writes as much of its body as the host takes.
-    pub(crate) fn start(endpoint: &Endpoint, request: Request) -> Result<InFlight, TransportError> {
+    /// Hands a request to the host, and writes as much of its body as the host takes. Of the body of
+    /// its response, `max_body` bytes are read.
+    pub fn start(endpoint: &Endpoint, request: Request, max_body: usize) -> Result<InFlight, TransportError> {
         let headers = Fields::from_list(&request.headers).map_err(header_error)?;
         let outgoing = OutgoingRequest::new(headers);
         let scheme = if endpoint.https { Scheme::Https } else { Scheme::Http };
-        outgoing.set_method(&Method::Post).map_err(rejected_by_host)?;
+        let method = if request.body.is_some() { Method::Post } else { Method::Get };
+        outgoing.set_method(&method).map_err(rejected_by_host)?;
         outgoing.set_scheme(Some(&scheme)).map_err(rejected_by_host)?;
         outgoing.set_authority(Some(&endpoint.authority)).map_err(rejected_by_host)?;
         outgoing.set_path_with_query(Some(&request.path)).map_err(rejected_by_host)?;
-        let body = outgoing.body().map_err(rejected_by_host)?;
-        let stream = body.write().map_err(rejected_by_host)?;
+        let upload = match request.body {
+            Some(bytes) => Some(Upload::of(&outgoing, bytes)?),
+            None => None,
+        };
         let future = outgoing_handler::handle(outgoing, None).map_err(|code| transport_error(&code))?;
-        let upload = Upload { writable: None, stream, body, bytes: request.body, written: 0, is_flushing: false };
         let responded = future.subscribe();
-        let mut request =
-            InFlight { upload: Some(upload), request_is_complete: false, download: None, responded, future };
+        let request_is_complete = upload.is_none();
+        let mut request = InFlight { upload, request_is_complete, max_body, download: None, responded, future };
         request.write();
         Ok(request)
     }
 
     /// Whether part of the request has yet to be written.
-    pub(crate) fn is_uploading(&self) -> bool {
+    pub fn is_uploading(&self) -> bool {
         self.upload.is_some()
     }
 
-    /// Writes and reads as much as the host allows.
-    pub(crate) fn advance(&mut self) -> State {
+    /// Writes and reads as much as the host permits.
+    pub fn advance(&mut self) -> State {
         self.write();
         if self.download.is_none() {
             match self.future.get() {
@@ -131,7 +161,7 @@ impl InFlight {
             }
         }
         let Some(download) = &mut self.download else { return State::Pending };
-        if !download.is_complete() || self.upload.is_some() {
+        if !download.is_complete(self.max_body) || self.upload.is_some() {
             return State::Pending;
         }
         let mut response = mem::take(&mut download.response);
@@ -141,9 +171,12 @@ impl InFlight {
 
     /// Stops waiting for the response. If its status has arrived, it is returned with as much of
     /// its body as has arrived.
-    pub(crate) fn into_response(self) -> Option<Response> {
-        let mut response = self.download?.response;
+    pub fn into_response(self) -> Option<Response> {
+        let Download { body, mut response, .. } = self.download?;
         response.request_is_complete = self.request_is_complete;
+        if body.is_some() {
+            response.body_end = BodyEnd::Broken;
+        }
         Some(response)
     }
 
@@ -176,6 +209,12 @@ enum Written {
 }
 
 impl Upload {
+    fn of(request: &OutgoingRequest, bytes: Vec<u8>) -> Result<Upload, TransportError> {
+        let body = request.body().map_err(rejected_by_host)?;
+        let stream = body.write().map_err(rejected_by_host)?;
+        Ok(Upload { writable: None, stream, body, bytes, written: 0, is_flushing: false })
+    }
+
     /// Writes as much as the host takes.
     fn advance(mut self) -> Written {
         loop {
@@ -239,17 +278,25 @@ impl Download {
         Download { body, _empty: empty, response, _incoming: incoming }
     }
 
-    /// Reads what has arrived of the body, and returns whether the response is complete. Because
-    /// its status has arrived, a break in the body completes it as well as its end or its limit.
-    fn is_complete(&mut self) -> bool {
-        let received = &mut self.response.body;
+    /// Reads what has arrived of the body, `max` bytes at most, and returns whether the response is
+    /// complete. Because its status has arrived, a break in the body completes it as well as its end.
+    fn is_complete(&mut self, max: usize) -> bool {
+        let Response { body: received, body_end, .. } = &mut self.response;
         while let Some(body) = &self.body {
-            let room = MAX_BODY_BYTES.saturating_sub(received.len());
-            match if room == 0 { Err(StreamError::Closed) } else { body.stream.read(room as u64) } {
+            match body.stream.read(MAX_PART_BYTES) {
                 Ok(bytes) if bytes.is_empty() => return false,
-                Ok(bytes) => received.extend(bytes),
-                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => self.body = None,
+                Ok(bytes) => {
+                    received.extend(bytes);
+                    if received.len() <= max {
+                        continue;
+                    }
+                    received.truncate(max);
+                    *body_end = BodyEnd::TooLong;
+                }
+                Err(StreamError::Closed) => {}
+                Err(StreamError::LastOperationFailed(_)) => *body_end = BodyEnd::Broken,
             }
+            self.body = None;
         }
         true
     }
@@ -268,6 +315,5 @@ fn values(headers: &Fields, name: &str) -> Vec<String> {
     headers.get(&name.to_owned()).into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
 }
 
-/// The most bytes of a body that are read. An error of Microsoft Graph has less than a kilobyte,
-/// and a larger body is not from Microsoft Graph.
-const MAX_BODY_BYTES: usize = 65_536;
+/// The most bytes of a body that are read at a time, so that they are in memory twice only in part.
+const MAX_PART_BYTES: u64 = 65_536;
