@@ -66,7 +66,7 @@ class Credentials(unittest.TestCase):
         with Model() as model:
             EntraRisk(credential, endpoint=model.endpoint, tenant="contoso").dismiss_risky_users([PRESENT])
             scope = "https://graph.microsoft.com/.default"
-            self.assertEqual(requests, [TokenRequest(scope, "contoso", model.endpoint, False, None)])
+            self.assertEqual(requests, [TokenRequest(scope, "contoso", model.endpoint, False, None, ("IdentityRiskyUser.ReadWrite.All",))])
 
     def test_revoked_token_is_refreshed_past_the_cache(self) -> None:
         credential = Recorded()

@@ -12,7 +12,7 @@ from .model import Model
 
 BEGIN = """
 import os, sys, threading, time
-from entra_risk import EntraRisk, RateLimit, _plugin
+from entra_risk import EntraRisk, RateLimit, _component
 from tests.model import PRESENT, some_ids
 def in_child(act):
     child = os.fork()
@@ -33,12 +33,12 @@ print(in_child(dismiss))
 """
 DURING_COMPILATION = BEGIN + """
 compiling, forked = threading.Event(), threading.Event()
-real = _plugin.Component
+real = _component.Component
 def slow(*arguments):
     compiling.set()
     forked.wait()
     return real(*arguments)
-_plugin.Component = slow
+_component.Component = slow
 thread = threading.Thread(target=dismiss)
 thread.start()
 compiling.wait()

@@ -24,7 +24,8 @@ from wasmtime.component import Variant
 
 from entra_risk import EntraRisk, Report, RateLimit, TokenRequest
 from entra_risk import _forwarder
-from entra_risk._options import ROOTS, OptionsRecord
+from entra_risk._graph import ROOTS
+from entra_risk._options import OptionsRecord
 from entra_risk._plugin import Plugin
 
 from .model import FAST, PRESENT, Model, some_ids

@@ -9,8 +9,8 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 
-from entra_risk import EntraRisk, RateLimit, Report, TokenRequest, _plugin
-from entra_risk._plugin import _compile
+from entra_risk import EntraRisk, RateLimit, Report, TokenRequest, _component
+from entra_risk._component import _compile
 
 from .model import FAST, PRESENT, Model, some_ids
 
@@ -53,9 +53,9 @@ class Threads(unittest.TestCase):
 
         def compile_together(_: int) -> object:
             together.wait()
-            return _compile()
+            return _compile("entra-risk.wasm")
 
-        with patch.multiple(_plugin, _compiled=None), ThreadPoolExecutor(8) as pool:
+        with patch.dict(_component._compiled, clear=True), ThreadPoolExecutor(8) as pool:
             compiled = list(pool.map(compile_together, range(8)))
         self.assertEqual(len(set(map(id, compiled))), 1)
 

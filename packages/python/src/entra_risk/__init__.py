@@ -12,11 +12,13 @@ from ._async_call import AsyncCall
 from ._async_client import AsyncEntraRisk
 from ._call import Call
 from ._client import EntraRisk
+from ._check import TokenCheck
 from ._credential import Credential, TokenRequest
 from ._errors import EntraRiskError, InvalidArgument
 from ._options import Options, RateLimit, Settings
 from ._progress import Progress
 from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Report, Response, report_of
+from ._sign_in import SignIn, SignInError
 
 __all__ = [
     "Action",
@@ -38,6 +40,9 @@ __all__ = [
     "Report",
     "Response",
     "Settings",
+    "SignIn",
+    "SignInError",
+    "TokenCheck",
     "TokenRequest",
     "report_of",
 ]

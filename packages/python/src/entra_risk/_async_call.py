@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 
+from ._component import refuse_fork, was_forked
 from ._handle import Handle
-from ._plugin import refuse_fork, was_forked
 from ._progress import OnProgress, Progress
 from ._report import Batch, Report
 from ._tenants import Tenants

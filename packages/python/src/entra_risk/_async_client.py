@@ -12,6 +12,7 @@ from uuid import UUID
 from ._action import Action
 from ._actions import Actions
 from ._async_call import AsyncCall, Items
+from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
 from ._options import Options
 from ._progress import OnProgress
@@ -32,6 +33,15 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall]):
     Cancelling a task ends its call: nothing new is sent, and requests in flight get up to 10 s
     more. Then `asyncio.CancelledError` is raised, and `report_of` returns the report from it.
     Cancelling a second time does not wait."""
+
+    async def check(self, action: Action, *, tenant: str | None = None) -> TokenCheck:
+        """Asks the credential for a token, sends nothing to Microsoft Graph, and returns what the
+        token says of itself: whose it is, until when, and which permission for this action is
+        missing.
+
+        Raises what the credential raises."""
+        fetch = self._fetch_in(asyncio.get_running_loop())
+        return check_token(await asyncio.to_thread(fetch, self._tenants.token_request(action, tenant), bool), action)
 
     async def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options

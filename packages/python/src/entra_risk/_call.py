@@ -6,9 +6,9 @@ import queue
 from collections.abc import Iterator
 from types import TracebackType
 
+from ._component import refuse_fork, was_forked
 from ._errors import InvalidArgument
 from ._handle import Handle
-from ._plugin import refuse_fork, was_forked
 from ._progress import OnProgress, Progress
 from ._report import Batch, Report
 from ._tenants import Tenants

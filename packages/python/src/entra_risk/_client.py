@@ -10,6 +10,7 @@ from uuid import UUID
 from ._action import Action
 from ._actions import Actions
 from ._call import Call
+from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
 from ._options import Options
 from ._progress import OnProgress
@@ -35,6 +36,14 @@ class EntraRisk(Actions[Report, Call]):
     nothing ends, in the thread of the caller.
 
     Keep the object: what it learns about the rate limit is lost with it. Threads may share it."""
+
+    def check(self, action: Action, *, tenant: str | None = None) -> TokenCheck:
+        """Asks the credential for a token, sends nothing to Microsoft Graph, and returns what the
+        token says of itself: whose it is, until when, and which permission for this action is
+        missing.
+
+        Raises what the credential raises."""
+        return check_token(self._fetch(self._tenants.token_request(action, tenant), lambda: False), action)
 
     def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options

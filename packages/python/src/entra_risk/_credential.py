@@ -24,6 +24,9 @@ class TokenRequest:
     claims: str | None = field(repr=False)
     """The claims challenge of the rejection, a JSON object for the token endpoint. It is not
     printed, because the service chooses its content."""
+    permissions: tuple[str, ...]
+    """The delegated permissions that the call needs, such as `IdentityRiskyUser.ReadWrite.All`. A
+    person who signs in is asked for these alone."""
 
 
 class TokenCredential(Protocol):
@@ -38,8 +41,12 @@ Credential = Union[TokenCredential, Callable[[TokenRequest], Union[str, Awaitabl
 `azure.identity.aio` and coroutine functions are for `AsyncEntraRisk` only."""
 
 
-class CannotRenew(Exception):
-    """Microsoft Graph rejected a token that was given as a str."""
+class Denied(Exception):
+    """There is no token until somebody changes something. It ends the call, whose error has this
+    text, and is not raised. The text is printable and contains no secret."""
+
+
+_REJECTED = "Microsoft Graph rejected it, and a str cannot be renewed: pass a new token, or a credential"
 
 
 class Secret:
@@ -80,12 +87,12 @@ class Source:
         secret = self._credential
         if isinstance(secret.value, str):
             if request.refresh:
-                raise CannotRenew
+                raise Denied(_REJECTED)
             return secret
         get_token = getattr(secret.value, "get_token", None)
         if get_token is None:
             return Secret(secret.value(request))
-        return Secret(get_token(request.scope, **_options(request)))
+        return Secret(get_token(request.scope, **azure_options(request)))
 
 
 def token_of(fetched: Secret) -> Secret:
@@ -100,7 +107,8 @@ def token_of(fetched: Secret) -> Secret:
     return Secret(token.value[7:].lstrip()) if token.value[:7].lower() == "bearer " else token
 
 
-def _options(request: TokenRequest) -> dict[str, Any]:
+def azure_options(request: TokenRequest) -> dict[str, Any]:
+    """The keyword arguments for `get_token` of azure-identity."""
     # `enable_cae` declares the client capability cp1: Microsoft Graph then sends claims challenges.
     options: dict[str, Any] = {"enable_cae": True}
     if request.tenant is not None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import json
 import logging
-import re
 import ssl
 import threading
 from collections.abc import Coroutine
@@ -19,20 +19,18 @@ from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
+from ._component import was_forked
 from ._network import Network, network_to
-from ._plugin import was_forked
 from ._printable import printable
 from ._report import Error
 from ._route import Route
 
-_PATHS = re.compile(
-    r"/(v1\.0|beta)/(auditLogs/signIns|identityProtection/risky(Users|ServicePrincipals|Agents))"
-    r"/(dismiss|confirmSafe|confirmCompromised)"
-)
-"""The paths of the actions."""
 _MAX_RESPONSE = 65_536
 """Maximum length of a response body in bytes. The plugin reads no more."""
+_MAX_PAGE = 8 << 20
+"""Maximum length of a page of a list in bytes. The reader reads no more."""
 _MAX_CONNECT_TIME = 10.0
 """Seconds in which a connection must be established. A firewall that drops packets gives no other
 sign."""
@@ -61,9 +59,9 @@ class Forwarder:
         self.address = _in_loop(self._start())
         """Where the plugin sends its requests."""
 
-    def open_route(self) -> Route:
-        """Returns the route of a new call."""
-        return Route(self.upstream, self._routes)
+    def open_route(self, *names: str) -> Route:
+        """Returns the route of a new call, for requests of these actions and collections."""
+        return Route(self.upstream, self._routes, names)
 
     async def close(self) -> None:
         """Closes the connections to the upstream."""
@@ -98,38 +96,36 @@ class Forwarder:
         route = self._routes.get(placeholder)
         if route is None or request.host != self._host:
             return web.Response(status=403)
-        if (
-            request.method != "POST"
-            or not _PATHS.fullmatch(request.raw_path)
-            or not route.permits(request.raw_path)
-        ):
+        if not route.permits(request.method, request.raw_path):
             return web.Response(status=404)
         body = await request.read()
         headers = {name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) is not None}
         try:
-            return await self._send(route, placeholder, request.raw_path, headers, body)
+            return await self._send(route, placeholder, request, headers, body)
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             explained = _explain(error, self.upstream, self._network)
             if explained is None:
                 return _reset(request)
             status, why = explained
             route.errors[headers.get("client-request-id", "")] = why
-            return web.Response(status=status)
+            return web.Response(status=status, body=json.dumps({"error": {"code": why.kind, "message": why.message}}))
 
     async def _send(
-        self, route: Route, placeholder: str, path: str, headers: dict[str, str], body: bytes
+        self, route: Route, placeholder: str, request: web.Request, headers: dict[str, str], body: bytes
     ) -> web.StreamResponse:
-        async with self._session.post(
-            self.upstream + path,
-            data=body,
+        most = _MAX_PAGE if request.method == "GET" else _MAX_RESPONSE
+        async with self._session.request(
+            request.method,
+            URL(self.upstream + request.raw_path, encoded=True),
+            data=body or None,
             headers={**headers, "authorization": f"Bearer {route.tokens[placeholder].value}"},
             allow_redirects=False,
             proxy=self._network.proxy,
         ) as response:
             received = bytearray()
-            while len(received) < _MAX_RESPONSE and (part := await response.content.read(_MAX_RESPONSE)):
+            while len(received) < most and (part := await response.content.read(_MAX_RESPONSE)):
                 received += part
-            result = web.Response(status=response.status, body=route.clean_body(bytes(received[:_MAX_RESPONSE])))
+            result = web.Response(status=response.status, body=route.clean_body(bytes(received[:most])))
             result.headers.popall("content-type", None)
             for name in _RESPONSE_HEADERS:
                 for value in response.headers.getall(name, ()):

@@ -15,7 +15,8 @@ from typing import Any
 
 from wasmtime.component import Variant
 
-from ._plugin import Plugin, was_forked
+from ._component import was_forked
+from ._plugin import Plugin
 from ._reentry import refuse_reentry, waits_for_this_thread
 from ._work import Work
 

@@ -3,6 +3,7 @@ trust."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
 from typing import NamedTuple
@@ -35,7 +36,7 @@ def _proxy_for(url: str) -> str | None:
     proxies = getproxies()
     name = target.scheme if proxies.get(target.scheme) else "all"
     proxy = proxies.get(name)
-    if not proxy or proxy_bypass(target.netloc) or _is_loopback(target.hostname):
+    if not proxy or proxy_bypass(target.netloc) or is_loopback(target.hostname):
         return None
     if "://" not in proxy:
         proxy = f"http://{proxy}"
@@ -50,8 +51,12 @@ def _proxy_for(url: str) -> str | None:
     return proxy
 
 
-def _is_loopback(host: str | None) -> bool:
-    return host is not None and (host == "localhost" or host == "::1" or host.startswith("127."))
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _certificates() -> ssl.SSLContext:

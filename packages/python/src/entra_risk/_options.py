@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, Union, get_args
 from wasmtime.component import Record
 
 from ._errors import InvalidArgument
+from ._graph import ROOTS
 from ._printable import shown, type_of
 
 Cloud = Literal["global", "us-gov-l4", "us-gov-l5", "china"]
@@ -94,21 +95,14 @@ class OptionsRecord(Record):
             setattr(self, field, None if value is None else check(name, value))
 
 
-ROOTS = {
-    "global": "https://graph.microsoft.com",
-    "us-gov-l4": "https://graph.microsoft.us",
-    "us-gov-l5": "https://dod-graph.microsoft.us",
-    "china": "https://microsoftgraph.chinacloudapi.cn",
-}
-"""The addresses of Microsoft Graph in each cloud."""
-
-
 def address_of(options: OptionsRecord) -> str:
-    """Where the requests go with options that the plugin has accepted: in lower case, without the
-    default port."""
+    """Where the requests go with options that the plugin has accepted."""
     endpoint: str | None = getattr(options, "endpoint")
-    if endpoint is None:
-        return ROOTS[getattr(options, "cloud") or "global"]
+    return ROOTS[getattr(options, "cloud") or "global"] if endpoint is None else canonical(endpoint)
+
+
+def canonical(endpoint: str) -> str:
+    """An address in lower case, without the default port."""
     address = endpoint.lower()
     default = ":443" if address.startswith("https:") else ":80"
     return address.removesuffix(default)

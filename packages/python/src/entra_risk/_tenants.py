@@ -9,11 +9,12 @@ from typing import Any, get_args
 from uuid import UUID
 
 from ._action import Action
-from ._credential import Source
+from ._component import refuse_fork
+from ._credential import Source, TokenRequest
 from ._errors import InvalidArgument
+from ._graph import ROOTS, delegated
 from ._instance import Instance
-from ._options import Options, OptionsRecord, Settings, encodable, only, whole_number
-from ._plugin import refuse_fork
+from ._options import Options, OptionsRecord, Settings, address_of, encodable, only, whole_number
 from ._printable import shown, type_of
 from ._token import Fetch, Tokens
 from ._work import Item, Work
@@ -40,13 +41,21 @@ class Tenants:
         self, action: Action, ids: Iterable[str | UUID], given: Options, fetch: Fetch, push: Callable[[Item], None]
     ) -> Work:
         """Creates a call, for `begin`."""
-        if action not in get_args(Action):
-            raise InvalidArgument(f"unknown action {shown(action)}; the actions are {', '.join(get_args(Action))}")
+        _known(action)
         if isinstance(ids, (str, bytes)):
             raise InvalidArgument(f"ids: expected an iterable of ids; got one {type_of(ids)}")
         only(Options, given)
         options = {**self._settings, **{name: value for name, value in given.items() if value is not None}}
-        return Work(action, [encodable(str(id)) for id in ids], OptionsRecord(options), Tokens(fetch), push)
+        tokens = Tokens(fetch, delegated(action))
+        return Work(action, [encodable(str(id)) for id in ids], OptionsRecord(options), tokens, push)
+
+    def token_request(self, action: Action, tenant: str | None) -> TokenRequest:
+        """What a token for this action is requested with, outside a call."""
+        _known(action)
+        options = OptionsRecord({**self._settings, **({} if tenant is None else {"tenant": tenant})})
+        audience = getattr(options, "audience") or ROOTS[getattr(options, "cloud") or "global"]
+        scope = f"{audience}/.default"
+        return TokenRequest(scope, getattr(options, "tenant"), address_of(options), False, None, delegated(action))
 
     def begin(self, work: Work) -> None:
         """Begins to work on a call in the instance of its tenant."""
@@ -63,3 +72,8 @@ class Tenants:
 
     def __len__(self) -> int:
         return len(self._instances)
+
+
+def _known(action: object) -> None:
+    if action not in get_args(Action):
+        raise InvalidArgument(f"unknown action {shown(action)}; the actions are {', '.join(get_args(Action))}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from wasmtime.component import Record, Variant
 
-from ._credential import CannotRenew, Secret, TokenRequest
+from ._credential import Denied, Secret, TokenRequest
 from ._log import log
 from ._printable import type_of
 from ._reentry import waits_for
@@ -33,8 +33,9 @@ class Tokens:
     block for minutes, while somebody enters a device code, and the call must be able to end
     meanwhile."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, permissions: tuple[str, ...]) -> None:
         self._fetch = fetch
+        self._permissions = permissions
         self._context = contextvars.copy_context()
         self.route: Route
         """The way of the tokens to Microsoft Graph. It is set before the plugin asks for one."""
@@ -47,7 +48,12 @@ class Tokens:
         """Returns a `result<credential, token-error>` for a record `token-request`. It never
         raises: wasmtime-py would end the instance, and with it what is known about the ids."""
         request = TokenRequest(
-            f"{record.audience}/.default", record.tenant, self.route.upstream, record.refresh, record.claims
+            f"{record.audience}/.default",
+            record.tenant,
+            self.route.upstream,
+            record.refresh,
+            record.claims,
+            self._permissions,
         )
         refresh = ", refreshed" if request.refresh else ""
         claims = ", with a claims challenge" if request.claims else ""
@@ -57,9 +63,8 @@ class Tokens:
         try:
             with waits_for(context):
                 token = None if stopped() else self._wait(self._begin(request, stopped, context), stopped)
-        except CannotRenew:
-            reason = "Microsoft Graph rejected it, and a str cannot be renewed: pass a new token, or a credential"
-            return Variant("denied", reason)
+        except Denied as denied:
+            return Variant("denied", str(denied))
         except BaseException as error:
             if isinstance(error, (CancelledError, asyncio.CancelledError)) and _stops_soon(stopped):
                 return Variant("unavailable", _STOPPED)

@@ -187,7 +187,7 @@ class Work:
             forwarder = forwarder_to(address_of(self._options))
         except ValueError as error:
             return str(error)
-        self._tokens.route = forwarder.open_route()
+        self._tokens.route = forwarder.open_route(self._action)
         options = copy.copy(self._options)
         setattr(options, "endpoint", forwarder.address)
         return plugin.start(self._action, self._ids, options)
