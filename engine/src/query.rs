@@ -344,5 +344,8 @@ impl Query {
     }
 }
 
+/// The most bytes of a page. One of 1,000 entries has less than a megabyte.
+pub const MAX_PAGE_BYTES: usize = 8 << 20;
+
 /// The status of a page.
 const OK: u16 = 200;

@@ -1,4 +1,5 @@
-//! Builds the plugin as it is published into `OUT_DIR`, so that the library contains it.
+//! Builds the plugin and the reader as they are published into `OUT_DIR`, so that the library
+//! contains them.
 
 use std::error::Error;
 

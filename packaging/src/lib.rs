@@ -20,7 +20,7 @@ pub use cargo::Cargo;
 use names::strip_names;
 use parts::Parts;
 pub use product::{PRODUCTS, Product, compose_caller, compose_turns};
-use publish::{PluginWorld, publish_plugin};
+use publish::{World, publish_world};
 
 /// The folder of the workspace.
 pub fn workspace() -> PathBuf {

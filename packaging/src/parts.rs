@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 
 use crate::{Cargo, workspace};
 
-/// The plugin is built alone, as the build scripts build it.
+/// The plugin and the reader are built alone, as the build scripts build them.
 const PLUGIN: &str = "entra-risk";
+const READER: &str = "entra-risk-reader";
 
 /// The adapters and apps are built together, which is quick. What one of them needs of a dependency
 /// is removed from the others, which do not use it.
@@ -31,7 +32,8 @@ impl Parts {
         let mut parts: HashMap<_, _> = ADAPTERS_AND_APPS.into_iter().zip(others).collect();
         let [plugin] = cargo.build([PLUGIN], None)?;
         let [with_turns] = cargo.build([PLUGIN], Some("turns"))?;
-        parts.extend([(PLUGIN, plugin), ("entra-risk-with-turns", with_turns)]);
+        let [reader] = cargo.build([READER], None)?;
+        parts.extend([(PLUGIN, plugin), ("entra-risk-with-turns", with_turns), (READER, reader)]);
         Ok(Parts(parts))
     }
 

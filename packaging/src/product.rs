@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::compose::compose;
 use crate::parts::Parts;
-use crate::publish::{About, PluginWorld, function_docs, publish, publish_plugin};
+use crate::publish::{About, World, function_docs, publish, publish_world};
 use crate::{folder, workspace};
 
 /// A component that users get.
@@ -19,24 +19,15 @@ pub struct Product {
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Plugin,
-    /// The plugin that takes turns with other instances.
-    PluginWithTurns,
+    /// The component of a world in `wit/`.
+    World(World),
     /// The plugin composed with an adapter that supplies turns.
-    PluginWithStore {
-        description: &'static str,
-    },
+    PluginWithStore { description: &'static str },
     /// A component to be composed or linked with others: an adapter, or an app without plugin and
     /// token adapter.
-    Part {
-        description: &'static str,
-        part: &'static str,
-    },
+    Part { description: &'static str, part: &'static str },
     /// A composition of an app, the plugin and the adapter for every credential.
-    App {
-        description: &'static str,
-        app: App,
-    },
+    App { description: &'static str, app: App },
     /// The command with the plugin, which gets its tokens from the host. Packages contain it.
     PackagedCommand,
 }
@@ -54,6 +45,7 @@ struct App {
 
 const PLUGIN: &str = "entra-risk";
 const PLUGIN_WITH_TURNS: &str = "entra-risk-with-turns";
+const READER: &str = "entra-risk-reader";
 const KEYVALUE_TURNS: &str = "entra-risk-keyvalue-turns";
 const CLI: App = App { wac: "cli", part: "entra-risk-cli", docs: include_str!("../docs/cli.md"), functions: None };
 const GATEWAY: App =
@@ -69,8 +61,9 @@ const DEFAULT_CREDENTIAL: &str = "entra-risk-default-credential";
 
 /// All of them.
 pub const PRODUCTS: &[Product] = &[
-    Product { name: PLUGIN, kind: Kind::Plugin },
-    Product { name: PLUGIN_WITH_TURNS, kind: Kind::PluginWithTurns },
+    Product { name: PLUGIN, kind: Kind::World(World::Plugin) },
+    Product { name: PLUGIN_WITH_TURNS, kind: Kind::World(World::WithTurns) },
+    Product { name: READER, kind: Kind::World(World::Reader) },
     Product {
         name: KEYVALUE_TURNS,
         kind: Kind::Part {
@@ -126,8 +119,7 @@ impl Product {
     /// Makes the component from its parts.
     pub(crate) fn make_from(&self, parts: &Parts) -> Result<Vec<u8>> {
         match self.kind {
-            Kind::Plugin => publish_plugin(parts.get(PLUGIN)?, PluginWorld::Plugin),
-            Kind::PluginWithTurns => publish_plugin(parts.get(PLUGIN_WITH_TURNS)?, PluginWorld::WithTurns),
+            Kind::World(world) => publish_world(parts.get(self.name)?, world),
             Kind::PluginWithStore { description } => {
                 let docs = Some(include_str!("../docs/keyvalue.md"));
                 let bytes = compose_turns(parts.get(PLUGIN_WITH_TURNS)?, parts.get(KEYVALUE_TURNS)?)?;
@@ -145,7 +137,10 @@ impl Product {
             Kind::PackagedCommand => {
                 let parts = [("entra:risk-cli", parts.get(CLI.part)?), ("entra:risk", parts.get(PLUGIN)?)];
                 let description = "entra-risk as a command in a package";
-                publish(&compose("command", &parts)?, About { name: self.name, description, docs: None, functions: &[] })
+                publish(
+                    &compose("command", &parts)?,
+                    About { name: self.name, description, docs: None, functions: &[] },
+                )
             }
         }
     }

@@ -48,33 +48,40 @@ pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The worlds of the plugin.
+/// The worlds in `wit/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PluginWorld {
+pub enum World {
     /// `plugin`
     Plugin,
     /// `plugin-with-turns`
     WithTurns,
+    /// `reader`
+    Reader,
 }
 
-/// Turns the plugin as cargo built it into what is published.
+/// Turns the component of a world as cargo built it into what is published.
 ///
 /// # Errors
 /// If the bytes are not a component, or if `wit/` does not parse.
-pub fn publish_plugin(component: &[u8], world: PluginWorld) -> Result<Vec<u8>> {
+pub fn publish_world(component: &[u8], world: World) -> Result<Vec<u8>> {
     let (name, description, world) = match world {
-        PluginWorld::Plugin => (
+        World::Plugin => (
             "entra-risk",
             "Clears and confirms risk in Microsoft Entra ID Protection: actions of Microsoft Graph on thousands of ids",
             "plugin",
         ),
-        PluginWorld::WithTurns => (
+        World::WithTurns => (
             "entra-risk-with-turns",
             "entra-risk for many instances, which take turns to keep one limit",
             "plugin-with-turns",
         ),
+        World::Reader => (
+            "entra-risk-reader",
+            "Lists what is at risk in Microsoft Entra ID Protection: users, sign-ins and service principals",
+            "reader",
+        ),
     };
-    publish(component, About { name, description, docs: Some(&plugin_docs(world)?), functions: &[] })
+    publish(component, About { name, description, docs: Some(&world_docs(world)?), functions: &[] })
 }
 
 /// The functions that the world of an app exports, with their documentation. `folder` is the folder
@@ -97,7 +104,7 @@ pub fn function_docs(folder: &str) -> Result<Vec<(String, String)>> {
 /// The documentation in `wit/` that helps to choose a function: of the package, of a world, and of
 /// the functions that it exports. Of interfaces and of methods it is the first paragraph; `wit/` has
 /// the rest.
-fn plugin_docs(name: &str) -> Result<String> {
+fn world_docs(name: &str) -> Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_path(workspace().join("wit"))?.0;
     let package = &resolve.packages[package];

@@ -1,0 +1,65 @@
+//! The export of the component: the resource of `queries`.
+
+use std::cell::{Cell, RefCell};
+
+use entra_risk_engine::time::Duration;
+
+use crate::bindings::exports::entra::risk::queries;
+use crate::driver::{Driver, Event};
+
+/// What implements the exports of the component.
+pub(crate) struct Reader;
+
+/// A query that its caller drives.
+pub(crate) struct OpenQuery(RefCell<Driver>);
+
+impl queries::Guest for Reader {
+    type Query = OpenQuery;
+}
+
+impl queries::GuestQuery for OpenQuery {
+    fn start(
+        collection: queries::Collection,
+        filter: Option<String>,
+        options: Option<queries::Options>,
+    ) -> Result<queries::Query, String> {
+        let _running = Running::begin();
+        let options = options.map(Into::into).unwrap_or_default();
+        Driver::start(collection.into(), filter, options).map(|driver| queries::Query::new(OpenQuery(driver.into())))
+    }
+
+    fn next(&self, wait_ms: Option<u32>) -> queries::Event {
+        let _running = Running::begin();
+        match self.0.borrow_mut().next(wait_ms.map(Duration::from_millis)) {
+            Event::Page(entries) => queries::Event::Page(entries.into_iter().map(Into::into).collect()),
+            Event::Waiting(progress) => queries::Event::Waiting(progress.into()),
+            Event::Over(cause) => queries::Event::Over(cause.map(Into::into)),
+        }
+    }
+}
+
+impl Drop for OpenQuery {
+    fn drop(&mut self) {
+        let _running = Running::begin();
+    }
+}
+
+thread_local! {
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it exists, a function of the instance runs, and no other one may.
+struct Running;
+
+impl Running {
+    fn begin() -> Running {
+        assert!(!IS_RUNNING.replace(true), "a function is called while another one of the instance runs");
+        Running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        IS_RUNNING.set(false);
+    }
+}
