@@ -3,7 +3,7 @@
 //!
 //! By default, many requests with an immediate response: every tenth has a wrong key, and every
 //! third of the others closes its connection soon. With `--callers 20`, 20 callers at the same time
-//! with the limit of Microsoft Graph, and one instance of the gateway as in `docs/hosts.md`; then,
+//! with the limit of Microsoft Graph, and one instance of the gateway as in `deploy/`; then,
 //! for comparison, an instance for each request.
 
 mod caller;

@@ -17,7 +17,7 @@ use wasmtime::{Result, ensure};
 /// The key of the gateway.
 pub(crate) const KEY: &str = "key-canary-that-must-never-show";
 
-/// The flags and the variable that keep one instance. Source: `docs/hosts.md`.
+/// The flags and the variable that keep one instance. Source: `deploy/README.md`.
 const ONE_INSTANCE: &str = "--max-concurrent-requests 1 --max-instance-reuse-count 1000000000 \
                             --idle-instance-timeout 60s --max-concurrent-connections 100";
 const ONE_THREAD: (&str, &str) = ("TOKIO_WORKER_THREADS", "1");

@@ -14,7 +14,7 @@ from model import ABSENT, PRESENT, ROOT, SECRETS, Gateway, Model, some_ids
 from process import Process, accepts_connections, free_port
 from registry import Registry
 
-_WORKLOAD = Path(__file__).parent / "workload.json"
+_WORKLOAD = ROOT / "deploy/wasmcloud/workload.json"
 _VERSION = "0.1.0"
 _IMAGES = "entra-risk-gateway-uncomposed", "entra-risk-with-turns", "entra-risk-env-token", "entra-risk-keyvalue-turns"
 _HOST = "risk.test"

@@ -1,9 +1,10 @@
 """The model of Microsoft Graph as a server, and requests to a gateway in front of it."""
 
 import json
+import ssl
 import time
 import uuid
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -47,32 +48,43 @@ class Model:
 
 
 class Gateway:
-    """A gateway at a port of loopback. `host` is the name by which a host selects the workload."""
+    """A gateway at a port of loopback. `host` is the name by which a host selects the workload, `tls` whom to trust."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self._port = port
         self._host = host
+        self._tls = tls
 
     def dismiss(self, ids: list[str]) -> tuple[int, Any]:
         """Dismisses the risk of users: the status and the report."""
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
-        return self._send("POST", "/identityProtection/riskyUsers/dismiss", json.dumps({"userIds": ids}), headers)
+        body = json.dumps({"userIds": ids})
+        status, content = self._send("POST", "/identityProtection/riskyUsers/dismiss", body, headers)
+        return status, json.loads(content) if content else None
 
     def is_ready(self) -> bool:
         try:
-            return self._send("GET", "/readyz")[0] == 200
+            return self.get("/readyz") == 200
         except OSError:
             return False
 
-    def _send(self, method: str, path: str, body: str | None = None, headers: dict[str, str] = {}) -> tuple[int, Any]:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+    def get(self, path: str) -> int:
+        """The status of a request without a key."""
+        return self._send("GET", path)[0]
+
+    def _send(self, method: str, path: str, body: str | None = None, headers: dict[str, str] = {}) -> tuple[int, bytes]:
+        connection = self._connection()
         try:
             connection.request(method, path, body, {"host": self._host, **headers})
             response = connection.getresponse()
-            content = response.read()
-            return response.status, json.loads(content) if content else None
+            return response.status, response.read()
         finally:
             connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        if self._tls:
+            return HTTPSConnection("localhost", self._port, timeout=60, context=self._tls)
+        return HTTPConnection("127.0.0.1", self._port, timeout=60)
 
 
 def some_ids(count: int, first: int = 1) -> list[str]:

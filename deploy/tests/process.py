@@ -1,5 +1,6 @@
 """A process in the background, which never outlives the test that started it, and its output in a file."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -13,10 +14,11 @@ _STOP_SECONDS = 10
 class Process:
     """Runs from its construction until `stop`, or until this process ends."""
 
-    def __init__(self, output: Path, command: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, output: Path, command: list[str], environment: Mapping[str, str], user: int | None = None) -> None:
         self._output = output
+        ids = [] if user is None else [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
         # Linux: a test that is killed cannot stop anything.
-        command = ["setpriv", "--pdeathsig", "KILL", *command]
+        command = ["setpriv", "--pdeathsig", "KILL", *ids, *command]
         with output.open("wb") as file:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=environment
@@ -31,6 +33,13 @@ class Process:
 
     def output(self) -> str:
         return self._output.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def exit_code(self, seconds: float) -> int:
+        """Waits until it ends by itself."""
+        return self._process.wait(seconds)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -8,7 +8,7 @@ from pathlib import Path
 from model import ABSENT, PRESENT, ROOT, SECRETS, Gateway, Model
 from process import Process, free_port
 
-_CONFIG = Path(__file__).parent / "dev/.wash/config.yaml"
+_CONFIG = ROOT / "deploy/wasmcloud/dev/.wash/config.yaml"
 
 
 class Dev(unittest.TestCase):
