@@ -5,6 +5,7 @@ mod cli;
 mod cli_again;
 mod cli_brakes;
 mod cli_cases;
+mod cli_check;
 mod cli_endings;
 mod cli_files;
 mod cli_interruption;

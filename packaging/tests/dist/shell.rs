@@ -35,6 +35,9 @@ pub(crate) struct Shell {
     terminal: bool,
     /// Standard output fails.
     failing: Option<Failing>,
+    /// Variables besides those of every run.
+    variables: Vec<(&'static str, String)>,
+    token: String,
 }
 
 /// The result of a run.
@@ -50,6 +53,9 @@ pub(crate) struct Completed {
     pub(crate) memory: usize,
 }
 
+/// The variable with the endpoints that a token may be sent to.
+pub(crate) const ALLOWED_ENDPOINTS: &str = "ENTRA_RISK_ALLOWED_ENDPOINTS";
+
 /// The date at the start of every run, since 1970: 2026-11-21T09:00:00Z.
 const START: Duration = Duration::from_secs(1_795_251_600);
 
@@ -62,7 +68,9 @@ impl Shell {
     /// A shell in a directory that exists.
     pub(crate) fn at(directory: PathBuf) -> Self {
         let input = Bytes::new();
-        Shell { directory, _temporary: None, input, input_terminal: false, terminal: false, failing: None }
+        let (variables, token) = (Vec::new(), CANARY.to_owned());
+        let (input_terminal, terminal, failing) = (false, false, None);
+        Shell { directory, _temporary: None, input, input_terminal, terminal, failing, variables, token }
     }
 
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
@@ -89,6 +97,16 @@ impl Shell {
 
     pub(crate) fn failing_output(self, failing: Failing) -> Self {
         Shell { failing: Some(failing), ..self }
+    }
+
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// A shell with this access token.
+    pub(crate) fn token(self, token: impl Into<String>) -> Self {
+        Shell { token: token.into(), ..self }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -121,7 +139,10 @@ impl Shell {
         let command = command();
         let (stdout, stderr) = (Output::new(), Output::new());
         let mut wasi = WasiCtx::builder();
-        wasi.env("GRAPH_TOKEN", CANARY).env("ENTRA_RISK_ALLOWED_ENDPOINTS", "https://a.test:8443");
+        wasi.env("GRAPH_TOKEN", &self.token).envs(&self.variables);
+        if self.variables.iter().all(|(name, _)| *name != ALLOWED_ENDPOINTS) {
+            wasi.env(ALLOWED_ENDPOINTS, "https://a.test:8443");
+        }
         wasi.envs(ENVIRONMENT).env("ENTRA_RISK_CREDENTIAL", credential).arg("entra-risk").args(&arguments(line));
         wasi.stdin(Keyboard { input: MemoryInputPipe::new(self.input.clone()), is_terminal: self.input_terminal });
         wasi.stdout(Screen { output: stdout.clone(), is_terminal: false, failing: self.failing });
@@ -141,12 +162,13 @@ impl Shell {
         };
         let written = stderr.written();
         let [stdout, stderr] = [stdout, stderr].map(|output| output.text());
-        assert!(!format!("{stdout}{stderr}").contains(CANARY), "the output contains the token");
+        let is_shown = |text: &str| !self.token.is_empty() && text.contains(&self.token);
+        assert!(!is_shown(&stdout) && !is_shown(&stderr), "the output contains the token");
         for entry in fs::read_dir(&self.directory).unwrap() {
             let path = entry.unwrap().path();
             // Reading a FIFO would wait for a writer.
             let text = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
-            assert!(!String::from_utf8_lossy(&text).contains(CANARY), "a file contains the token");
+            assert!(!is_shown(&String::from_utf8_lossy(&text)), "a file contains the token");
         }
         Completed { code, stdout, stderr, written, exchanges: store.data().exchanges(), memory: MEMORY.get() }
     }
@@ -154,11 +176,11 @@ impl Shell {
 
 thread_local! {
     /// The bytes of the linear memories of the run on this thread.
-    static MEMORY: Cell<usize> = const { Cell::new(0) };
+    pub(crate) static MEMORY: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Adds up the linear memories of a store.
-struct Meter;
+pub(crate) struct Meter;
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
