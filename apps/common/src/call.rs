@@ -16,7 +16,7 @@ pub fn perform(
     ids: &[String],
     options: &Options,
     wait_ms: Option<u32>,
-    mut on_event: impl FnMut(&Call, &Event),
+    on_event: impl FnMut(&Call, &Event),
 ) -> Report {
     let call = match Call::start(action.id, ids, Some(options)) {
         Ok(call) => call,
@@ -25,11 +25,18 @@ pub fn perform(
             return Report { batches: Vec::new(), cause: Some(cause) };
         }
     };
+    let cause = drive(&call, wait_ms, on_event);
+    Report { batches: call.report(), cause }
+}
+
+/// Drives a call until it is over, as [`perform`] does. Returns what ended it, or else the first
+/// error; none if every id was accepted.
+pub fn drive(call: &Call, wait_ms: Option<u32>, mut on_event: impl FnMut(&Call, &Event)) -> Option<Error> {
     loop {
         let event = call.next(wait_ms);
-        on_event(&call, &event);
+        on_event(call, &event);
         if let Event::Over(cause) = event {
-            return Report { batches: call.report(), cause };
+            return cause;
         }
     }
 }

@@ -23,7 +23,7 @@ struct JsonReport<'a> {
 }
 
 /// The number of ids with each outcome.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     accepted: usize,
@@ -131,14 +131,36 @@ impl<'a> LoggedBatch<'a> {
     }
 }
 
+impl Counts {
+    /// Adds the ids of these batches.
+    pub fn add(&mut self, batches: &[actions::Batch]) {
+        for batch in batches {
+            let count = match batch.outcome {
+                Outcome::Accepted => &mut self.accepted,
+                Outcome::Refused => &mut self.refused,
+                Outcome::NotApplied => &mut self.not_applied,
+                Outcome::Unknown => &mut self.unknown,
+            };
+            *count = count.saturating_add(batch.ids.len());
+        }
+    }
+
+    /// The number of ids with this outcome.
+    pub fn get(self, outcome: Outcome) -> usize {
+        match outcome {
+            Outcome::Accepted => self.accepted,
+            Outcome::Refused => self.refused,
+            Outcome::NotApplied => self.not_applied,
+            Outcome::Unknown => self.unknown,
+        }
+    }
+}
+
 impl From<&Report> for Counts {
     fn from(report: &Report) -> Self {
-        Counts {
-            accepted: report.count(Outcome::Accepted),
-            refused: report.count(Outcome::Refused),
-            not_applied: report.count(Outcome::NotApplied),
-            unknown: report.count(Outcome::Unknown),
-        }
+        let mut counts = Counts::default();
+        counts.add(&report.batches);
+        counts
     }
 }
 

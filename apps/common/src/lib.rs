@@ -17,7 +17,7 @@ mod timestamp;
 pub use action::{ACTIONS, Action};
 pub use bindings::entra::risk::{actions, calls};
 pub use bindings::wasi::io;
-pub use call::perform;
+pub use call::{drive, perform};
 pub use entra_risk_engine::contract::printable::printable;
 pub use group::Group;
 pub use options::parse_cloud;

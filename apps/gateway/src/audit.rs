@@ -3,12 +3,11 @@
 //! token: nothing of the request's headers except its id and its reason, nothing of its path except
 //! the action.
 
-use entra_risk_common::actions::Batch;
+use entra_risk_common::Action;
+use entra_risk_common::actions::{Batch, Error};
+use entra_risk_common::calls::Progress;
 use entra_risk_common::json::{Counts, JsonError, LoggedBatch, to_json};
-use entra_risk_common::{Action, Report};
 use serde::Serialize;
-
-use crate::response::Response;
 
 /// The maximum number of ids in a line. A call, or a batch that was never sent, can have more, and
 /// then takes several lines, because hosts may write a long line in parts, between the lines of
@@ -27,8 +26,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) reason: Option<String>,
     /// The ids for which the request is rejected, because they are protected.
     pub(crate) protected_ids: Vec<String>,
-    /// The report of the plugin, once the call is over.
-    pub(crate) report: Option<Report>,
+    /// The number of ids with each outcome, and what ended the call, once it is over.
+    pub(crate) result: Option<(Counts, Option<Error>)>,
 }
 
 /// A line of the log: its time, the event, and what belongs to the event.
@@ -74,6 +73,18 @@ struct Ended<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Waiting<'a> {
+    left: u32,
+    requests: u32,
+    in_flight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_send_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<JsonError<'a>>,
+}
+
+#[derive(Serialize)]
 struct Try {}
 
 #[derive(Serialize)]
@@ -89,32 +100,40 @@ struct Settings<'a> {
 impl<'a> Audit<'a> {
     /// A request about which only its id is known.
     pub(crate) fn new(x_request_id: &'a str) -> Self {
-        Audit { x_request_id, key: None, action: None, reason: None, protected_ids: Vec::new(), report: None }
+        Audit { x_request_id, key: None, action: None, reason: None, protected_ids: Vec::new(), result: None }
     }
 
     /// The lines that are written before a call with these ids.
-    pub(crate) fn started(&self, time: &str, ids: &[String]) -> Vec<String> {
-        ids.chunks(MAX_IDS_PER_LINE).map(|ids| self.line(time, "started", Started { ids })).collect()
+    pub(crate) fn started(&self, time: &str, ids: &[String]) -> impl Iterator<Item = String> {
+        ids.chunks(MAX_IDS_PER_LINE).map(move |ids| self.line(time, "started", Started { ids }))
     }
 
     /// The lines for batches that ended at `time`.
-    pub(crate) fn batches(&self, time: &str, batches: &[Batch]) -> Vec<String> {
+    pub(crate) fn batches(&self, time: &str, batches: &[Batch]) -> impl Iterator<Item = String> {
         let parts = batches.iter().flat_map(|batch| LoggedBatch::lines(batch, MAX_IDS_PER_LINE));
-        parts.map(|batch| self.line(time, "batch", batch)).collect()
+        parts.map(move |batch| self.line(time, "batch", batch))
+    }
+
+    /// The line of a streamed response that says what the call does at `time`. It is not logged.
+    pub(crate) fn waiting(&self, time: &str, progress: &Progress) -> String {
+        let Progress { left, requests, in_flight, next_send_ms, ref error } = *progress;
+        let error = error.as_ref().map(JsonError::from);
+        self.line(time, "waiting", Waiting { left, requests, in_flight, next_send_ms, error })
     }
 
     /// The line for a request that ended at `time`, after `duration_ms` milliseconds, with this
-    /// response.
-    pub(crate) fn request(&self, time: &str, response: &Response, duration_ms: u64) -> String {
+    /// status. `code` is that of the error, if it was rejected. The event is `request`, or `end` in
+    /// a streamed response.
+    pub(crate) fn request(&self, time: &str, event: &str, status: u16, code: Option<&str>, duration_ms: u64) -> String {
         let ended = Ended {
-            status: response.status,
-            code: response.code,
+            status,
+            code,
             protected_ids: self.protected_ids.chunks(MAX_IDS_PER_LINE).next(),
-            ids: self.report.as_ref().map(Counts::from),
-            cause: self.report.as_ref().and_then(|report| report.cause.as_ref()).map(JsonError::from),
+            ids: self.result.as_ref().map(|(counts, _)| *counts),
+            cause: self.result.as_ref().and_then(|(_, cause)| cause.as_ref()).map(JsonError::from),
             duration_ms,
         };
-        self.line(time, "request", ended)
+        self.line(time, event, ended)
     }
 
     fn line(&self, time: &str, event: &str, rest: impl Serialize) -> String {
@@ -147,8 +166,8 @@ fn line(time: &str, event: &str, rest: impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use entra_risk_common::ACTIONS;
     use entra_risk_common::actions::{self, Error, ErrorKind, Outcome, Receipt};
+    use entra_risk_common::{ACTIONS, Report};
     use serde_json::{Value, json};
 
     use super::*;
@@ -156,14 +175,17 @@ mod tests {
     const TIME: &str = "2026-11-21T09:00:00.000Z";
 
     #[track_caller]
-    fn parse(lines: &[String]) -> Vec<Value> {
-        assert!(lines.iter().all(|line| line.ends_with('\n') && line.matches('\n').count() == 1), "{lines:?}");
-        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    fn parse(lines: impl IntoIterator<Item = String>) -> Vec<Value> {
+        let parse = |line: String| {
+            assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line}");
+            serde_json::from_str(&line).unwrap()
+        };
+        lines.into_iter().map(parse).collect()
     }
 
     #[track_caller]
-    fn request(audit: &Audit<'_>, response: &Response) -> Value {
-        parse(&[audit.request(TIME, response, 1_234)]).remove(0)
+    fn request(audit: &Audit<'_>, status: u16, code: Option<&str>) -> Value {
+        parse([audit.request(TIME, "request", status, code, 1_234)]).remove(0)
     }
 
     fn error(kind: ErrorKind, response: Option<actions::Response>) -> Error {
@@ -197,11 +219,10 @@ mod tests {
                 batch("b", 2, Outcome::Refused, None, Some(refusal)),
             ],
         };
-        let response = Response::report(&ACTIONS[3], &report, false);
         let mut audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), ..Audit::new("caller-1") };
-        let mut lines = parse(&audit.batches(TIME, &report.batches));
-        audit.report = Some(report);
-        lines.push(request(&audit, &response));
+        let mut lines = parse(audit.batches(TIME, &report.batches));
+        audit.result = Some((Counts::from(&report), report.cause));
+        lines.push(request(&audit, 207, None));
         let common = |event: &str| {
             json!({
                 "time": TIME, "event": event, "xRequestId": "caller-1", "key": "soc", "action": "dismiss-risky-users",
@@ -245,12 +266,11 @@ mod tests {
 
     #[test]
     fn a_rejected_request_has_one_line_with_the_code() {
-        let response = Response::error(401, "unauthorized", "The gateway's key is missing or wrong.");
         let expected = json!({
             "time": TIME, "event": "request", "xRequestId": "caller-1", "key": null,
             "action": null, "status": 401, "code": "unauthorized", "durationMs": 1234,
         });
-        assert_eq!(request(&Audit::new("caller-1"), &response), expected);
+        assert_eq!(request(&Audit::new("caller-1"), 401, Some("unauthorized")), expected);
     }
 
     #[test]
@@ -258,7 +278,7 @@ mod tests {
         let ids: Vec<String> = (0..130).map(|number| number.to_string()).collect();
         let reason = Some("case 4711".to_owned());
         let audit = Audit { key: Some("soc"), action: Some(&ACTIONS[3]), reason, ..Audit::new("caller-1") };
-        let lines = parse(&audit.started(TIME, &ids));
+        let lines = parse(audit.started(TIME, &ids));
         let expected = ids.chunks(60).map(|ids| {
             json!({
                 "time": TIME, "event": "started", "xRequestId": "caller-1", "key": "soc",
@@ -266,7 +286,7 @@ mod tests {
             })
         });
         assert_eq!(lines, expected.collect::<Vec<_>>());
-        assert!(audit.started(TIME, &[]).is_empty());
+        assert_eq!(audit.started(TIME, &[]).count(), 0);
     }
 
     #[test]
@@ -274,7 +294,7 @@ mod tests {
         let ids: Vec<String> = (0..130).map(|number| number.to_string()).collect();
         let error = Some(error(ErrorKind::NotAttempted, None));
         let batch = Batch { ids: ids.clone(), attempts: 0, outcome: Outcome::NotApplied, receipt: None, error };
-        let lines = parse(&Audit::new("caller-1").batches(TIME, &[batch]));
+        let lines = parse(Audit::new("caller-1").batches(TIME, &[batch]));
         assert_eq!(lines.len(), 3);
         let logged = lines.iter().filter_map(|line| line["ids"].as_array()).flatten();
         assert_eq!(logged.map(|id| id.as_str().unwrap()).collect::<Vec<_>>(), ids);

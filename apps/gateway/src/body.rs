@@ -13,6 +13,10 @@ use crate::response::Response;
 /// The maximum length of a body in bytes: 1 MiB, which is about 27,000 ids.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
+/// The maximum length of a body in bytes if the response is streamed: 8 MiB, which is about 215,000
+/// ids.
+pub(crate) const MAX_STREAMED_BODY_BYTES: usize = 8 << 20;
+
 /// The headers that describe a body.
 #[derive(Debug, Default)]
 pub(crate) struct BodyHeaders {
@@ -25,8 +29,9 @@ pub(crate) struct BodyHeaders {
 }
 
 impl BodyHeaders {
-    /// Checks the headers. The error is the response, for which the body need not be read.
-    pub(crate) fn check(&self) -> Result<(), Response> {
+    /// Checks the headers. Returns the length of the body if it is announced. The error is the
+    /// response, for which the body need not be read.
+    pub(crate) fn check(&self, max_bytes: usize) -> Result<Option<usize>, Response> {
         match self.content_type.as_slice() {
             [value] if is_json_in_utf8(value) => {}
             _ => {
@@ -41,13 +46,17 @@ impl BodyHeaders {
         }
         let lengths = self.content_length.iter();
         let length = lengths.filter_map(|value| str::from_utf8(value).ok()?.trim().parse::<u64>().ok()).max();
-        if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(too_large()) } else { Ok(()) }
+        match length.map(usize::try_from) {
+            None => Ok(None),
+            Some(Ok(length)) if length <= max_bytes => Ok(Some(length)),
+            Some(_) => Err(too_large(max_bytes)),
+        }
     }
 }
 
 /// The response to a body that is too large.
-pub(crate) fn too_large() -> Response {
-    Response::error(413, "contentTooLarge", "The body must have at most 1048576 bytes.")
+pub(crate) fn too_large(max_bytes: usize) -> Response {
+    Response::error(413, "contentTooLarge", &format!("The body must have at most {max_bytes} bytes."))
 }
 
 /// What a body contains.
@@ -66,7 +75,7 @@ pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Body, Response> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let members = json.deserialize_map(MembersVisitor { field });
     match members.and_then(|members| json.end().map(|()| members)) {
-        Ok(Members { ids, reason }) => Ok(Body { ids: distinct(field, &ids)?, reason }),
+        Ok(Members { ids, reason }) => Ok(Body { ids: distinct(field, ids)?, reason }),
         Err(_) if has_no_array(field, body) => {
             Err(bad_request(&format!("{field} must be an array, even for a single id: {{\"{field}\":[\"<GUID>\"]}}.")))
         }
@@ -95,18 +104,20 @@ pub(crate) fn parse_id(text: &str) -> Option<Id> {
 
 /// Removes braces and repeated ids, whatever their case. The error is the response to a text that
 /// is no id.
-fn distinct(field: &str, ids: &[String]) -> Result<Vec<String>, Response> {
-    let (mut seen, mut distinct) = (BTreeSet::new(), Vec::new());
-    for (index, text) in ids.iter().enumerate() {
+fn distinct(field: &str, mut ids: Vec<String>) -> Result<Vec<String>, Response> {
+    let mut seen = BTreeSet::new();
+    for (index, text) in ids.iter_mut().enumerate() {
         let Some(id) = parse_id(text) else {
             let message = format!("{field}[{index}] is not a hyphenated GUID, or all of its digits are zero.");
             return Err(bad_request(&message));
         };
-        if seen.insert(id.number()) {
-            distinct.push(id.as_str().to_owned());
+        // In place, because there may be many.
+        if id.as_str() != text {
+            *text = id.as_str().to_owned();
         }
     }
-    Ok(distinct)
+    ids.retain(|text| parse_id(text).is_some_and(|id| seen.insert(id.number())));
+    Ok(ids)
 }
 
 /// Whether this is `application/json`, with no charset other than UTF-8.
@@ -275,7 +286,7 @@ mod tests {
             content_encoding: bytes(content_encoding),
             content_length: bytes(&[content_length]),
         };
-        headers.check().err().map(|error| error.status)
+        headers.check(MAX_BODY_BYTES).err().map(|error| error.status)
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! How many ids a call can finish before its deadline: a request with more is rejected immediately,
-//! because its caller would wait for the deadline to learn that some of the ids were never sent.
+//! How many ids a request may have: those that the key permits, and without a number there, or if
+//! the response is not streamed, those that a call can finish before its deadline. A request with
+//! more is rejected immediately, because its caller would wait for the deadline to learn that some
+//! of the ids were never sent.
 
 use entra_risk_common::Action;
 use entra_risk_common::actions::Options;
@@ -11,20 +13,31 @@ use crate::response::Response;
 /// The time that the last response may take. Microsoft Graph usually takes less.
 const LAST_RESPONSE: Duration = Duration::from_secs(1);
 
-/// Rejects more ids than can be finished before the deadline at the documented rate, if nothing
-/// else was sent recently and Microsoft Graph accepts every request.
-pub(crate) fn check(action: &Action, options: &Options, ids: &[String]) -> Result<(), Response> {
-    let max_ids = max_ids(action, options);
-    if ids.len() as u64 <= max_ids {
+/// Rejects more ids than the key permits. Without `of_key`, and unless the response is streamed, it
+/// also rejects more than fit before the deadline.
+pub(crate) fn check(
+    action: &Action,
+    options: &Options,
+    of_key: Option<u32>,
+    is_streamed: bool,
+    ids: &[String],
+) -> Result<(), Response> {
+    let (fitting, count) = (max_ids(action, options), ids.len() as u64);
+    let of_key = of_key.map(u64::from);
+    let (max_ids, rule) = match of_key {
+        Some(of_key) if is_streamed || of_key < fitting => (of_key, "are more than the key permits"),
+        None if is_streamed => (fitting, "are more than a key without max-ids permits"),
+        _ => (fitting, "cannot be finished before the deadline at the documented rate"),
+    };
+    if count <= max_ids {
         return Ok(());
     }
-    let message = format!(
-        "{} ids cannot be finished before the deadline at the documented rate: send at most {max_ids} in a request.",
-        ids.len()
-    );
+    let message = format!("{count} ids {rule}: send at most {max_ids} in a request.");
     Err(Response::too_many_ids(&message, max_ids))
 }
 
+/// The number of ids that can be finished before the deadline at the documented rate, if nothing
+/// else was sent recently and Microsoft Graph accepts every request.
 fn max_ids(action: &Action, options: &Options) -> u64 {
     let Some(deadline_ms) = options.deadline_ms else { return u64::MAX };
     let limit = options.effective_rate_limit(action);

@@ -2,20 +2,20 @@
 //! other file uses these types.
 
 use entra_risk_common::io::poll::poll;
-use entra_risk_common::io::streams::StreamError;
+use entra_risk_common::io::streams::{OutputStream, StreamError};
 use entra_risk_common::stream;
 
 use crate::bindings::wasi::clocks::monotonic_clock::subscribe_duration;
 use crate::bindings::wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use crate::body::{BodyHeaders, MAX_BODY_BYTES, too_large};
+use crate::body::{BodyHeaders, too_large};
 use crate::response::Response;
 
 /// The time limit for receiving a whole body in nanoseconds: 10 s.
 const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// The time limit for sending a whole response in nanoseconds: 10 s. A caller that does not read
+/// The time limit for sending a whole response, or a part of one, in nanoseconds: 10 s. A caller that does not read
 /// must not occupy the instance.
 const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
 
@@ -45,7 +45,7 @@ pub(crate) fn header(request: &IncomingRequest, name: &str) -> Vec<Vec<u8>> {
 }
 
 /// Reads the headers that describe the body.
-pub(crate) fn body_headers(request: &IncomingRequest) -> BodyHeaders {
+fn body_headers(request: &IncomingRequest) -> BodyHeaders {
     let headers = request.headers();
     BodyHeaders {
         content_type: headers.get("content-type"),
@@ -64,15 +64,16 @@ pub(crate) fn is_get_or_head(request: &IncomingRequest) -> bool {
     matches!(request.method(), Method::Get | Method::Head)
 }
 
-/// Reads the whole body of a request. The error is the response to one that is incomplete, too
-/// large or too slow.
-pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
+/// Reads the whole body of a request, whose headers describe it. The error is the response to one
+/// that is not JSON, incomplete, too large or too slow.
+pub(crate) fn read(request: &IncomingRequest, max_bytes: usize) -> Result<Vec<u8>, Response> {
+    let length = body_headers(request).check(max_bytes)?;
     let incomplete = || Response::error(400, "incompleteBody", "The body ended before it was complete.");
     let body = request.consume().map_err(|()| incomplete())?;
     let stream = body.stream().map_err(|()| incomplete())?;
     let readable = stream.subscribe();
     let timeout = subscribe_duration(BODY_TIMEOUT_NS);
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length.unwrap_or_default());
     loop {
         poll(&[&readable, &timeout]);
         if timeout.ready() {
@@ -83,8 +84,8 @@ pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
             Err(StreamError::Closed) => return Ok(bytes),
             Err(StreamError::LastOperationFailed(_)) => return Err(incomplete()),
         }
-        if bytes.len() > MAX_BODY_BYTES {
-            return Err(too_large());
+        if bytes.len() > max_bytes {
+            return Err(too_large(max_bytes));
         }
     }
 }
@@ -92,22 +93,51 @@ pub(crate) fn read(request: &IncomingRequest) -> Result<Vec<u8>, Response> {
 /// Sends a response. Errors are ignored, because a caller that has closed the connection cannot
 /// receive them.
 pub(crate) fn send(out: ResponseOutparam, response: Response) {
-    let common = [
-        ("content-type", response.content_type.to_owned()),
-        ("content-length", response.body.len().to_string()),
-        ("cache-control", "no-store".to_owned()),
-    ];
-    let headers = Fields::new();
-    for (name, value) in common.into_iter().chain(response.headers) {
-        let _ = headers.append(name, value.as_bytes());
+    let length = ("content-length", response.body.len().to_string());
+    let headers = response.headers.into_iter().chain([length]);
+    let body = Parts::begin(out, response.status, response.content_type, headers);
+    if let Some(body) = body.filter(|body| body.send(&response.body)) {
+        body.end();
     }
-    let outgoing = OutgoingResponse::new(headers);
-    let _ = outgoing.set_status_code(response.status);
-    let body = outgoing.body();
-    ResponseOutparam::set(out, Ok(outgoing));
-    let Ok(body) = body else { return };
-    let timeout = subscribe_duration(RESPONSE_TIMEOUT_NS);
-    if body.write().is_ok_and(|stream| stream::write(&stream, response.body.as_bytes(), Some(&timeout)).is_ok()) {
-        let _ = OutgoingBody::finish(body, None);
+}
+
+/// The body of a response, which is sent in parts. Without an end it counts as incomplete.
+pub(crate) struct Parts {
+    // Dropped before the body that it belongs to.
+    stream: OutputStream,
+    body: OutgoingBody,
+}
+
+impl Parts {
+    /// Sends the head of a response. None if the host takes no body.
+    pub(crate) fn begin(
+        out: ResponseOutparam,
+        status: u16,
+        content_type: &str,
+        headers: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Option<Parts> {
+        let fields = Fields::new();
+        let _ = fields.append("content-type", content_type.as_bytes());
+        let _ = fields.append("cache-control", b"no-store");
+        for (name, value) in headers {
+            let _ = fields.append(name, value.as_bytes());
+        }
+        let outgoing = OutgoingResponse::new(fields);
+        let _ = outgoing.set_status_code(status);
+        let body = outgoing.body();
+        ResponseOutparam::set(out, Ok(outgoing));
+        let body = body.ok()?;
+        Some(Parts { stream: body.write().ok()?, body })
+    }
+
+    /// Sends a part, and returns whether the caller still takes it.
+    pub(crate) fn send(&self, part: &str) -> bool {
+        stream::write(&self.stream, part.as_bytes(), Some(&subscribe_duration(RESPONSE_TIMEOUT_NS))).is_ok()
+    }
+
+    /// Ends the body.
+    pub(crate) fn end(self) {
+        drop(self.stream);
+        let _ = OutgoingBody::finish(self.body, None);
     }
 }

@@ -14,6 +14,9 @@ const MIN_KEY_BYTES: usize = 16;
 /// The maximum length of a key in bytes. Nothing longer is hashed.
 const MAX_KEY_BYTES: usize = 1_024;
 
+/// What precedes the maximum number of ids in the entry of a key.
+const MAX_IDS: &str = "max-ids=";
+
 /// What precedes the key in `authorization`, in upper or lower case.
 const SCHEME: &[u8] = b"bearer ";
 
@@ -33,6 +36,8 @@ pub(crate) struct Key {
     pub(crate) hash: [u8; 32],
     /// The names of the actions in the key's entry, if it has a list.
     actions: Option<Vec<&'static str>>,
+    /// The maximum number of ids in a request, if the key's entry has one.
+    pub(crate) max_ids: Option<u32>,
 }
 
 impl Key {
@@ -42,14 +47,16 @@ impl Key {
         if !(MIN_KEY_BYTES..=MAX_KEY_BYTES).contains(&text.len()) {
             return Err("a key has 16 to 1024 bytes");
         }
-        Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: None })
+        Ok(Key { name: ONLY_KEY.to_owned(), hash: hash(text.as_bytes()), actions: None, max_ids: None })
     }
 
-    /// Parses an entry of `GATEWAY_KEYS`: `name:hash` or `name:hash:action+action`. The error is
-    /// the rule that the entry violates.
+    /// Parses an entry of `GATEWAY_KEYS`: `name:hash`, perhaps with `:action+action`, and then
+    /// perhaps with `:max-ids=number`. The error is the rule that the entry violates.
     pub(crate) fn parse_entry(entry: &str) -> Result<Key, &'static str> {
-        let mut fields = entry.splitn(3, ':');
-        let (name, hash, actions) = (fields.next().unwrap_or_default(), fields.next(), fields.next());
+        let mut fields = entry.split(':').peekable();
+        let (name, hash) = (fields.next().unwrap_or_default(), fields.next());
+        let actions = fields.next_if(|field| !field.starts_with(MAX_IDS));
+        let (max_ids, rest) = (fields.next(), fields.next());
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if !(1..=64).contains(&name.len()) || !name.bytes().all(is_name) {
             return Err("a name has 1 to 64 letters, digits, '.', '_' or '-'");
@@ -60,7 +67,13 @@ impl Key {
             Some(None) => return Err("the actions after the hash are names of actions separated by '+'"),
             actions => actions.flatten(),
         };
-        Ok(Key { name: name.to_owned(), hash, actions })
+        let number = |field: &str| field.strip_prefix(MAX_IDS)?.parse().ok().filter(|number| *number > 0);
+        let max_ids = match (max_ids.map(number), rest) {
+            (None, _) => None,
+            (Some(Some(number)), None) => Some(number),
+            _ => return Err("after the actions, there is only max-ids=N with a number from 1 to 4294967295"),
+        };
+        Ok(Key { name: name.to_owned(), hash, actions, max_ids })
     }
 
     /// Whether a caller with this key may perform the action. If there are protected ids, the entry
@@ -275,6 +288,15 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_may_end_with_a_maximum_number_of_ids() {
+        let max_ids = |fields: &str| Key::parse_entry(&format!("a:{HASH}{fields}")).ok().unwrap().max_ids;
+        assert_eq!((max_ids(""), max_ids(":dismiss-sign-ins")), (None, None));
+        assert_eq!((max_ids(":max-ids=1"), max_ids(":dismiss-sign-ins:max-ids=100000")), (Some(1), Some(100_000)));
+        let key = Key::parse_entry(&format!("a:{HASH}:max-ids=1")).ok().unwrap();
+        assert_eq!(permitted(&key, false), ["dismiss-sign-ins", "dismiss-risky-users"]);
+    }
+
+    #[test]
     fn an_invalid_entry_is_an_error() {
         let short = HASH.get(1..).unwrap();
         let invalid = [
@@ -294,6 +316,12 @@ mod tests {
             format!("a:{HASH}:*+dismiss-sign-ins"),
             format!("a:{HASH}:dismiss-sign-ins+"),
             format!("a:{HASH}:dismiss-sign-ins:"),
+            format!("a:{HASH}:max-ids=0"),
+            format!("a:{HASH}:max-ids=4294967296"),
+            format!("a:{HASH}:max-ids=1:"),
+            format!("a:{HASH}:max-ids=1:max-ids=1"),
+            format!("a:{HASH}:max-ids=1:dismiss-sign-ins"),
+            format!("a:{HASH}:dismiss-sign-ins:1"),
         ];
         for entry in invalid {
             assert!(Key::parse_entry(&entry).is_err(), "{entry}");

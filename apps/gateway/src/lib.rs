@@ -20,6 +20,7 @@ mod capacity;
 mod http;
 mod key;
 mod log;
+mod ndjson;
 mod preference;
 mod probe;
 mod protection;
@@ -33,9 +34,10 @@ mod settings;
 use audit::Audit;
 use bindings::wasi::cli::environment::get_environment;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-use body::Body;
-use entra_risk_common::actions::Options;
+use body::{Body, MAX_BODY_BYTES, MAX_STREAMED_BODY_BYTES};
+use entra_risk_common::actions::{Batch, Options};
 use entra_risk_common::calls::{Call, Event};
+use entra_risk_common::json::Counts;
 use entra_risk_common::perform;
 use key::Sent;
 use response::Response;
@@ -50,24 +52,36 @@ struct Gateway;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Gateway {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let start = log::Start::now();
+        let start = log::Instant::now();
         let path = request.path_with_query().unwrap_or_default();
         let settings = Settings::parse(&get_environment());
         if let Err(problems) = &settings {
             log::write_problems_once(problems);
         }
         let probe = probe::find(&path, http::is_get_or_head(&request), &settings, log::is_writable);
-        http::send(out, probe.unwrap_or_else(|| serve(&request, &path, &settings, &start)));
+        match probe {
+            Some(response) => http::send(out, response),
+            None => serve(&request, out, &path, &settings, start),
+        }
     }
 }
 
-/// Serves and logs a request that is not a probe. Returns its response.
+/// How a request with a valid key is answered.
+enum Reply {
+    /// In one piece.
+    Whole(Response),
+    /// With the outcomes of this call, which has just started, as they come.
+    Streamed(Call),
+}
+
+/// Serves and logs a request that is not a probe.
 fn serve(
     request: &IncomingRequest,
+    out: ResponseOutparam,
     path: &str,
     settings: &Result<Settings, Vec<String>>,
-    start: &log::Start,
-) -> Response {
+    start: log::Instant,
+) {
     let headers = http::headers(request);
     let sent = Sent::only(&headers.authorization, &headers.api_key);
     let request_id = match settings {
@@ -76,24 +90,28 @@ fn serve(
         Err(_) => log::random_id(),
     };
     let mut audit = Audit::new(&request_id);
-    let response = respond(request, sent.as_ref(), path, settings, &mut audit).unwrap_or_else(|error| error);
-    let line = audit.request(&log::time(), &response, start.elapsed_ms());
+    let response = match respond(request, sent.as_ref(), path, settings, &mut audit) {
+        Ok(Reply::Streamed(call)) => return ndjson::send(out, &call, &mut audit, start),
+        Ok(Reply::Whole(response)) | Err(response) => response,
+    };
+    let line = audit.request(&log::time(), "request", response.status, response.code, start.elapsed_ms());
     if audit.key.is_some() {
-        log::write(&[line]);
+        log::write([line]);
     } else {
         log::write_rejection(line);
     }
-    response.with_header("x-request-id", request_id)
+    http::send(out, response.with_header("x-request-id", request_id));
 }
 
-/// Performs the action of a request. The error is the response to one that is rejected.
+/// Performs the action of a request, or starts it if its outcomes are streamed. The error is the
+/// response to a request that is rejected.
 fn respond<'a>(
     request: &IncomingRequest,
     sent: Option<&Sent<'_>>,
     path: &str,
     settings: &'a Result<Settings, Vec<String>>,
     audit: &mut Audit<'a>,
-) -> Result<Response, Response> {
+) -> Result<Reply, Response> {
     let route = route::find(path);
     audit.action = route.as_ref().ok().map(|(action, _)| *action);
     let settings = settings.as_ref().map_err(|problems| Response::misconfigured(problems))?;
@@ -110,8 +128,9 @@ fn respond<'a>(
         );
         return Err(Response::error(403, "forbidden", &message));
     }
-    http::body_headers(request).check()?;
-    let Body { ids, reason } = body::parse(action, &http::read(request)?)?;
+    let is_streamed = ndjson::is_accepted(&http::header(request, "accept"));
+    let max_bytes = if is_streamed { MAX_STREAMED_BODY_BYTES } else { MAX_BODY_BYTES };
+    let Body { ids, reason } = body::parse(action, &http::read(request, max_bytes)?)?;
     let header = http::header(request, "x-reason");
     audit.reason = reason::choose(&header, reason.as_deref(), &settings.keys, sent)?;
     if settings.requires_reason && audit.reason.is_none() {
@@ -127,23 +146,36 @@ fn respond<'a>(
             return Err(Response::protected(&audit.protected_ids));
         }
     }
-    let options = Options { api_version, ..settings.options.clone() };
-    capacity::check(action, &options, &ids)?;
-    if !ids.is_empty() && !log::write(&audit.started(&log::time(), &ids)) {
+    let mut options = Options { api_version, ..settings.options.clone() };
+    capacity::check(action, &options, key.max_ids, is_streamed, &ids)?;
+    if !ids.is_empty() && !log::write(audit.started(&log::time(), &ids)) {
         return Err(Response::log_not_writable());
     }
-    let report = perform(action, &ids, &options, Some(WAIT_MS), |call, event| record(audit, call, event));
+    if is_streamed {
+        options.deadline_ms = None;
+        let call = Call::start(action.id, &ids, Some(&options));
+        return call.map(Reply::Streamed).map_err(|_| Response::rejected_by_the_plugin());
+    }
+    let report = perform(action, &ids, &options, Some(WAIT_MS), |call, event| {
+        if let Event::Ended(batches) = event {
+            record(audit, call, batches, |_| {});
+        }
+    });
     let is_strict = preference::is_strict(&http::header(request, "prefer"));
     let response = Response::report(action, &report, is_strict);
-    audit.report = Some(report);
-    Ok(response)
+    audit.result = Some((Counts::from(&report), report.cause));
+    Ok(Reply::Whole(response))
 }
 
-/// Logs the batches that have ended. If that is not possible, the call sends nothing more.
-fn record(audit: &Audit<'_>, call: &Call, event: &Event) {
-    if let Event::Ended(batches) = event
-        && !log::write(&audit.batches(&log::time(), batches))
-    {
-        call.stop(None);
+/// Logs the batches that have ended, and passes each line on. If a line cannot be written, the call
+/// sends nothing more.
+fn record(audit: &Audit<'_>, call: &Call, batches: &[Batch], mut pass_on: impl FnMut(&str)) {
+    let mut is_logged = true;
+    for line in audit.batches(&log::time(), batches) {
+        if is_logged && !log::write([&line]) {
+            is_logged = false;
+            call.stop(None);
+        }
+        pass_on(&line);
     }
 }

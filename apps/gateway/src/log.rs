@@ -15,17 +15,18 @@ use crate::rejections::Rejections;
 /// How long a line that was written shows that others can be written, in nanoseconds: 10 s.
 const TRY_INTERVAL_NS: u64 = 10_000_000_000;
 
-/// The time at which a request began, by the monotonic clock of the host.
-pub(crate) struct Start(u64);
+/// A point in time, by the monotonic clock of the host.
+#[derive(Clone, Copy)]
+pub(crate) struct Instant(u64);
 
-impl Start {
-    /// The start of a request that begins now.
-    pub(crate) fn now() -> Start {
-        Start(monotonic_clock::now())
+impl Instant {
+    /// The current time.
+    pub(crate) fn now() -> Instant {
+        Instant(monotonic_clock::now())
     }
 
-    /// The milliseconds since the request began.
-    pub(crate) fn elapsed_ms(&self) -> u64 {
+    /// The milliseconds since then.
+    pub(crate) fn elapsed_ms(self) -> u64 {
         monotonic_clock::now().saturating_sub(self.0) / 1_000_000
     }
 }
@@ -58,7 +59,7 @@ thread_local! {
 
 /// Writes lines, and returns whether that was possible. If requests have been left out, a line
 /// before these counts them.
-pub(crate) fn write(lines: &[String]) -> bool {
+pub(crate) fn write(lines: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
     STATE.with_borrow_mut(|state| state.write(lines))
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn write(lines: &[String]) -> bool {
 pub(crate) fn write_rejection(line: String) {
     STATE.with_borrow_mut(|state| {
         if state.rejections.admit(monotonic_clock::now()) {
-            state.write(&[line]);
+            state.write([line]);
         }
     });
 }
@@ -81,7 +82,7 @@ pub(crate) fn is_writable() -> bool {
         }
         // The line that counts requests shows it as well.
         let line = state.rejections.left_out(now).is_none().then(|| try_line(&time()));
-        state.write(line.as_slice())
+        state.write(line)
     })
 }
 
@@ -90,19 +91,20 @@ pub(crate) fn is_writable() -> bool {
 pub(crate) fn write_problems_once(problems: &[String]) {
     static WRITTEN: AtomicBool = AtomicBool::new(false);
     if !WRITTEN.swap(true, Ordering::Relaxed) {
-        write(&[settings_line(&time(), problems)]);
+        write([settings_line(&time(), problems)]);
     }
 }
 
 impl State {
-    fn write(&mut self, lines: &[String]) -> bool {
+    fn write(&mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
         let now = monotonic_clock::now();
         let left_out = self.rejections.left_out(now).map(|requests| left_out_line(&time(), requests));
         // What was written of an incomplete line gets a line of its own.
         let end = self.has_failed.then(|| "\n".to_owned());
         let stderr = get_stderr();
-        let mut all = end.iter().chain(&left_out).chain(lines);
-        let is_written = all.try_for_each(|line| stream::write(&stderr, line.as_bytes(), None)).is_ok();
+        let write = |line: &str| stream::write(&stderr, line.as_bytes(), None);
+        let first = end.iter().chain(&left_out).try_for_each(|line| write(line));
+        let is_written = first.and_then(|()| lines.into_iter().try_for_each(|line| write(line.as_ref()))).is_ok();
         self.has_failed = !is_written;
         if is_written {
             self.written_at = Some(now);

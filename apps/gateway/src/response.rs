@@ -1,8 +1,8 @@
 //! The response: a status, headers, and a body, which is JSON except for `openapi.yaml`, where
 //! every response is described.
 
-use entra_risk_common::actions::{ErrorKind, Outcome};
-use entra_risk_common::json::to_json;
+use entra_risk_common::actions::{Error, ErrorKind, Outcome};
+use entra_risk_common::json::{Counts, to_json};
 use entra_risk_common::{Action, Report};
 use serde::Serialize;
 
@@ -75,6 +75,13 @@ impl Response {
         Response::error(500, "misconfigured", &message)
     }
 
+    /// The response if the plugin rejects the ids or an option. They have been checked by its own
+    /// rules, so this should not happen. The plugin's message contains the value, which may be a
+    /// secret.
+    pub(crate) fn rejected_by_the_plugin() -> Response {
+        Response::misconfigured(&["The plugin rejects one of them".to_owned()])
+    }
+
     /// The response to a probe.
     pub(crate) fn status(status: &'static str) -> Response {
         Response::new(200, to_json(&StatusBody { status }))
@@ -89,12 +96,11 @@ impl Response {
     /// The response that reports the outcome of every id. If it is strict, a success means that
     /// every id was accepted.
     pub(crate) fn report(action: &Action, report: &Report, is_strict: bool) -> Response {
-        // Ids and settings have been checked by the rules of the plugin, so this should not happen.
-        // The message of the error contains the value, which may be a secret.
         if report.cause.as_ref().is_some_and(|cause| cause.kind == ErrorKind::InvalidArgument) {
-            return Response::misconfigured(&["The plugin rejects one of them".to_owned()]);
+            return Response::rejected_by_the_plugin();
         }
-        let mut response = Response::new(status(report, is_strict), report.json(action));
+        let status = status(Counts::from(report), report.cause.as_ref(), is_strict);
+        let mut response = Response::new(status, report.json(action));
         if is_strict {
             response = response.with_header("preference-applied", preference::STRICT);
         }
@@ -125,9 +131,9 @@ impl Response {
 /// 200 if every id was accepted, 422 if every id was refused, 207 if only some were accepted or
 /// refused. Otherwise the cause determines the status. If the response is strict, the status is 422
 /// if any id was refused, and otherwise as if none had been accepted.
-fn status(report: &Report, is_strict: bool) -> u16 {
-    let Some(cause) = &report.cause else { return 200 };
-    let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| report.ids(outcome).next().is_some());
+pub(crate) fn status(counts: Counts, cause: Option<&Error>, is_strict: bool) -> u16 {
+    let Some(cause) = cause else { return 200 };
+    let [accepted, refused, not_applied, unknown] = Outcome::ALL.map(|outcome| counts.get(outcome) > 0);
     match cause.kind {
         _ if refused && (is_strict || !accepted && !not_applied && !unknown) => 422,
         _ if (accepted || refused) && !is_strict => 207,
@@ -140,7 +146,7 @@ fn status(report: &Report, is_strict: bool) -> u16 {
 #[cfg(test)]
 mod tests {
     use entra_risk_common::ACTIONS;
-    use entra_risk_common::actions::{self, Batch, Error};
+    use entra_risk_common::actions::{self, Batch};
 
     use super::*;
 

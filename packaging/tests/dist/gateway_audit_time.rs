@@ -41,13 +41,15 @@ async fn a_batch_is_logged_while_another_request_of_the_call_is_in_flight() {
 /// The host ends the call at different times, between responses and while requests are in flight.
 #[tokio::test(start_paused = true)]
 async fn what_was_applied_is_logged_when_the_host_ends_the_call() {
-    for milliseconds in [100, 900, 1_500, 3_150, 7_777] {
+    let cases = [(100, false), (100, true), (900, true), (1_500, false), (3_150, true), (7_777, false), (7_777, true)];
+    for (milliseconds, is_streamed) in cases {
         let graph = Arc::new(Graph::new(Settings::default()));
-        let call = Call::new(USERS, users(0..1_200));
+        let accept = is_streamed.then_some("application/x-ndjson");
+        let call = Call::new(USERS, users(0..1_200)).header("accept", accept);
         let mut instance = call.instance(Arc::clone(&graph) as _).await;
         let log = instance.log();
         let end = Duration::from_millis(milliseconds);
-        let ended = timeout(end, instance.exchange(call.request(), HangUp::Waiting)).await;
+        let ended = timeout(end, instance.stream(call.request(), Duration::MAX)).await;
         assert!(ended.is_err(), "the call was over after {milliseconds} ms");
         let lines = log.lines();
         let batches = with_event(&lines, "batch");

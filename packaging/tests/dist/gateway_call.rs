@@ -228,6 +228,13 @@ impl Received {
     }
 }
 
+/// Validates a line of a streamed response against the OpenAPI document.
+#[track_caller]
+pub(crate) fn validate_line(line: &Value) {
+    let response = &document()["components"]["responses"]["Accepted"];
+    validate(&response["content"]["application/x-ndjson"]["schema"], line);
+}
+
 /// What the OpenAPI document says about a path, in any of the forms that it permits.
 fn documented(path: &str) -> &'static Value {
     let path = path.split('?').next().unwrap().to_lowercase().replace("/microsoft.graph.", "/");

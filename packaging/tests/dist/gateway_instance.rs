@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use graph_model::Service;
 use host_test::host::{Host, Outbound, RecordedExchange, Upload};
 use host_test::plugin::{CANARY, canary};
+use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -18,10 +21,12 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 use wasmtime_wasi::{WasiCtx, async_trait};
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::gateway_call::{Body, KEY};
+use crate::shell::{MEMORY, Meter};
 
 /// An instance and its host.
 pub(crate) struct Instance {
@@ -40,6 +45,9 @@ pub(crate) struct Log {
 
 /// Much more fuel than a request needs.
 const FUEL: u64 = u64::MAX / 2;
+
+/// A response that has not come yet.
+type Responding = oneshot::Receiver<Result<http::Response<HyperOutgoingBody>, ErrorCode>>;
 
 /// When a caller closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,6 +82,8 @@ impl Instance {
         let mut store = Store::new(gateway.engine(), host);
         // This fails for engines that do not count fuel.
         let _ = store.set_fuel(FUEL);
+        MEMORY.set(0);
+        store.limiter(|_| Box::leak(Box::new(Meter)));
         let proxy = ProxyPre::new(gateway.clone()).unwrap().instantiate_async(&mut store).await.unwrap();
         Instance { store, proxy, log }
     }
@@ -96,26 +106,20 @@ impl Instance {
     }
 
     /// Sends a request from a caller that may close the connection. Everything must be logged when
-    /// the caller sees the response.
+    /// the caller sees a response in one piece.
     pub(crate) async fn respond(
         &mut self,
         request: http::Request<Body>,
         hang_up: HangUp,
     ) -> Option<http::Response<Bytes>> {
-        let (sender, receiver) = oneshot::channel();
-        let request = self.store.data_mut().http().new_incoming_request(Scheme::Http, request).unwrap();
-        let out = self.store.data_mut().http().new_response_outparam(sender).unwrap();
-        let handled = async {
-            let handler = self.proxy.wasi_http_incoming_handler();
-            handler.call_handle(&mut self.store, request, out).await.expect("the gateway trapped");
-        };
+        let log = self.log();
         let (mut unread, mut logged) = (None, None);
-        let received = async {
+        let received = self.handle(request, async |response| {
             if hang_up == HangUp::Waiting {
                 return None;
             }
-            let (head, body) = receiver.await.expect("a response").expect("no error").into_parts();
-            logged = Some(self.log.pipe.contents());
+            let (head, body) = response.await.expect("a response").expect("no error").into_parts();
+            logged = head.headers.contains_key(CONTENT_LENGTH).then(|| log.pipe.contents());
             match hang_up {
                 HangUp::Never => {
                     let body = body.collect().await.expect("a whole body").to_bytes();
@@ -127,11 +131,45 @@ impl Instance {
                 }
                 HangUp::Waiting | HangUp::Reading => None,
             }
-        };
-        let ((), response) = tokio::join!(handled, received);
-        let log = self.log.pipe.contents();
-        assert!(logged.is_none_or(|logged| logged == log), "a line was written after the response was sent");
+        });
+        let response = received.await;
+        assert!(logged.is_none_or(|logged| logged == log.pipe.contents()), "a line was written after the response");
         response
+    }
+
+    /// Sends a request from a caller that reads each part of the body when it comes, and closes the
+    /// connection after this time. Returns the head, and each part with the time since the request.
+    pub(crate) async fn stream(
+        &mut self,
+        request: http::Request<Body>,
+        hang_up: Duration,
+    ) -> (http::response::Parts, Vec<(Duration, Bytes)>) {
+        let start = tokio::time::Instant::now();
+        let received = self.handle(request, async |response| {
+            let (head, mut body) = response.await.expect("a response").expect("no error").into_parts();
+            let mut parts = Vec::new();
+            while let Ok(Some(frame)) = timeout(hang_up.saturating_sub(start.elapsed()), body.frame()).await {
+                parts.push((start.elapsed(), frame.expect("a whole body").into_data().expect("no trailers")));
+            }
+            (head, parts)
+        });
+        received.await
+    }
+
+    /// Handles a request, while its caller receives the response.
+    async fn handle<T>(&mut self, request: http::Request<Body>, receive: impl AsyncFnOnce(Responding) -> T) -> T {
+        let (sender, receiver) = oneshot::channel();
+        let request = self.store.data_mut().http().new_incoming_request(Scheme::Http, request).unwrap();
+        let out = self.store.data_mut().http().new_response_outparam(sender).unwrap();
+        let handler = self.proxy.wasi_http_incoming_handler();
+        let (handled, received) = tokio::join!(handler.call_handle(&mut self.store, request, out), receive(receiver));
+        handled.expect("the gateway trapped");
+        received
+    }
+
+    /// The linear memories together in bytes, of the only instance on this thread.
+    pub(crate) fn memory(&self) -> usize {
+        MEMORY.get()
     }
 
     /// What the gateway has logged so far, also while a request runs.

@@ -25,6 +25,7 @@ mod gateway_flood;
 mod gateway_instance;
 mod gateway_keys;
 mod gateway_log_failure;
+mod gateway_ndjson;
 mod gateway_preference;
 mod gateway_protection;
 mod gateway_reason;
