@@ -13,6 +13,7 @@ pub mod host;
 mod http_client;
 pub mod keyvalue;
 pub mod plugin;
+pub mod reader;
 pub mod reentry;
 pub mod script;
 mod upload;

@@ -12,6 +12,7 @@ mod failures;
 
 mod memory;
 mod outages;
+mod queries;
 mod rate_limit;
 mod request;
 mod sockets;
