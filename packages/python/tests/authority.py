@@ -1,11 +1,15 @@
-"""A stub of Microsoft Entra ID on loopback: it issues tokens to applications and to people."""
+"""A stub of Microsoft Entra ID on loopback: it issues tokens to applications and to people.
+`python -m tests.authority COMMAND…` runs a command with the variables of an application."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
 import ssl
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -31,15 +35,14 @@ WRONG_TENANT = ("invalid_grant", "AADSTS50020: User account from identity provid
 
 
 class Authority:
-    """Serves while the `with` block runs. Tokens are called `token-1`, `token-2` and so on, or have
-    the claims of a real one. `requests` has the fields of each request for a token."""
+    """Serves while the `with` block runs. The tokens of applications are `token-1`, `token-2` and so
+    on, and those of people have claims. `requests` has the fields of each request for a token."""
 
-    def __init__(self, refuses: tuple[str, str] | None = None, tid: str = TENANT, lifetime: int = 3599) -> None:
+    def __init__(self, refuses: tuple[str, str] | None = None, tid: str = TENANT) -> None:
         self.requests: list[dict[str, str]] = []
         self.authorizations: list[dict[str, str]] = []
         self.refuses = refuses
         self._tid = tid
-        self._lifetime = lifetime
         self._folder = tempfile.TemporaryDirectory()
         self.roots = str(Path(self._folder.name, "roots.pem"))
         CA.cert_pem.write_to_path(self.roots)
@@ -64,13 +67,24 @@ class Authority:
         return {"AZURE_AUTHORITY_HOST": self.address, "REQUESTS_CA_BUNDLE": self.roots}
 
     def browser(self, address: str, *_: object) -> bool:
-        """Signs in like a person with a browser, who follows the redirect."""
-        trusting = ssl.create_default_context(cafile=self.roots)
-        with urllib.request.urlopen(address, context=trusting, timeout=10) as page:
-            form = json.load(page)
-        body = urllib.parse.urlencode(form["fields"]).encode()
-        threading.Thread(target=urllib.request.urlopen, args=(form["action"], body, 10), daemon=True).start()
+        """Signs in like a person with a browser, while the caller waits for the redirect."""
+        threading.Thread(target=follow, args=(address, self.roots), daemon=True).start()
         return True
+
+    def application(self, secret: str = SECRET) -> dict[str, str]:
+        """The variables of an application. Everything trusts the authority by `SSL_CERT_FILE`."""
+        return {
+            "AZURE_AUTHORITY_HOST": self.address,
+            "SSL_CERT_FILE": self.roots,
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_CLIENT_ID": CLIENT,
+            "AZURE_CLIENT_SECRET": secret,
+        }
+
+    def managed_identity(self) -> dict[str, str]:
+        """What App Service sets for a managed identity."""
+        address = f"{self.address}/managed-identity"
+        return {"IDENTITY_ENDPOINT": address, "IDENTITY_HEADER": "header", "REQUESTS_CA_BUNDLE": self.roots}
 
     def signs_in(self) -> Any:
         """For a `with` block: a person uses the browser that opens."""
@@ -84,7 +98,7 @@ class Authority:
             return failure("invalid_client", "AADSTS7000215: Invalid client secret provided.")
         if kind == "client_credentials":
             name = f"token-{len(self.requests)}"
-            return {"token_type": "Bearer", "expires_in": self._lifetime, "access_token": name}
+            return {"token_type": "Bearer", "expires_in": 3599, "access_token": name}
         if self.refuses:
             return failure(*self.refuses)
         nonce = None
@@ -98,7 +112,7 @@ class Authority:
         scopes = " ".join(scope for scope in fields.get("scope", "").split() if scope.startswith("https:"))
         return {
             "token_type": "Bearer",
-            "expires_in": self._lifetime,
+            "expires_in": 3599,
             "scope": scopes,
             "refresh_token": f"refresh-{len(self.requests)}",
             "client_info": encoded({"uid": PERSON, "utid": self._tid}),
@@ -107,6 +121,13 @@ class Authority:
                 **person, aud=fields["client_id"], sub=PERSON, preferred_username="a@b.test", iat=now, nonce=nonce
             ),
         }
+
+
+def follow(address: str, roots: str) -> None:
+    """Opens an address of the authority, and follows the redirect to the program that signs in."""
+    with urllib.request.urlopen(address, context=ssl.create_default_context(cafile=roots), timeout=10) as page:
+        form = json.load(page)
+    urllib.request.urlopen(form["action"], urllib.parse.urlencode(form["fields"]).encode(), 10).close()
 
 
 def failure(error: str, description: str) -> dict[str, Any]:
@@ -127,6 +148,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
+        if path == "/managed-identity":
+            self.authority.requests.append({})
+            name, expires_on = f"token-{len(self.authority.requests)}", str(int(time.time()) + 86_400)
+            self.respond({"token_type": "Bearer", "expires_on": expires_on, "access_token": name})
+            return
         if path.endswith("/authorize"):
             fields = dict(urllib.parse.parse_qsl(query))
             self.authority.authorizations.append(fields)
@@ -171,3 +197,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
+
+
+if __name__ == "__main__":
+    with Authority() as running:
+        sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, **running.application()}).returncode)

@@ -14,11 +14,10 @@ from .model import FAST, PRESENT, Model
 
 try:
     import azure.identity  # noqa: F401
-    import trustme  # noqa: F401
+
+    from .authority import CANCELED, CLIENT, EXPIRED, TENANT, WRONG_TENANT, Authority
 except ImportError as missing:
     raise unittest.SkipTest(str(missing))
-
-from .authority import CANCELED, CLIENT, EXPIRED, TENANT, WRONG_TENANT, Authority
 
 PERMISSION = "IdentityRiskyUser.ReadWrite.All"
 REQUEST = TokenRequest("https://graph.microsoft.com/.default", None, "https://graph.microsoft.com", False, None, (PERMISSION,))

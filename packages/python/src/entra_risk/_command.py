@@ -17,11 +17,13 @@ from wasmtime.component import Record, Variant
 
 from ._command_credential import CommandCredential
 from ._component import GetToken, Instantiated
+from ._credential import Secret
 from ._folders import Folder, arguments_for_component, folders_of
 from ._forwarder import forwarder_to
 from ._lock import Lock, Locked
 from ._options import canonical
 from ._printable import printable
+from ._route import Route
 from ._token import Tokens
 
 _TICK = 0.25
@@ -50,7 +52,7 @@ class Run:
 
     def _run(self) -> int:
         output = bytearray()
-        code = _enter(["--needs", *self._arguments], [], [], _no_token, output)
+        code = _enter(["--needs", *self._arguments], [], _no_token, output=output)
         if code != 0:
             return code
         self._needs = needs = json.loads(output)
@@ -101,21 +103,30 @@ def main() -> NoReturn:
 
 
 def _perform(arguments: list[str], folders: list[Folder], needs: dict[str, Any]) -> int:
-    environment = [("ENTRA_RISK_PACKAGE", "python")]
     if not needs["credential"]:
-        return _enter(arguments, environment, folders, _no_token)
+        return _enter(arguments, folders, _no_token)
     forwarder = forwarder_to(canonical(needs["endpoint"]))
-    environment.append(("ENTRA_RISK_FORWARDER", forwarder.address))
     tokens = Tokens(CommandCredential(needs, _say), tuple(needs["scopes"]))
-    tokens.route = forwarder.open_route(*(name for name in (needs["action"], needs["collection"]) if name))
-    return _enter(arguments, environment, folders, lambda _, request: tokens.get(request, bool))
+    if needs["check"]:
+        tokens.route = _Shown(forwarder.upstream, {}, ())
+    else:
+        tokens.route = forwarder.open_route(*(name for name in (needs["action"], needs["collection"]) if name))
+    return _enter(arguments, folders, lambda _, request: tokens.get(request, bool), forwarder=forwarder.address)
+
+
+class _Shown(Route):
+    """Lets the component see the token. It sends nothing."""
+
+    def placeholder(self, token: Secret) -> str:
+        return str(token.value)
 
 
 def _enter(
     arguments: list[str],
-    environment: list[tuple[str, str]],
     folders: list[Folder],
     get_token: GetToken,
+    *,
+    forwarder: str | None = None,
     output: bytearray | None = None,
 ) -> int:
     """Runs the component, and returns its exit code."""
@@ -124,7 +135,7 @@ def _enter(
         wasi.argv = ["entra-risk", *arguments]
     except UnicodeEncodeError:
         raise ValueError("the arguments are not UTF-8") from None
-    wasi.env = environment
+    wasi.env = [("ENTRA_RISK_PACKAGE", "python")] + ([("ENTRA_RISK_FORWARDER", forwarder)] if forwarder else [])
     wasi.inherit_stdin()
     wasi.inherit_stderr()
     if output is None:
