@@ -1,11 +1,8 @@
 """Writes the parts of docs/benchmarks.md that the comparison measures, and docs/comparison.svg."""
 
 import textwrap
-from math import inf
 
 import plot
-
-OWN = ("entra-risk for Python", "entra-risk for JavaScript")
 
 
 def write(folder, saved):
@@ -99,34 +96,6 @@ def tables(saved):
                 ],
             ),
         )
-        statuses = sorted({status for row in rough for status in row["by_status"]})
-        yield (
-            "statuses",
-            table(
-                ["", *statuses],
-                [
-                    [
-                        row["name"],
-                        *(
-                            count(row["times"] * row["by_status"].get(status, 0))
-                            for status in statuses
-                        ),
-                    ]
-                    for row in rough
-                ],
-            ),
-        )
-    if calm and rough and startup:
-        yield (
-            "not-first",
-            table(
-                ["", *OWN, "first", "good ids it did"],
-                [
-                    *not_first("without faults", calm, CALM_MEASURES),
-                    *not_first("with faults", rough, ROUGH_MEASURES),
-                ],
-            ),
-        )
     if first := measured.get("first-requests"):
         groups = {}
         for row in first:
@@ -200,44 +169,3 @@ def table(header, rows):
         + "|\n"
     )
     return line(header) + rule + "".join(map(line, rows))
-
-
-ROUGH_MEASURES = [
-    (
-        "time until the process ends",
-        lambda row: row["times"] * row["seconds"],
-        lambda value: f"{value:.0f} s",
-    ),
-    ("requests", lambda row: row["times"] * row["requests"], count),
-    ("429s", lambda row: row["times"] * row["throttled"], count),
-    ("memory", lambda row: row["memory_kib"], lambda value: f"{value / 1024:.0f} MiB"),
-    ("good ids left undone", lambda row: row["times"] * (row["good"] - len(row["done_at"])), count),
-    ("ids whose outcome is unknown", lambda row: row["times"] * row["unknown"], count),
-]
-CALM_MEASURES = [
-    (
-        "time until all is done",
-        lambda row: row["done_at"][-1] if done(row) else inf,
-        lambda value: f"{value:.0f} s",
-    ),
-    *ROUGH_MEASURES[1:5],
-    ("import", lambda row: row["load"], lambda value: f"{value:.2f} s"),
-    ("first call", lambda row: row["first"], lambda value: f"{value:.2f} s"),
-    ("installed size", lambda row: row["installed"], lambda value: f"{value / 2**20:.1f} MiB"),
-]
-
-
-def not_first(run, contenders, measures):
-    """A row for each measure in which another contender is ahead of a package of this project."""
-    own = [row for row in contenders if row["name"] in OWN]
-    others = [row for row in contenders if not row["name"].startswith("entra-risk")]
-    for name, value, form in measures:
-        best = min(others, key=value)
-        if any(value(best) < value(row) for row in own):
-            done_by_best = count(best["times"] * len(best["done_at"]))
-            yield [
-                f"{run}: {name}",
-                *(form(value(row)) for row in own),
-                f"{form(value(best))}, {best['name']}",
-                done_by_best,
-            ]

@@ -14,7 +14,7 @@ use super::table::{count, table, time};
 use crate::client::{Client, Outcome, ids};
 
 const USERS: [usize; 4] = [60, 1_000, 10_000, 100_000];
-const LATENCIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), PLOTTED];
+const LATENCIES: [Duration; 2] = [Duration::from_millis(200), PLOTTED];
 /// The latency for which the clients differ most.
 const PLOTTED: Duration = Duration::from_secs(3);
 

@@ -116,14 +116,12 @@ fn tabulate(jitter: &[Conditions], contention: &[Conditions]) -> Table {
         "60 ids, in sequence",
         "× floor",
         "lost",
-        "60 ids, simultaneously",
-        "lost",
     ];
     let jitter = NETWORKS.iter().zip(jitter).map(|((name, ..), conditions)| (*name, conditions));
     // The first conditions of both lists are the same.
     let all = jitter.chain(contention.iter().skip(1).map(|conditions| ("none", conditions)));
     let row = |(name, conditions): (&str, &Conditions)| {
-        let Conditions { plugin, in_sequence, simultaneously, contention } = conditions;
+        let Conditions { plugin, in_sequence, contention, .. } = conditions;
         let percent = |percent: f64| format!("{percent:.0} %");
         [
             name.to_owned(),
@@ -135,8 +133,6 @@ fn tabulate(jitter: &[Conditions], contention: &[Conditions]) -> Table {
             time(in_sequence.elapsed),
             format!("{:.2}", in_sequence.ratio),
             percent(in_sequence.lost),
-            time(simultaneously.elapsed),
-            percent(simultaneously.lost),
         ]
     };
     table(header, all.map(row))
