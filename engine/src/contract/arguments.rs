@@ -183,7 +183,7 @@ pub fn is_tenant(text: &str) -> bool {
 }
 
 /// Checks a filter, which is 1 to 8,192 bytes of printable text. The error names the rule.
-pub(crate) fn filter(filter: String) -> Result<String, String> {
+pub fn filter(filter: String) -> Result<String, String> {
     if (1..=MAX_FILTER_BYTES).contains(&filter.len()) && filter.chars().all(is_printable) {
         Ok(filter)
     } else {

@@ -1,9 +1,9 @@
 //! A page of a collection. serde_json reads it without keeping what is not needed, so that a large
 //! page takes little memory besides its text.
 
-use std::{fmt, str};
+use std::{fmt, mem, str};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::contract::token::Secrets;
 
@@ -14,6 +14,7 @@ pub struct Entry {
     pub id: String,
     /// The user principal name, or else the display name.
     pub name: String,
+    display_name: String,
     /// `riskLevel`, or `riskLevelAggregated` of a sign-in.
     pub risk_level: String,
     /// `riskState`
@@ -30,21 +31,31 @@ pub struct Entry {
 
 /// A page, as far as it matters.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) next_link: Option<String>,
+pub struct Page {
+    /// The entries, in the order of the page.
+    pub entries: Vec<Entry>,
+    /// Where the next page is.
+    pub next_link: Option<String>,
 }
 
 impl Page {
     /// Parses the body of a response. None: it is no page. No text of the entries contains a secret.
-    pub(crate) fn parse(body: &[u8], secrets: &Secrets) -> Option<Page> {
+    pub fn parse(body: &[u8], secrets: &Secrets) -> Option<Page> {
         let text = str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)).ok()?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let mut page = PageSeed.deserialize(&mut json).ok()?;
+        let mut page = Page::default();
+        let is_read = Part::Page(&mut page).deserialize(&mut json).ok()?.is_read();
         json.end().ok()?;
+        if !is_read || !page.has_list || page.is_damaged {
+            return None;
+        }
         let secrets = secrets.long();
         for entry in &mut page.entries {
-            let Entry { id, name, risk_level, risk_state, risk_detail, last_updated, .. } = entry;
+            let Entry { id, name, display_name, risk_level, risk_state, risk_detail, last_updated, .. } = entry;
+            let display_name = mem::take(display_name);
+            if name.is_empty() {
+                *name = display_name;
+            }
             for text in [id, name, risk_level, risk_state, risk_detail, last_updated] {
                 *text = secrets.sanitize(text, MAX_TEXT_BYTES);
             }
@@ -54,191 +65,143 @@ impl Page {
 }
 
 /// A value of which only a short text or a boolean matters.
-enum Scalar {
+enum Value {
     /// The beginning of a text.
     Text(String),
     Bool(bool),
     Null,
+    /// The list or the object that was asked for, which was read.
+    Read,
     Other,
 }
 
-impl Scalar {
+impl Value {
     fn text(self) -> String {
         match self {
-            Scalar::Text(text) => text,
+            Value::Text(text) => text,
             _ => String::new(),
         }
     }
 
     fn is_true(&self) -> bool {
-        matches!(self, Scalar::Bool(true))
+        matches!(self, Value::Bool(true))
+    }
+
+    fn is_read(&self) -> bool {
+        matches!(self, Value::Read)
     }
 }
 
-/// Reads a value, of a text at most this many bytes.
-#[derive(Clone, Copy)]
-struct ScalarSeed(usize);
+/// What is read next. One type for all parts of a page takes the least code, and so does a flag in
+/// place of serde's errors.
+enum Part<'a> {
+    /// A text, at most this many bytes of it, or a boolean. Anything else is skipped.
+    Scalar(usize),
+    Page(&'a mut Page),
+    List(&'a mut Page),
+    Entry(&'a mut Entry),
+}
 
-impl<'de> DeserializeSeed<'de> for ScalarSeed {
-    type Value = Scalar;
+impl<'de> DeserializeSeed<'de> for Part<'_> {
+    type Value = Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scalar, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for ScalarSeed {
-    type Value = Scalar;
+impl<'de> Visitor<'de> for Part<'_> {
+    type Value = Value;
 
     fn expecting(&self, _: &mut fmt::Formatter) -> fmt::Result {
         Ok(())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text.get(..text.floor_char_boundary(self.0)).unwrap_or_default().to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        let Part::Scalar(max) = self else { return Ok(Value::Other) };
+        Ok(Value::Text(text.get(..text.floor_char_boundary(max)).unwrap_or_default().to_owned()))
     }
 
-    fn visit_bool<E>(self, is_true: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Bool(is_true))
+    fn visit_bool<E>(self, is_true: bool) -> Result<Value, E> {
+        Ok(Value::Bool(is_true))
     }
 
-    fn visit_unit<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Null)
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
-    }
-}
-
-/// Reads a page.
-struct PageSeed;
-
-impl<'de> DeserializeSeed<'de> for PageSeed {
-    type Value = Page;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PageSeed {
-    type Value = Page;
-
-    fn expecting(&self, _: &mut fmt::Formatter) -> fmt::Result {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page, A::Error> {
-        let (mut entries, mut next_link) = (None, None);
-        while let Some(name) = map.next_key_seed(ScalarSeed(MAX_NAME_BYTES))? {
-            match &*name.text() {
-                "value" => entries = Some(map.next_value_seed(EntriesSeed)?),
-                "@odata.nextLink" => {
-                    next_link = match map.next_value_seed(ScalarSeed(MAX_LINK_BYTES))? {
-                        Scalar::Text(link) => Some(link),
-                        Scalar::Null => None,
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
+        while let Some(name) = map.next_key_seed(Part::Scalar(MAX_NAME_BYTES))? {
+            let name = name.text();
+            match &mut self {
+                Part::Page(page) if name == "value" => {
+                    page.entries.clear();
+                    page.has_list = map.next_value_seed(Part::List(page))?.is_read();
+                }
+                Part::Page(page) if name == "@odata.nextLink" => {
+                    match map.next_value_seed(Part::Scalar(MAX_LINK_BYTES))? {
+                        Value::Text(link) => page.next_link = Some(link),
+                        Value::Null => {}
                         // Otherwise the list would end here as if it were complete.
-                        _ => return Err(A::Error::custom("")),
+                        _ => page.is_damaged = true,
                     }
                 }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
+                Part::Entry(entry) => {
+                    let value = map.next_value_seed(Part::Scalar(MAX_TEXT_BYTES))?;
+                    entry.set(&name, value);
                 }
+                _ => drop(map.next_value_seed(Part::Scalar(0))?),
             }
         }
-        Ok(Page { entries: entries.ok_or_else(|| A::Error::custom(""))?, next_link })
-    }
-}
-
-/// Reads the list of a page.
-struct EntriesSeed;
-
-impl<'de> DeserializeSeed<'de> for EntriesSeed {
-    type Value = Vec<Entry>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Entry>, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EntriesSeed {
-    type Value = Vec<Entry>;
-
-    fn expecting(&self, _: &mut fmt::Formatter) -> fmt::Result {
-        Ok(())
+        Ok(if matches!(self, Part::Page(_) | Part::Entry(_)) { Value::Read } else { Value::Other })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Entry>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = list.next_element_seed(EntrySeed)? {
-            if entry.id.is_empty() || entries.len() >= MAX_ENTRIES {
-                return Err(A::Error::custom(""));
-            }
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
-}
-
-/// Reads an entry.
-struct EntrySeed;
-
-impl<'de> DeserializeSeed<'de> for EntrySeed {
-    type Value = Entry;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EntrySeed {
-    type Value = Entry;
-
-    fn expecting(&self, _: &mut fmt::Formatter) -> fmt::Result {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let Part::List(page) = self else {
+            while list.next_element_seed(Part::Scalar(0))?.is_some() {}
+            return Ok(Value::Other);
+        };
         let mut entry = Entry::default();
-        let mut display_name = String::new();
-        while let Some(name) = map.next_key_seed(ScalarSeed(MAX_NAME_BYTES))? {
-            let value = map.next_value_seed(ScalarSeed(MAX_TEXT_BYTES))?;
-            match &*name.text() {
-                "id" => entry.id = value.text(),
-                "userPrincipalName" => entry.name = value.text(),
-                "userDisplayName" | "displayName" => display_name = value.text(),
-                "riskLevel" | "riskLevelAggregated" => entry.risk_level = value.text(),
-                "riskState" => entry.risk_state = value.text(),
-                "riskDetail" => entry.risk_detail = value.text(),
-                "riskLastUpdatedDateTime" | "createdDateTime" => entry.last_updated = value.text(),
-                "isDeleted" => entry.deleted = value.is_true(),
-                "isProcessing" => entry.processing = value.is_true(),
-                _ => {}
+        while let Some(value) = list.next_element_seed(Part::Entry(&mut entry))? {
+            page.is_damaged |= !value.is_read() || entry.id.is_empty() || page.entries.len() >= MAX_ENTRIES;
+            let entry = mem::take(&mut entry);
+            if !page.is_damaged {
+                page.entries.push(entry);
             }
         }
-        if entry.name.is_empty() {
-            entry.name = display_name;
-        }
-        Ok(entry)
+        Ok(Value::Read)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+}
+
+impl Entry {
+    /// Sets the field with this name in Microsoft Graph. The user principal name comes before the
+    /// display name.
+    fn set(&mut self, name: &str, value: Value) {
+        let field = match name {
+            "id" => &mut self.id,
+            "userPrincipalName" => &mut self.name,
+            "userDisplayName" | "displayName" => &mut self.display_name,
+            "riskLevel" | "riskLevelAggregated" => &mut self.risk_level,
+            "riskState" => &mut self.risk_state,
+            "riskDetail" => &mut self.risk_detail,
+            "riskLastUpdatedDateTime" | "createdDateTime" => &mut self.last_updated,
+            "isDeleted" => return self.deleted = value.is_true(),
+            "isProcessing" => return self.processing = value.is_true(),
+            _ => return,
+        };
+        *field = value.text();
     }
 }
 
@@ -282,6 +245,7 @@ mod tests {
         let expected = Entry {
             id: text("u"),
             name: text("a@b"),
+            display_name: String::new(),
             risk_level: text("high"),
             risk_state: text("atRisk"),
             risk_detail: text("none"),
@@ -299,7 +263,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_a_null_link_are_accepted() {
         let page = parse("\u{feff}{\"value\":[],\"@odata.nextLink\":null}");
-        assert_eq!(page, Some(Page::default()));
+        assert_eq!(page, Some(Page { has_list: true, ..Page::default() }));
     }
 
     #[test]
