@@ -36,6 +36,10 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Where the next page is.
     pub next_link: Option<String>,
+    /// Whether there is a list.
+    pub(crate) has_list: bool,
+    /// Whether a part of it is not as it must be.
+    pub(crate) is_damaged: bool,
 }
 
 impl Page {
