@@ -4,10 +4,11 @@ import { isAborted, reasonOf, unlessAborted } from './abort.js';
 import type { ActionName } from './action.js';
 import { fetchToken, NoToken, type Credential } from './credential.js';
 import { AbortError, EntraRiskError, InvalidArgument } from './errors.js';
+import { permissionFor } from './graph.js';
 import { distinct, listOf } from './ids.js';
 import type { Instances } from './instance.js';
 import type { End, Event, RawOptions, RawTokenRequest, TokenReply } from './messages.js';
-import type { CallOptions } from './options.js';
+import { inJavaScript, type CallOptions } from './options.js';
 import { nameOf, shown } from './printable.js';
 import { Tally } from './progress.js';
 import { batchFrom, errorFrom, Report, type Batch, type RiskError } from './report.js';
@@ -255,7 +256,8 @@ export class Call implements AsyncIterable<Batch> {
     log('%s: token%s', this.#given.action, details);
     const scope = `${audience}/.default`;
     const { signal } = this.#stopped;
-    return await fetchToken(this.#given.credential, { scope, tenant, endpoint, refresh, claims, signal });
+    const permissions = [permissionFor(this.#given.action, 'delegated')];
+    return await fetchToken(this.#given.credential, { scope, tenant, endpoint, permissions, refresh, claims, signal });
   }
 
   #throw(): void {
@@ -292,11 +294,3 @@ export class Call implements AsyncIterable<Batch> {
 const GRACE_SECONDS = 10;
 
 const STOPPED: TokenReply = { error: { tag: 'unavailable', val: 'the call was stopped' } };
-
-// Spells the argument in a message of the plugin as in JavaScript: `options.max-in-flight: …` as
-// `maxInFlight: …`.
-function inJavaScript(text: string): string {
-  const [argument = '', ...rest] = text.split(': ');
-  const name = argument.replace(/^options\./, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return [name, ...rest].join(': ');
-}

@@ -1,10 +1,14 @@
 // The client, with the actions as methods.
 import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
-import { checkCredential, type Credential } from './credential.js';
+import { problemWith } from './check.js';
+import { checkCredential, fetchToken, NoToken, type Credential } from './credential.js';
+import { InvalidArgument } from './errors.js';
+import { permissionFor, ROOTS } from './graph.js';
 import { Instances } from './instance.js';
-import { checkedCallOptions, checkedSettings, merged, type CallOptions, type Settings } from './options.js';
+import { checkedCallOptions, checkedSettings, inJavaScript, merged, type CallOptions, type Settings } from './options.js';
 import type { Report } from './report.js';
+import { TokenCheck } from './token-check.js';
 
 const MAX_INSTANCES = 8;
 
@@ -157,6 +161,31 @@ export class EntraRisk {
    */
   async confirmRiskyAgentsCompromised(agentIds: Iterable<string>, options: CallOptions = {}): Promise<Report> {
     return await this.#perform('confirm-risky-agents-compromised', agentIds, options);
+  }
+
+  /**
+   * Requests a token, sends nothing to Microsoft Graph, and resolves to what the token says of
+   * itself: whose it is, until when, and which permission for this action is missing.
+   *
+   * It rejects with what the credential throws.
+   */
+  async check(action: ActionName, { tenant }: Pick<CallOptions, 'tenant'> = {}): Promise<TokenCheck> {
+    checkAction(action);
+    const options = merged(this.#settings, checkedCallOptions({ tenant }));
+    const problem = await problemWith({ action, ids: [], options });
+    if (problem !== undefined) throw new InvalidArgument(inJavaScript(problem));
+    const root = ROOTS[options.cloud ?? 'global'];
+    const token = await fetchToken(this.#credential, {
+      scope: `${options.audience ?? root}/.default`,
+      tenant: options.tenant,
+      endpoint: options.endpoint ?? root,
+      permissions: [permissionFor(action, 'delegated')],
+      refresh: false,
+      claims: undefined,
+      signal: new AbortController().signal,
+    });
+    if (token instanceof NoToken) throw new InvalidArgument(token.reason);
+    return new TokenCheck(token, action);
   }
 
   /**

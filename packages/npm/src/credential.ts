@@ -10,6 +10,8 @@ export interface TokenRequest {
   readonly tenant: string | undefined;
   /** Where the token will be sent. */
   readonly endpoint: string;
+  /** The delegated permissions that the call needs, such as `IdentityRiskyUser.ReadWrite.All`. */
+  readonly permissions: readonly string[];
   /** Whether Microsoft Graph rejected a token of this call: then do not return it again. */
   readonly refresh: boolean;
   /** The claims challenge of the rejection, a JSON object for the token endpoint. */
@@ -99,7 +101,8 @@ export async function fetchToken(credential: Credential, request: TokenRequest):
 // is not `{}`, which MSAL treats like no claims.
 const NO_CLAIMS = '{"access_token":{}}';
 
-function optionsOf(request: TokenRequest): GetTokenOptions {
+/** Returns the options with which a credential of `@azure/identity` is asked. */
+export function optionsOf(request: TokenRequest): GetTokenOptions {
   const options: GetTokenOptions = { enableCae: true, abortSignal: request.signal };
   if (request.tenant !== undefined) options.tenantId = request.tenant;
   if (request.refresh) options.claims = request.claims ?? NO_CLAIMS;

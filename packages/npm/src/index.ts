@@ -7,3 +7,5 @@ export { EntraRiskError, InvalidArgument } from './errors.js';
 export type { ApiVersion, CallOptions, Cloud, Options, RateLimit, Settings } from './options.js';
 export type { Progress } from './progress.js';
 export type { Batch, ErrorKind, GraphResponse, Outcome, Receipt, Report, RiskError } from './report.js';
+export { signIn, SignInError, type SignInMethod, type SignInOptions } from './sign-in.js';
+export { TokenCheck } from './token-check.js';

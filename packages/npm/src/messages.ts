@@ -17,16 +17,6 @@ export type RawProgress = calls.Progress;
 /** The record `token-request` of the plugin. */
 export type RawTokenRequest = credentials.TokenRequest;
 
-/** The data that the worker thread is created with. */
-export interface Setup {
-  /** 32-bit integers, at the positions `REPLIED` and `GRACE_MS`. */
-  readonly shared: SharedArrayBuffer;
-  /** Where the token replies arrive. */
-  readonly replies: import('node:worker_threads').MessagePort;
-}
-
-/** The position in `shared` of a flag: 1 once a token reply has been posted to `replies`, or 0. */
-export const REPLIED = 0;
 /**
  * The position in `shared` of the milliseconds of grace with which to stop the call, or `RUNNING`.
  * A message would not do: the thread returns to its event loop only briefly, and Deno then delivers
@@ -35,7 +25,7 @@ export const REPLIED = 0;
 export const GRACE_MS = 1;
 /** The value at `GRACE_MS` while the call is not to be stopped. */
 export const RUNNING = -1;
-/** The number of integers in `shared`. */
+/** The number of integers that the threads share. */
 export const SHARED_INTEGERS = 2;
 
 /** The message to the worker thread that starts a call. */

@@ -159,6 +159,16 @@ export function merged(settings: Settings, given: Options): RawOptions {
   return raw as RawOptions; // To jco, undefined is absent.
 }
 
+/**
+ * Spells the argument in a message of the plugin as in JavaScript: `options.max-in-flight: …` as
+ * `maxInFlight: …`.
+ */
+export function inJavaScript(text: string): string {
+  const [argument = '', ...rest] = text.split(': ');
+  const name = argument.replace(/^options\./, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return [name, ...rest].join(': ');
+}
+
 function inMs(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.round(seconds * 1000);
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
 import { threadOptions } from './network.js';
+import type { Source } from './wasi-io.js';
 
 let sender: { readonly worker: Worker; readonly port: MessageChannel['port1'] } | undefined;
 // Counts the messages that have arrived at `port`.
@@ -48,13 +49,13 @@ export function waitForMessage(count: number, ms: number): void {
   Atomics.wait(arrived, 0, count, ms);
 }
 
-/** A request, and what has arrived of its response. */
-export class Exchange {
+/** A request, and what has arrived of its response. It is the source of the body. */
+export class Exchange implements Source {
   readonly #id = (lastId += 1);
   head: { readonly status: number; readonly headers: readonly (readonly [string, string])[] } | undefined;
   failure: Failure | undefined;
-  readonly chunks: Uint8Array[] = [];
   hasEnded = false;
+  readonly #chunks: Uint8Array[] = [];
 
   constructor() {
     exchanges.set(this.#id, this);
@@ -71,10 +72,22 @@ export class Exchange {
     post({ kind: 'abandon', id: this.#id });
   }
 
+  read(length: number): Uint8Array | undefined {
+    receive();
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return this.hasEnded ? undefined : new Uint8Array();
+    if (chunk.length > length) this.#chunks.unshift(chunk.subarray(length));
+    return chunk.subarray(0, length);
+  }
+
+  isReady(): boolean {
+    return this.#chunks.length > 0 || this.hasEnded;
+  }
+
   /** Notes what has arrived. */
   receive(message: ResponseMessage): void {
     if (message.kind === 'head') this.head = message;
-    else if (message.kind === 'data') this.chunks.push(message.bytes);
+    else if (message.kind === 'data') this.#chunks.push(message.bytes);
     else {
       this.hasEnded = true;
       lastAdvice = message.advice;

@@ -1,9 +1,10 @@
 // The worker thread as the main thread sees it.
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { unlessAborted } from './abort.js';
-import { GRACE_MS, REPLIED, RUNNING, SHARED_INTEGERS } from './messages.js';
+import { Replies } from './ask.js';
+import { GRACE_MS, RUNNING, SHARED_INTEGERS } from './messages.js';
 import { threadOptions } from './network.js';
-import type { End, Event, RawTokenRequest, Setup, Start, TokenReply, WorkerMessage } from './messages.js';
+import type { End, Event, RawTokenRequest, Start, TokenReply, WorkerMessage } from './messages.js';
 
 /** What the thread asks and tells while a call runs. */
 export interface Handlers {
@@ -16,8 +17,8 @@ export interface Handlers {
 /** A worker thread with an instance of the plugin. It performs one call at a time. */
 export class Thread {
   readonly #worker: Worker;
-  readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_INTEGERS * Int32Array.BYTES_PER_ELEMENT));
-  readonly #replies: MessageChannel = new MessageChannel();
+  readonly #replies = new Replies(SHARED_INTEGERS);
+  readonly #shared: Int32Array;
   readonly #ready: Promise<void>;
   #isReady = (): void => undefined;
   #handlers: Handlers | undefined;
@@ -26,10 +27,11 @@ export class Thread {
 
   constructor() {
     this.#ready = new Promise((resolve) => (this.#isReady = resolve));
-    const setup: Setup = { shared: this.#shared.buffer as SharedArrayBuffer, replies: this.#replies.port2 };
+    const asking = this.#replies.asking();
+    this.#shared = new Int32Array(asking.shared);
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: setup,
-      transferList: [this.#replies.port2],
+      workerData: asking,
+      transferList: [asking.replies],
       execArgv: threadOptions,
     });
     this.#worker.on('message', (message: WorkerMessage) => this.#receive(message));
@@ -85,10 +87,7 @@ export class Thread {
   }
 
   async #reply(request: RawTokenRequest): Promise<void> {
-    const reply = await this.#handlers?.getToken(request);
-    this.#replies.port1.postMessage(reply);
-    Atomics.store(this.#shared, REPLIED, 1);
-    Atomics.notify(this.#shared, REPLIED);
+    this.#replies.send(await this.#handlers?.getToken(request));
   }
 
   #break(error: unknown): void {

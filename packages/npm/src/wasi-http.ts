@@ -17,15 +17,15 @@ export class Fields {
 
 /** `wasi:http/types.outgoing-body` */
 export class OutgoingBody {
-  readonly chunks: Uint8Array[] = [];
+  readonly #chunks: Uint8Array[] = [];
   onFinished: ((body: Uint8Array) => void) | undefined;
 
   write(): OutputStream {
-    return new OutputStream(this.chunks);
+    return new OutputStream((bytes) => this.#chunks.push(bytes.slice()));
   }
 
   static finish(body: OutgoingBody): void {
-    body.onFinished?.(Buffer.concat(body.chunks));
+    body.onFinished?.(Buffer.concat(body.#chunks));
     body.onFinished = undefined;
   }
 }
@@ -73,6 +73,7 @@ export function handle(request: OutgoingRequest): FutureIncomingResponse {
     const pairs = headers.entries.map(([name, value]): [string, string] => [name, decoder.decode(value)]);
     exchange.send({ method, isHttps: scheme === 'HTTPS', authority, path, headers: pairs, body });
   };
+  if (method === 'GET') OutgoingBody.finish(outgoingBody); // It has no body.
   return new FutureIncomingResponse(exchange);
 }
 

@@ -1,7 +1,7 @@
 // What the plugin imports of wasi:io, wasi:clocks and wasi:random, for jco.
 import { randomFillSync } from 'node:crypto';
 import { hrtime } from 'node:process';
-import { receive, waitForMessage, type Exchange } from './sender.js';
+import { receive, waitForMessage } from './sender.js';
 
 const ALWAYS = (): boolean => true;
 
@@ -12,6 +12,10 @@ export class Pollable {
     /** The time at which it is ready even if no message arrives. */
     readonly at?: bigint,
   ) {}
+
+  block(): void {
+    poll([this]);
+  }
 }
 
 /** `wasi:io/poll.poll` */
@@ -40,45 +44,56 @@ export function getRandomU64(): bigint {
   return randomFillSync(new BigUint64Array(1))[0]!;
 }
 
-/** `wasi:io/error.error`, which never occurs, because a stream that fails is closed. */
-class IoError {}
+/** `wasi:io/error.error`: why a stream failed. */
+class IoError {
+  constructor(readonly cause: NodeJS.ErrnoException) {}
+
+  toDebugString(): string {
+    return this.cause.message;
+  }
+}
 export { IoError as Error };
 
 const CLOSED = { tag: 'closed' };
 
+/** What an input stream reads. */
+export interface Source {
+  /** Returns at most `length` bytes: none if none have arrived, undefined if none follow. */
+  read(length: number): Uint8Array | undefined;
+  /** Returns whether bytes have arrived, or none follow. */
+  isReady(): boolean;
+}
+
 /** `wasi:io/streams.input-stream` */
 export class InputStream {
-  readonly #exchange: Exchange;
+  readonly #source: Source;
 
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
+  constructor(source: Source) {
+    this.#source = source;
   }
 
   read(length: bigint): Uint8Array {
-    receive();
-    const { chunks, hasEnded } = this.#exchange;
-    const chunk = chunks.shift();
-    if (chunk === undefined) {
-      if (hasEnded) throw CLOSED;
-      return new Uint8Array();
-    }
-    const most = Math.min(chunk.length, Number(length));
-    if (most < chunk.length) chunks.unshift(chunk.subarray(most));
-    return chunk.subarray(0, most);
+    const bytes = failing(() => this.#source.read(Number(length)));
+    if (bytes === undefined) throw CLOSED;
+    return bytes;
+  }
+
+  blockingRead(length: bigint): Uint8Array {
+    this.subscribe().block();
+    return this.read(length);
   }
 
   subscribe(): Pollable {
-    const { chunks } = this.#exchange;
-    return new Pollable(() => chunks.length > 0 || this.#exchange.hasEnded);
+    return new Pollable(() => this.#source.isReady());
   }
 }
 
-/** `wasi:io/streams.output-stream`: a body in memory, sent once it is finished. */
+/** `wasi:io/streams.output-stream`: every write ends immediately. */
 export class OutputStream {
-  readonly #chunks: Uint8Array[];
+  readonly #write: (bytes: Uint8Array) => void;
 
-  constructor(chunks: Uint8Array[]) {
-    this.#chunks = chunks;
+  constructor(write: (bytes: Uint8Array) => void) {
+    this.#write = write;
   }
 
   checkWrite(): bigint {
@@ -86,12 +101,22 @@ export class OutputStream {
   }
 
   write(bytes: Uint8Array): void {
-    this.#chunks.push(bytes.slice());
+    failing(() => this.#write(bytes));
   }
 
   flush(): void {}
 
   subscribe(): Pollable {
     return new Pollable(ALWAYS);
+  }
+}
+
+// Throws what `operation` throws as the error of a stream.
+function failing<T>(operation: () => T): T {
+  try {
+    return operation();
+  } catch (thrown) {
+    const error = thrown as NodeJS.ErrnoException;
+    throw error.code === 'EPIPE' ? CLOSED : { tag: 'last-operation-failed', val: new IoError(error) };
   }
 }

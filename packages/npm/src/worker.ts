@@ -2,14 +2,15 @@
 // while the plugin works, because what the plugin imports is synchronous.
 import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { GRACE_MS, RUNNING, type RawError, type Setup, type Start, type WorkerMessage } from './messages.js';
+import type { Asking } from './ask.js';
+import { GRACE_MS, RUNNING, type RawError, type Start, type WorkerMessage } from './messages.js';
 import { start } from './start.js';
 import { advice, startSender } from './sender.js';
 
 // How long the plugin waits before the thread checks whether to stop the call.
 const WAIT_MS = 100;
 
-const shared = new Int32Array((workerData as Setup).shared);
+const shared = new Int32Array((workerData as Asking).shared);
 
 await startSender();
 parentPort?.on('message', (given: Start) => void perform(given));

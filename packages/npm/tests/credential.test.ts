@@ -66,7 +66,8 @@ test('a function receives the request', async () => {
     await new EntraRisk(credential, { endpoint: model.endpoint, tenant: 'contoso' }).dismissRiskyUsers([PRESENT]);
     const scope = 'https://graph.microsoft.com/.default';
     const [{ signal, ...request } = {}] = requests;
-    assert.deepEqual(request, { scope, tenant: 'contoso', endpoint: model.endpoint, refresh: false, claims: undefined });
+    const permissions = ['IdentityRiskyUser.ReadWrite.All'];
+    assert.deepEqual(request, { scope, tenant: 'contoso', endpoint: model.endpoint, permissions, refresh: false, claims: undefined });
     assert.equal(signal?.aborted, false);
   });
 });

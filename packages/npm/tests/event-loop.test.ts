@@ -49,7 +49,7 @@ test('the event loop runs during a call of 10,000 ids', async () => {
 test('the measurement notices a call in the main thread', async () => {
   const folder = new URL('./main-thread/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  for (const part of ['plugin/', 'wasi-http.js', 'wasi-io.js', 'sender.js', 'requests.js']) {
+  for (const part of ['plugin/', 'wasi-http.js', 'wasi-io.js', 'sender.js', 'requests.js', 'network.js']) {
     const installed = new URL(part, import.meta.resolve('entra-risk'));
     cpSync(fileURLToPath(installed), fileURLToPath(new URL(part, folder)), { recursive: true });
   }
