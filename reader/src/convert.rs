@@ -67,7 +67,7 @@ impl From<queries::RateLimit> for action::RateLimit {
 
 impl From<Entry> for queries::Entry {
     fn from(entry: Entry) -> Self {
-        let Entry { id, name, risk_level, risk_state, risk_detail, last_updated, deleted, processing } = entry;
+        let Entry { id, name, risk_level, risk_state, risk_detail, last_updated, deleted, processing, .. } = entry;
         queries::Entry { id, name, risk_level, risk_state, risk_detail, last_updated, deleted, processing }
     }
 }

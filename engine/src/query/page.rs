@@ -36,10 +36,6 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Where the next page is.
     pub next_link: Option<String>,
-    /// Whether there is a list.
-    pub(crate) has_list: bool,
-    /// Whether a part of it is not as it must be.
-    pub(crate) is_damaged: bool,
 }
 
 impl Page {
@@ -47,12 +43,13 @@ impl Page {
     pub fn parse(body: &[u8], secrets: &Secrets) -> Option<Page> {
         let text = str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)).ok()?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let mut page = Page::default();
-        let is_read = Part::Page(&mut page).deserialize(&mut json).ok()?.is_read();
+        let mut draft = Draft::default();
+        let is_read = Part::Page(&mut draft).deserialize(&mut json).ok()?.is_read();
         json.end().ok()?;
-        if !is_read || !page.has_list || page.is_damaged {
+        if !is_read || !draft.has_list || draft.is_damaged {
             return None;
         }
+        let mut page = draft.page;
         let secrets = secrets.long();
         for entry in &mut page.entries {
             let Entry { id, name, display_name, risk_level, risk_state, risk_detail, last_updated, .. } = entry;
@@ -96,13 +93,22 @@ impl Value {
     }
 }
 
+/// A page while it is read.
+#[derive(Default)]
+struct Draft {
+    page: Page,
+    has_list: bool,
+    /// Whether something in the page is not as documented.
+    is_damaged: bool,
+}
+
 /// What is read next. One type for all parts of a page takes the least code, and so does a flag in
 /// place of serde's errors.
 enum Part<'a> {
     /// A text, at most this many bytes of it, or a boolean. Anything else is skipped.
     Scalar(usize),
-    Page(&'a mut Page),
-    List(&'a mut Page),
+    Page(&'a mut Draft),
+    List(&'a mut Draft),
     Entry(&'a mut Entry),
 }
 
@@ -138,16 +144,16 @@ impl<'de> Visitor<'de> for Part<'_> {
         while let Some(name) = map.next_key_seed(Part::Scalar(MAX_NAME_BYTES))? {
             let name = name.text();
             match &mut self {
-                Part::Page(page) if name == "value" => {
-                    page.entries.clear();
-                    page.has_list = map.next_value_seed(Part::List(page))?.is_read();
+                Part::Page(draft) if name == "value" => {
+                    draft.page.entries.clear();
+                    draft.has_list = map.next_value_seed(Part::List(draft))?.is_read();
                 }
-                Part::Page(page) if name == "@odata.nextLink" => {
+                Part::Page(draft) if name == "@odata.nextLink" => {
                     match map.next_value_seed(Part::Scalar(MAX_LINK_BYTES))? {
-                        Value::Text(link) => page.next_link = Some(link),
+                        Value::Text(link) => draft.page.next_link = Some(link),
                         Value::Null => {}
                         // Otherwise the list would end here as if it were complete.
-                        _ => page.is_damaged = true,
+                        _ => draft.is_damaged = true,
                     }
                 }
                 Part::Entry(entry) => {
@@ -161,16 +167,16 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let Part::List(page) = self else {
+        let Part::List(draft) = self else {
             while list.next_element_seed(Part::Scalar(0))?.is_some() {}
             return Ok(Value::Other);
         };
         let mut entry = Entry::default();
         while let Some(value) = list.next_element_seed(Part::Entry(&mut entry))? {
-            page.is_damaged |= !value.is_read() || entry.id.is_empty() || page.entries.len() >= MAX_ENTRIES;
+            draft.is_damaged |= !value.is_read() || entry.id.is_empty() || draft.page.entries.len() >= MAX_ENTRIES;
             let entry = mem::take(&mut entry);
-            if !page.is_damaged {
-                page.entries.push(entry);
+            if !draft.is_damaged {
+                draft.page.entries.push(entry);
             }
         }
         Ok(Value::Read)
@@ -267,7 +273,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_a_null_link_are_accepted() {
         let page = parse("\u{feff}{\"value\":[],\"@odata.nextLink\":null}");
-        assert_eq!(page, Some(Page { has_list: true, ..Page::default() }));
+        assert_eq!(page, Some(Page::default()));
     }
 
     #[test]

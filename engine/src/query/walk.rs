@@ -1,7 +1,5 @@
 //! The way from page to page: which request comes next, and which next links are followed.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use crate::contract::arguments::ResolvedOptions;
 use crate::contract::collection::Collection;
 use crate::contract::endpoint::Endpoint;
@@ -70,11 +68,9 @@ impl Walk {
     /// The query of a next link, if the link leads to another part of the same list.
     fn query_of(&self, link: &str) -> Result<String, &'static str> {
         let (address, query) = link.split_once('?').unwrap_or((link, ""));
-        let end = address.split_once("://").map(|(scheme, rest)| {
-            let authority = rest.find('/').unwrap_or(rest.len());
-            scheme.len().saturating_add(3).saturating_add(authority)
-        });
-        let (root, path) = address.split_at_checked(end.unwrap_or_default()).unwrap_or_default();
+        // The authority ends with the third slash.
+        let end = address.match_indices('/').nth(2).map_or(address.len(), |(end, _)| end);
+        let (root, path) = address.split_at_checked(end).unwrap_or_default();
         if !Endpoint::parse(root).is_ok_and(|root| self.roots.contains(&root)) {
             return Err("the next link leads to another host");
         }
@@ -115,10 +111,10 @@ fn is_of_query(byte: u8) -> bool {
     is_unreserved(byte) || b"!$&'()*+,;=:@/?%".contains(&byte)
 }
 
+/// The hash of a query (FNV-1a with 64 bits). Two that are equal by chance would end a list with an
+/// error.
 fn hash(query: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    query.hash(&mut hasher);
-    hasher.finish()
+    query.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Empty pages in a row that end a list: chains of them without end have been seen.
