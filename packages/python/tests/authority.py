@@ -201,4 +201,6 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     with Authority() as running:
-        sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, **running.application()}).returncode)
+        variables = {**os.environ, **running.application()}
+        variables.pop("REQUESTS_CA_BUNDLE", None)  # It would take precedence.
+        sys.exit(subprocess.run(sys.argv[1:], env=variables).returncode)
