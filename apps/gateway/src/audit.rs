@@ -22,6 +22,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) key: Option<&'a str>,
     /// The action that the path names.
     pub(crate) action: Option<&'static Action>,
+    /// The method of the Model Context Protocol, if the request is one of its messages.
+    pub(crate) mcp: Option<&'static str>,
     /// The reason of a caller with a valid key, if it is valid.
     pub(crate) reason: Option<String>,
     /// The ids for which the request is rejected, because they are protected.
@@ -46,6 +48,8 @@ struct OfRequest<'a, T> {
     x_request_id: &'a str,
     key: Option<&'a str>,
     action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(flatten)]
@@ -100,7 +104,15 @@ struct Settings<'a> {
 impl<'a> Audit<'a> {
     /// A request about which only its id is known.
     pub(crate) fn new(x_request_id: &'a str) -> Self {
-        Audit { x_request_id, key: None, action: None, reason: None, protected_ids: Vec::new(), result: None }
+        Audit {
+            x_request_id,
+            key: None,
+            action: None,
+            mcp: None,
+            reason: None,
+            protected_ids: Vec::new(),
+            result: None,
+        }
     }
 
     /// The lines that are written before a call with these ids.
@@ -139,7 +151,11 @@ impl<'a> Audit<'a> {
     fn line(&self, time: &str, event: &str, rest: impl Serialize) -> String {
         let action = self.action.map(|action| action.definition.name);
         let reason = self.reason.as_deref();
-        line(time, event, OfRequest { x_request_id: self.x_request_id, key: self.key, action, reason, rest })
+        line(
+            time,
+            event,
+            OfRequest { x_request_id: self.x_request_id, key: self.key, action, mcp: self.mcp, reason, rest },
+        )
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use entra_risk_common::Action;
 use entra_risk_engine::contract::id::Id;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use crate::response::Response;
 
@@ -82,6 +83,17 @@ pub(crate) fn parse(action: &Action, body: &[u8]) -> Result<Body, Response> {
         Err(_) => Err(bad_request(&format!(
             "The body must be JSON of the form {{\"{field}\":[\"<GUID>\"]}}, with \"reason\":\"<text>\" if there is a \
              reason, and without other or repeated members."
+        ))),
+    }
+}
+
+/// Parses the arguments of the tool for this action.
+pub(crate) fn parse_arguments(action: &Action, arguments: &Value) -> Result<Body, Response> {
+    let field = action.definition.id_field;
+    match arguments.deserialize_map(MembersVisitor { field }) {
+        Ok(Members { ids, reason }) => Ok(Body { ids: distinct(field, ids)?, reason }),
+        Err(_) => Err(bad_request(&format!(
+            "The arguments must be of the form {{\"{field}\":[\"<GUID>\"]}}, with \"reason\":\"<text>\" if there is a reason."
         ))),
     }
 }
@@ -179,7 +191,6 @@ impl<'de> Visitor<'de> for MembersVisitor {
 #[cfg(test)]
 mod tests {
     use entra_risk_common::ACTIONS;
-    use serde_json::Value;
 
     use super::*;
 

@@ -38,7 +38,7 @@ pub(crate) fn check(
 
 /// The number of ids that can be finished before the deadline at the documented rate, if nothing
 /// else was sent recently and Microsoft Graph accepts every request.
-fn max_ids(action: &Action, options: &Options) -> u64 {
+pub(crate) fn max_ids(action: &Action, options: &Options) -> u64 {
     let Some(deadline_ms) = options.deadline_ms else { return u64::MAX };
     let limit = options.effective_rate_limit(action);
     let window = Margin::default().widened(limit);

@@ -2,8 +2,9 @@
 //! actions as Microsoft Graph does, from callers with a key instead of a token, and reports the
 //! outcome of every id.
 //!
-//! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`,
-//! `reason`, `protection`, `capacity`, the plugin, `response`. The first step that fails determines
+//! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`, the
+//! `caller`'s `reason`, `protection` and `capacity`, the plugin, and a `response` in one piece or in
+//! the lines of `ndjson`. For `mcp`, the body names the action. The first step that fails determines
 //! the response. Callers without a key learn only what the probes and the description report, and
 //! cannot make the gateway work: what it does before it knows the key is bounded, however many and
 //! long the headers are. Nothing is sent to Microsoft Graph for a request that is not valid, and
@@ -16,10 +17,12 @@
 mod audit;
 mod bindings;
 mod body;
+mod caller;
 mod capacity;
 mod http;
 mod key;
 mod log;
+mod mcp;
 mod ndjson;
 mod preference;
 mod probe;
@@ -34,18 +37,13 @@ mod settings;
 use audit::Audit;
 use bindings::wasi::cli::environment::get_environment;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-use body::{Body, MAX_BODY_BYTES, MAX_STREAMED_BODY_BYTES};
-use entra_risk_common::actions::{Batch, Options};
-use entra_risk_common::calls::{Call, Event};
-use entra_risk_common::json::Counts;
-use entra_risk_common::perform;
+use body::{MAX_BODY_BYTES, MAX_STREAMED_BODY_BYTES};
+use caller::{Caller, record_start, report};
+use entra_risk_common::actions::Options;
+use entra_risk_common::calls::Call;
 use key::Sent;
 use response::Response;
 use settings::Settings;
-
-/// The longest time in milliseconds of one wait for the plugin. Hosts that link the two at run time
-/// end a function of the plugin that takes too long; wasmCloud does so after 30 s.
-const WAIT_MS: u32 = 1_000;
 
 /// The implementation of the component's export.
 struct Gateway;
@@ -94,7 +92,7 @@ fn serve(
         Ok(Reply::Streamed(call)) => return ndjson::send(out, &call, &mut audit, start),
         Ok(Reply::Whole(response)) | Err(response) => response,
     };
-    let line = audit.request(&log::time(), "request", response.status, response.code, start.elapsed_ms());
+    let line = audit.request(&log::time(), "request", response.logged_status, response.code, start.elapsed_ms());
     if audit.key.is_some() {
         log::write([line]);
     } else {
@@ -117,11 +115,17 @@ fn respond<'a>(
     let settings = settings.as_ref().map_err(|problems| Response::misconfigured(problems))?;
     let key = key::find(&settings.keys, sent)?;
     audit.key = Some(&key.name);
-    let (action, api_version) = route?;
-    if !http::is_post(request) {
-        return Err(Response::error(405, "methodNotAllowed", "The method must be POST.").with_header("allow", "POST"));
-    }
-    if !key.permits(action, settings.protection.is_some()) {
+    let caller = Caller { request, settings, key, sent };
+    let (action, api_version) = match route {
+        Ok(route) => route,
+        Err(_) if route::is_mcp(path) => {
+            check_method(request)?;
+            return mcp::serve(&caller, audit).map(Reply::Whole);
+        }
+        Err(response) => return Err(response),
+    };
+    check_method(request)?;
+    if !caller.permits(action) {
         let message = format!(
             "The key '{}' does not permit {}: its entry in GATEWAY_KEYS must name the action.",
             key.name, action.definition.name
@@ -130,52 +134,22 @@ fn respond<'a>(
     }
     let is_streamed = ndjson::is_accepted(&http::header(request, "accept"));
     let max_bytes = if is_streamed { MAX_STREAMED_BODY_BYTES } else { MAX_BODY_BYTES };
-    let Body { ids, reason } = body::parse(action, &http::read(request, max_bytes)?)?;
-    let header = http::header(request, "x-reason");
-    audit.reason = reason::choose(&header, reason.as_deref(), &settings.keys, sent)?;
-    if settings.requires_reason && audit.reason.is_none() {
-        return Err(reason::required());
-    }
-    if let Some(protection) = &settings.protection {
-        audit.protected_ids = protection.find(action, &ids).map_err(|problem| {
-            let problems = [problem];
-            log::write_problems_once(&problems);
-            Response::misconfigured(&problems)
-        })?;
-        if !audit.protected_ids.is_empty() {
-            return Err(Response::protected(&audit.protected_ids));
-        }
-    }
-    let mut options = Options { api_version, ..settings.options.clone() };
-    capacity::check(action, &options, key.max_ids, is_streamed, &ids)?;
-    if !ids.is_empty() && !log::write(audit.started(&log::time(), &ids)) {
-        return Err(Response::log_not_writable());
-    }
+    let body = body::parse(action, &http::read(request, max_bytes)?)?;
+    caller.admit(audit, action, &body, is_streamed)?;
+    record_start(audit, &body.ids)?;
+    let options = caller.options(api_version);
     if is_streamed {
-        options.deadline_ms = None;
-        let call = Call::start(action.id, &ids, Some(&options));
+        let call = Call::start(action.id, &body.ids, Some(&Options { deadline_ms: None, ..options }));
         return call.map(Reply::Streamed).map_err(|_| Response::rejected_by_the_plugin());
     }
-    let report = perform(action, &ids, &options, Some(WAIT_MS), |call, event| {
-        if let Event::Ended(batches) = event {
-            record(audit, call, batches, |_| {});
-        }
-    });
     let is_strict = preference::is_strict(&http::header(request, "prefer"));
-    let response = Response::report(action, &report, is_strict);
-    audit.result = Some((Counts::from(&report), report.cause));
-    Ok(Reply::Whole(response))
+    Ok(Reply::Whole(report(audit, action, &body.ids, &options, is_strict)))
 }
 
-/// Logs the batches that have ended, and passes each line on. If a line cannot be written, the call
-/// sends nothing more.
-fn record(audit: &Audit<'_>, call: &Call, batches: &[Batch], mut pass_on: impl FnMut(&str)) {
-    let mut is_logged = true;
-    for line in audit.batches(&log::time(), batches) {
-        if is_logged && !log::write([&line]) {
-            is_logged = false;
-            call.stop(None);
-        }
-        pass_on(&line);
+/// Checks that the method is POST. The error is the response.
+fn check_method(request: &IncomingRequest) -> Result<(), Response> {
+    match http::is_post(request) {
+        true => Ok(()),
+        false => Err(Response::error(405, "methodNotAllowed", "The method must be POST.").with_header("allow", "POST")),
     }
 }

@@ -37,9 +37,19 @@ pub(crate) fn time() -> String {
     timestamp(now.seconds, now.nanoseconds)
 }
 
+/// The seconds since the start of 1970.
+pub(crate) fn unix_seconds() -> u64 {
+    wall_clock::now().seconds
+}
+
+/// A random number.
+pub(crate) fn random() -> u64 {
+    get_random_u64()
+}
+
 /// A random GUID, for a request without a usable id.
 pub(crate) fn random_id() -> String {
-    random_guid(get_random_u64(), get_random_u64())
+    random_guid(random(), random())
 }
 
 /// What the instance knows about the log.

@@ -9,8 +9,9 @@ use entra_risk_common::json::Counts;
 
 use crate::audit::Audit;
 use crate::bindings::wasi::http::types::ResponseOutparam;
+use crate::caller::{WAIT_MS, record};
 use crate::http::Parts;
-use crate::{WAIT_MS, log, record, response};
+use crate::{log, response};
 
 /// The media type of a streamed response.
 const MEDIA_TYPE: &str = "application/x-ndjson";

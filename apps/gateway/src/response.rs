@@ -13,6 +13,8 @@ use crate::preference;
 pub(crate) struct Response {
     /// The HTTP status code.
     pub(crate) status: u16,
+    /// The status in the log: that of a plain response with these outcomes.
+    pub(crate) logged_status: u16,
     /// The code of the error, if the request was rejected.
     pub(crate) code: Option<&'static str>,
     /// The headers in addition to those of every response.
@@ -84,13 +86,13 @@ impl Response {
 
     /// The response to a probe.
     pub(crate) fn status(status: &'static str) -> Response {
-        Response::new(200, to_json(&StatusBody { status }))
+        Response::json(200, to_json(&StatusBody { status }))
     }
 
     /// The response that contains the OpenAPI document.
     pub(crate) fn document() -> Response {
         let body = include_str!("../openapi.yaml").to_owned();
-        Response { status: 200, code: None, headers: Vec::new(), content_type: "application/yaml", body }
+        Response { content_type: "application/yaml", ..Response::json(200, body) }
     }
 
     /// The response that reports the outcome of every id. If it is strict, a success means that
@@ -100,7 +102,7 @@ impl Response {
             return Response::rejected_by_the_plugin();
         }
         let status = status(Counts::from(report), report.cause.as_ref(), is_strict);
-        let mut response = Response::new(status, report.json(action));
+        let mut response = Response::json(status, report.json(action));
         if is_strict {
             response = response.with_header("preference-applied", preference::STRICT);
         }
@@ -120,11 +122,13 @@ impl Response {
     }
 
     fn described(status: u16, error: ErrorDescription<'_>) -> Response {
-        Response { code: Some(error.code), ..Response::new(status, to_json(&ErrorBody { error })) }
+        Response { code: Some(error.code), ..Response::json(status, to_json(&ErrorBody { error })) }
     }
 
-    fn new(status: u16, json: String) -> Response {
-        Response { status, code: None, headers: Vec::new(), content_type: "application/json", body: json }
+    /// A response with this body, which is JSON.
+    pub(crate) fn json(status: u16, body: String) -> Response {
+        let (headers, content_type) = (Vec::new(), "application/json");
+        Response { status, logged_status: status, code: None, headers, content_type, body }
     }
 }
 

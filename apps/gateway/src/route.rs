@@ -29,6 +29,12 @@ pub(crate) fn find(path_with_query: &str) -> Result<(&'static Action, Option<Api
     }
 }
 
+/// Whether this is the path of the Model Context Protocol.
+pub(crate) fn is_mcp(path_with_query: &str) -> bool {
+    let path = path(path_with_query);
+    path.strip_suffix('/').unwrap_or(path) == "/mcp"
+}
+
 /// Whether Microsoft Graph takes this path, which has no version, as that of the action.
 fn is_path_of(action: &Action, path: &str) -> bool {
     let (collection, name) = split_name(action.definition.path);

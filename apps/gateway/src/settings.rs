@@ -5,6 +5,7 @@ use entra_risk_common::actions::Options;
 use entra_risk_common::{parse_options, value};
 
 use crate::key::Key;
+use crate::mcp::McpSettings;
 use crate::protection::Protection;
 
 /// The settings of the gateway.
@@ -15,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) requires_reason: bool,
     /// The ids that callers must not touch, if there are any.
     pub(crate) protection: Option<Protection>,
+    /// The settings of the Model Context Protocol.
+    pub(crate) mcp: McpSettings,
     /// The options of every call.
     pub(crate) options: Options,
 }
@@ -38,10 +41,11 @@ impl Settings {
             problems.push(format!("{REQUIRE_REASON}: expected true or false"));
         }
         let protection = Protection::parse(environment).map_err(|problem| problems.push(problem));
+        let mcp = McpSettings::parse(environment, &mut problems);
         let options = parse_options(environment).map_err(|others| problems.extend(others));
         match (requires_reason, protection, options) {
             (Ok(requires_reason), Ok(protection), Ok(options)) if problems.is_empty() => {
-                Ok(Settings { keys, requires_reason, protection, options })
+                Ok(Settings { keys, requires_reason, protection, mcp, options })
             }
             _ => Err(problems),
         }
