@@ -10,6 +10,16 @@ export interface Authenticating extends TokenCredential {
 interface Options {
   readonly authorityHost: string;
   readonly disableInstanceDiscovery: boolean;
+  readonly additionalPolicies?: readonly { readonly policy: Policy; readonly position: 'perRetry' }[];
+}
+
+/** What sees each request of `@azure/identity` and its response. */
+export interface Policy {
+  readonly name: string;
+  sendRequest<Request, Response extends { readonly bodyAsText?: string | null }>(
+    request: Request,
+    next: (request: Request) => Promise<Response>,
+  ): Promise<Response>;
 }
 
 interface InteractiveOptions extends Options {

@@ -1,7 +1,7 @@
 // Signing in as a person.
 import { isatty } from 'node:tty';
 import { InvalidArgument } from './errors.js';
-import { identity, type Authenticating } from './azure-identity.js';
+import { identity, type Authenticating, type Policy } from './azure-identity.js';
 import { optionsOf, type TokenRequest } from './credential.js';
 import { AUTHORITIES, isLoopback, ROOTS } from './graph.js';
 import { printable, shown } from './printable.js';
@@ -74,6 +74,8 @@ class SignedIn {
   readonly #show: (text: string) => void;
   // By authority and tenant.
   readonly #credentials = new Map<string, Authenticating>();
+  // What the service said last. Errors of device codes lack it.
+  #said: string | undefined;
   // Resolves when nobody is asked any more.
   #free: Promise<unknown> = Promise.resolve();
 
@@ -100,6 +102,7 @@ class SignedIn {
     const key = `${authorityHost} ${tenant}`;
     const known = this.#credentials.get(key);
     const credential = known ?? (await this.#credential(authorityHost, tenant));
+    this.#said = undefined;
     try {
       const { tenantId: _, ...options } = optionsOf(request);
       const token = await credential.getToken(scopes, options).catch(async (error: Error) => {
@@ -112,7 +115,7 @@ class SignedIn {
       checkTenant(token.token, tenant);
       return token.token;
     } catch (error) {
-      throw error instanceof SignInError || request.signal.aborted ? error : explained(error as Error, this.#method, tenant, request);
+      throw error instanceof SignInError || request.signal.aborted ? error : explained(this.#said ?? (error as Error).message, this.#method, tenant, request);
     }
   }
 
@@ -129,7 +132,16 @@ class SignedIn {
 
   async #credential(authorityHost: string, tenantId = 'organizations'): Promise<Authenticating> {
     const { DeviceCodeCredential, InteractiveBrowserCredential } = await identity();
+    const policy: Policy = {
+      name: 'entraRiskErrors',
+      sendRequest: async (request, next) => {
+        const response = await next(request);
+        this.#said = descriptionIn(response.bodyAsText ?? '') ?? this.#said;
+        return response;
+      },
+    };
     const settings = {
+      additionalPolicies: [{ policy, position: 'perRetry' as const }],
       authorityHost,
       clientId: this.#clientId,
       tenantId,
@@ -185,9 +197,19 @@ const REASONS: [RegExp, string][] = [
   [/AADSTS5300/, 'a policy blocks this sign-in{other}'],
 ];
 
+// Returns the description in an error of the token endpoint.
+function descriptionIn(body: string): string | undefined {
+  try {
+    const { error, error_description: description } = JSON.parse(body) as Record<string, unknown>;
+    return typeof error === 'string' && error !== 'authorization_pending' ? `${error}: ${description}` : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 // Says why nobody signed in, with the text of the service.
-function explained(error: Error, method: SignInMethod, tenant: string | undefined, { permissions }: TokenRequest): SignInError {
-  const said = printable(error.message.split('\n')[0] ?? '').slice(0, MAX_TEXT);
+function explained(message: string, method: SignInMethod, tenant: string | undefined, { permissions }: TokenRequest): SignInError {
+  const said = printable(message.split('\n')[0] ?? '').slice(0, MAX_TEXT);
   const known = REASONS.find(([pattern]) => pattern.test(said));
   if (known === undefined) return new SignInError(`nobody signed in: ${said}`);
   const other = method === 'device-code' ? '; many tenants block device codes, browser is the other way' : '';

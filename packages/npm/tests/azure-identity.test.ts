@@ -5,17 +5,17 @@ import { AuthenticationRequiredError, CredentialUnavailableError, ManagedIdentit
 import { EntraRisk } from 'entra-risk';
 import { FAST, PRESENT, someIds, withModel } from './model.js';
 import { errorOf } from './thrown.js';
-import { TENANT, withTokenEndpoint } from './token-endpoint.js';
+import { TENANT, withAuthority } from './authority.js';
 
 test('the first token is requested once and cached', async () => {
-  await withTokenEndpoint(async (endpoint) => {
+  await withAuthority(async (authority) => {
     await withModel([], async (model) => {
-      const risk = new EntraRisk(endpoint.credential(), { endpoint: model.endpoint, rateLimit: FAST, tenant: TENANT });
+      const risk = new EntraRisk(authority.credential(), { endpoint: model.endpoint, rateLimit: FAST, tenant: TENANT });
       await risk.dismissRiskyUsers(someIds(180));
       await risk.dismissRiskyUsers(someIds(180));
       assert.deepEqual(model.statuses(), [204, 204, 204, 204, 204, 204]);
     });
-    const [request, ...others] = endpoint.requests;
+    const [request, ...others] = authority.requests;
     assert.deepEqual(others, []);
     assert.equal(request?.['scope']?.split(' ')[0], 'https://graph.microsoft.com/.default');
     assert.match(request?.['claims'] ?? '', /cp1/i);
@@ -23,35 +23,35 @@ test('the first token is requested once and cached', async () => {
 });
 
 test('a token rejected without challenge is replaced in the cache', async () => {
-  await withTokenEndpoint(async (endpoint) => {
+  await withAuthority(async (authority) => {
     await withModel(['--token', 'token-2'], async (model) => {
-      const risk = new EntraRisk(endpoint.credential(), { endpoint: model.endpoint, rateLimit: FAST });
+      const risk = new EntraRisk(authority.credential(), { endpoint: model.endpoint, rateLimit: FAST });
       await risk.dismissRiskyUsers([PRESENT]);
       await risk.dismissRiskyUsers([PRESENT]);
       assert.deepEqual(model.statuses(), [401, 204, 204]);
     });
     // The claims of both requests are those of the client capability alone.
-    assert.equal(endpoint.requests.length, 2);
-    assert.deepEqual(JSON.parse(endpoint.requests[1]?.['claims'] ?? ''), JSON.parse(endpoint.requests[0]?.['claims'] ?? ''));
+    assert.equal(authority.requests.length, 2);
+    assert.deepEqual(JSON.parse(authority.requests[1]?.['claims'] ?? ''), JSON.parse(authority.requests[0]?.['claims'] ?? ''));
   });
 });
 
 test('a claims challenge reaches the token endpoint', async () => {
-  await withTokenEndpoint(async (endpoint) => {
+  await withAuthority(async (authority) => {
     await withModel(['--revoke-after', '0'], async (model) => {
-      const risk = new EntraRisk(endpoint.credential(), { endpoint: model.endpoint, rateLimit: FAST });
+      const risk = new EntraRisk(authority.credential(), { endpoint: model.endpoint, rateLimit: FAST });
       await risk.dismissRiskyUsers([PRESENT]);
       assert.deepEqual(model.statuses(), [401, 204]);
     });
-    const [, challenged] = endpoint.requests;
+    const [, challenged] = authority.requests;
     assert.deepEqual(Object.keys(JSON.parse(challenged?.['claims'] ?? '').access_token).sort(), ['nbf', 'xms_cc']);
   });
 });
 
 test('a wrong secret rejects because of the exception of @azure/identity', async () => {
-  await withTokenEndpoint(async (endpoint) => {
+  await withAuthority(async (authority) => {
     await withModel([], async (model) => {
-      const risk = new EntraRisk(endpoint.credential('wrong'), { endpoint: model.endpoint });
+      const risk = new EntraRisk(authority.credential('wrong'), { endpoint: model.endpoint });
       const { cause, report } = await errorOf(risk.dismissRiskyUsers([PRESENT]));
       assert.ok(cause instanceof AuthenticationRequiredError, String(cause));
       assert.match(cause.message, /AADSTS7000215/);
@@ -62,8 +62,8 @@ test('a wrong secret rejects because of the exception of @azure/identity', async
 });
 
 test('another tenant rejects because of the exception of @azure/identity', async () => {
-  await withTokenEndpoint(async (endpoint) => {
-    const risk = new EntraRisk(endpoint.credential(), { endpoint: 'http://127.0.0.1:9', tenant: 'another.example' });
+  await withAuthority(async (authority) => {
+    const risk = new EntraRisk(authority.credential(), { endpoint: 'http://127.0.0.1:9', tenant: 'another.example' });
     const { cause } = await errorOf(risk.dismissRiskyUsers([PRESENT]));
     assert.ok(cause instanceof CredentialUnavailableError);
     assert.match(cause.message, /AdditionallyAllowedTenants/);
@@ -71,8 +71,8 @@ test('another tenant rejects because of the exception of @azure/identity', async
 });
 
 test('a managed identity cannot replace a rejected token', async () => {
-  await withTokenEndpoint(async (endpoint) => {
-    process.env['IDENTITY_ENDPOINT'] = `${endpoint.address}/managed-identity`;
+  await withAuthority(async (authority) => {
+    process.env['IDENTITY_ENDPOINT'] = `${authority.address}/managed-identity`;
     process.env['IDENTITY_HEADER'] = 'header';
     await withModel(['--token', 'token-2'], async (model) => {
       const risk = new EntraRisk(new ManagedIdentityCredential(), { endpoint: model.endpoint, rateLimit: FAST });
@@ -80,6 +80,6 @@ test('a managed identity cannot replace a rejected token', async () => {
       assert.equal(report.cause?.kind, 'unauthenticated');
       assert.deepEqual(report.toRetry, [PRESENT]);
     });
-    assert.equal(endpoint.requests.length, 1);
+    assert.equal(authority.requests.length, 1);
   });
 });

@@ -1,6 +1,7 @@
 // Servers on loopback.
 import { once } from 'node:events';
 import { Server as HttpServer } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 
 /** Lets a server listen while `use` runs, which is given its address. */
@@ -10,7 +11,7 @@ export async function listening(server: Server, use: (address: string) => Promis
   try {
     await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   } finally {
-    if (server instanceof HttpServer) server.closeAllConnections();
+    if (server instanceof HttpServer || server instanceof HttpsServer) server.closeAllConnections();
     server.close();
   }
 }

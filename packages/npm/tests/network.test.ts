@@ -32,8 +32,8 @@ async function call(variables: Record<string, string>): Promise<{ done: number; 
  */
 async function withProxy(status: number, use: (proxy: string, rootFile: string) => Promise<void>): Promise<void> {
   await withModel([], async (model) => {
-    const { rootFile, ...certificate } = await certificateFor(HOST);
-    const inside = createTlsServer(certificate, (incoming, response) => {
+    const { rootFile, key, cert } = await certificateFor(HOST);
+    const inside = createTlsServer({ key, cert }, (incoming, response) => {
       const { method, headers, url = '' } = incoming;
       const forwarded = request(model.endpoint + url, { method, headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 0, answer.headers);

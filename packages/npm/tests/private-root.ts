@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCA, createCert } from 'mkcert';
 
-/** A key and a certificate for hosts, and the file with the root that issued it. */
+/** A key and a certificate for hosts, and the root that issued it. */
 export interface Certificate {
   readonly key: string;
   readonly cert: string;
+  readonly ca: string;
   readonly rootFile: string;
 }
 
@@ -17,5 +18,5 @@ export async function certificateFor(...domains: string[]): Promise<Certificate>
   const { key, cert } = await createCert({ ca, domains, validity: 2 });
   const rootFile = join(mkdtempSync(join(tmpdir(), 'entra-risk-root-')), 'root.pem');
   writeFileSync(rootFile, ca.cert);
-  return { key, cert, rootFile };
+  return { key, cert, ca: ca.cert, rootFile };
 }
