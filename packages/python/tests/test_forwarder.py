@@ -53,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
         self.seen.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
         type(self).respond(self)
 
+    def do_GET(self) -> None:
+        type(self).respond(self)
+
     def do_CONNECT(self) -> None:
         if self.password is not None and self.headers["proxy-authorization"] != self.password:
             self.answer(407, {"proxy-authenticate": "Basic"})
@@ -81,6 +84,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if status != 204:
             self.wfile.write(body)
+
+    @staticmethod
+    def ask(address: str, method: str, path: str, headers: dict[str, str]) -> int:
+        """The status with which another server responds."""
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+        try:
+            connection.request(method, path, b"{}", headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -280,7 +293,7 @@ class Secrecy(unittest.TestCase):
                 ("POST", path + "?x=1", good),
                 ("POST", "http://attacker.test" + path, good),
             ]:
-                refused.append(self.status(forwarder, method, target, headers))
+                refused.append(handler.ask(forwarder.address, method, target, headers))
             handler.answer(204)
 
         refused: list[int] = []
@@ -289,17 +302,9 @@ class Secrecy(unittest.TestCase):
             self.assertEqual(refused, [403, 403, 403, 404, 404, 404, 404, 403])
             [forwarder] = _forwarder._forwarders.values()
             old = {"authorization": f"Bearer {used[0]}"}
-            self.assertEqual(self.status(forwarder, "POST", path, old), 403, "the call is over")
+            self.assertEqual(Handler.ask(forwarder.address, "POST", path, old), 403, "the call is over")
             self.assertEqual(len(server.seen), 1, "nothing was forwarded")
         self.assertEqual(len(used[0]), 64)
-
-    def status(self, forwarder: _forwarder.Forwarder, method: str, path: str, headers: dict[str, str]) -> int:
-        connection = http.client.HTTPConnection(forwarder.address.removeprefix("http://"), timeout=10)
-        try:
-            connection.request(method, path, b"{}", headers)
-            return connection.getresponse().status
-        finally:
-            connection.close()
 
     def test_redirects_cookies_and_netrc_are_off(self) -> None:
         def redirect(handler: Handler) -> None:

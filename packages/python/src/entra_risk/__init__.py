@@ -11,14 +11,16 @@ from ._action import Action
 from ._async_call import AsyncCall
 from ._async_client import AsyncEntraRisk
 from ._call import Call
-from ._client import EntraRisk
 from ._check import TokenCheck
+from ._client import EntraRisk
 from ._credential import Credential, TokenRequest
+from ._entry import Collection, Entry, ListError
 from ._errors import EntraRiskError, InvalidArgument
-from ._options import Options, RateLimit, Settings
+from ._options import ListOptions, Options, RateLimit, Settings
 from ._progress import Progress
 from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Report, Response, report_of
 from ._sign_in import SignIn, SignInError
+from ._verification import Verification
 
 __all__ = [
     "Action",
@@ -26,12 +28,16 @@ __all__ = [
     "AsyncEntraRisk",
     "Batch",
     "Call",
+    "Collection",
     "Credential",
     "EntraRisk",
     "EntraRiskError",
+    "Entry",
     "Error",
     "ErrorKind",
     "InvalidArgument",
+    "ListError",
+    "ListOptions",
     "Options",
     "Outcome",
     "Progress",
@@ -44,5 +50,6 @@ __all__ = [
     "SignInError",
     "TokenCheck",
     "TokenRequest",
+    "Verification",
     "report_of",
 ]

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from ._action import Action
 from ._credential import Credential, Source
+from ._entry import Collection
 from ._handle import Handle
-from ._options import Options, Settings
+from ._options import ListOptions, Options, Settings
 from ._progress import OnProgress
 from ._tenants import Tenants
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Started = TypeVar("Started", bound=Handle)
+Listed = TypeVar("Listed")
 
 
-class Actions(Generic[Result, Started]):
-    """One method for each action. `Result` is a `Report`, or for asyncio a coroutine that returns
-    one. `Started` is a call that reports while it runs."""
+class Actions(Generic[Result, Started, Listed]):
+    """One method for each action and for each list. `Result` is a `Report`, or for asyncio a
+    coroutine that returns one. `Started` is a call that reports while it runs, and `Listed` an
+    iterator of entries."""
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
         source = Source(credential)
@@ -152,6 +155,29 @@ class Actions(Generic[Result, Started]):
         How Microsoft Graph responds for absent ones is not documented. Repeating the call is safe,
         but one whose risk was remediated in between is set to high risk again."""
         return self._perform("confirm-risky-agents-compromised", ids, on_progress, options)
+
+    def list_risky_users(self, filter: str | None = None, **options: Unpack[ListOptions]) -> Listed:
+        """Lists users with a risk, each as an `Entry`, while you iterate. Pages are requested when
+        their entries are wanted.
+
+        `filter` is an OData filter, such as `riskState eq 'atRisk' and riskLevel eq 'high'`. Without
+        one, users whose risk is gone are listed too. The order is not specified.
+
+        Iterating raises `InvalidArgument`, what the credential raises, and `ListError` if the list
+        could not be read to its end."""
+        return self._list("risky-users", filter, options)
+
+    def list_sign_ins(self, filter: str | None = None, **options: Unpack[ListOptions]) -> Listed:
+        """Lists sign-ins, as `list_risky_users` does users. Without a filter, those with a risk
+        (`riskLevelAggregated ne 'none'`) are listed."""
+        return self._list("sign-ins", filter, options)
+
+    def list_risky_service_principals(self, filter: str | None = None, **options: Unpack[ListOptions]) -> Listed:
+        """Lists service principals with a risk, as `list_risky_users` does users."""
+        return self._list("risky-service-principals", filter, options)
+
+    def _list(self, collection: Collection, filter: str | None, options: ListOptions) -> Listed:
+        raise NotImplementedError
 
     def _start(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options

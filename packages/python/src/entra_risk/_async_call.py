@@ -6,9 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
+from typing import Any
 
 from ._component import refuse_fork, was_forked
 from ._handle import Handle
+from ._instance import Job
 from ._progress import OnProgress, Progress
 from ._report import Batch, Report
 from ._tenants import Tenants
@@ -69,7 +71,7 @@ class AsyncCall(Handle):
 
     async def _next(self) -> Batch | None:
         while True:
-            item = await self._items.take(self._work)
+            item: Item = await self._items.take(self._work)
             if not isinstance(item, Progress):
                 return item
             if self._on_progress is not None:
@@ -92,23 +94,23 @@ class AsyncCall(Handle):
 
 
 class Items:
-    """Brings what a call reports into the event loop."""
+    """Brings what a call or a list reports into the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._items: deque[Item] = deque()
+        self._items: deque[Any] = deque()
         self._changed = asyncio.Event()
         self.stop: Callable[[float], None] = lambda _: None
         """Ends the call whose items these are."""
 
-    def push(self, item: Item) -> None:
+    def push(self, item: Any) -> None:
         """Adds an item. It is called in the thread of the driver."""
         try:
             self.loop.call_soon_threadsafe(self._add, item)
         except RuntimeError:  # The loop was closed, and nobody waits any more.
             self.stop(0)
 
-    async def take(self, work: Work) -> Item:
+    async def take(self, work: Job) -> Any:
         """Returns the next item. None, the last one, is returned again and again."""
         while not self._items:
             await self._wait(work)
@@ -120,11 +122,11 @@ class Items:
         while not work.over.is_set():
             await self._wait(work)
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: Any) -> None:
         self._items.append(item)
         self._changed.set()
 
-    async def _wait(self, work: Work) -> None:
+    async def _wait(self, work: Job) -> None:
         self._changed.clear()
         tick = self.loop.call_later(_TICK, self._changed.set)
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ._action import Action
@@ -14,16 +14,22 @@ from ._actions import Actions
 from ._async_call import AsyncCall, Items
 from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
-from ._options import Options
+from ._entry import Collection, Entry
+from ._listing import async_entries
+from ._options import ListOptions, Options, Seconds, milliseconds
 from ._progress import OnProgress
 from ._report import Report
 from ._token import Fetch, Stopped
+from ._verification import Verification, Verifier, rule_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _TICK = 0.25
 """Seconds between two checks whether a token is still awaited."""
 
 
-class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall]):
+class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall, AsyncIterator[Entry]]):
     """`EntraRisk` for asyncio, with the same arguments, reports and exceptions. The plugin runs in
     a thread of its own and never blocks the event loop.
 
@@ -42,6 +48,31 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall]):
         Raises what the credential raises."""
         fetch = self._fetch_in(asyncio.get_running_loop())
         return check_token(await asyncio.to_thread(fetch, self._tenants.token_request(action, tenant), bool), action)
+
+    async def verify(
+        self, action: Action, ids: Iterable[str | UUID], *, within: Seconds = 300, **options: Unpack[ListOptions]
+    ) -> Verification:
+        """Waits until an action has taken effect on ids that were accepted, but no longer than
+        `within`, and returns which have the state that it leads to. It reads lists, and changes
+        nothing.
+
+        Raises what iterating over a list raises."""
+        rule = rule_of(action)
+        verifier = Verifier(rule, ids, milliseconds("within", within) / 1000)
+        while (seconds := verifier.wait()) is not None:
+            await asyncio.sleep(seconds)
+            verifier.begin()
+            async for entry in self._list(rule.collection, rule.filter, options):
+                verifier.saw(entry)
+            verifier.end()
+        return verifier.result()
+
+    def _list(self, collection: Collection, filter: str | None, options: ListOptions) -> AsyncIterator[Entry]:
+        pages = Items(asyncio.get_running_loop())
+        fetch = self._fetch_in(pages.loop)
+        reading = self._tenants.reading(collection, filter, options, fetch, pages.push)
+        pages.stop = reading.stop
+        return async_entries(self._tenants, reading, pages)
 
     async def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import queue
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ._action import Action
@@ -12,14 +14,21 @@ from ._actions import Actions
 from ._call import Call
 from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
-from ._options import Options
+from ._entry import Collection, Entry
+from ._listing import entries
+from ._options import ListOptions, Options, Seconds, milliseconds
 from ._progress import OnProgress
+from ._reading import Page
 from ._report import Report
 from ._token import Stopped
+from ._verification import Verification, Verifier, rule_of
 from ._work import Item
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-class EntraRisk(Actions[Report, Call]):
+
+class EntraRisk(Actions[Report, Call, Iterator[Entry]]):
     """Performs the actions, with one rate-limit state for each tenant.
 
     `credential` is a credential of azure-identity, a callable that takes a `TokenRequest` and
@@ -44,6 +53,28 @@ class EntraRisk(Actions[Report, Call]):
 
         Raises what the credential raises."""
         return check_token(self._fetch(self._tenants.token_request(action, tenant), lambda: False), action)
+
+    def verify(
+        self, action: Action, ids: Iterable[str | UUID], *, within: Seconds = 300, **options: Unpack[ListOptions]
+    ) -> Verification:
+        """Waits until an action has taken effect on ids that were accepted, but no longer than
+        `within`, and returns which have the state that it leads to. It reads lists, and changes
+        nothing.
+
+        Raises what iterating over a list raises."""
+        rule = rule_of(action)
+        verifier = Verifier(rule, ids, milliseconds("within", within) / 1000)
+        while (seconds := verifier.wait()) is not None:
+            time.sleep(seconds)
+            verifier.begin()
+            for entry in self._list(rule.collection, rule.filter, options):
+                verifier.saw(entry)
+            verifier.end()
+        return verifier.result()
+
+    def _list(self, collection: Collection, filter: str | None, options: ListOptions) -> Iterator[Entry]:
+        pages: queue.SimpleQueue[Page] = queue.SimpleQueue()
+        return entries(self._tenants, self._tenants.reading(collection, filter, options, self._fetch, pages.put), pages)
 
     def _perform(
         self, action: Action, ids: Iterable[str | UUID], on_progress: OnProgress | None, options: Options

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from ._entry import Entry
 from ._printable import printable
 from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Response
 
@@ -32,6 +33,11 @@ def error_from(value: Any, unsent: Mapping[str, Error]) -> Error | None:
     if response is not None and response.client_request_id in unsent:
         return unsent[response.client_request_id]
     return Error(_known(value.kind, ErrorKind), printable(value.message), response)
+
+
+def entries_from(values: list[Any]) -> list[Entry]:
+    """Converts a `list<entry>`."""
+    return [Entry(**_fields(value)) for value in values]
 
 
 def seconds_from(milliseconds: int | None) -> float | None:

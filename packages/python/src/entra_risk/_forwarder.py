@@ -12,6 +12,7 @@ import atexit
 import concurrent.futures
 import json
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Coroutine
@@ -53,6 +54,7 @@ class Forwarder:
     def __init__(self, upstream: str) -> None:
         network = network_to(upstream)
         self.upstream = upstream
+        self._next_link = re.compile(b'("@odata.nextLink"\\s*:\\s*")' + re.escape(upstream.encode()) + b"(?=/)", re.IGNORECASE)
         self._routes: dict[str, Route] = {}
         self._network = network
         self._session: aiohttp.ClientSession
@@ -89,7 +91,9 @@ class Forwarder:
         await site.start()
         port = runner.addresses[0][1]
         self._host = f"127.0.0.1:{port}"
-        return f"http://{self._host}"
+        address = f"http://{self._host}"
+        self._here = b"\\1" + address.encode()
+        return address
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         placeholder = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -125,7 +129,9 @@ class Forwarder:
             received = bytearray()
             while len(received) < most and (part := await response.content.read(_MAX_RESPONSE)):
                 received += part
-            result = web.Response(status=response.status, body=route.clean_body(bytes(received[:most])))
+            cleaned = route.clean_body(bytes(received[:most]))
+            # The reader follows only links to the address that it sends to.
+            result = web.Response(status=response.status, body=self._next_link.sub(self._here, cleaned))
             result.headers.popall("content-type", None)
             for name in _RESPONSE_HEADERS:
                 for value in response.headers.getall(name, ()):

@@ -1,4 +1,4 @@
-"""An instance of the plugin, and the thread that drives its calls.
+"""An instance of a component, and the thread that drives its calls.
 
 A signal such as Ctrl-C raises its exception in the main thread, at the next Python code that runs
 there. During a call that would be wasmtime-py's, between WebAssembly and `get-token`: ctypes
@@ -11,12 +11,13 @@ import atexit
 import os
 import threading
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Union
 
 from wasmtime.component import Variant
 
-from ._component import was_forked
-from ._plugin import Plugin
+from ._component import GetToken, was_forked
+from ._reading import Reading
 from ._reentry import refuse_reentry, waits_for_this_thread
 from ._work import Work
 
@@ -28,21 +29,26 @@ _LEAST_WAIT_MS = 5
 _instances: weakref.WeakSet[Instance] = weakref.WeakSet()
 
 
-class Instance:
-    """An instance of the plugin, with one rate-limit state. Its calls share a thread, which ends
-    when no call is open."""
+Job = Union[Work, Reading]
+"""What a thread works on: a call of the plugin, or a query of the reader."""
 
-    def __init__(self) -> None:
+
+class Instance:
+    """An instance of the plugin or of the reader, with one rate-limit state. Its calls share a
+    thread, which ends when no call is open."""
+
+    def __init__(self, component: Callable[[GetToken], Any]) -> None:
         self._import = _GetToken()
-        self._plugin: Plugin | None = None
+        self._component = component
+        self._plugin: Any = None
         self._lock = threading.Lock()
-        self._open: list[Work] = []
+        self._open: list[Job] = []
         self._driven = False
         # Held by the thread that may enter the plugin.
         self._entered = threading.Lock()
         _instances.add(self)
 
-    def add(self, work: Work) -> None:
+    def add(self, work: Job) -> None:
         """Works on a call until it is over."""
         refuse_reentry(self)
         with self._lock:
@@ -86,15 +92,15 @@ class Instance:
                 for work in works:
                     self._step(work, wait_ms)
 
-    def _works(self) -> list[Work]:
+    def _works(self) -> list[Job]:
         with self._lock:
             self._driven = bool(self._open)
             return list(self._open)
 
-    def _step(self, work: Work, wait_ms: int) -> None:
+    def _step(self, work: Job, wait_ms: int) -> None:
         try:
             if self._plugin is None:
-                self._plugin = Plugin(self._import)
+                self._plugin = self._component(self._import)
             self._import.work = work
             try:
                 done = work.step(self._plugin, wait_ms)
@@ -112,7 +118,7 @@ class Instance:
         if done:
             self._remove(work)
 
-    def _remove(self, work: Work) -> None:
+    def _remove(self, work: Job) -> None:
         with self._lock:
             self._open.remove(work)
 
@@ -122,7 +128,7 @@ class _GetToken:
     to the instance: wasmtime-py keeps imports in a global table, so such an instance would never be
     freed."""
 
-    work: Work | None = None
+    work: Job | None = None
 
     def __call__(self, _store: Any, request: Any) -> Any:
         return Variant("denied", "no call is in progress") if self.work is None else self.work.get_token(request)

@@ -65,6 +65,30 @@ class Options(TypedDict, total=False):
     request in 1 s for users, service principals and agents."""
 
 
+class ListOptions(TypedDict, total=False):
+    """Keyword arguments of each list. None, or an absent argument, is the option of `EntraRisk`, or
+    else the default."""
+
+    tenant: str | None
+    """Names the tenant to read from, as in `Options`."""
+    api_version: ApiVersion | None
+    """`v1` or `beta`. Default: `v1`."""
+    page_size: int | None
+    """Maximum entries in a page: 1 to 500, for sign-ins 1 to 1,000. Default: the maximum."""
+    max_attempts: int | None
+    """Maximum attempts for the same page, as in `Options`."""
+    attempt_timeout: Seconds | None
+    """Time from sending a request to the end of its response: at most 600 s. Default: 30 s."""
+    deadline: Seconds | None
+    """Time for the whole list, including that in which your program handles entries. Default: no
+    deadline."""
+    patience: Seconds | None
+    """Longest time from a failure to the next page: after that, the list ends with its last error.
+    Default: 180 s."""
+    rate_limit: RateLimit | None
+    """The rate limit to keep. Default: the documented one, as for the actions."""
+
+
 class Settings(Options, total=False):
     """Keyword arguments of `EntraRisk`: the options, where the token goes, and how many instances
     are kept. Where the token goes belongs to the credential, so an action does not accept it."""
@@ -88,11 +112,19 @@ class OptionsRecord(Record):
     """The record `options` of the plugin. It checks what the conversion to WebAssembly needs; the
     plugin checks the ranges."""
 
+    NAMES = (*Options.__annotations__, "cloud", "endpoint", "audience")
+
     def __init__(self, options: Mapping[str, Any]) -> None:
-        for name, check in _CHECKS.items():
+        for name in self.NAMES:
             value = options.get(name)
             field = _FIELDS.get(name, name).replace("_", "-")
-            setattr(self, field, None if value is None else check(name, value))
+            setattr(self, field, None if value is None else _CHECKS[name](name, value))
+
+
+class QueryRecord(OptionsRecord):
+    """The record `options` of the reader."""
+
+    NAMES = (*ListOptions.__annotations__, "cloud", "endpoint", "audience")
 
 
 def address_of(options: OptionsRecord) -> str:
@@ -108,7 +140,7 @@ def canonical(endpoint: str) -> str:
     return address.removesuffix(default)
 
 
-def only(expected: type[Options], given: Mapping[str, Any]) -> None:
+def only(expected: type[Options] | type[ListOptions], given: Mapping[str, Any]) -> None:
     """Raises TypeError if `given` contains anything else than `expected`."""
     for name in given:
         if name not in expected.__annotations__:
@@ -196,6 +228,7 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "audience": _text,
     "api_version": _api_version,
     "ids_per_request": whole_number,
+    "page_size": whole_number,
     "max_in_flight": whole_number,
     "max_attempts": whole_number,
     "attempt_timeout": _timeout,

@@ -11,11 +11,23 @@ from uuid import UUID
 from ._action import Action
 from ._component import refuse_fork
 from ._credential import Source, TokenRequest
+from ._entry import Collection
 from ._errors import InvalidArgument
 from ._graph import ROOTS, delegated
-from ._instance import Instance
-from ._options import Options, OptionsRecord, Settings, address_of, encodable, only, whole_number
+from ._instance import Instance, Job
+from ._options import (
+    ListOptions,
+    Options,
+    OptionsRecord,
+    QueryRecord,
+    Settings,
+    address_of,
+    encodable,
+    only,
+    whole_number,
+)
 from ._printable import shown, type_of
+from ._reading import Page, Reading
 from ._token import Fetch, Tokens
 from ._work import Item, Work
 
@@ -35,6 +47,7 @@ class Tenants:
         self._most = _MAX_INSTANCES if most is None else whole_number("max_instances", most, least=1)
         # The one used least recently is the first.
         self._instances: OrderedDict[str | None, Instance] = OrderedDict()
+        self._readers: OrderedDict[str | None, Instance] = OrderedDict()
         self._lock = threading.Lock()
 
     def work(
@@ -57,18 +70,30 @@ class Tenants:
         scope = f"{audience}/.default"
         return TokenRequest(scope, getattr(options, "tenant"), address_of(options), False, None, delegated(action))
 
-    def begin(self, work: Work) -> None:
-        """Begins to work on a call in the instance of its tenant."""
+    def reading(
+        self, collection: Collection, filter: str | None, given: ListOptions, fetch: Fetch, push: Callable[[Page], None]
+    ) -> Reading:
+        """Creates a query, for `begin`."""
+        if filter is not None and not isinstance(filter, str):
+            raise InvalidArgument(f"filter: expected a str; got {type_of(filter)}")
+        only(ListOptions, given)
+        options = {**self._settings, **{name: value for name, value in given.items() if value is not None}}
+        text = None if filter is None else encodable(filter)
+        return Reading(collection, text, QueryRecord(options), Tokens(fetch, delegated(collection)), push)
+
+    def begin(self, work: Job) -> None:
+        """Begins to work on a call or a query in the instance of its tenant."""
         refuse_fork()
+        instances = self._readers if isinstance(work, Reading) else self._instances
         with self._lock:
-            instance = self._instances.setdefault(work.tenant, Instance())
-            self._instances.move_to_end(work.tenant)
+            instance = instances.setdefault(work.tenant, Instance(work.component))
+            instances.move_to_end(work.tenant)
             instance.add(work)
-            for tenant, other in list(self._instances.items()):
-                if len(self._instances) <= self._most:
+            for tenant, other in list(instances.items()):
+                if len(instances) <= self._most:
                     break
                 if other.is_idle():
-                    del self._instances[tenant]
+                    del instances[tenant]
 
     def __len__(self) -> int:
         return len(self._instances)

@@ -42,6 +42,8 @@ class Work:
     """A call, for its caller and for the driver of its instance. `push` takes each `Item`; it is
     called in the thread of the driver, and must return immediately."""
 
+    component = Plugin
+
     def __init__(
         self, action: str, ids: list[str], options: OptionsRecord, tokens: Tokens, push: Callable[[Item], None]
     ) -> None:
