@@ -1,4 +1,4 @@
-//! The plugin's world as a wasmtime host sees it, generated from `wit/`.
+//! The worlds of the plugin and the reader as a wasmtime host sees them, generated from `wit/`.
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -19,6 +19,24 @@ mod generated {
     });
 }
 
+mod generated_reader {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package entra:host;
+            world reader {
+                import entra:risk/credentials@0.1.0;
+                export entra:risk/queries@0.1.0;
+            }
+        ",
+        imports: { default: async },
+        exports: { default: async },
+        with: { "entra:risk/credentials@0.1.0": super::generated::entra::risk::credentials },
+    });
+}
+
 pub(crate) use generated::entra::risk::credentials;
 pub(crate) use generated::exports::entra::risk::{actions, calls};
 pub(crate) use generated::{Plugin, PluginPre};
+pub(crate) use generated_reader::exports::entra::risk::queries;
+pub(crate) use generated_reader::{Reader, ReaderPre};

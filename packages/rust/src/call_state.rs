@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use entra_risk_engine::contract::id::Id;
 use tokio::sync::watch;
 
+use crate::host::Asker;
 use crate::order::Order;
 use crate::{Batch, Error, ErrorKind, Outcome, Progress, Report, TokenSourceError};
 
@@ -140,17 +141,8 @@ impl CallState {
         !inner.is_over
     }
 
-    pub(crate) fn has_order(&self) -> bool {
-        self.inner().order.is_some()
-    }
-
     pub(crate) fn take_order(&self) -> Option<Order> {
         self.inner().order.take()
-    }
-
-    /// Keeps the error of the token source as the result of the call.
-    pub(crate) fn token_source_failed(&self, error: Arc<dyn StdError + Send + Sync>) {
-        self.inner().token_source_error.get_or_insert(error);
     }
 
     /// Records the outcome of ids.
@@ -217,6 +209,16 @@ impl CallState {
         let batches = if batch.ids.is_empty() { Vec::new() } else { vec![batch] };
         self.ended(batches, attempts);
         self.over(Some(cause));
+    }
+}
+
+impl Asker for CallState {
+    fn has_order(&self) -> bool {
+        self.inner().order.is_some()
+    }
+
+    fn token_source_failed(&self, error: Arc<dyn StdError + Send + Sync>) {
+        self.inner().token_source_error.get_or_insert(error);
     }
 }
 

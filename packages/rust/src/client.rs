@@ -13,7 +13,8 @@ use crate::library::Library;
 use crate::worker::{self, Task};
 use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings, SetupError, TokenSource};
 
-/// Performs the actions, with one rate limit for each tenant. Clones share everything.
+/// Performs the actions, and lists what is at risk, with one rate limit for each tenant. Clones
+/// share everything.
 ///
 /// Keep it: what it learns about the rate limit is lost with it. It needs a tokio runtime with time
 /// and I/O. Calls of the same tenant share its rate limit and take turns, so a call of one id does
@@ -27,7 +28,7 @@ use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings,
 /// sent, or if the token source itself failed ([`TokenError::Failed`](crate::TokenError::Failed)),
 /// in which case the error contains the report.
 #[derive(Clone)]
-pub struct EntraRisk(Arc<Library>);
+pub struct EntraRisk(pub(crate) Arc<Library>);
 
 impl EntraRisk {
     /// Prepares the actions. The first time in a process, and each time with a pool, it compiles
@@ -65,7 +66,8 @@ impl EntraRisk {
             outcome = field::Empty,
         );
         let usage = Usage::of(self.0.limits());
-        let task = Task { state: Arc::clone(&state), action, options: options.with(settings).into(), span, usage };
+        let (tenant, options) = (options.tenant.clone(), options.with(settings).into());
+        let task = Task { state: Arc::clone(&state), action, tenant: tenant.clone(), options, span, usage };
         if state.is_over() {
             task.report(0);
             return Ok(Call::new(state, watch::Sender::new(())));
@@ -74,9 +76,9 @@ impl EntraRisk {
             task.stopped("a call needs a tokio runtime");
             return Ok(Call::new(state, watch::Sender::new(())));
         };
-        let (orders, needs_worker) = tenants.submit(&options.tenant, task);
+        let (orders, needs_worker) = tenants.submit(&tenant, task);
         if needs_worker {
-            runtime.spawn(worker::work(Arc::clone(&self.0), options.tenant.clone()));
+            runtime.spawn(worker::work(Arc::clone(&self.0), tenant));
         }
         Ok(Call::new(state, orders))
     }

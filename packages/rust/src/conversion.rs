@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use entra_risk_engine::contract::{action, arguments};
 
-use crate::bindings::actions as wit;
+use crate::bindings::{actions as wit, queries};
 use crate::{ApiVersion, Batch, Cloud, Error, ErrorKind, Options, Outcome, RateLimit, Receipt, Response, Settings};
 
 impl Options {
@@ -53,6 +53,26 @@ impl From<arguments::Options> for wit::Options {
     }
 }
 
+impl From<arguments::Options> for queries::Options {
+    fn from(options: arguments::Options) -> Self {
+        queries::Options {
+            tenant: options.tenant,
+            cloud: options.cloud.map(queries::Cloud::from),
+            endpoint: options.endpoint,
+            audience: options.audience,
+            api_version: options.api_version.map(queries::ApiVersion::from),
+            page_size: options.ids_per_request,
+            max_attempts: options.max_attempts,
+            attempt_timeout_ms: options.attempt_timeout_ms,
+            deadline_ms: options.deadline_ms,
+            patience_ms: options.patience_ms,
+            rate_limit: options
+                .rate_limit
+                .map(|action::RateLimit { requests, window_ms }| queries::RateLimit { requests, window_ms }),
+        }
+    }
+}
+
 /// Converts one enum into another that has the same cases.
 macro_rules! same_cases {
     ($from:ty => $to:ty: $($case:ident)+) => {
@@ -68,8 +88,12 @@ macro_rules! same_cases {
 
 same_cases!(Cloud => action::Cloud: Global UsGovL4 UsGovL5 China);
 same_cases!(action::Cloud => wit::Cloud: Global UsGovL4 UsGovL5 China);
+same_cases!(action::Cloud => queries::Cloud: Global UsGovL4 UsGovL5 China);
 same_cases!(ApiVersion => action::ApiVersion: V1 Beta);
 same_cases!(action::ApiVersion => wit::ApiVersion: V1 Beta);
+same_cases!(action::ApiVersion => queries::ApiVersion: V1 Beta);
+same_cases!(queries::ErrorKind => ErrorKind: NoToken DeniedByHost Unauthenticated Forbidden ClientError Throttled
+    ServerError UnexpectedStatus Unreachable NoResponse DeadlineExceeded Other);
 
 impl From<wit::Batch> for Batch {
     fn from(batch: wit::Batch) -> Self {
@@ -92,20 +116,28 @@ impl From<wit::Receipt> for Receipt {
     }
 }
 
-impl From<wit::Error> for Error {
-    fn from(error: wit::Error) -> Self {
-        let response = error.response.map(|response| Response {
-            status: response.status,
-            code: response.code,
-            message: response.message,
-            request_id: response.request_id,
-            client_request_id: response.client_request_id,
-            date: response.date,
-            retry_after: response.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
-        });
-        Error { kind: error.kind.into(), message: error.message, response }
-    }
+/// Converts the error of an interface, which each component has of its own.
+macro_rules! same_error {
+    ($error:ty) => {
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                let response = error.response.map(|response| Response {
+                    status: response.status,
+                    code: response.code,
+                    message: response.message,
+                    request_id: response.request_id,
+                    client_request_id: response.client_request_id,
+                    date: response.date,
+                    retry_after: response.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
+                });
+                Error { kind: error.kind.into(), message: error.message, response }
+            }
+        }
+    };
 }
+
+same_error!(wit::Error);
+same_error!(queries::Error);
 
 /// Converts a duration to milliseconds, rounded up.
 pub(crate) fn in_ms(duration: Duration) -> u32 {

@@ -1,6 +1,7 @@
-//! What an instance of the plugin is linked to: WASI, the requests, and the tokens that the plugin
-//! never sees.
+//! What an instance of a component is linked to: WASI, the requests, and the tokens that it never
+//! sees.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use tokio::select;
@@ -10,9 +11,9 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::credentials::{self, Credential};
-use crate::call_state::CallState;
 use crate::instance::Limits;
 use crate::outbound::{HttpClient, Outbound};
+use crate::sends::Sender;
 use crate::token::{AnyTokenSource, FutureToken};
 use crate::{AccessToken, TokenError, TokenRequest};
 
@@ -23,16 +24,25 @@ pub(crate) struct Host {
     http: WasiHttpCtx,
     pub(crate) outbound: Outbound,
     token_source: Arc<dyn AnyTokenSource>,
-    /// A token that a call stopped waiting for, because another call had an order.
+    /// A token that an asker stopped waiting for, because another one had an order.
     pending_token: Option<(TokenRequest, FutureToken)>,
-    /// Changes whenever an open call has an order, or another call has come.
+    /// Changes whenever an open call or list has an order, or another call has come.
     orders: watch::Receiver<()>,
-    /// The open calls, whose orders must not wait for a token.
-    open: Vec<Arc<CallState>>,
-    /// The call whose `next` runs.
-    pub(crate) current: Option<Arc<CallState>>,
+    /// The open calls or lists, whose orders must not wait for a token.
+    open: Vec<Arc<dyn Asker>>,
+    /// The one whose `next` runs.
+    pub(crate) current: Option<Arc<dyn Asker>>,
     pub(crate) memory: Memory,
     max_instructions: u64,
+}
+
+/// A call or a list, on whose behalf a token is asked for.
+pub(crate) trait Asker: Send + Sync {
+    /// Whether it is to be stopped or dropped, so that it must not wait for a token.
+    fn has_order(&self) -> bool;
+
+    /// Keeps the error of the token source as its result.
+    fn token_source_failed(&self, error: Arc<dyn StdError + Send + Sync>);
 }
 
 /// The linear memory of an instance.
@@ -44,13 +54,18 @@ pub(crate) struct Memory {
 }
 
 impl Host {
-    pub(crate) fn new(limits: Limits, http_client: Arc<HttpClient>, token_source: Arc<dyn AnyTokenSource>) -> Host {
+    pub(crate) fn new(
+        limits: Limits,
+        http_client: Arc<HttpClient>,
+        sender: Sender,
+        token_source: Arc<dyn AnyTokenSource>,
+    ) -> Host {
         Host {
             table: ResourceTable::new(),
             // A clock and random numbers. Nothing is inherited from this process.
             wasi: WasiCtx::builder().build(),
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(http_client),
+            outbound: Outbound::new(http_client, sender),
             token_source,
             pending_token: None,
             orders: watch::channel(()).1,
@@ -61,9 +76,9 @@ impl Host {
         }
     }
 
-    /// Notes which calls are open, and where they announce orders. Without any, every token is
-    /// forgotten.
-    pub(crate) fn attend(&mut self, open: Vec<Arc<CallState>>, orders: &watch::Receiver<()>) {
+    /// Notes which calls or lists are open, and where they announce orders. Without any, every token
+    /// is forgotten.
+    pub(crate) fn attend(&mut self, open: Vec<Arc<dyn Asker>>, orders: &watch::Receiver<()>) {
         if open.is_empty() {
             self.outbound.forget_tokens();
             self.pending_token = None;
@@ -174,6 +189,7 @@ const MAX_TABLE_ELEMENTS: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sends::Sends;
     use crate::{Proxy, Settings};
 
     #[tokio::test]
@@ -181,7 +197,8 @@ mod tests {
         let settings = Settings { proxy: Proxy::None, ..Settings::default() };
         let token_source = Arc::new(AccessToken::new("canary-of-24-characters!").unwrap());
         let limits = Limits { max_memory_bytes: 0, max_instructions: 0 };
-        let mut host = Host::new(limits, Arc::new(HttpClient::new(&settings).unwrap()), token_source);
+        let http_client = Arc::new(HttpClient::new(&settings).unwrap());
+        let mut host = Host::new(limits, http_client, Sends::default().sender(&None), token_source);
         let graph = "https://graph.microsoft.com".to_owned();
         let mut redacted = Vec::new();
         for endpoint in ["https://graph.test".to_owned(), graph.clone()] {

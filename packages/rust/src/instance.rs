@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use entra_risk_engine::contract::action::ServiceLimit;
 use tokio::sync::watch;
-use wasmtime::Store;
+use tokio::time::Instant;
 use wasmtime::component::ResourceAny;
+use wasmtime::{Engine, Store};
 
 use crate::bindings::actions::Options;
 use crate::bindings::calls::{Action, Event};
 use crate::bindings::{Plugin, PluginPre};
 use crate::call_state::CallState;
 use crate::conversion::in_ms;
-use crate::host::Host;
-use crate::outbound::HttpClient;
-use crate::token::AnyTokenSource;
+use crate::host::{Asker, Host};
 
 /// An instance of the plugin. Once a function has failed, it cannot be used again.
 pub(crate) struct Instance {
@@ -58,18 +58,8 @@ impl Usage {
 
 impl Instance {
     /// Instantiates the plugin. The error is the reason in words.
-    pub(crate) async fn new(
-        plugin: &PluginPre<Host>,
-        limits: Limits,
-        http_client: Arc<HttpClient>,
-        token_source: Arc<dyn AnyTokenSource>,
-    ) -> Result<Instance, String> {
-        let mut store = Store::new(plugin.engine(), Host::new(limits, http_client, token_source));
-        store.limiter(|host| &mut host.memory);
-        store
-            .set_fuel(limits.max_instructions)
-            .and_then(|()| store.fuel_async_yield_interval(Some(YIELD_INSTRUCTIONS)))
-            .map_err(|error| error.to_string())?;
+    pub(crate) async fn new(plugin: &PluginPre<Host>, limits: Limits, host: Host) -> Result<Instance, String> {
+        let mut store = store(plugin.engine(), limits, host)?;
         match plugin.instantiate_async(&mut store).await {
             Ok(plugin) => Ok(Instance { store, plugin }),
             Err(error) => Err(store.data().reason(&error)),
@@ -79,6 +69,7 @@ impl Instance {
     /// Tells the instance which calls are open, and where they announce orders. Without any open
     /// call, it forgets every token.
     pub(crate) fn attend(&mut self, open: Vec<Arc<CallState>>, orders: &watch::Receiver<()>) {
+        let open = open.into_iter().map(|call| call as Arc<dyn Asker>).collect();
         self.store.data_mut().attend(open, orders);
     }
 
@@ -105,7 +96,7 @@ impl Instance {
         wait: Duration,
     ) -> Called<Event> {
         self.refuel(usage)?;
-        self.store.data_mut().current = Some(Arc::clone(state));
+        self.store.data_mut().current = Some(Arc::clone(state) as Arc<dyn Asker>);
         let calls = self.plugin.entra_risk_calls();
         let result = calls.call().call_next(&mut self.store, call, Some(in_ms(wait))).await;
         self.store.data_mut().current = None;
@@ -127,6 +118,11 @@ impl Instance {
         self.charge(usage, result)
     }
 
+    /// When a new call may send its first request, because of lists. `None`: now.
+    pub(crate) fn may_send_at(&self, limit: ServiceLimit, window: Duration) -> Option<Instant> {
+        self.store.data().outbound.may_send_at(limit, window)
+    }
+
     /// The size of the instance's linear memory, which never shrinks.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.store.data().memory.bytes
@@ -144,6 +140,17 @@ impl Instance {
         usage.requests = usage.requests.saturating_add(self.store.data_mut().outbound.take_requests());
         result.map_err(|error| self.store.data().reason(&error))
     }
+}
+
+/// A store for an instance that may take up this much. The error is the reason in words.
+pub(crate) fn store(engine: &Engine, limits: Limits, host: Host) -> Result<Store<Host>, String> {
+    let mut store = Store::new(engine, host);
+    store.limiter(|host| &mut host.memory);
+    store
+        .set_fuel(limits.max_instructions)
+        .and_then(|()| store.fuel_async_yield_interval(Some(YIELD_INSTRUCTIONS)))
+        .map_err(|error| error.to_string())?;
+    Ok(store)
 }
 
 /// How many instructions the plugin executes before it yields to other tasks of the runtime: about

@@ -93,7 +93,7 @@ impl Options {
         ids: &[String],
         settings: &Settings,
     ) -> Result<Vec<Id>, InvalidArgument> {
-        let ids = arguments::distinct_ids("ids", ids).map_err(|text| InvalidArgument::new(&text))?;
+        let ids = InvalidArgument::check_ids(ids)?;
         arguments::ResolvedOptions::parse(action.definition(), self.with(settings))
             .map_err(|text| InvalidArgument::new(&text))?;
         Ok(ids)
@@ -101,9 +101,14 @@ impl Options {
 }
 
 impl InvalidArgument {
+    /// Returns the distinct ids, in the order given.
+    pub(crate) fn check_ids(ids: &[String]) -> Result<Vec<Id>, InvalidArgument> {
+        arguments::distinct_ids("ids", ids).map_err(|text| InvalidArgument::new(&text))
+    }
+
     /// Spells the argument in a message of the engine as in Rust: `options.deadline-ms: 0: …` as
     /// `deadline: 0 ms: …`.
-    fn new(text: &str) -> InvalidArgument {
+    pub(crate) fn new(text: &str) -> InvalidArgument {
         let (argument, rest) = text.split_once(": ").unwrap_or(("", text));
         let argument = argument.strip_prefix("options.").unwrap_or(argument).replace('-', "_");
         InvalidArgument(match argument.strip_suffix("_ms") {

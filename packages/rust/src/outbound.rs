@@ -1,21 +1,24 @@
-//! The plugin's way out: requests reach allowed endpoints only, with the token that the plugin
-//! never sees, over connections that all instances share.
+//! The components' way out: requests reach allowed endpoints only, with the token that they
+//! never see, over connections that all instances share.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use entra_risk_engine::contract::action::ServiceLimit;
 use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_engine::contract::id::Id;
 use http::header::{AUTHORIZATION, AsHeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, warn};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::connector::Connector;
 use crate::received::{self, REQUEST_ID};
 use crate::redaction::KnownTokens;
+use crate::sends::Sender;
 use crate::transport_error::{causes, transport_error};
 use crate::{AccessToken, Settings, SetupError};
 
@@ -28,6 +31,7 @@ pub(crate) struct HttpClient {
 /// The requests of one instance.
 pub(crate) struct Outbound {
     http_client: Arc<HttpClient>,
+    sender: Sender,
     /// The latest token, and the endpoint it is for. The open calls of an instance share it,
     /// because they have the tenant, the endpoint and the audience in common.
     attached: Option<(String, HeaderValue)>,
@@ -74,8 +78,14 @@ impl HttpClient {
 }
 
 impl Outbound {
-    pub(crate) fn new(http_client: Arc<HttpClient>) -> Outbound {
-        Outbound { http_client, attached: None, tokens: KnownTokens::default(), requests: 0 }
+    pub(crate) fn new(http_client: Arc<HttpClient>, sender: Sender) -> Outbound {
+        Outbound { http_client, sender, attached: None, tokens: KnownTokens::default(), requests: 0 }
+    }
+
+    /// When a new call or list may send its first request, because of requests of other instances.
+    /// `None`: now.
+    pub(crate) fn may_send_at(&self, limit: ServiceLimit, window: Duration) -> Option<Instant> {
+        self.sender.may_send_at(limit, window)
     }
 
     /// Whether requests may go to an endpoint in the spelling of the plugin.
@@ -144,6 +154,8 @@ impl WasiHttpHooks for Outbound {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
         self.requests = self.requests.saturating_add(1);
+        self.sender.sent(&uri);
+        let reads = request.method() == Method::GET;
         let span = debug_span!(
             "request",
             path = uri.path(),
@@ -165,9 +177,9 @@ impl WasiHttpHooks for Outbound {
                 let status = response.status().as_u16();
                 span.record("status", status);
                 if let 408 | 421 | 429 | 500.. = status {
-                    debug!(status, "the ids of this request are to be sent again");
+                    debug!(status, "this request is to be repeated");
                 }
-                let response = received::clean(response, in_flight);
+                let response = received::clean(response, reads, in_flight);
                 span.record("request_id", guid(response.headers(), REQUEST_ID));
                 Ok((response, Box::new(async { Ok(()) }) as _))
             }

@@ -1,4 +1,4 @@
-//! The part of a response that reaches the plugin: what it understands, without tokens. The rest
+//! The part of a response that reaches a component: what it understands, without tokens. The rest
 //! stays outside.
 
 use std::pin::Pin;
@@ -7,10 +7,13 @@ use std::task::{Context, Poll};
 use entra_risk_engine::http::date;
 use entra_risk_engine::http::json::Json;
 use entra_risk_engine::http::response::NO_CONTENT;
+use entra_risk_engine::query::MAX_PAGE_BYTES;
+use entra_risk_engine::query::page::{Entry, Page};
 use http::header::{DATE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Frame, Incoming};
+use serde_json::{Value, json};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::redaction::{InFlight, Redaction};
@@ -19,12 +22,15 @@ use crate::redaction::{InFlight, Redaction};
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Removes tokens from a response. The body comes as a whole when that of the service has ended.
-pub(crate) fn clean(response: Response<Incoming>, in_flight: InFlight) -> Response<WasiBody> {
+/// `reads`: it may be a page of a list.
+pub(crate) fn clean(response: Response<Incoming>, reads: bool, in_flight: InFlight) -> Response<WasiBody> {
     let (parts, body) = response.into_parts();
+    let is_page = reads && parts.status == StatusCode::OK;
     let cleaned = if parts.status.as_u16() == NO_CONTENT {
         Empty::new().map_err(|never| match never {}).boxed_unsync()
     } else {
-        CleanBody(Some(Reading { body, received: Vec::new(), in_flight: in_flight.clone() })).boxed_unsync()
+        let in_flight = in_flight.clone();
+        CleanBody(Some(Reading { body, is_page, received: Vec::new(), in_flight })).boxed_unsync()
     };
     let mut response = Response::new(cleaned);
     *response.status_mut() = parts.status;
@@ -55,7 +61,22 @@ fn clean_headers(received: &HeaderMap, redaction: &Redaction) -> HeaderMap {
     headers
 }
 
-/// Returns the part of a body that the plugin understands, without tokens.
+/// Returns the part of a page that the reader understands, without tokens. `None`: it is no page.
+fn clean_page(body: &[u8], redaction: &Redaction) -> Option<String> {
+    let Page { entries, next_link, .. } = redaction.page(body)?;
+    let entry = |entry: &Entry| {
+        let Entry { id, name, risk_level, risk_state, risk_detail, last_updated, deleted, processing, .. } = entry;
+        json!({
+            "id": id, "userPrincipalName": name, "riskLevel": risk_level, "riskState": risk_state,
+            "riskDetail": risk_detail, "riskLastUpdatedDateTime": last_updated, "isDeleted": deleted,
+            "isProcessing": processing,
+        })
+    };
+    let entries: Vec<Value> = entries.iter().map(entry).collect();
+    Some(json!({ "value": entries, "@odata.nextLink": next_link }).to_string())
+}
+
+/// Returns the part of a body that a component understands, without tokens.
 fn clean_body(body: &[u8], redaction: &Redaction) -> String {
     let body = Json::parse(body);
     let Some(error) = body.get("error") else { return String::new() };
@@ -83,6 +104,7 @@ struct CleanBody(Option<Reading>);
 
 struct Reading {
     body: Incoming,
+    is_page: bool,
     received: Vec<u8>,
     in_flight: InFlight,
 }
@@ -91,12 +113,13 @@ impl Reading {
     /// Reads up to the end of the body, its limit, or a failure. A failure is no error, because the
     /// status has arrived.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while self.received.len() < MAX_BODY_BYTES {
+        let max = if self.is_page { MAX_PAGE_BYTES } else { MAX_BODY_BYTES };
+        while self.received.len() < max {
             match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
-                    let room = MAX_BODY_BYTES.saturating_sub(self.received.len());
+                    let room = max.saturating_sub(self.received.len());
                     self.received.extend(data.iter().take(room));
                 }
                 Poll::Ready(Some(Err(_)) | None) => break,
@@ -115,14 +138,17 @@ impl Body for CleanBody {
         if reading.poll(context).is_pending() {
             return Poll::Pending;
         }
-        let body = clean_body(&reading.received, &reading.in_flight.redaction());
+        let redaction = reading.in_flight.redaction();
+        let page = if reading.is_page { clean_page(&reading.received, &redaction) } else { None };
+        let body = page.unwrap_or_else(|| clean_body(&reading.received, &redaction));
         // This closes the connection of a body that would go on.
         self.0 = None;
         Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body.into()))))
     }
 }
 
-/// How much of a body is read, the same as by the plugin: a larger one is not from Microsoft Graph.
+/// How much of a body that is no page is read, the same as by the components: a larger one is not
+/// from Microsoft Graph.
 const MAX_BODY_BYTES: usize = 65_536;
 
 #[cfg(test)]
@@ -148,6 +174,18 @@ mod tests {
             r#"{"error":{"code":"C","message":"say \"[token]\" \\","innerError":{"request-id":"r","date":"d"}}}"#;
         assert_eq!(clean(body), cleaned);
         assert_eq!(clean(cleaned), cleaned);
+    }
+
+    #[test]
+    fn a_page_keeps_what_the_reader_understands() {
+        let body = r#"{"@odata.context":"c","value":[{"id":"i","displayName":"\u0061-token-of-the-service-that-shows \"",
+            "riskLevel":"high","isProcessing":true,"more":[1]}],"@odata.nextLink":"https://x/?a-token-of-the-service-that-shows"}"#;
+        let cleaned = clean_page(body.as_bytes(), &redaction()).unwrap();
+        let page = redaction().page(cleaned.as_bytes()).unwrap();
+        let [entry] = page.entries.as_slice() else { panic!("{cleaned}") };
+        assert_eq!((&*entry.id, &*entry.name, &*entry.risk_level, entry.processing), ("i", "[token] \"", "high", true));
+        assert_eq!(page.next_link.as_deref(), Some("https://x/?[token]"));
+        assert!(clean_page(b"<html>", &redaction()).is_none());
     }
 
     #[test]

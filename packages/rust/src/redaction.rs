@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entra_risk_engine::contract::printable::printable;
 use entra_risk_engine::contract::token::{Authorization, Secrets, Token};
+use entra_risk_engine::query::page::Page;
 
 use crate::AccessToken;
 
@@ -78,6 +79,13 @@ impl Redaction {
         let tokens = tokens.filter_map(|token| Token::parse(token.secret().to_owned()).ok());
         let kept = tokens.map(|token| secrets.add(Authorization::Bearer(token))).collect();
         Redaction { secrets, _kept: kept }
+    }
+
+    /// The page in a body, without tokens. `None`: it is no page.
+    pub(crate) fn page(&self, body: &[u8]) -> Option<Page> {
+        let mut page = Page::parse(body, &self.secrets)?;
+        page.next_link = page.next_link.map(|link| self.secrets.sanitize(&link, link.len()));
+        Some(page)
     }
 
     /// Cuts a text to the longest one of the contract, 512 bytes, replaces every run of 24

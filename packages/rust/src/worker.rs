@@ -24,6 +24,7 @@ use crate::{Action, Batch, Error, ErrorKind};
 pub(crate) struct Task {
     pub(crate) state: Arc<CallState>,
     pub(crate) action: Action,
+    pub(crate) tenant: Tenant,
     pub(crate) options: Options,
     pub(crate) span: Span,
     pub(crate) usage: Usage,
@@ -35,6 +36,8 @@ struct OpenCall {
     resource: ResourceAny,
     /// Whether to ask the plugin, without waiting, what the call does next.
     has_news: bool,
+    /// Before this time, the call sends nothing, because a list of its tenant was being read.
+    starts_at: Option<Instant>,
     /// When the call last sent a request.
     sent_at: Option<Instant>,
     /// How long nothing can happen to the call, because nothing is in flight and nothing is due.
@@ -105,7 +108,7 @@ async fn start(
         Some(instance) => Ok(instance),
         None => {
             lease.make_room();
-            library.instance().await
+            library.instance(&task.tenant).await
         }
     };
     let instance = match instance {
@@ -119,7 +122,10 @@ async fn start(
     let ids: Vec<String> = task.state.ids().iter().map(|id| id.as_str().to_owned()).collect();
     match instance.start(&mut task.usage, task.action.into(), &ids, &task.options).await {
         Ok(Ok(resource)) => {
+            let limit = task.action.definition().limit;
+            let window = task.options.rate_limit.map_or(limit.rate_limit().window_ms, |limit| limit.window_ms);
             open.push(OpenCall {
+                starts_at: instance.may_send_at(limit, Duration::from_millis(window.into())),
                 task,
                 resource,
                 has_news: true,
@@ -180,6 +186,10 @@ impl OpenCall {
             }
             Some(Order::Stop(grace)) => instance.stop(usage, self.resource, grace).await?,
             None => {}
+        }
+        if let Some(at) = self.starts_at.filter(|at| Instant::now() < *at) {
+            self.idle = at.saturating_duration_since(Instant::now());
+            return Ok(());
         }
         let wait = if mem::take(&mut self.has_news) { Duration::ZERO } else { share };
         self.idle = Duration::ZERO;

@@ -8,6 +8,7 @@ mod calls;
 mod destinations;
 mod echo;
 mod limits;
+mod lists;
 mod printable;
 mod proxies;
 mod proxy_server;

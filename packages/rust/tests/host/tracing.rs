@@ -120,7 +120,7 @@ async fn child() {
     let [long, brief] = waits.as_slice() else { panic!("{waits:?}") };
     assert!(long.contains(" INFO ") && long.contains(r#"reason="throttled" status=429 wait="#), "{long}");
     assert!(brief.contains("DEBUG ") && brief.contains(r#"reason="server-error" status=503 wait="#), "{brief}");
-    let repeated: Vec<_> = log.lines().filter(|line| line.contains("are to be sent again status=")).collect();
+    let repeated: Vec<_> = log.lines().filter(|line| line.contains("is to be repeated status=")).collect();
     assert_eq!(repeated.len(), 2, "{repeated:?}");
     // Neither ids nor what Microsoft Graph says about them.
     assert!(waits.iter().all(|line| !line.contains("00000000-") && !line.contains("Too")), "{waits:?}");

@@ -1,9 +1,9 @@
-//! The plugin as a compiled component, and the linker that grants the imports of its world and
-//! nothing else.
+//! The plugin and the reader as compiled components, and the linker that grants the imports of their
+//! worlds and nothing else.
 
 use std::sync::{Mutex, PoisonError};
 
-use wasmtime::component::{Component, HasData, HasSelf, Linker, ResourceTable};
+use wasmtime::component::{Component, HasData, HasSelf, InstancePre, Linker, ResourceTable};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
@@ -12,27 +12,32 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use crate::bindings::{PluginPre, credentials};
+use crate::bindings::{PluginPre, ReaderPre, credentials};
 use crate::host::Host;
 use crate::{Allocation, Settings};
 
 /// The plugin, the same bytes as `target/dist/entra-risk.wasm`.
-const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entra-risk.wasm"));
+const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entra-risk.wasm"));
+
+/// The reader, the same bytes as `target/dist/entra-risk-reader.wasm`.
+const READER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entra-risk-reader.wasm"));
 
 /// The compiled plugin with memory allocated on demand, which all clients of this process share.
 static ON_DEMAND: Mutex<Option<PluginPre<Host>>> = Mutex::new(None);
 
+/// The compiled reader, which all clients of this process share.
+static READER_ON_DEMAND: Mutex<Option<ReaderPre<Host>>> = Mutex::new(None);
+
+/// Returns the compiled reader. It is compiled once in a process.
+pub(crate) fn reader() -> wasmtime::Result<ReaderPre<Host>> {
+    once(&READER_ON_DEMAND, || ReaderPre::new(compile(READER, InstanceAllocationStrategy::OnDemand)?))
+}
+
 /// Returns the compiled plugin. It is compiled once in a process, and once for each pool.
-pub(crate) fn load(settings: &Settings) -> wasmtime::Result<PluginPre<Host>> {
+pub(crate) fn plugin(settings: &Settings) -> wasmtime::Result<PluginPre<Host>> {
     match settings.allocation {
         Allocation::OnDemand => {
-            let mut on_demand = ON_DEMAND.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(plugin) = &*on_demand {
-                return Ok(plugin.clone());
-            }
-            let plugin = compile(InstanceAllocationStrategy::OnDemand)?;
-            *on_demand = Some(plugin.clone());
-            Ok(plugin)
+            once(&ON_DEMAND, || PluginPre::new(compile(PLUGIN, InstanceAllocationStrategy::OnDemand)?))
         }
         Allocation::Pooled => {
             let instances = settings.max_instances;
@@ -41,17 +46,26 @@ pub(crate) fn load(settings: &Settings) -> wasmtime::Result<PluginPre<Host>> {
             let mut pool = PoolingAllocationConfig::new();
             pool.total_component_instances(instances).total_core_instances(modules).total_tables(modules);
             pool.total_memories(instances).total_stacks(instances).max_memory_size(settings.max_memory_bytes);
-            compile(InstanceAllocationStrategy::Pooling(pool))
+            PluginPre::new(compile(PLUGIN, InstanceAllocationStrategy::Pooling(pool))?)
         }
     }
 }
 
-fn compile(allocation: InstanceAllocationStrategy) -> wasmtime::Result<PluginPre<Host>> {
+/// Returns what the first use has compiled.
+fn once<T: Clone>(compiled: &Mutex<Option<T>>, compile: impl FnOnce() -> wasmtime::Result<T>) -> wasmtime::Result<T> {
+    let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(component) = &*compiled {
+        return Ok(component.clone());
+    }
+    Ok(compiled.insert(compile()?).clone())
+}
+
+fn compile(bytes: &[u8], allocation: InstanceAllocationStrategy) -> wasmtime::Result<InstancePre<Host>> {
     let mut config = Config::new();
     config.allocation_strategy(allocation).consume_fuel(true);
     let engine = Engine::new(&config)?;
-    let component = Component::new(&engine, BYTES)?;
-    PluginPre::new(grant(&engine)?.instantiate_pre(&component)?)
+    let component = Component::new(&engine, bytes)?;
+    grant(&engine)?.instantiate_pre(&component)
 }
 
 /// Selects the table of resources from the host: wasi:io needs nothing else.
@@ -61,7 +75,7 @@ impl HasData for HasIo {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// Grants the interfaces that the plugin's world imports, and no other.
+/// Grants the interfaces that both worlds import, and no other.
 fn grant(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
