@@ -8,5 +8,3 @@ mod transport_error;
 pub use host::{now, random};
 pub use in_flight::{InFlight, State, exchange, wait};
 
-/// The bindings of WASI, for the worlds that import it.
-pub use waki::bindings::wasi;

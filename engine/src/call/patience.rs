@@ -52,9 +52,10 @@ impl Patience {
         now: Instant,
     ) -> Option<&'static str> {
         let until = now.saturating_add(retry_after?);
-        let ends_by_then = |end: Option<Instant>| end.is_some_and(|end| end <= until);
-        let exceeded = [("deadline-ms", deadline), ("patience-ms", self.ends())];
-        exceeded.into_iter().find(|(_, end)| ends_by_then(*end)).map(|(option, _)| option)
+        if deadline.is_some_and(|deadline| deadline <= until) {
+            return Some("deadline-ms");
+        }
+        self.ends().filter(|end| *end <= until).map(|_| "patience-ms")
     }
 
     /// Why nothing more is sent if the next acceptance comes at `next` at the earliest, and not
