@@ -1,6 +1,9 @@
-// A stub of Microsoft Entra ID on loopback: it issues tokens to applications and to people.
+// A stub of Microsoft Entra ID on loopback: it issues tokens to applications and to people. `node
+// authority.js COMMAND…` runs a command with the variables of an application.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -143,4 +146,12 @@ function encoded(value: unknown): string {
 
 function respond(response: ServerResponse, value: object): void {
   response.writeHead('error' in value ? 400 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+if (import.meta.filename === process.argv[1]) {
+  await withAuthority(async (authority) => {
+    const [, , command = '', ...args] = process.argv;
+    const env = { ...process.env, ...authority.application() };
+    [process.exitCode] = await once(spawn(command, args, { env, stdio: 'inherit' }), 'exit');
+  });
 }
