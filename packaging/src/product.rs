@@ -28,7 +28,7 @@ enum Kind {
     Part { description: &'static str, part: &'static str },
     /// A composition of an app, the plugin and the adapter for every credential.
     App { description: &'static str, app: App },
-    /// The command with the plugin, which gets its tokens from the host. Packages contain it.
+    /// The command with the plugin and the reader, which get their tokens from the host. Packages contain it.
     PackagedCommand,
 }
 
@@ -135,7 +135,11 @@ impl Product {
                 publish(&bytes, About { name: self.name, description, docs: Some(&docs), functions: &functions })
             }
             Kind::PackagedCommand => {
-                let parts = [("entra:risk-cli", parts.get(CLI.part)?), ("entra:risk", parts.get(PLUGIN)?)];
+                let parts = [
+                    ("entra:risk-cli", parts.get(CLI.part)?),
+                    ("entra:risk", parts.get(PLUGIN)?),
+                    ("entra:risk-reader", parts.get(READER)?),
+                ];
                 let description = "entra-risk as a command in a package";
                 publish(
                     &compose("command", &parts)?,
@@ -172,11 +176,13 @@ pub fn compose_turns(plugin: &[u8], turns: &[u8]) -> Result<Vec<u8>> {
     compose("turns", &[("entra:risk-with-turns", plugin), ("entra:risk-turns", turns)])
 }
 
-/// Composes an app or a component of the user with the plugin and a token adapter.
+/// Composes an app or a component of the user with the plugin, the reader if it uses it, and a token
+/// adapter.
 fn compose_app(wac: &str, app: &[u8], parts: &Parts, token: &str) -> Result<Vec<u8>> {
     let parts = [
         (&*format!("entra:risk-{wac}"), app),
         ("entra:risk", parts.get(PLUGIN)?),
+        ("entra:risk-reader", parts.get(READER)?),
         ("entra:risk-token", parts.get(token)?),
     ];
     compose(wac, &parts)

@@ -1,15 +1,16 @@
 //! `--check`: requests a token as a run would, sends nothing to Microsoft Graph, and says what the
 //! token permits.
 
-use entra_risk_common::{ACTIONS, timestamp};
+use entra_risk_common::timestamp;
 use entra_risk_engine::contract::printable::quoted;
 use entra_risk_engine::contract::token::Token;
 
 use crate::arguments::Check;
 use crate::bindings::entra::risk::credentials::{Credential, TokenError, TokenRequest, get_token};
-use crate::bindings::wasi::clocks::wall_clock;
 use crate::claims::{Claims, Content};
 use crate::connection::Connection;
+use crate::operation::Operation;
+use crate::stdio::since_1970;
 
 /// What `--check` found.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(crate) fn look(check: &Check) -> Finding {
         return unusable(why);
     }
     match Content::of(&token) {
-        Content::Readable(claims) => report(check, &claims, wall_clock::now().seconds),
+        Content::Readable(claims) => report(check, &claims, since_1970().as_secs()),
         Content::Opaque => usable("The token is opaque: only Microsoft Graph knows what it permits."),
         Content::Encrypted => usable("The token is encrypted: only Microsoft Graph can read what it permits."),
     }
@@ -70,22 +71,19 @@ fn report(check: &Check, claims: &Claims, now: u64) -> Finding {
     }
     let held = claims.permissions();
     let is_delegated = claims.is_delegated();
-    let actions = ACTIONS.iter().map(|action| action.definition);
-    let wanted: Vec<(&str, &str)> = actions
-        .filter(|action| check.action.is_none_or(|wanted| wanted.definition.name == action.name))
-        .map(|action| {
-            (action.name, if is_delegated { action.delegated_permission } else { action.application_permission })
-        })
-        .collect();
-    let (permitted, missing): (Vec<_>, Vec<_>) = wanted.iter().partition(|(_, permission)| held.contains(permission));
+    let wanted: Vec<Operation> = check.operation.map_or_else(|| Operation::all().collect(), |wanted| vec![wanted]);
+    let (permitted, missing): (Vec<_>, Vec<_>) =
+        wanted.iter().partition(|operation| held.iter().any(|held| operation.is_permitted_by(held, is_delegated)));
     for (title, operations) in [("permits:", &permitted), ("lacks, for:", &missing)] {
         lines.extend((!operations.is_empty()).then(|| format!("  {title}")));
-        lines.extend(operations.iter().map(|(name, permission)| format!("    {name:<44}  {permission}")));
+        let line =
+            |operation: &&Operation| format!("    {:<44}  {}", operation.name(), operation.permission(is_delegated));
+        lines.extend(operations.iter().map(line));
     }
     let extra: Vec<String> = held
         .iter()
-        .filter(|permission| wanted.iter().all(|(_, needed)| needed != *permission))
-        .map(|permission| quoted(permission))
+        .filter(|held| !wanted.iter().any(|operation| operation.is_permitted_by(held, is_delegated)))
+        .map(|held| quoted(held))
         .collect();
     if !extra.is_empty() {
         lines.push(format!("  more than needed: {}", extra.join(", ")));

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::arguments::Job;
+use crate::job::Job;
 use crate::question::MAX_SHORT_LIST;
 
 /// Ids that are shown of each end of a long list.

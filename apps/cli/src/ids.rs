@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::time::Duration;
 
 use entra_risk_engine::contract::action::Action;
 use entra_risk_engine::contract::id::Id;
@@ -79,6 +80,10 @@ pub(crate) struct Input {
     pub(crate) notes: Vec<String>,
     /// Why the input may be the wrong one, although it is valid.
     pub(crate) doubts: Vec<String>,
+    /// When the ids were listed, since an arbitrary origin, if the command listed them itself.
+    pub(crate) listed: Option<Duration>,
+    /// The first names of such a list.
+    pub(crate) names: Vec<String>,
 }
 
 impl Ids {
@@ -176,7 +181,8 @@ impl Ids {
         if self.repeated > 0 {
             self.notes.push(format!("{} repeated ids are sent once", self.repeated));
         }
-        Ok(Input { ids: self.list, labels: self.labels, notes: self.notes, doubts: self.doubts })
+        let Ids { list: ids, labels, notes, doubts, .. } = self;
+        Ok(Input { ids, labels, notes, doubts, ..Input::default() })
     }
 
     /// An id without braces, and its number. An invalid one is counted and reported.

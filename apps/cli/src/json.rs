@@ -102,6 +102,8 @@ impl<'s, 'a> Node<'s, 'a> {
             match object.next_value_seed(Node::new(&mut *records, role))? {
                 Member::Text(text) if name == "action" => action = Some(text),
                 Member::Text(text) if name == "outcome" => outcome = Some(text),
+                // What ids have become is not their outcome.
+                Member::Text(_) if name == "verification" && action.is_some() => was_read = true,
                 Member::Texts(ids) => logged = Some(ids),
                 Member::Read => was_read = true,
                 _ if name == "@odata.nextLink" => has_more = true,

@@ -3,15 +3,16 @@
 
 use entra_risk_common::actions::Batch;
 use entra_risk_common::io::streams::OutputStream;
-use entra_risk_common::{stream, timestamp};
+use entra_risk_common::{Action, stream, timestamp};
 
-use crate::arguments::Job;
-use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorType, ErrorCode, OpenFlags};
 use crate::file::{Place, sync};
 use crate::ids::Labels;
+use crate::job::Job;
 use crate::json::is_whole;
-use crate::log_line::log_lines;
+use crate::log_line::{log_lines, verified_lines};
+use crate::stdio::since_1970;
+use crate::verify::Verified;
 
 /// Bytes to search for the end of the last whole line: more than a line has, with labels.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -53,19 +54,42 @@ impl Log {
 
     /// Appends these batches, and waits until they are written.
     pub(crate) fn write(&self, job: &Job, labels: &Labels, batches: &[Batch]) -> Result<(), String> {
-        let now = wall_clock::now();
-        let time = timestamp(now.seconds, now.nanoseconds);
+        let time = time();
         for batch in batches {
             for line in log_lines(job.action, job.reason.as_deref(), labels, batch, &time) {
                 self.append(format!("{line}\n").as_bytes())?;
             }
         }
+        self.sync()
+    }
+
+    /// Appends what accepted ids have become.
+    pub(crate) fn write_verified(
+        &self,
+        action: &Action,
+        reason: Option<&str>,
+        verified: &Verified<'_>,
+    ) -> Result<(), String> {
+        let time = time();
+        for line in verified_lines(action, reason, verified, &time) {
+            self.append(format!("{line}\n").as_bytes())?;
+        }
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), String> {
         sync(&self.file).map_err(|code| self.place.failed(code))
     }
 
     fn append(&self, text: &[u8]) -> Result<(), String> {
         stream::write(&self.stream, text, None).map_err(|error| self.place.stream_failed(&error))
     }
+}
+
+/// The time of a line that is written now.
+fn time() -> String {
+    let now = since_1970();
+    timestamp(now.as_secs(), now.subsec_nanos())
 }
 
 /// Removes the part of a line at the end of a log. Returns whether the file still ends without a

@@ -6,6 +6,7 @@ use entra_risk_common::json::{LoggedBatch, to_json};
 use serde::Serialize;
 
 use crate::ids::{Labels, number};
+use crate::verify::Verified;
 
 #[derive(Serialize)]
 struct LogLine<'a> {
@@ -19,6 +20,16 @@ struct LogLine<'a> {
     labels: Option<Vec<Option<&'a str>>>,
     #[serde(flatten)]
     batch: LoggedBatch<'a>,
+}
+
+#[derive(Serialize)]
+struct VerifiedLine<'a> {
+    time: &'a str,
+    action: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    verification: &'a str,
+    ids: &'a [&'a str],
 }
 
 /// Maximum ids in a line, so that a line is written in one piece. A batch with more ids is several
@@ -39,6 +50,20 @@ pub(crate) fn log_lines<'a>(
         let label = |id: &String| labels.get(&number(id)).map(String::as_str);
         let labels = (!labels.is_empty()).then(|| ids.iter().map(label).collect());
         to_json(&LogLine { time, action: action.definition.name, reason, labels, batch })
+    })
+}
+
+/// What accepted ids have become as JSON, in lines without their ends.
+pub(crate) fn verified_lines<'a>(
+    action: &'a Action,
+    reason: Option<&'a str>,
+    verified: &'a Verified<'_>,
+    time: &'a str,
+) -> impl Iterator<Item = String> {
+    let action = action.definition.name;
+    verified.lists().into_iter().flat_map(move |(verification, ids)| {
+        let line = move |ids| to_json(&VerifiedLine { time, action, reason, verification, ids });
+        ids.chunks(MAX_IDS).map(line)
     })
 }
 

@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::arguments::Command;
 use crate::connection::{Connection, SignIn};
 use crate::line::FileArgument;
+use crate::operation::Operation;
+use crate::selected::collection_of;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,26 +37,50 @@ struct Needs<'a> {
 pub(crate) fn needs(command: &Command, files: &[FileArgument]) -> String {
     let default = Connection::default();
     let connection = command.connection().unwrap_or(&default);
-    let (job, check) = match command {
-        Command::Perform(job) => (Some(job), None),
-        Command::Check(check) => (None, Some(check)),
-        Command::Help | Command::Version => (None, None),
+    let (mut action, mut collection) = (None, None);
+    match command {
+        Command::Help | Command::Version => {}
+        Command::Perform(job) => {
+            let is_listed = job.verify && !job.dry_run || !job.selection.is_empty();
+            collection = is_listed.then(|| collection_of(job.action.definition)).flatten();
+            action = Some(job.action);
+        }
+        Command::List(listing) => collection = Some(listing.collection),
+        Command::Verify(verify) => collection = collection_of(verify.action.definition),
+        Command::Check(check) => match check.operation {
+            Some(Operation::Act(checked)) => action = Some(checked),
+            Some(Operation::List(listed)) => collection = Some(listed),
+            None => {}
+        },
+    }
+    let remaining = match command {
+        Command::Perform(job) => job.remaining.as_deref(),
+        _ => None,
     };
-    let action = job.map(|job| job.action).or(check.and_then(|check| check.action));
+    let operations = action.map(Operation::Act).into_iter().chain(collection.map(Operation::List));
     let needs = Needs {
         files,
-        remaining: job.and_then(|job| job.remaining.as_deref()),
+        remaining,
         action: action.map(|action| action.definition.name),
-        collection: None,
-        check: check.is_some(),
+        collection: collection.map(|collection| collection.name),
+        check: matches!(command, Command::Check(_)),
         sign_in: connection.sign_in.map(SignIn::name),
         client_id: connection.client_id(),
         tenant: connection.options.tenant.as_deref(),
         cloud: connection.cloud().name(),
         endpoint: connection.options.effective_endpoint(),
         audience: connection.audience(),
-        scopes: action.map(|action| action.definition.delegated_permission).into_iter().collect(),
-        credential: check.is_some() || job.is_some_and(|job| !job.dry_run),
+        scopes: operations.map(|operation| operation.permission(true)).collect(),
+        credential: requests_token(command),
     };
     to_json(&needs) + "\n"
+}
+
+/// Whether a command requests a token.
+pub(crate) fn requests_token(command: &Command) -> bool {
+    match command {
+        Command::Help | Command::Version => false,
+        Command::Perform(job) => !job.dry_run || !job.selection.is_empty(),
+        Command::List(_) | Command::Verify(_) | Command::Check(_) => true,
+    }
 }

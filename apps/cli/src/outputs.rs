@@ -3,12 +3,13 @@
 
 use entra_risk_common::calls::Event;
 
-use crate::arguments::Job;
 use crate::ids::Labels;
+use crate::job::Job;
 use crate::log::Log;
 use crate::plan::Plan;
 use crate::refused::Refused;
 use crate::remaining::Remaining;
+use crate::verify::Verified;
 
 /// The files of `--log`, `--refused` and `--remaining`.
 pub(crate) struct Outputs {
@@ -47,6 +48,15 @@ impl Outputs {
         }
         if self.error.is_none() {
             self.error = logged.and_then(|()| self.update_lists(event)).err();
+        }
+    }
+
+    /// Writes what accepted ids have become.
+    pub(crate) fn verified(&mut self, job: &Job, verified: &Verified<'_>) {
+        let write = |log: &Log| log.write_verified(job.action, job.reason.as_deref(), verified);
+        let logged = self.log.as_ref().map_or(Ok(()), write);
+        if self.error.is_none() {
+            self.error = logged.err();
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a run will do: the ids to process, and the files to write, none of which is changed yet.
 
-use crate::arguments::Job;
 use crate::file::{Identity, Place, followed_identity};
 use crate::ids::without;
+use crate::job::Job;
 use crate::list::{List, NEXT};
 use crate::log::Log;
 use crate::mark::{Found, MARK, Mark};

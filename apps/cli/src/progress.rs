@@ -9,19 +9,10 @@ use entra_risk_common::actions::{Error, Outcome};
 use entra_risk_common::calls::{self, Event};
 use entra_risk_engine::contract::action::DEFAULT_MAX_IN_FLIGHT;
 
-use crate::arguments::Job;
 use crate::dry_run::least_seconds;
-use crate::stdio::{eprint, error_is_terminal, now};
-
-/// Replaces the line before. What does not fit in a narrow terminal is cut off there instead of
-/// wrapped.
-const START: &str = "\r\x1b[K\x1b[?7l";
-
-/// Lets the terminal wrap lines again.
-const END: &str = "\x1b[?7h";
-
-/// Maximum length of the line, for terminals that wrap nevertheless.
-const MAX_CHARS: usize = 79;
+use crate::job::Job;
+use crate::status::StatusLine;
+use crate::stdio::now;
 
 /// Least time between two lines, unless the call waits.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -29,10 +20,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Shown in turn, so that each line differs from the one before.
 static SPINNER: [char; 4] = ['|', '/', '-', '\\'];
 
-/// A line on a terminal that is written again and again.
+/// The progress of a call.
 pub(crate) struct Progress<'a> {
     job: &'a Job,
-    is_visible: bool,
+    line: StatusLine,
     total: usize,
     /// The number of ids with each outcome, in the order of the contract.
     counts: [usize; 4],
@@ -43,14 +34,12 @@ pub(crate) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Begins the line of a call with this number of ids. It is written only in a terminal, and not
-    /// with `--quiet`.
+    /// Begins the line of a call with this number of ids.
     pub(crate) fn new(job: &'a Job, total: usize) -> Self {
-        let is_visible = total > 0 && !job.quiet && error_is_terminal();
         let now = now();
         let mut progress = Progress {
             job,
-            is_visible,
+            line: StatusLine::new(job.quiet || total == 0),
             total,
             counts: [0; 4],
             start: now,
@@ -84,25 +73,19 @@ impl<'a> Progress<'a> {
 
     /// Removes the line.
     pub(crate) fn clear(&self) {
-        if self.is_visible {
-            eprint("\r\x1b[K");
-        }
+        self.line.clear();
     }
 
     /// Writes the line. `in_flight` is the maximum number of requests in flight.
     fn show(&mut self, now: Duration, waiting: Option<&calls::Progress>, in_flight: u32) {
-        if !self.is_visible {
-            return;
-        }
         let spinner = self.spinner.next().copied().unwrap_or_default();
-        let elapsed = now.saturating_sub(self.start).as_secs();
-        let sent = self.job.connection.options.effective_ids_per_request().saturating_mul(in_flight as usize);
-        let unsent = self.total.saturating_sub(self.counts.iter().sum()).saturating_sub(sent);
-        let counts = counts(self.total, self.counts);
-        let ending = ending(waiting, least_seconds(self.job, unsent));
-        let text = format!("{spinner} {counts}, {}{ending}", time(elapsed));
-        let text: String = text.chars().take(MAX_CHARS).collect();
-        eprint(&format!("{START}{text}{END}"));
+        self.line.show(|| {
+            let elapsed = now.saturating_sub(self.start).as_secs();
+            let sent = self.job.connection.options.effective_ids_per_request().saturating_mul(in_flight as usize);
+            let unsent = self.total.saturating_sub(self.counts.iter().sum()).saturating_sub(sent);
+            let ending = ending(waiting, least_seconds(self.job, unsent));
+            format!("{spinner} {}, {}{ending}", counts(self.total, self.counts), time(elapsed))
+        });
         self.written = now;
     }
 }
@@ -132,7 +115,7 @@ fn reason(error: &Error) -> String {
 }
 
 /// A time in seconds as people read it: `0:07` or `1:00:07`.
-fn time(seconds: u64) -> String {
+pub(crate) fn time(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }

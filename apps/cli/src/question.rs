@@ -3,16 +3,19 @@
 
 use entra_risk_common::{Action, calls};
 
-use crate::arguments::Job;
+use crate::ids::Input;
+use crate::job::Job;
 use crate::stdio::{eprint, error_is_terminal, input_is_terminal, lines, read_answer};
 
 /// Maximum ids that need no question, and that a dry run shows whole.
 pub(crate) const MAX_SHORT_LIST: usize = 100;
 
 /// The question to ask, if there is one. In a terminal, one is asked before something is confirmed
-/// as compromised, because this can lock people out, before a long list is sent, and if it is
-/// doubtful that the ids are the right ones. The error is that a question cannot be answered.
-pub(crate) fn question(job: &Job, ids: usize, doubts: &[String]) -> Result<Option<String>, Vec<String>> {
+/// as compromised, because this can lock people out, before a long list or one that the command made
+/// itself is sent, and if it is doubtful that the ids are the right ones. The error is that a
+/// question cannot be answered.
+pub(crate) fn question(job: &Job, ids: usize, input: &Input) -> Result<Option<String>, Vec<String>> {
+    let doubts = &input.doubts;
     if ids == 0 || job.yes {
         return Ok(None);
     }
@@ -29,8 +32,18 @@ pub(crate) fn question(job: &Job, ids: usize, doubts: &[String]) -> Result<Optio
              input is not a terminal"
         )]);
     }
-    let is_asked = effect.is_some() || ids > MAX_SHORT_LIST || !doubts.is_empty();
-    Ok((can_ask && is_asked).then(|| lines(doubts) + &whether(job.action, ids)))
+    let is_asked = effect.is_some() || ids > MAX_SHORT_LIST || !doubts.is_empty() || input.listed.is_some();
+    Ok((can_ask && is_asked).then(|| lines(doubts.iter().chain(&listed(job, ids, input))) + &whether(job.action, ids)))
+}
+
+/// What the command has listed, and the first names.
+pub(crate) fn listed(job: &Job, ids: usize, input: &Input) -> Option<String> {
+    let targets = targets(job.action);
+    let others = if ids > input.names.len() { ", …" } else { "" };
+    input.listed.map(|_| match input.names.as_slice() {
+        [] => format!("{ids} {targets} are listed"),
+        names => format!("{ids} {targets} are listed: {}{others}", names.join(", ")),
+    })
 }
 
 /// Asks a question.

@@ -2,11 +2,16 @@
 
 use std::io::Read;
 
-use crate::arguments::Job;
+use entra_risk_engine::contract::action::Action;
+
+use crate::Failure;
 use crate::file::content;
 use crate::ids::{Ids, Input, Place, without};
 use crate::input::{Wanted, read as read_source};
+use crate::job::Job;
+use crate::package::Package;
 use crate::plan::Source;
+use crate::selected::{collection_of, select};
 use crate::stdio::{self, input_is_terminal};
 use crate::text::Text;
 
@@ -16,21 +21,37 @@ const AGAIN: [&str; 2] = ["not-applied", "unknown"];
 /// The outcome of ids that are done.
 const DONE: [&str; 1] = ["accepted"];
 
-/// Reads the ids to process, without those of `--except`. The error is in lines.
-pub(crate) fn read(job: &Job) -> Result<(Input, Vec<Source<'_>>), Vec<String>> {
+/// Reads or lists the ids to process, without those of `--except`.
+pub(crate) fn read<'a>(job: &'a Job, package: &Package) -> Result<(Input, Vec<Source<'a>>), Failure> {
+    let mut sources = Vec::new();
+    let listed = collection_of(job.action.definition).filter(|_| !job.selection.is_empty());
+    let mut input = match listed {
+        Some(collection) => select(job, package, collection)?,
+        None => read_named(job, &mut sources).map_err(Failure::Usage)?,
+    };
+    except(job, &mut input, &mut sources).map_err(Failure::Usage)?;
+    match job.max_ids {
+        Some(max) if input.ids.len() > max as usize => {
+            Err(Failure::usage(format!("--max-ids: expected at most {max} ids; got {}", input.ids.len())))
+        }
+        _ => Ok((input, sources)),
+    }
+}
+
+/// Reads the ids that the command line names. The error is in lines.
+fn read_named<'a>(job: &'a Job, sources: &mut Vec<Source<'a>>) -> Result<Input, Vec<String>> {
     let wanted = Wanted { action: job.action.definition, column: job.column.as_deref(), label: job.label.as_deref() };
     let mut ids = Ids::new(job.action.definition);
     for id in job.ids.iter().filter(|id| *id != "-") {
         ids.add(id, None, Place { source: "argument", line: None });
     }
-    let mut sources = Vec::new();
     for path in job.files.iter().filter(|path| *path != "-") {
         let is_list = add_file(path, &wanted, &mut ids)?;
         sources.push(Source { path, is_list });
     }
     let no_other_source = job.ids.is_empty() && job.files.is_empty();
     if no_other_source && input_is_terminal() {
-        return Err(vec!["expected ids as arguments, in --file or on standard input".to_owned()]);
+        return Err(vec!["expected ids as arguments, in --file, on standard input, or listed by --where".to_owned()]);
     }
     if no_other_source || job.ids.iter().chain(&job.files).any(|text| text == "-") {
         add(Box::new(stdio::Input::open()), &wanted, &mut ids, "standard input")?;
@@ -38,14 +59,7 @@ pub(crate) fn read(job: &Job) -> Result<(Input, Vec<Source<'_>>), Vec<String>> {
     if !job.outcomes.is_empty() && !ids.has_outcomes() {
         return Err(vec!["--outcome: applies to logs and reports of this command; none was read".to_owned()]);
     }
-    let mut input = ids.finish(if job.outcomes.is_empty() { &AGAIN } else { &job.outcomes })?;
-    except(job, &mut input, &mut sources)?;
-    match job.max_ids {
-        Some(max) if input.ids.len() > max as usize => {
-            Err(vec![format!("--max-ids: expected at most {max} ids; got {}", input.ids.len())])
-        }
-        _ => Ok((input, sources)),
-    }
+    ids.finish(if job.outcomes.is_empty() { &AGAIN } else { &job.outcomes })
 }
 
 /// Removes the ids of `--except`: of logs and reports, those that were accepted.
@@ -65,6 +79,16 @@ fn except<'a>(job: &'a Job, input: &mut Input, sources: &mut Vec<Source<'a>>) ->
     let out = all.saturating_sub(input.ids.len());
     input.notes.push(format!("{out} ids are left out, which --except names"));
     Ok(())
+}
+
+/// Reads the ids of a log that were accepted.
+pub(crate) fn accepted(path: &str, action: &'static Action) -> Result<Vec<String>, Vec<String>> {
+    let mut ids = Ids::new(action);
+    add_file(path, &Wanted { action, column: None, label: None }, &mut ids)?;
+    if !ids.has_outcomes() {
+        return Err(vec![format!("{path}: expected the log of a run of {}", action.name)]);
+    }
+    ids.finish(&DONE).map(|input| input.ids)
 }
 
 fn add_file(path: &str, wanted: &Wanted<'_>, ids: &mut Ids) -> Result<bool, Vec<String>> {

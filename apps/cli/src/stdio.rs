@@ -1,4 +1,4 @@
-//! Standard input and output, and the clock.
+//! Standard input and output, and the clocks.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use entra_risk_common::io::streams::{InputStream, StreamError};
 use entra_risk_common::{printable, stream};
 
 use crate::bindings::wasi::cli::{stderr, stdin, stdout, terminal_stderr, terminal_stdin};
-use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 
 /// Maximum length of an answer to a question in bytes.
 const MAX_ANSWER_BYTES: usize = 256;
@@ -48,6 +48,17 @@ pub(crate) fn error_is_terminal() -> bool {
 /// The host's monotonic clock: the time since an arbitrary origin.
 pub(crate) fn now() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
+}
+
+/// Waits until this time of the host's monotonic clock.
+pub(crate) fn sleep_until(time: Duration) {
+    monotonic_clock::subscribe_instant(time.as_nanos().try_into().unwrap_or(u64::MAX)).block();
+}
+
+/// The time of day, since the start of 1970.
+pub(crate) fn since_1970() -> Duration {
+    let now = wall_clock::now();
+    Duration::new(now.seconds, now.nanoseconds.min(999_999_999))
 }
 
 /// Reads a line of standard input, up to `MAX_ANSWER_BYTES`.

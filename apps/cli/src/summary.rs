@@ -10,6 +10,7 @@ use entra_risk_engine::contract::action;
 use crate::column::ids_of;
 use crate::ids::{Labels, number};
 use crate::stdio::lines;
+use crate::verify::Verified;
 
 /// Maximum ids listed in a paragraph: those of one request of the default size. `--json`,
 /// `--remaining` and `--refused` contain all of them.
@@ -44,6 +45,40 @@ pub(crate) fn summary(action: &Action, report: &Report, labels: &Labels) -> Stri
     lines(text)
 }
 
+/// What accepted ids have become, in lines. An id that is listed is followed by its label.
+pub(crate) fn verification(verified: &Verified<'_>, labels: &Labels) -> String {
+    if let Some(error) = &verified.error {
+        return lines([format!("not verified: {error}")]);
+    }
+    let [(_, done), others @ ..] = verified.lists();
+    let all: usize = others.iter().map(|(_, ids)| ids.len()).sum::<usize>().saturating_add(done.len());
+    let mut first = format!("verified: {} of {all} accepted ids are in the state that the action leads to", done.len());
+    let others = others.into_iter().zip(["still processing", "not changed"]).filter(|((_, ids), _)| !ids.is_empty());
+    let mut text = Vec::new();
+    for ((_, ids), title) in others {
+        let _ = write!(first, ", {} {title}", ids.len());
+        text.push(String::new());
+        text.push(format!("{} {title}", ids.len()));
+        for id in ids.iter().take(MAX_LISTED_IDS) {
+            text.push(format!("    {id}{}", label(labels, id)));
+        }
+        let unlisted = ids.len().saturating_sub(MAX_LISTED_IDS);
+        if unlisted > 0 {
+            text.push(format!("    and {unlisted} more: --json and --log list all"));
+        }
+    }
+    if !text.is_empty() {
+        text.insert(0, "  The state may follow later: look again with entra-risk verify.".to_owned());
+    }
+    text.insert(0, first);
+    lines(text)
+}
+
+/// The label of an id, after a space.
+fn label(labels: &Labels, id: &str) -> String {
+    labels.get(&number(id)).map(|label| format!(" {label}")).unwrap_or_default()
+}
+
 fn paragraph(action: &Action, group: &Group<'_>, labels: &Labels) -> Vec<String> {
     let error = group.error;
     let count = group.ids().count();
@@ -66,8 +101,7 @@ fn paragraph(action: &Action, group: &Group<'_>, labels: &Labels) -> Vec<String>
     text.push(format!("  {}", advice(action, group)));
     for (id, error) in group.ids().take(MAX_LISTED_IDS) {
         let reason = error.filter(|_| is_refused).map(own_reason).unwrap_or_default();
-        let label = labels.get(&number(id)).map(|label| format!(" {label}")).unwrap_or_default();
-        text.push(format!("    {id}{label}{reason}"));
+        text.push(format!("    {id}{}{reason}", label(labels, id)));
     }
     let unlisted = count.saturating_sub(MAX_LISTED_IDS);
     if unlisted > 0 {

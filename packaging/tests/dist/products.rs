@@ -21,7 +21,7 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk-keyvalue", 200 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
     ("entra-risk-env-token", 36 * KIB, &["cli/environment"]),
     ("entra-risk-default-credential", 136 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/"]),
-    ("entra-risk-cli", 560 * KIB, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
+    ("entra-risk-cli", 788 * KIB, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
     (
         "entra-risk-gateway",
         460 * KIB,
@@ -43,7 +43,7 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ),
     (
         "entra-risk-command",
-        420 * KIB,
+        648 * KIB,
         &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random", "risk/credentials"],
     ),
     ("entra-risk-tools", 368 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/", "random/random"]),

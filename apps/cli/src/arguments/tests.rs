@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use entra_risk_common::actions::{Cloud, Options, RateLimit};
+use entra_risk_common::actions::{ApiVersion, Cloud, Options, RateLimit};
 use entra_risk_engine::contract::action::{
     DEFAULT_ATTEMPT_TIMEOUT_MS, DEFAULT_IDS_PER_REQUEST, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_IN_FLIGHT,
     DEFAULT_PATIENCE_MS,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::connection::SignIn;
 use crate::needs::needs;
+use crate::operation::Operation;
 
 const APP: &str = "00000009-0000-0000-0000-000000000000";
 
@@ -31,7 +32,7 @@ fn command(line: &str) -> Result<Command, String> {
 
 #[test]
 fn every_option_of_the_contract_has_a_flag() {
-    let job = job("confirm-sign-ins-safe --sign-in device-code \
+    let job = job("confirm-sign-ins-safe --sign-in device-code --verify --verify-for 9m \
          --client-id 00000009-0000-0000-0000-000000000000 --tenant contoso.com --cloud china --endpoint http://LOCALHOST:1 \
          --audience https://graph.example --api-version v1.0 --ids-per-request 10000 --max-in-flight 32 \
          --max-attempts 10 --attempt-timeout 10m --deadline 2h --patience 5m --no-isolate-refused \
@@ -39,6 +40,7 @@ fn every_option_of_the_contract_has_a_flag() {
          --log log.jsonl --json --dry-run --quiet --yes --label name --outcome refused,unknown --outcome not-applied \
              --except done.txt --except more.txt --restart --max-ids 9 --reason=ticket-7 -");
     assert_eq!((job.connection.sign_in, job.connection.client_id()), (Some(SignIn::DeviceCode), Some(APP)));
+    assert!(job.verify && job.verify_ms() == 540_000);
     let Options {
         tenant,
         cloud,
@@ -94,15 +96,32 @@ fn usage_errors_name_the_argument() {
              confirm-risky-agents-safe?",
         ),
         ("dismiss-user", "unknown action 'dismiss-user': did you mean dismiss-risky-users?"),
-        ("list", "unknown action 'list'"),
+        (
+            "list",
+            "unknown action 'list': did you mean list-risky-users, list-sign-ins or list-risky-service-principals?",
+        ),
+        ("list-users", "unknown action 'list-users': did you mean list-risky-users?"),
+        ("list-sign-ins x", "list-sign-ins: unexpected argument 'x'"),
+        ("list-sign-ins --remaining x", "invalid option '--remaining': does not apply here"),
         ("--json dismiss-sign-ins", "expected an action first: invalid option '--json'"),
         ("dismiss-sign-ins --force", "invalid option '--force'"),
         ("dismiss-sign-ins --remainig x", "invalid option '--remainig': did you mean --remaining?"),
-        ("dismiss-sign-ins --fil x", "invalid option '--fil': did you mean --file?"),
+        ("dismiss-sign-ins --fil x", "invalid option '--fil': did you mean --file or --filter?"),
         ("dismiss-sign-ins --di .", "invalid option '--di'"),
         ("dismiss-sign-ins --dir .", "invalid option '--dir': give --dir to the runtime, before the component"),
         ("dismiss-sign-ins --check", "invalid option '--check': give --check first"),
-        ("--check list", "unknown action 'list'"),
+        ("--check reset", "unknown action 'reset'"),
+        ("verify", "verify: expected an action and its log, such as verify dismiss-risky-users --log FILE"),
+        ("verify list-sign-ins --log l", "verify: expected an action; got 'list-sign-ins'"),
+        ("verify dismiss-risky-agents --log l", "verify: the command cannot list what dismiss-risky-agents acts on"),
+        ("dismiss-risky-agents --verify a", "--verify: the command cannot list what dismiss-risky-agents acts on"),
+        ("dismiss-risky-agents --level low", "--where: the command cannot list what dismiss-risky-agents acts on"),
+        ("dismiss-sign-ins --verify-for 1m a", "--verify-for: is the time of --verify; add --verify"),
+        (
+            "dismiss-sign-ins --level low a",
+            "--where, --level, --state, --older-than and --filter list the ids; other ids need a run of their own",
+        ),
+        ("dismiss-sign-ins --level low --label name", "--label: a list has the names in userPrincipalName; got 'name'"),
         ("--check dismiss-sign-ins x", "--check: expected at most one action; got 'x' too"),
         ("--check --json", "--check: invalid option '--json'"),
         ("--check --sign-in password", "--sign-in: expected browser or device-code; got 'password'"),
@@ -168,16 +187,26 @@ fn usage_errors_name_the_argument() {
 
 #[test]
 fn the_help_lists_every_flag_and_action() {
-    let sources = [include_str!("../arguments.rs"), include_str!("../connection.rs")];
+    let sources = [
+        include_str!("../arguments.rs"),
+        include_str!("../connection.rs"),
+        include_str!("../job.rs"),
+        include_str!("../selection.rs"),
+    ];
     let lines = sources.iter().flat_map(|source| source.lines());
-    // Values are indented further.
-    let flags = lines.filter_map(|line| line.strip_prefix("            \"")?.split_once("\" => "));
-    // It comes first, instead of an action.
-    let flags = flags.map(|(flag, _)| flag).filter(|flag| *flag != "check");
+    // Values are indented further or are tuples, and units have one letter.
+    let flags = lines.filter_map(|line| {
+        let arm = line.strip_prefix("            ")?;
+        arm.strip_prefix("    ").unwrap_or(arm).strip_prefix('"')?.split_once("\" => ")
+    });
+    // `--check` comes first, instead of an action.
+    let flags = flags.filter(|(_, value)| !value.starts_with('(')).map(|(flag, _)| flag);
+    let flags = flags.filter(|flag| *flag != "check" && flag.len() > 1);
     assert_eq!(option_names().collect::<BTreeSet<_>>(), flags.collect::<BTreeSet<_>>());
     let first_words: Vec<&str> = HELP.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    for action in &ACTIONS {
-        assert!(first_words.contains(&action.definition.name), "{action:?}");
+    for operation in Operation::all() {
+        let name = operation.name();
+        assert!(first_words.contains(&&*name) || HELP.contains(&format!(" {name}")), "{name}");
     }
 }
 
@@ -196,7 +225,7 @@ fn the_help_states_the_defaults_of_the_engine() {
 }
 
 /// What a host is told of a command line.
-fn told(line: &str) -> serde_json::Value {
+fn told(line: &str) -> Value {
     let arguments = line.split_whitespace().map(str::to_owned).collect();
     let (command, files) = parse(arguments).unwrap();
     serde_json::from_str(&needs(&command, &files)).unwrap()
@@ -231,11 +260,22 @@ fn a_host_is_told_whether_a_token_will_be_requested() {
         ("dismiss-sign-ins a --endpoint http://127.0.0.1:80", true, false),
         ("--check", true, true),
         ("--check dismiss-sign-ins", true, true),
+        ("list-sign-ins", true, false),
+        ("dismiss-sign-ins --level low --dry-run", true, false),
+        ("verify dismiss-sign-ins --log l", true, false),
     ];
     for (line, credential, check) in cases {
         let told = told(line);
         assert_eq!((&told["credential"], &told["check"]), (&json!(credential), &json!(check)), "{line}");
     }
+    let read_and_write = json!(["IdentityRiskyUser.ReadWrite.All", "IdentityRiskyUser.Read.All"]);
+    for line in ["dismiss-risky-users a --verify", "dismiss-risky-users --where a"] {
+        let told = told(line);
+        assert_eq!((&told["collection"], &told["scopes"]), (&json!("risky-users"), &read_and_write), "{line}");
+    }
+    let list = told("verify confirm-sign-ins-safe --log l");
+    assert_eq!((&list["action"], &list["collection"]), (&Value::Null, &json!("sign-ins")));
+    assert_eq!((&list["scopes"], &list["files"][0]["access"]), (&json!(["AuditLog.Read.All"]), &json!("write")));
     assert_eq!(told("--check dismiss-risky-agents")["scopes"], json!(["IdentityRiskyAgent.ReadWrite.All"]));
     assert_eq!(told("--check --endpoint http://127.0.0.1:80")["endpoint"], "http://127.0.0.1");
 }
