@@ -1,6 +1,6 @@
 //! One instance of the reader, and the lists that it reads, checked for what must hold in each.
 
-use std::path::Path;
+use std::fs;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -59,13 +59,30 @@ pub fn instance_pre() -> &'static InstancePre<Host> {
 }
 
 fn pre() -> &'static ReaderPre<Host> {
-    static SHARED: OnceLock<ReaderPre<Host>> = OnceLock::new();
-    let load = || {
+    &ReaderComponent::shared().0
+}
+
+/// The reader compiled by a wasmtime engine, ready to be instantiated.
+#[derive(Clone)]
+pub struct ReaderComponent(ReaderPre<Host>);
+
+impl ReaderComponent {
+    /// The reader of this process.
+    ///
+    /// # Panics
+    /// If the reader cannot be loaded.
+    pub fn shared() -> &'static ReaderComponent {
+        static SHARED: OnceLock<ReaderComponent> = OnceLock::new();
+        let load = || Self::from_binary(&fs::read(FILE)?);
+        SHARED.get_or_init(|| load().unwrap_or_else(|error| panic!("{FILE}: {error:?}")))
+    }
+
+    /// Compiles a reader. Fails if it imports more than is granted, or if it is not a reader.
+    pub fn from_binary(bytes: &[u8]) -> wasmtime::Result<ReaderComponent> {
         let engine = wasmtime::Engine::new(&Config::new())?;
-        let component = Component::from_file(&engine, Path::new(FILE))?;
-        ReaderPre::new(grant(&engine)?.instantiate_pre(&component)?)
-    };
-    SHARED.get_or_init(|| load().unwrap_or_else(|error| panic!("{FILE}: {error:?}")))
+        let component = Component::from_binary(&engine, bytes)?;
+        Ok(ReaderComponent(ReaderPre::new(grant(&engine)?.instantiate_pre(&component)?)?))
+    }
 }
 
 impl Reader {
@@ -74,10 +91,16 @@ impl Reader {
     /// # Panics
     /// If the reader does not load.
     pub async fn new(host: Host) -> Reader {
-        let mut store = Store::new(pre().engine(), host);
+        let reader = Reader::of(ReaderComponent::shared(), host).await;
+        reader.unwrap_or_else(|error| panic!("the reader does not start: {error:?}"))
+    }
+
+    /// Instantiates a reader in a host.
+    pub async fn of(ReaderComponent(pre): &ReaderComponent, host: Host) -> wasmtime::Result<Reader> {
+        let mut store = Store::new(pre.engine(), host);
         store.limiter(|host| &mut host.memory);
-        let exports = pre().instantiate_async(&mut store).await;
-        Reader { exports: exports.unwrap_or_else(|error| panic!("the reader does not start: {error:?}")), store }
+        let exports = pre.instantiate_async(&mut store).await?;
+        Ok(Reader { store, exports })
     }
 
     /// The reader with any service and any source of tokens.
@@ -109,8 +132,12 @@ impl Reader {
     /// # Panics
     /// If the reader traps.
     pub async fn next(&mut self, query: Query, wait_ms: Option<u32>) -> Event {
-        let query_type = self.exports.entra_risk_queries().query();
-        query_type.call_next(&mut self.store, query, wait_ms).await.expect("the reader trapped")
+        self.try_next(query, wait_ms).await.expect("the reader trapped")
+    }
+
+    /// Works on a query. The error is a trap.
+    pub async fn try_next(&mut self, query: Query, wait_ms: Option<u32>) -> wasmtime::Result<Event> {
+        self.exports.entra_risk_queries().query().call_next(&mut self.store, query, wait_ms).await
     }
 
     /// Drops a query.
