@@ -87,7 +87,7 @@ pub(crate) fn report(
 ) -> Response {
     let report = perform(action, ids, options, Some(WAIT_MS), |call, event| {
         if let Event::Ended(batches) = event {
-            record(audit, call, batches, |_| {});
+            record(audit, call, batches, &mut |_| {});
         }
     });
     let response = Response::report(action, &report, is_strict);
@@ -97,10 +97,10 @@ pub(crate) fn report(
 
 /// Logs the batches that have ended, and passes each line on. If a line cannot be written, the call
 /// sends nothing more.
-pub(crate) fn record(audit: &Audit<'_>, call: &Call, batches: &[Batch], mut pass_on: impl FnMut(&str)) {
+pub(crate) fn record(audit: &Audit<'_>, call: &Call, batches: &[Batch], pass_on: &mut dyn FnMut(&str)) {
     let mut is_logged = true;
     for line in audit.batches(&log::time(), batches) {
-        if is_logged && !log::write([&line]) {
+        if is_logged && !log::write([line.clone()]) {
             is_logged = false;
             call.stop(None);
         }

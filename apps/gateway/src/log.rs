@@ -69,15 +69,15 @@ thread_local! {
 
 /// Writes lines, and returns whether that was possible. If requests have been left out, a line
 /// before these counts them.
-pub(crate) fn write(lines: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
-    STATE.with_borrow_mut(|state| state.write(lines))
+pub(crate) fn write(lines: impl IntoIterator<Item = String>) -> bool {
+    STATE.with_borrow_mut(|state| state.write(&mut lines.into_iter()))
 }
 
 /// Writes the line of a request without a valid key, unless there were too many in this second.
 pub(crate) fn write_rejection(line: String) {
     STATE.with_borrow_mut(|state| {
         if state.rejections.admit(monotonic_clock::now()) {
-            state.write([line]);
+            state.write(&mut [line].into_iter());
         }
     });
 }
@@ -92,7 +92,7 @@ pub(crate) fn is_writable() -> bool {
         }
         // The line that counts requests shows it as well.
         let line = state.rejections.left_out(now).is_none().then(|| try_line(&time()));
-        state.write(line)
+        state.write(&mut line.into_iter())
     })
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn write_problems_once(problems: &[String]) {
 }
 
 impl State {
-    fn write(&mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
+    fn write(&mut self, mut lines: &mut dyn Iterator<Item = String>) -> bool {
         let now = monotonic_clock::now();
         let left_out = self.rejections.left_out(now).map(|requests| left_out_line(&time(), requests));
         // What was written of an incomplete line gets a line of its own.
@@ -114,7 +114,7 @@ impl State {
         let stderr = get_stderr();
         let write = |line: &str| stream::write(&stderr, line.as_bytes(), None);
         let first = end.iter().chain(&left_out).try_for_each(|line| write(line));
-        let is_written = first.and_then(|()| lines.into_iter().try_for_each(|line| write(line.as_ref()))).is_ok();
+        let is_written = first.and_then(|()| Iterator::try_for_each(&mut lines, |line| write(&line))).is_ok();
         self.has_failed = !is_written;
         if is_written {
             self.written_at = Some(now);

@@ -31,7 +31,7 @@ pub(crate) fn serve(caller: &Caller<'_>, audit: &mut Audit<'_>) -> Result<Respon
     caller.settings.mcp.check_origin(&http::header(caller.request, "origin"))?;
     let message = Message::parse(&http::read(caller.request, MAX_BODY_BYTES)?)?;
     message.check(|name| http::header(caller.request, name))?;
-    match message.method.as_str() {
+    match message.method() {
         "server/discover" => {
             audit.mcp = Some("server/discover");
             Ok(message.result(&tools::discovery()))
@@ -63,7 +63,7 @@ fn is_dangerous(action: &Action) -> bool {
 
 /// Calls a tool.
 fn call(caller: &Caller<'_>, audit: &mut Audit<'_>, message: &Message) -> Result<Response, Response> {
-    let name = message.params.get("name").and_then(Value::as_str).unwrap_or_default();
+    let name = message.param("name").and_then(Value::as_str).unwrap_or_default();
     audit.action = ACTIONS.iter().find(|action| action.definition.name == name);
     let Some(action) = audit.action.filter(|action| offered(caller).iter().any(|offered| offered.id == action.id))
     else {
@@ -93,7 +93,7 @@ fn perform(
     action: &'static Action,
     message: &Message,
 ) -> Result<Outcome, Response> {
-    let body = body::parse_arguments(action, message.params.get("arguments").unwrap_or(&Value::Null))?;
+    let body = body::parse_arguments(action, message.param("arguments").unwrap_or(&Value::Null))?;
     caller.admit(audit, action, &body, false)?;
     let settings = &caller.settings.mcp;
     if is_dangerous(action) && !body.ids.is_empty() || body.ids.len() as u64 > settings.ask_above.into() {
@@ -107,14 +107,11 @@ fn perform(
         let key = &caller.key.name;
         let question = Question { key, action, ids: &body.ids, reason: audit.reason.as_deref() };
         let now = log::unix_seconds();
-        let state = match message.params.get("requestState") {
-            Some(state) => match secret.verify(&question, state.as_str().unwrap_or_default(), now) {
-                Some(state) => Some(state),
-                None => return Ok(Outcome::Protocol(message.invalid_state())),
-            },
-            None => None,
-        };
-        match state.map(|state| (state, Answer::of(&message.params))) {
+        let state = message.param("requestState").map(|state| state.as_str().unwrap_or_default());
+        if state.is_some_and(|state| !secret.verify(&question, state, now)) {
+            return Ok(Outcome::Protocol(message.invalid_state()));
+        }
+        match state.map(|state| (state, Answer::of(message.param("inputResponses")))) {
             Some((state, Answer::Confirmed)) if confirmation::use_once(state, now) => {}
             Some((_, Answer::Confirmed)) => {
                 let text = "Nothing was sent, because this confirmation has been used before. Call the tool again.";
@@ -139,7 +136,7 @@ fn perform(
 /// clients that know no other. Unless every id was accepted, it is an error.
 fn result(message: &Message, response: Response) -> Response {
     let content = match response.body.strip_prefix('{') {
-        Some(members) if response.code.is_none() => [UNTRUSTED, members].concat(),
+        Some(members) if response.code.is_none() => format!("{UNTRUSTED}{members}"),
         _ => response.body,
     };
     let result = message.result(&tools::result(&content, response.status != 200));

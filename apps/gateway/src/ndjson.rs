@@ -47,7 +47,7 @@ pub(crate) fn send(out: ResponseOutparam, call: &Call, audit: &mut Audit<'_>, st
         match event {
             Event::Ended(batches) => {
                 counts.add(batches);
-                record(audit, call, batches, send);
+                record(audit, call, batches, &mut send);
             }
             Event::Waiting(progress) if is_silent => send(&audit.waiting(&log::time(), progress)),
             Event::Waiting(_) | Event::Over(_) => {}

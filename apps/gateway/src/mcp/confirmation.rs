@@ -2,14 +2,14 @@
 //! which proves that this gateway has asked this question. It does not prove who answered.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt::Write;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entra_risk_common::Action;
 use hmac::{Hmac, Mac};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::tools;
 use crate::body::parse_id;
@@ -28,11 +28,6 @@ const MAX_SHOWN_IDS: usize = 10;
 
 /// The secret under which questions are signed. It cannot be printed.
 pub(crate) struct Secret(Hmac<Sha256>);
-
-/// What identifies a signature: the time and a random number in front of it, and the code itself.
-pub(crate) type Signature = [u8; STATE_BYTES];
-
-const STATE_BYTES: usize = 48;
 
 /// What is to be confirmed.
 pub(crate) struct Question<'a> {
@@ -66,26 +61,14 @@ impl Secret {
 
     /// The state of a question that is asked now. The random number distinguishes it from the same
     /// question at the same time.
+    ///
+    /// It consists of the time, of that number, and of the code over everything that an answer
+    /// confirms, each part with its length before it.
     pub(crate) fn state(&self, question: &Question<'_>, now: u64, random: u64) -> String {
-        let (time, random) = (now.to_be_bytes(), random.to_be_bytes());
-        let code = self.code(question, &time, &random).finalize().into_bytes();
-        URL_SAFE_NO_PAD.encode([&time, &random, code.as_slice()].concat())
-    }
-
-    /// Returns the signature of a state if this secret signed exactly this question at most five
-    /// minutes ago. The time of the comparison does not depend on the signature.
-    pub(crate) fn verify(&self, question: &Question<'_>, state: &str, now: u64) -> Option<Signature> {
-        let signature: Signature = URL_SAFE_NO_PAD.decode(state).ok()?.try_into().ok()?;
-        let (time, rest) = signature.split_first_chunk::<8>()?;
-        let (random, code) = rest.split_first_chunk::<8>()?;
-        self.code(question, time, random).verify_slice(code).ok()?;
-        (now.saturating_sub(u64::from_be_bytes(*time)) <= VALID_S).then_some(signature)
-    }
-
-    /// The code over everything that an answer confirms, each part with its length before it.
-    fn code(&self, question: &Question<'_>, time: &[u8; 8], random: &[u8; 8]) -> Hmac<Sha256> {
-        let mut numbers: Vec<u128> = question.ids.iter().filter_map(|id| Some(parse_id(id)?.number())).collect();
-        numbers.sort_unstable();
+        let mut numbers = BTreeSet::new();
+        for id in question.ids {
+            numbers.extend(parse_id(id).map(|id| id.number()));
+        }
         let mut ids = Sha256::new();
         for number in numbers {
             ids.update(number.to_be_bytes());
@@ -93,11 +76,24 @@ impl Secret {
         let (key, action) = (question.key.as_bytes(), question.action.definition.name.as_bytes());
         let reason = question.reason.unwrap_or_default().as_bytes();
         let mut code = self.0.clone();
-        for part in [key, action, &ids.finalize(), reason, time, random] {
+        for part in [key, action, &ids.finalize(), reason, &now.to_be_bytes(), &random.to_be_bytes()] {
             code.update(&(part.len() as u64).to_be_bytes());
             code.update(part);
         }
-        code
+        let mut state = format!("{now}.{random}.");
+        for byte in code.finalize().into_bytes() {
+            let _ = write!(state, "{byte:02x}");
+        }
+        state
+    }
+
+    /// Whether this secret signed exactly this question at most five minutes ago. The time of the
+    /// comparison does not depend on the code.
+    pub(crate) fn verify(&self, question: &Question<'_>, state: &str, now: u64) -> bool {
+        let mut parts = state.split('.').map(|part| part.parse().ok());
+        let (Some(Some(time)), Some(Some(random))) = (parts.next(), parts.next()) else { return false };
+        let expected = self.state(question, time, random);
+        now.saturating_sub(time) <= VALID_S && bool::from(state.as_bytes().ct_eq(expected.as_bytes()))
     }
 }
 
@@ -105,20 +101,25 @@ impl Question<'_> {
     /// The question for a person. The reason is the client's own text, and it is printable.
     pub(crate) fn text(&self) -> String {
         let count = self.ids.len();
-        let shown: Vec<&str> = self.ids.iter().take(MAX_SHOWN_IDS).map(String::as_str).collect();
-        let more = match count.saturating_sub(shown.len()) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let reason = self.reason.map_or_else(String::new, |reason| format!(" The given reason: \"{reason}\"."));
-        format!("{} {count} ids: {}{more}.{reason}", tools::effect(self.action), shown.join(", "))
+        let mut text = format!("{} {count} ids:", tools::effect(self.action));
+        for id in self.ids.iter().take(MAX_SHOWN_IDS) {
+            let _ = write!(text, " {id}");
+        }
+        if count > MAX_SHOWN_IDS {
+            let _ = write!(text, " and {} more", count.saturating_sub(MAX_SHOWN_IDS));
+        }
+        if let Some(reason) = self.reason {
+            let _ = write!(text, ". The given reason: \"{reason}\"");
+        }
+        text.push('.');
+        text
     }
 }
 
 impl Answer {
-    /// The answer in the parameters of a call.
-    pub(crate) fn of(params: &Map<String, Value>) -> Answer {
-        let Some(answer) = params.get("inputResponses").and_then(|responses| responses.get(CONFIRM)) else {
+    /// The answer in the member `inputResponses` of a call.
+    pub(crate) fn of(responses: Option<&Value>) -> Answer {
+        let Some(answer) = responses.and_then(|responses| responses.get(CONFIRM)) else {
             return Answer::Missing;
         };
         let is_accepted = answer.get("action").and_then(Value::as_str) == Some("accept");
@@ -128,15 +129,19 @@ impl Answer {
 }
 
 thread_local! {
-    /// The signatures that were used, and when each of them was.
-    static USED: RefCell<BTreeMap<Signature, u64>> = const { RefCell::new(BTreeMap::new()) };
+    /// The states that were used, and when each of them was.
+    static USED: RefCell<Vec<(String, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Remembers that a signature is used now. Returns whether this instance had not seen it before.
-pub(crate) fn use_once(signature: Signature, now: u64) -> bool {
+/// Remembers that a state is used now. Returns whether this instance had not seen it before.
+pub(crate) fn use_once(state: &str, now: u64) -> bool {
     USED.with_borrow_mut(|used| {
-        used.retain(|_, at| now.saturating_sub(*at) <= VALID_S);
-        used.insert(signature, now).is_none()
+        used.retain(|(_, at)| now.saturating_sub(*at) <= VALID_S);
+        let is_new = used.iter().all(|(known, _)| known != state);
+        if is_new {
+            used.push((state.to_owned(), now));
+        }
+        is_new
     })
 }
 
@@ -158,7 +163,7 @@ mod tests {
     /// Whether the state of one question is valid for another, some seconds later.
     fn is_valid(asked: &Question<'_>, answered: &Question<'_>, seconds: u64) -> bool {
         let state = secret("s").state(asked, NOW, 1);
-        secret("s").verify(answered, &state, NOW + seconds).is_some()
+        secret("s").verify(answered, &state, NOW + seconds)
     }
 
     #[test]
@@ -192,31 +197,29 @@ mod tests {
         let ids = [A.to_owned()];
         let question = Question { key: "soc", action: &ACTIONS[5], ids: &ids, reason: None };
         let state = secret("s").state(&question, NOW, 1);
-        assert!(secret("t").verify(&question, &state, NOW).is_none());
+        assert!(!secret("t").verify(&question, &state, NOW));
         for position in 0..state.len() {
             let mut changed = state.clone().into_bytes();
-            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            changed[position] = if changed[position] == b'1' { b'2' } else { b'1' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(secret("s").verify(&question, &changed, NOW).is_none(), "{position}");
+            assert!(!secret("s").verify(&question, &changed, NOW), "{position}");
         }
-        for other in ["", "AAAA", &state[1..], &format!("{state}AAAA"), &format!("{state}="), &state.repeat(2), "é"] {
-            assert!(secret("s").verify(&question, other, NOW).is_none(), "{other}");
+        let others =
+            ["", "1", "1.1", "1.1.", &state[1..], &format!("+{state}"), &format!("{state}="), &state.repeat(2)];
+        for other in others {
+            assert!(!secret("s").verify(&question, other, NOW), "{other}");
         }
     }
 
     #[test]
-    fn a_signature_is_used_once_in_five_minutes() {
-        let [first, second] = [1, 2].map(|byte| [byte; STATE_BYTES]);
-        assert!(use_once(first, NOW) && !use_once(first, NOW + 300) && use_once(second, NOW));
-        assert!(use_once(first, NOW + 601), "it is no longer valid anyway");
+    fn a_state_is_used_once_in_five_minutes() {
+        assert!(use_once("a", NOW) && !use_once("a", NOW + 300) && use_once("b", NOW));
+        assert!(use_once("a", NOW + 601), "it is no longer valid anyway");
     }
 
     #[test]
     fn only_an_accepted_form_with_true_is_a_confirmation() {
-        let answer = |response: Value| {
-            let params = json!({ "inputResponses": response });
-            Answer::of(params.as_object().unwrap())
-        };
+        let answer = |responses: Value| Answer::of(Some(&responses));
         let confirm = |answer: Value| json!({ "confirm": answer });
         let accepted = json!({ "action": "accept", "content": { "confirm": true } });
         assert_eq!(answer(confirm(accepted)), Answer::Confirmed);
@@ -236,6 +239,7 @@ mod tests {
         for missing in [json!({}), json!([]), Value::Null, json!({ "other": {} })] {
             assert_eq!(answer(missing), Answer::Missing);
         }
+        assert_eq!(Answer::of(None), Answer::Missing);
     }
 
     #[test]
@@ -247,7 +251,7 @@ mod tests {
             text.starts_with("Confirms users as compromised in Microsoft Entra ID Protection. Warning: "),
             "{text}"
         );
-        assert!(text.contains(" 12 ids: id-0, id-1, ") && text.contains("id-9 and 2 more. "), "{text}");
+        assert!(text.contains(" 12 ids: id-0 id-1 ") && text.contains("id-9 and 2 more. "), "{text}");
         assert!(text.ends_with("The given reason: \"INC-1\"."), "{text}");
     }
 }

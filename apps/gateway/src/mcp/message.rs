@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use entra_risk_common::json::to_json;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::VERSION;
 use super::confirmation::CONFIRM;
@@ -13,43 +13,37 @@ use crate::response::Response;
 /// The prefix of the names of the protocol in `_meta`.
 const META: &str = "io.modelcontextprotocol/";
 
-/// A request.
+/// A request: an object with a method, with a string or an integer as its id, and perhaps with an
+/// object of parameters.
 #[derive(Debug)]
-pub(crate) struct Message {
-    /// Its id, a string or an integer.
-    id: Value,
-    /// Its method.
-    pub(crate) method: String,
-    /// Its parameters.
-    pub(crate) params: Map<String, Value>,
-}
+pub(crate) struct Message(Value);
 
 impl Message {
     /// Parses a body. The error is the response.
     pub(crate) fn parse(body: &[u8]) -> Result<Message, Response> {
-        let invalid = |code, name, text| error(None, 400, code, name, text, "");
-        let Ok(mut message) = serde_json::from_slice::<Map<String, Value>>(body) else {
-            return Err(match serde_json::from_slice::<Value>(body) {
-                Ok(_) => invalid(-32600, "invalidRequest", "Expected one request, which is a JSON object."),
-                Err(_) => invalid(-32700, "parseError", "The body is not JSON."),
-            });
+        let invalid = |code, name, text| Err(error(None, 400, code, name, text, ""));
+        let Ok(body) = serde_json::from_slice::<Value>(body) else {
+            return invalid(-32700, "parseError", "The body is not JSON.");
         };
-        let id = message.remove("id").filter(|id| id.is_string() || id.is_i64() || id.is_u64());
-        let params = message.remove("params").unwrap_or_else(|| Value::Object(Map::new()));
-        match (
-            message.get("jsonrpc").and_then(Value::as_str),
-            id,
-            message.get("method").and_then(Value::as_str),
-            params,
-        ) {
-            (Some("2.0"), Some(id), Some(method), Value::Object(params)) => {
-                Ok(Message { id, method: method.to_owned(), params })
-            }
-            _ => {
-                let text = "Expected a JSON-RPC 2.0 request with a string or an integer as its id.";
-                Err(invalid(-32600, "invalidRequest", text))
-            }
+        let (id, params) = (body.get("id"), body.get("params"));
+        let is_request = body.get("jsonrpc").and_then(Value::as_str) == Some("2.0")
+            && body.get("method").is_some_and(Value::is_string)
+            && id.is_some_and(|id| id.is_string() || id.is_i64() || id.is_u64())
+            && params.is_none_or(Value::is_object);
+        if is_request {
+            return Ok(Message(body));
         }
+        invalid(-32600, "invalidRequest", "Expected one JSON-RPC 2.0 request with a string or an integer as its id.")
+    }
+
+    /// The method.
+    pub(crate) fn method(&self) -> &str {
+        self.0.get("method").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A parameter.
+    pub(crate) fn param(&self, name: &str) -> Option<&Value> {
+        self.0.get("params")?.get(name)
     }
 
     /// Checks what every request must have: the headers of the protocol with the values of the
@@ -61,18 +55,18 @@ impl Message {
                 format!("{name}: expected this header once, with the value in the body. The protocol is {VERSION}.");
             Err(self.error(400, -32020, "headerMismatch", &text, ""))
         };
-        let name = self.params.get("name").and_then(Value::as_str);
+        let name = self.param("name").and_then(Value::as_str);
         let version = self.meta("protocolVersion");
         let headers = [
             ("MCP-Protocol-Version", "mcp-protocol-version", version.and_then(Value::as_str)),
-            ("Mcp-Method", "mcp-method", Some(self.method.as_str())),
+            ("Mcp-Method", "mcp-method", Some(self.method())),
             ("Mcp-Name", "mcp-name", name),
         ];
-        let count = if self.method == "tools/call" { 3 } else { 2 };
+        let count = if self.method() == "tools/call" { 3 } else { 2 };
         for (shown, name, expected) in headers.into_iter().take(count) {
             match header(name).as_slice() {
                 // Without the member, the error is about the body.
-                [value] if expected.is_none_or(|expected| decode(value) == expected.as_bytes()) => {}
+                [value] if expected.is_none_or(|expected| is_equal(value, expected)) => {}
                 _ => return mismatch(shown),
             }
         }
@@ -97,8 +91,7 @@ impl Message {
 
     /// The response with this result.
     pub(crate) fn result(&self, result: &str) -> Response {
-        let id = to_json(&self.id);
-        Response::json(200, ["{\"jsonrpc\":\"2.0\",\"id\":", &id, ",\"result\":", result, "}"].concat())
+        Response::json(200, format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{result}}}", self.id()))
     }
 
     /// The response that asks a person to confirm the call.
@@ -129,26 +122,42 @@ impl Message {
 
     /// The response with an error. `name` is its code in the log, and `data` is JSON or empty.
     pub(crate) fn error(&self, status: u16, code: i32, name: &'static str, text: &str, data: &str) -> Response {
-        error(Some(&self.id), status, code, name, text, data)
+        error(Some(self.id()), status, code, name, text, data)
+    }
+
+    /// The id as JSON.
+    fn id(&self) -> String {
+        match self.0.get("id") {
+            Some(Value::String(id)) => to_json(id),
+            Some(Value::Number(id)) => id.to_string(),
+            _ => String::new(),
+        }
     }
 
     fn meta(&self, name: &str) -> Option<&Value> {
-        self.params.get("_meta")?.get([META, name].concat())
+        self.param("_meta")?.get(format!("{META}{name}"))
     }
 }
 
-fn error(id: Option<&Value>, status: u16, code: i32, name: &'static str, text: &str, data: &str) -> Response {
-    let id = id.map(|id| ["\"id\":", &to_json(id), ","].concat()).unwrap_or_default();
-    let data = if data.is_empty() { String::new() } else { [",\"data\":", data].concat() };
+fn error(id: Option<String>, status: u16, code: i32, name: &'static str, text: &str, data: &str) -> Response {
+    let id = id.map(|id| format!("\"id\":{id},")).unwrap_or_default();
+    let data = if data.is_empty() { String::new() } else { format!(",\"data\":{data}") };
     let text = to_json(&text);
     let body = format!("{{\"jsonrpc\":\"2.0\",{id}\"error\":{{\"code\":{code},\"message\":{text}{data}}}}}");
     Response { code: Some(name), ..Response::json(status, body) }
 }
 
-/// Decodes the value of a header, which may be in Base64.
-fn decode(value: &[u8]) -> Vec<u8> {
-    let encoded = value.strip_prefix(b"=?base64?").and_then(|value| value.strip_suffix(b"?="));
-    encoded.and_then(|encoded| STANDARD.decode(encoded).ok()).unwrap_or_else(|| value.to_vec())
+/// More than the names of the tools have in Base64.
+const MAX_ENCODED_BYTES: usize = 64;
+
+/// Whether a header has this value, which may be in Base64.
+fn is_equal(header: &[u8], value: &str) -> bool {
+    let encoded = header.strip_prefix(b"=?base64?").and_then(|header| header.strip_suffix(b"?="));
+    encoded.map_or(header == value.as_bytes(), |encoded| {
+        let mut buffer = [0; MAX_ENCODED_BYTES];
+        let length = STANDARD.encode_slice(value, &mut buffer).ok();
+        length.and_then(|length| buffer.get(..length)) == Some(encoded)
+    })
 }
 
 #[cfg(test)]
@@ -248,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_error_repeats_the_id_and_escapes_what_a_terminal_could_execute() {
-        let message = Message { id: json!("\u{1b}[2J"), method: String::new(), params: Map::new() };
+        let message = Message(json!({ "id": "\u{1b}[2J" }));
         let error = message.error(400, -32602, "invalidParams", "a\u{202e}", "");
         let expected = r#"{"jsonrpc":"2.0","id":"\u001b[2J","error":{"code":-32602,"message":"a\u202e"}}"#;
         assert_eq!(error.body, expected);

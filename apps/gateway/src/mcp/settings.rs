@@ -36,13 +36,13 @@ impl McpSettings {
         let secret = value(environment, SECRET).and_then(|text| {
             let secret = Secret::parse(text);
             if secret.is_none() {
-                problems.push([SECRET, ": expected at least 32 bytes"].concat());
+                problems.push(format!("{SECRET}: expected at least 32 bytes"));
             }
             secret
         });
         let ask_above = value(environment, ASK_ABOVE).map_or(Ok(DEFAULT_ASK_ABOVE), str::parse);
         let ask_above = ask_above.unwrap_or_else(|_| {
-            problems.push([ASK_ABOVE, ": expected a number from 0 to 4294967295"].concat());
+            problems.push(format!("{ASK_ABOVE}: expected a number from 0 to 4294967295"));
             0
         });
         let origins = value(environment, ORIGINS).map(entries).into_iter().flatten().map(str::to_owned).collect();

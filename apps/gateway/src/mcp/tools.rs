@@ -46,16 +46,18 @@ pub(crate) fn result(content: &str, is_error: bool) -> String {
 /// What an action does.
 pub(crate) fn effect(action: &Action) -> String {
     let targets = targets(action);
-    match action.definition.name.rsplit('-').next() {
-        Some("compromised") => format!(
-            "Confirms {targets} as compromised in Microsoft Entra ID Protection. Warning: their risk becomes high, and \
-             policies may block them immediately, so wrong ids lock people or software out."
+    let (before, after) = match action.definition.name {
+        name if name.ends_with("-compromised") => (
+            "Confirms ",
+            " as compromised in Microsoft Entra ID Protection. Warning: their risk becomes high, and policies may block \
+             them immediately, so wrong ids lock people or software out.",
         ),
-        Some("safe") => {
-            format!("Confirms {targets} as safe in Microsoft Entra ID Protection: their risk is removed.")
+        name if name.ends_with("-safe") => {
+            ("Confirms ", " as safe in Microsoft Entra ID Protection: their risk is removed.")
         }
-        _ => format!("Dismisses the risk of {targets} in Microsoft Entra ID Protection."),
-    }
+        _ => ("Dismisses the risk of ", " in Microsoft Entra ID Protection."),
+    };
+    format!("{before}{targets}{after}")
 }
 
 fn tool(caller: &Caller<'_>, action: &Action) -> String {
@@ -76,7 +78,7 @@ fn tool(caller: &Caller<'_>, action: &Action) -> String {
         true => " A repetition sets those to high risk again that were remediated in between.",
         false => " A repetition is safe.",
     };
-    let description = to_json(&[effect(action), asked, repeated.to_owned()].concat());
+    let description = to_json(&format!("{}{asked}{repeated}", effect(action)));
     let required = if caller.settings.requires_reason { ",\"reason\"" } else { "" };
     format!(
         "{{\"name\":\"{name}\",\"description\":{description},\"inputSchema\":{{\"type\":\"object\",\"properties\":{{\
