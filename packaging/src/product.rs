@@ -28,7 +28,8 @@ enum Kind {
     Part { description: &'static str, part: &'static str },
     /// A composition of an app, the plugin and the adapter for every credential.
     App { description: &'static str, app: App },
-    /// The command with the plugin and the reader, which get their tokens from the host. Packages contain it.
+    /// The command with the plugin and the reader, which get their tokens from the host. Packages
+    /// contain it.
     PackagedCommand,
 }
 

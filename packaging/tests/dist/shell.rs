@@ -57,7 +57,7 @@ pub(crate) struct Completed {
 pub(crate) const ALLOWED_ENDPOINTS: &str = "ENTRA_RISK_ALLOWED_ENDPOINTS";
 
 /// The date at the start of every run, since 1970: 2026-11-21T09:00:00Z.
-const START: Duration = Duration::from_secs(1_795_251_600);
+pub(crate) const START: Duration = Duration::from_secs(1_795_251_600);
 
 impl Shell {
     pub(crate) fn new() -> Self {
