@@ -4,6 +4,8 @@ import json
 import ssl
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,15 @@ class Gateway:
         status, content = self._send("POST", "/identityProtection/riskyUsers/dismiss", body, headers)
         return status, json.loads(content) if content else None
 
+    @contextmanager
+    def stream(self, ids: list[str]) -> Iterator[Iterator[Any]]:
+        """Dismisses the risk of users: the lines about it as they arrive. Leaving the block hangs up."""
+        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json", "accept": "application/x-ndjson"}
+        body = json.dumps({"userIds": ids})
+        with closing(self._connection()) as connection:
+            connection.request("POST", "/identityProtection/riskyUsers/dismiss", body, {"host": self._host, **headers})
+            yield map(json.loads, connection.getresponse())
+
     def is_ready(self) -> bool:
         try:
             return self.get("/readyz") == 200
@@ -73,13 +84,10 @@ class Gateway:
         return self._send("GET", path)[0]
 
     def _send(self, method: str, path: str, body: str | None = None, headers: dict[str, str] = {}) -> tuple[int, bytes]:
-        connection = self._connection()
-        try:
+        with closing(self._connection()) as connection:
             connection.request(method, path, body, {"host": self._host, **headers})
             response = connection.getresponse()
             return response.status, response.read()
-        finally:
-            connection.close()
 
     def _connection(self) -> HTTPConnection:
         if self._tls:

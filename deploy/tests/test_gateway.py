@@ -160,6 +160,15 @@ class Deployment(unittest.TestCase):
         self.assertEqual((status, report["ids"]["refused"]), (207, 1), report)
         self.assertEqual([proxy.get(path) for path in ("/readyz", "/HEALTHZ", "/openapi.yaml")], [404, 404, 200])
 
+    def test_caddy_passes_each_line_on_and_a_caller_that_hangs_up(self) -> None:
+        self.serve(json.loads(_instruction("CMD")), GRAPH_TOKEN=TOKEN)
+        ids = some_ids(600)
+        with self.proxy().stream(ids) as lines:
+            self.assertEqual(next(lines)["ids"], ids[:60])
+            self.assertEqual([arrival["ids"] for arrival in self.model.arrivals()], [ids[:60]])
+        self.process.wait_until(lambda: '"event":"request"' in self.process.output())
+        self.assertLess(len(self.model.arrivals()), 9)
+
     def test_systemd_starts_what_the_image_starts(self) -> None:
         image = [*json.loads(_instruction("ENTRYPOINT")), *json.loads(_instruction("CMD"))]
         places = {"/wasmtime": "/usr/local/bin/wasmtime", "/gateway.cwasm": "/usr/local/lib/entra-risk/gateway.cwasm"}
