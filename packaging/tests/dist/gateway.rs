@@ -265,7 +265,7 @@ async fn settings_are_passed_to_the_plugin() {
 fn the_openapi_document_describes_the_paths() {
     let paths = document()["paths"].as_object().unwrap();
     let mut expected: BTreeSet<&str> = PATHS.iter().map(|(path, ..)| *path).collect();
-    expected.extend(["/healthz", "/readyz", "/openapi.yaml"]);
+    expected.extend(["/mcp", "/healthz", "/readyz", "/openapi.yaml"]);
     assert_eq!(paths.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
     for (path, field, _) in PATHS {
         let name = paths[path]["post"]["requestBody"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
