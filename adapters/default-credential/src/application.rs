@@ -31,12 +31,12 @@ impl Application {
             None => (environment.require("AZURE_TENANT_ID", "the tenant's id or domain")?, "AZURE_TENANT_ID"),
         };
         if !is_tenant(tenant) {
-            return Err(denied(format!("{origin} must be the tenant's id (a GUID) or domain")));
+            return Err(denied([origin, " must be the tenant's id (a GUID) or domain"].concat()));
         }
         let client_id = environment.require("AZURE_CLIENT_ID", "the application's id")?;
         let address = match environment.get(AUTHORITY_HOST) {
             Some(authority) => parse_authority(authority)
-                .map_err(|rule| denied(format!("{AUTHORITY_HOST} is not valid: the address {rule}")))?,
+                .map_err(|rule| denied([AUTHORITY_HOST, " is not valid: the address ", rule].concat()))?,
             None => known_authority(&request.audience)
                 .ok_or_else(|| denied(format!("no token endpoint is known for this audience: set {AUTHORITY_HOST}")))?,
         };
@@ -54,7 +54,7 @@ impl Application {
         request: &TokenRequest,
     ) -> Result<TokenCall, TokenError> {
         let form = form::write(&self.client_id, credential, &request.audience, request.claims.as_deref())?;
-        let path = format!("/{}/oauth2/v2.0/token", self.tenant);
+        let path = ["/", &self.tenant, "/oauth2/v2.0/token"].concat();
         Ok(TokenCall { issuer: self.issuer, path, headers: Vec::new(), form: Some(form) })
     }
 }
@@ -72,7 +72,7 @@ fn known_authority(audience: &str) -> Option<Endpoint> {
 fn parse_authority(text: &str) -> Result<Endpoint, &'static str> {
     let address = text.strip_suffix('/').unwrap_or(text);
     let has_scheme = address.split(':').nth(1).is_some_and(|rest| rest.starts_with("//"));
-    if has_scheme { Endpoint::parse(address) } else { Endpoint::parse(&format!("https://{address}")) }
+    if has_scheme { Endpoint::parse(address) } else { Endpoint::parse(&["https://", address].concat()) }
 }
 
 /// A GUID or a domain: nothing that changes the path it becomes a segment of.

@@ -33,8 +33,8 @@ impl ClientCredential {
     /// The assertion that is in the file that `AZURE_FEDERATED_TOKEN_FILE` names right now.
     pub(crate) fn assertion_of_file(environment: &Environment) -> Result<Self, TokenError> {
         let path = environment.require(ASSERTION_FILE, "the path of the file with the assertion")?;
-        let content =
-            assertion_file::read(path).map_err(|why| TokenError::Denied(format!("{ASSERTION_FILE}: {path}: {why}")))?;
+        let content = assertion_file::read(path)
+            .map_err(|why| TokenError::Denied([ASSERTION_FILE, ": ", path, ": ", &why].concat()))?;
         parse_assertion(&content).map(ClientCredential::RenewedAssertion)
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn write(
         .ok_or_else(|| TokenError::Denied("the claims challenge of Microsoft Graph is not a JSON object".to_owned()))?;
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("client_id", client_id)
-        .append_pair("scope", &format!("{audience}/.default"))
+        .append_pair("scope", &[audience, "/.default"].concat())
         .append_pair("grant_type", "client_credentials")
         .append_pair("claims", &claims);
     match credential {

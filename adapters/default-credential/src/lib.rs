@@ -94,7 +94,7 @@ fn fetch(request: &TokenRequest, describe: &dyn Fn() -> Result<TokenCall, TokenE
 
 /// The error with the name of the credential that it is about.
 fn with_name(selection: Selection, error: TokenError) -> TokenError {
-    let named = |message: String| format!("{}: {message}", selection.name());
+    let named = |message: String| [selection.name(), ": ", &message].concat();
     match error {
         TokenError::Denied(message) => TokenError::Denied(named(message)),
         TokenError::Unavailable(message) => TokenError::Unavailable(named(message)),

@@ -32,11 +32,12 @@ pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Res
     let query = |version| query(version, &request.audience, client_id);
     match (environment.get(IDENTITY_ENDPOINT), environment.get(IDENTITY_HEADER)) {
         (Some(url), Some(header)) => {
-            let (address, path) = parse_url(url)
-                .map_err(|rule| TokenError::Denied(format!("{IDENTITY_ENDPOINT} is not valid: the address {rule}")))?;
+            let (address, path) = parse_url(url).map_err(|rule| {
+                TokenError::Denied([IDENTITY_ENDPOINT, " is not valid: the address ", rule].concat())
+            })?;
             Ok(TokenCall {
                 issuer: issuer(address, &[]),
-                path: format!("{path}?{}", query(APP_SERVICE_VERSION)),
+                path: [&path, "?", &query(APP_SERVICE_VERSION)].concat(),
                 headers: vec![("x-identity-header", header.to_owned())],
                 form: None,
             })
@@ -47,7 +48,7 @@ pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Res
         // Some containers have the header although their endpoint is that of virtual machines.
         (None, _) => Ok(TokenCall {
             issuer: virtual_machine(),
-            path: format!("{IMDS_PATH}?{}", query(IMDS_VERSION)),
+            path: [IMDS_PATH, "?", &query(IMDS_VERSION)].concat(),
             headers: vec![("metadata", "true".to_owned())],
             form: None,
         }),
@@ -103,7 +104,7 @@ fn parse_url(text: &str) -> Result<(Endpoint, &str), &'static str> {
     if !path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'?' && byte != b'#') {
         return Err("must have no query and no fragment");
     }
-    let parse = |scheme| Endpoint::parse(&format!("{scheme}{authority}"));
+    let parse = |scheme| Endpoint::parse(&[scheme, authority].concat());
     let secure = parse("https://")?;
     if https {
         return Ok((secure, path));

@@ -42,17 +42,17 @@ const MAX_WAIT: Duration = Duration::from_secs(3_600);
 pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Result<Token, Failure> {
     let (status, date) = (response.status, response.date.as_deref());
     let Issuer { address, variable, advice, transient } = issuer;
-    let authority = &address.authority;
+    let authority = &*address.authority;
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     if status == 200 {
         return token(&body, date).map_err(|error| {
             match error {
                 Unusable::NotBearer => {
-                    TokenError::Denied(format!("{authority} returned a token that is not a Bearer token"))
+                    TokenError::Denied([authority, " returned a token that is not a Bearer token"].concat())
                 }
-                Unusable::NoToken => TokenError::Unavailable(format!(
-                    "{authority} returned 200 without a usable token: check {variable} and proxies"
-                )),
+                Unusable::NoToken => TokenError::Unavailable(
+                    [authority, " returned 200 without a usable token: check ", variable, " and proxies"].concat(),
+                ),
             }
             .into()
         });
@@ -67,7 +67,7 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Resul
         400.. if !is_transient => {
             // What to do comes first: the plugin cuts long texts.
             let code = aadsts.map(|code| format!("AADSTS{code}, ")).unwrap_or_default();
-            let error = error.map(|error| format!("{error}, ")).unwrap_or_default();
+            let error = error.map(|error| [error, ", "].concat()).unwrap_or_default();
             let advice = advice(aadsts);
             TokenError::Denied(format!("{advice} ({code}{error}{status} from {authority})")).into()
         }
@@ -78,7 +78,7 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Resul
                 Some(wait) => format!("after {} s (Retry-After)", wait.as_millis() / 1_000),
                 None => "later".to_owned(),
             };
-            let error = error.map(|error| format!(" {error}")).unwrap_or_default();
+            let error = error.map(|error| [" ", error].concat()).unwrap_or_default();
             let retry_at = wait.map(|wait| now.saturating_add(wait));
             let message = format!("{authority} returned {status}{error}: try again {when}");
             Failure { error: TokenError::Unavailable(message), is_transient, retry_at }

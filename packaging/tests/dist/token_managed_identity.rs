@@ -103,7 +103,7 @@ async fn failures_of_a_virtual_machine_are_repeated_also_404_and_410() {
     let failures = (0..3).map(|_| Reply::at_once(Behavior::Failed(TransportError::ConnectionRefused)));
     let why = start(&[], failures).await.token().await.unwrap_err();
     assert!(
-        why.starts_with("unavailable: managed-identity: no response from 169.254.169.254 (connection refused)"),
+        why.starts_with("unavailable: managed-identity: no response from 169.254.169.254 (connection-refused)"),
         "{why}"
     );
 }
