@@ -1,7 +1,9 @@
 //! What a package that runs the command says about itself in the environment.
 
-use entra_risk_common::actions::Options;
+use entra_risk_common::actions::{Batch, Error, ErrorKind, Options};
+use entra_risk_common::calls::Event;
 
+use crate::bindings::entra::risk::queries;
 use crate::bindings::wasi::cli::environment;
 use crate::connection::Connection;
 
@@ -37,5 +39,41 @@ impl Package {
             options.endpoint = Some(forwarder.clone());
         }
         options
+    }
+
+    /// Restores the errors of requests that the forwarder could not send.
+    pub(crate) fn correct(&self, event: &mut Event) {
+        match event {
+            Event::Ended(batches) => self.correct_batches(batches),
+            Event::Waiting(progress) => self.correct_error(progress.error.as_mut()),
+            Event::Over(error) => self.correct_error(error.as_mut()),
+        }
+    }
+
+    /// Restores the errors of requests that the forwarder could not send.
+    pub(crate) fn correct_batches(&self, batches: &mut [Batch]) {
+        batches.iter_mut().for_each(|batch| self.correct_error(batch.error.as_mut()));
+    }
+
+    fn correct_error(&self, error: Option<&mut Error>) {
+        let Some(error) = error else { return };
+        if let Some(response) = error.response.take_if(|response| self.is_own(response.status, &response.code)) {
+            *error = Error { kind: ErrorKind::Unreachable, message: response.message, response: None };
+        }
+    }
+
+    /// The error of a list, restored if the forwarder could not request it.
+    pub(crate) fn corrected(&self, error: queries::Error) -> queries::Error {
+        match error.response {
+            Some(response) if self.is_own(response.status, &response.code) => {
+                queries::Error { kind: queries::ErrorKind::Unreachable, message: response.message, response: None }
+            }
+            _ => error,
+        }
+    }
+
+    /// Whether the forwarder responded in place of the service, which it could not reach.
+    fn is_own(&self, status: u16, code: &str) -> bool {
+        self.forwarder.is_some() && matches!(status, 407 | 421) && code == "never-sent"
     }
 }

@@ -5,6 +5,7 @@ use entra_risk_engine::contract::collection::Collection;
 
 use crate::Failure;
 use crate::bindings::entra::risk::queries::{self, Entry, Error, ErrorKind, Event, Query};
+use crate::package::Package;
 use crate::status::StatusLine;
 
 /// The longest time in milliseconds until the status line changes.
@@ -29,6 +30,7 @@ pub(crate) fn read(
     mut on_page: impl FnMut(Vec<Entry>) -> Result<(), String>,
 ) -> Result<(), Unread> {
     let query = Query::start(case(collection), filter, Some(&of_reader(options))).map_err(Unread::Argument)?;
+    let package = Package::of_environment();
     let mut count = 0_usize;
     let read = loop {
         let trouble = match query.next(Some(WAIT_MS)) {
@@ -39,9 +41,9 @@ pub(crate) fn read(
                 }
                 None
             }
-            Event::Waiting(progress) => progress.error,
+            Event::Waiting(progress) => progress.error.map(|error| package.corrected(error)),
             Event::Over(None) => break Ok(()),
-            Event::Over(Some(error)) => break Err(Unread::Query(error)),
+            Event::Over(Some(error)) => break Err(Unread::Query(package.corrected(error))),
         };
         let trouble = trouble.map(|error| format!(", trying again: {}", name(error.kind))).unwrap_or_default();
         line.show(|| format!("reading {}: {count}{trouble}", collection.name));

@@ -100,7 +100,8 @@ const NOT_VERIFIED: u8 = 4;
 /// Performs the action. Whatever the plugin reports is in the files before anything else is sent.
 fn send(job: &Job, package: &Package, ids: &[String], labels: &Labels, outputs: &mut Outputs) -> Report {
     let mut progress = Progress::new(job, ids.len());
-    let report = perform(job.action, ids, &package.route(&job.connection), Some(WAIT_MS), |call, event| {
+    let mut report = perform(job.action, ids, &package.route(&job.connection), Some(WAIT_MS), |call, event| {
+        package.correct(event);
         let could_write = outputs.error.is_none();
         outputs.update(job, labels, event);
         if could_write && outputs.error.is_some() {
@@ -110,6 +111,7 @@ fn send(job: &Job, package: &Package, ids: &[String], labels: &Labels, outputs: 
         progress.update(event);
     });
     progress.clear();
+    package.correct_batches(&mut report.batches);
     report
 }
 

@@ -4,8 +4,8 @@ use crate::actions::{Error, ErrorKind, Options};
 use crate::calls::{Call, Event};
 use crate::{Action, Report};
 
-/// Performs an action, and passes each event to `on_event`, which can stop the call. Nothing is
-/// sent while `on_event` runs.
+/// Performs an action, and passes each event to `on_event`, which can stop the call and change the
+/// event. Nothing is sent while `on_event` runs.
 ///
 /// `wait_ms` is the longest time in milliseconds from one event to the next. Without it, each event
 /// takes as long as it takes, and none of them is `waiting`.
@@ -16,7 +16,7 @@ pub fn perform(
     ids: &[String],
     options: &Options,
     wait_ms: Option<u32>,
-    on_event: impl FnMut(&Call, &Event),
+    on_event: impl FnMut(&Call, &mut Event),
 ) -> Report {
     let call = match Call::start(action.id, ids, Some(options)) {
         Ok(call) => call,
@@ -31,10 +31,10 @@ pub fn perform(
 
 /// Drives a call until it is over, as [`perform`] does. Returns what ended it, or else the first
 /// error; none if every id was accepted.
-pub fn drive(call: &Call, wait_ms: Option<u32>, mut on_event: impl FnMut(&Call, &Event)) -> Option<Error> {
+pub fn drive(call: &Call, wait_ms: Option<u32>, mut on_event: impl FnMut(&Call, &mut Event)) -> Option<Error> {
     loop {
-        let event = call.next(wait_ms);
-        on_event(call, &event);
+        let mut event = call.next(wait_ms);
+        on_event(call, &mut event);
         if let Event::Over(cause) = event {
             return cause;
         }

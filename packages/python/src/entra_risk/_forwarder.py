@@ -44,6 +44,7 @@ _RESPONSE_HEADERS = ("client-request-id", "content-type", "date", "request-id", 
 # sees the error itself.
 _MAY_PASS = 421
 _ENDS_THE_CALL = 407
+_NEVER_SENT = "never-sent"
 
 Result = TypeVar("Result")
 
@@ -112,7 +113,8 @@ class Forwarder:
                 return _reset(request)
             status, why = explained
             route.errors[headers.get("client-request-id", "")] = why
-            return web.Response(status=status, body=json.dumps({"error": {"code": why.kind, "message": why.message}}))
+            # For the command, which sees only this. Others find the error in the route.
+            return web.Response(status=status, body=json.dumps({"error": {"code": _NEVER_SENT, "message": why.message}}))
 
     async def _send(
         self, route: Route, placeholder: str, request: web.Request, headers: dict[str, str], body: bytes
