@@ -12,13 +12,12 @@ const READER: &str = "entra-risk-reader";
 
 /// The adapters and apps are built together, which is quick. What one of them needs of a dependency
 /// is removed from the others, which do not use it.
-const ADAPTERS_AND_APPS: [&str; 6] = [
+const ADAPTERS_AND_APPS: [&str; 5] = [
     "entra-risk-keyvalue-turns",
     "entra-risk-env-token",
     "entra-risk-default-credential",
     "entra-risk-cli",
     "entra-risk-gateway",
-    "entra-risk-tools",
 ];
 
 /// The components of the workspace that products are made of, with their names.

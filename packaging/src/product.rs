@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::compose::compose;
 use crate::parts::Parts;
-use crate::publish::{About, World, function_docs, publish, publish_world};
+use crate::publish::{About, World, publish, publish_world};
 use crate::{folder, workspace};
 
 /// A component that users get.
@@ -40,23 +40,14 @@ struct App {
     wac: &'static str,
     part: &'static str,
     docs: &'static str,
-    /// The folder of its WIT, if its world exports functions whose documentation hosts show.
-    functions: Option<&'static str>,
 }
 
 const PLUGIN: &str = "entra-risk";
 const PLUGIN_WITH_TURNS: &str = "entra-risk-with-turns";
 const READER: &str = "entra-risk-reader";
 const KEYVALUE_TURNS: &str = "entra-risk-keyvalue-turns";
-const CLI: App = App { wac: "cli", part: "entra-risk-cli", docs: include_str!("../docs/cli.md"), functions: None };
-const GATEWAY: App =
-    App { wac: "gateway", part: "entra-risk-gateway", docs: include_str!("../docs/gateway.md"), functions: None };
-const TOOLS: App = App {
-    wac: "tools",
-    part: "entra-risk-tools",
-    docs: include_str!("../docs/tools.md"),
-    functions: Some("apps/tools/wit"),
-};
+const CLI: App = App { wac: "cli", part: "entra-risk-cli", docs: include_str!("../docs/cli.md") };
+const GATEWAY: App = App { wac: "gateway", part: "entra-risk-gateway", docs: include_str!("../docs/gateway.md") };
 const ENV_TOKEN: &str = "entra-risk-env-token";
 const DEFAULT_CREDENTIAL: &str = "entra-risk-default-credential";
 
@@ -95,10 +86,6 @@ pub const PRODUCTS: &[Product] = &[
         kind: Kind::App { description: "entra-risk as an HTTP gateway", app: GATEWAY },
     },
     Product {
-        name: "entra-risk-tools",
-        kind: Kind::App { description: "entra-risk as tools for a language model", app: TOOLS },
-    },
-    Product {
         name: "entra-risk-gateway-uncomposed",
         kind: Kind::Part {
             description: "entra-risk as an HTTP gateway, to be linked with the plugin and a token adapter",
@@ -124,16 +111,15 @@ impl Product {
             Kind::PluginWithStore { description } => {
                 let docs = Some(include_str!("../docs/keyvalue.md"));
                 let bytes = compose_turns(parts.get(PLUGIN_WITH_TURNS)?, parts.get(KEYVALUE_TURNS)?)?;
-                publish(&bytes, About { name: self.name, description, docs, functions: &[] })
+                publish(&bytes, About { name: self.name, description, docs })
             }
             Kind::Part { description, part } => {
-                publish(parts.get(part)?, About { name: self.name, description, docs: None, functions: &[] })
+                publish(parts.get(part)?, About { name: self.name, description, docs: None })
             }
             Kind::App { description, app } => {
                 let docs = format!("{}\n{}", app.docs, include_str!("../docs/default-credential.md"));
                 let bytes = compose_app(app.wac, parts.get(app.part)?, parts, DEFAULT_CREDENTIAL)?;
-                let functions = app.functions.map(function_docs).transpose()?.unwrap_or_default();
-                publish(&bytes, About { name: self.name, description, docs: Some(&docs), functions: &functions })
+                publish(&bytes, About { name: self.name, description, docs: Some(&docs) })
             }
             Kind::PackagedCommand => {
                 let parts = [
@@ -142,10 +128,7 @@ impl Product {
                     ("entra:risk-reader", parts.get(READER)?),
                 ];
                 let description = "entra-risk as a command in a package";
-                publish(
-                    &compose("command", &parts)?,
-                    About { name: self.name, description, docs: None, functions: &[] },
-                )
+                publish(&compose("command", &parts)?, About { name: self.name, description, docs: None })
             }
         }
     }

@@ -21,9 +21,6 @@ pub struct About<'a> {
     /// Its documentation. `None` for components that are plugged into others, because tools refuse
     /// a component in which more than one part contains documentation.
     pub docs: Option<&'a str>,
-    /// Names and documentation of the functions that its world exports, as `function_docs` returns
-    /// them.
-    pub functions: &'a [(String, String)],
 }
 
 /// Turns a component as cargo built it into what is published.
@@ -43,7 +40,7 @@ pub fn publish(component: &[u8], about: About<'_>) -> Result<Vec<u8>> {
     }
     let mut bytes = metadata.to_wasm(&strip_names(component)?)?;
     if let Some(docs) = about.docs {
-        append_docs(&mut bytes, docs, about.functions)?;
+        append_docs(&mut bytes, docs)?;
     }
     Ok(bytes)
 }
@@ -81,24 +78,7 @@ pub fn publish_world(component: &[u8], world: World) -> Result<Vec<u8>> {
             "reader",
         ),
     };
-    publish(component, About { name, description, docs: Some(&world_docs(world)?), functions: &[] })
-}
-
-/// The functions that the world of an app exports, with their documentation. `folder` is the folder
-/// of its WIT, relative to the workspace.
-///
-/// # Errors
-/// If the WIT does not parse.
-pub fn function_docs(folder: &str) -> Result<Vec<(String, String)>> {
-    let mut resolve = Resolve::default();
-    resolve.push_path(workspace().join("wit"))?;
-    let package = resolve.push_path(workspace().join(folder))?.0;
-    let worlds = resolve.packages[package].worlds.values().map(|id| &resolve.worlds[*id]);
-    let functions = worlds.flat_map(|world| world.exports.values()).filter_map(|item| match item {
-        WorldItem::Function(function) => Some((function.name.clone(), function.docs.contents.clone()?)),
-        _ => None,
-    });
-    Ok(functions.collect())
+    publish(component, About { name, description, docs: Some(&world_docs(world)?) })
 }
 
 /// The documentation in `wit/` that helps to choose a function: of the package, of a world, and of
@@ -135,15 +115,11 @@ fn first_paragraph(docs: &str) -> &str {
 
 /// Adds documentation in the section that tools read. They call the world of a component `root`,
 /// and refuse a section about anything that the component does not contain.
-fn append_docs(bytes: &mut Vec<u8>, docs: &str, functions: &[(String, String)]) -> Result<()> {
+fn append_docs(bytes: &mut Vec<u8>, docs: &str) -> Result<()> {
     /// The version of the section's format.
     const FORMAT: u8 = 1;
     let mut data = vec![FORMAT];
-    let mut root = json!({ "docs": docs });
-    if !functions.is_empty() {
-        root["func_exports"] = functions.iter().map(|(name, docs)| (name.clone(), json!({ "docs": docs }))).collect();
-    }
-    serde_json::to_writer(&mut data, &json!({ "worlds": { "root": root } }))?;
+    serde_json::to_writer(&mut data, &json!({ "worlds": { "root": { "docs": docs } } }))?;
     CustomSection { name: "package-docs".into(), data: Cow::Owned(data) }.append_to_component(bytes);
     Ok(())
 }

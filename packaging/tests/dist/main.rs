@@ -46,4 +46,3 @@ mod token_retries;
 mod token_selection;
 mod token_upload;
 mod token_workload_identity;
-mod tools;

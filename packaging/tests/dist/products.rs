@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use host_test::plugin::Action;
 use packaging::{PRODUCTS, workspace};
 use wasm_metadata::Payload;
-use wit_parser::WorldItem;
 use wit_parser::decoding::{DecodedWasm, decode};
 
 use crate::compositions::{file, imports};
@@ -24,12 +22,12 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk-cli", 788 * KIB, &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
     (
         "entra-risk-gateway",
-        460 * KIB,
+        520 * KIB,
         &["cli/environment", "cli/stderr", "clocks/", "filesystem/", "http/", "io/", "random/random"],
     ),
     (
         "entra-risk-gateway-uncomposed",
-        156 * KIB,
+        212 * KIB,
         &[
             "cli/environment",
             "cli/stderr",
@@ -46,14 +44,13 @@ const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
         648 * KIB,
         &["cli/", "clocks/", "filesystem/", "http/", "io/", "random/random", "risk/credentials"],
     ),
-    ("entra-risk-tools", 368 * KIB, &["cli/environment", "clocks/", "filesystem/", "http/", "io/", "random/random"]),
 ];
 
 const PLUGIN_WITH_TURNS: &[&str] =
     &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials", "risk/turns"];
 
 /// The apps, each composed with the plugin and the adapter for every credential.
-const APPS: [&str; 3] = ["entra-risk-cli", "entra-risk-gateway", "entra-risk-tools"];
+const APPS: [&str; 2] = ["entra-risk-cli", "entra-risk-gateway"];
 
 /// The variables that the documentation of an app names.
 const VARIABLES: [&str; 6] = [
@@ -108,29 +105,6 @@ fn products_contain_their_documentation() {
             _ => assert_eq!(docs, ""),
         }
     }
-}
-
-const APPROVAL: &str = "A person must have approved the list.";
-
-/// Hosts show these texts to a language model, with every request.
-#[test]
-fn every_tool_is_documented_in_few_words() {
-    let DecodedWasm::Component(resolve, world) = decode(&read("entra-risk-tools")).unwrap() else {
-        panic!("a package")
-    };
-    let mut functions = Vec::new();
-    for (name, item) in &resolve.worlds[world].exports {
-        let WorldItem::Function(function) = item else { panic!("{name:?} is not a function") };
-        let docs = function.docs.contents.as_deref().unwrap_or_default();
-        assert!((100..800).contains(&docs.len()), "{}: {docs}", function.name);
-        assert_eq!(function.params.len(), 1, "{}", function.name);
-        // What can lock people or software out needs a person's approval.
-        let warns =
-            docs.contains("Warning: ") && docs.split_whitespace().collect::<Vec<_>>().join(" ").contains(APPROVAL);
-        assert_eq!(warns, function.name.ends_with("-compromised"), "{}: {docs}", function.name);
-        functions.push(function.name.as_str());
-    }
-    assert_eq!(functions, Action::ALL.map(Action::name));
 }
 
 #[test]
