@@ -1,18 +1,19 @@
 // A call of an action: its outcomes, its progress, its tokens, and its end.
 import { AsyncResource } from 'node:async_hooks';
-import { isAborted, reasonOf, unlessAborted } from './abort.js';
+import { isAborted, reasonOf } from './abort.js';
 import type { ActionName } from './action.js';
-import { fetchToken, NoToken, type Credential } from './credential.js';
+import type { Credential } from './credential.js';
 import { AbortError, EntraRiskError, InvalidArgument } from './errors.js';
 import { permissionFor } from './graph.js';
 import { distinct, listOf } from './ids.js';
 import type { Instances } from './instance.js';
-import type { End, Event, RawOptions, RawTokenRequest, TokenReply } from './messages.js';
+import type { End, Event, RawOptions, RawTokenRequest } from './messages.js';
 import { inJavaScript, type CallOptions } from './options.js';
 import { nameOf, shown } from './printable.js';
 import { Tally } from './progress.js';
 import { batchFrom, errorFrom, Report, type Batch, type RiskError } from './report.js';
 import type { Thread } from './thread.js';
+import { Tokens } from './tokens.js';
 import { log, Waits } from './waits.js';
 
 /** The arguments of a call. */
@@ -55,9 +56,7 @@ export class Call implements AsyncIterable<Batch> {
   // What the credential or `onProgress` threw first. It is an object, because anything can be
   // thrown.
   #thrown: { readonly value: unknown } | undefined;
-  // Why there is no token. Once it is set, the credential is not asked again.
-  #refusal: TokenReply | undefined;
-  #hadToken = false;
+  readonly #tokens: Tokens;
   #told: Promise<void> = Promise.resolve();
   #toldAt = -Infinity;
   #news: Promise<void> = Promise.resolve();
@@ -67,9 +66,12 @@ export class Call implements AsyncIterable<Batch> {
   constructor(given: Given, instances: Instances) {
     const ids = listOf(given.ids);
     this.#given = given;
+    const { action, credential } = given;
+    const permissions = [permissionFor(action, 'delegated')];
+    this.#tokens = new Tokens({ credential, permissions, name: action }, this.#stopped.signal, (value) => (this.#thrown ??= { value }));
     this.#ids = distinct(ids);
     this.#tally = new Tally(this.#ids.size);
-    this.#waits = new Waits(given.action);
+    this.#waits = new Waits(action);
     this.#renew();
     this.#over = this.#run(ids, instances);
   }
@@ -131,7 +133,7 @@ export class Call implements AsyncIterable<Batch> {
     const { action, options, signal } = this.#given;
     const onAbort = (): void => this.stop();
     const start = { action, ids, options };
-    const handlers = { getToken: this.#inContext(this.#reply), onEvent: this.#inContext(this.#note) };
+    const handlers = { getToken: this.#inContext((request: RawTokenRequest) => this.#tokens.reply(request)), onEvent: this.#inContext(this.#note) };
     const perform = (thread: Thread): Promise<End | undefined> => {
       log('%s: %d ids, tenant %j', action, this.#ids.size, options.tenant);
       this.#thread = thread;
@@ -208,7 +210,7 @@ export class Call implements AsyncIterable<Batch> {
     const ids = [...this.#ids].filter(([key]) => !this.#batchOf.has(key)).map(([, id]) => id);
     if (ids.length === 0) return undefined;
     const error = { ...detail, response: undefined };
-    const sent = this.#hadToken;
+    const sent = this.#tokens.wereSupplied;
     this.#add({ ids, attempts: sent ? 1 : 0, outcome: sent ? 'unknown' : 'not-applied', error });
     return error;
   }
@@ -227,37 +229,6 @@ export class Call implements AsyncIterable<Batch> {
   #fail(value: unknown): void {
     this.#thrown ??= { value };
     this.stop();
-  }
-
-  async #reply(request: RawTokenRequest): Promise<TokenReply> {
-    const { signal } = this.#stopped;
-    try {
-      const token = signal.aborted ? undefined : (this.#refusal ?? (await unlessAborted(this.#token(request), signal)));
-      if (token instanceof NoToken) return this.#refuse(token.reason);
-      if (typeof token !== 'string') return token ?? STOPPED;
-      this.#hadToken = true;
-      return { bearer: token };
-    } catch (thrown) {
-      // A credential may reject because of the signal.
-      if (signal.aborted) return STOPPED;
-      this.#thrown ??= { value: thrown };
-      // The text of an exception may contain a secret, and reaches the caller in the exception
-      // itself.
-      return this.#refuse(`${nameOf(thrown)} was thrown`);
-    }
-  }
-
-  #refuse(reason: string): TokenReply {
-    return (this.#refusal = { error: { tag: 'denied', val: reason } });
-  }
-
-  async #token({ tenant, audience, endpoint, refresh, claims }: RawTokenRequest): Promise<string | NoToken> {
-    const details = `${refresh ? ', refreshed' : ''}${claims === undefined ? '' : ', with a claims challenge'}`;
-    log('%s: token%s', this.#given.action, details);
-    const scope = `${audience}/.default`;
-    const { signal } = this.#stopped;
-    const permissions = [permissionFor(this.#given.action, 'delegated')];
-    return await fetchToken(this.#given.credential, { scope, tenant, endpoint, permissions, refresh, claims, signal });
   }
 
   #throw(): void {
@@ -292,5 +263,3 @@ export class Call implements AsyncIterable<Batch> {
 }
 
 const GRACE_SECONDS = 10;
-
-const STOPPED: TokenReply = { error: { tag: 'unavailable', val: 'the call was stopped' } };

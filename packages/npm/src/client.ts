@@ -1,16 +1,23 @@
-// The client, with the actions as methods.
+// The client, with the actions and lists as methods.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
 import { problemWith } from './check.js';
 import { checkCredential, fetchToken, NoToken, type Credential } from './credential.js';
+import type { Collection, Entry } from './entry.js';
 import { InvalidArgument } from './errors.js';
 import { permissionFor, ROOTS } from './graph.js';
+import { distinct, listOf } from './ids.js';
 import { Instances } from './instance.js';
-import { checkedCallOptions, checkedSettings, inJavaScript, merged, type CallOptions, type Settings } from './options.js';
+import { Listings } from './listing.js';
+import { checkedCallOptions, checkedListOptions, checkedSettings, checkedVerifyOptions, checkFilter } from './options.js';
+import { inJavaScript, merged, type CallOptions, type ListOptions, type Settings, type VerifyOptions } from './options.js';
 import type { Report } from './report.js';
 import { TokenCheck } from './token-check.js';
+import { ruleOf, Verifier, type Verification } from './verification.js';
 
 const MAX_INSTANCES = 8;
+const WITHIN_SECONDS = 300;
 
 /**
  * Performs the actions, with one rate-limit state for each tenant.
@@ -31,6 +38,7 @@ export class EntraRisk {
   readonly #credential: Credential;
   readonly #settings: Settings;
   readonly #instances: Instances;
+  readonly #listings: Listings;
 
   /**
    * @param credential A credential of `@azure/identity`, a function that takes a `TokenRequest` and
@@ -44,6 +52,7 @@ export class EntraRisk {
     this.#credential = credential;
     this.#settings = checkedSettings(settings);
     this.#instances = new Instances(this.#settings.maxInstances ?? MAX_INSTANCES);
+    this.#listings = new Listings(credential);
   }
 
   /**
@@ -164,6 +173,59 @@ export class EntraRisk {
   }
 
   /**
+   * Lists users with a risk, or those that the OData filter selects, such as `riskState eq 'atRisk'
+   * and riskLevel eq 'high'`:
+   *
+   *     for await (const { id, name } of risk.listRiskyUsers("riskState eq 'atRisk'")) …
+   *
+   * A page is requested when its first entry is wanted. The loop throws a `ListError` if the list
+   * cannot be read to its end, and `InvalidArgument` for the filter and ranges.
+   *
+   * @throws {InvalidArgument} If an argument is not as documented.
+   */
+  listRiskyUsers(filter?: string, options: ListOptions = {}): AsyncGenerator<Entry, void, undefined> {
+    return this.#list('risky-users', filter, checkedListOptions(options));
+  }
+
+  /**
+   * Lists sign-ins, without a filter those with a risk. It is read like `listRiskyUsers`.
+   *
+   * @throws {InvalidArgument} If an argument is not as documented.
+   */
+  listSignIns(filter?: string, options: ListOptions = {}): AsyncGenerator<Entry, void, undefined> {
+    return this.#list('sign-ins', filter, checkedListOptions(options));
+  }
+
+  /**
+   * Lists service principals with a risk. It is read like `listRiskyUsers`.
+   *
+   * @throws {InvalidArgument} If an argument is not as documented.
+   */
+  listRiskyServicePrincipals(filter?: string, options: ListOptions = {}): AsyncGenerator<Entry, void, undefined> {
+    return this.#list('risky-service-principals', filter, checkedListOptions(options));
+  }
+
+  /**
+   * Waits until an action has taken effect for these ids, which were accepted, or until the time is
+   * over: reads the list that shows it, again and again. Resolves to what has become of each id.
+   *
+   * It rejects with a `ListError` if the list cannot be read, and with `InvalidArgument` for
+   * actions on agents, which cannot be listed.
+   */
+  async verify(action: ActionName, ids: Iterable<string>, options: VerifyOptions = {}): Promise<Verification> {
+    checkAction(action);
+    const { withinSeconds = WITHIN_SECONDS, ...others } = checkedVerifyOptions(options);
+    const rule = ruleOf(action);
+    const verifier = new Verifier(rule, distinct(listOf(ids)), withinSeconds * 1000);
+    for (let wait; (wait = verifier.wait()) !== undefined; verifier.end()) {
+      await sleep(wait, undefined, others.signal && { signal: others.signal });
+      verifier.begin();
+      for await (const entry of this.#list(rule.collection, rule.filter, others)) verifier.saw(entry);
+    }
+    return verifier.result();
+  }
+
+  /**
    * Requests a token, sends nothing to Microsoft Graph, and resolves to what the token says of
    * itself: whose it is, until when, and which permission for this action is missing.
    *
@@ -189,11 +251,16 @@ export class EntraRisk {
   }
 
   /**
-   * Ends the worker threads, once the calls in progress have ended. A later call starts new ones,
-   * with a new rate-limit state.
+   * Ends the worker threads, once the calls in progress have ended. Lists end with an error. A later
+   * call starts new threads, with a new rate-limit state.
    */
   async close(): Promise<void> {
-    await this.#instances.close();
+    await Promise.all([this.#instances.close(), this.#listings.close()]);
+  }
+
+  #list(collection: Collection, filter: string | undefined, { signal, ...options }: ListOptions): AsyncGenerator<Entry, void, undefined> {
+    checkFilter(filter);
+    return this.#listings.entries({ collection, filter, options: merged(this.#settings, options) }, signal);
   }
 
   async #perform(action: ActionName, ids: Iterable<string>, options: CallOptions): Promise<Report> {

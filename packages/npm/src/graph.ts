@@ -1,6 +1,6 @@
-// What the package knows of Microsoft Graph: where it is, and the least permission that each action
-// needs.
+// What the package knows of Microsoft Graph: where it is, and the least permissions.
 import type { ActionName } from './action.js';
+import type { Collection } from './entry.js';
 import type { Cloud } from './options.js';
 
 /** The address of Microsoft Graph in each cloud, which is the audience of tokens for it. */
@@ -29,6 +29,13 @@ export function permissionFor(action: ActionName, kind: 'delegated' | 'applicati
   const isForSignIns = action.includes('-sign-ins');
   return isForSignIns && kind === 'application' ? 'IdentityRiskEvent.ReadWrite.All' : 'IdentityRiskyUser.ReadWrite.All';
 }
+
+/** The permission to read a collection, of a person or of an application. */
+export const PERMISSION_TO_READ: Record<Collection, string> = {
+  'risky-users': 'IdentityRiskyUser.Read.All',
+  'sign-ins': 'AuditLog.Read.All',
+  'risky-service-principals': 'IdentityRiskyServicePrincipal.Read.All',
+};
 
 /** Returns whether a host is this machine. */
 export function isLoopback(host: string): boolean {

@@ -79,6 +79,20 @@ export interface CallOptions extends Options {
   readonly onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
+/** Options of each list. Of the settings of `EntraRisk`, those with the same name count. */
+export interface ListOptions extends Omit<Options, 'idsPerRequest' | 'maxInFlight' | 'isolateRefused'> {
+  /** Most entries of a page: 1 to 500, for sign-ins 1 to 1,000. Default: the maximum. */
+  readonly pageSize?: number | undefined;
+  /** Ends the list once it is aborted: the loop throws the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `verify`. */
+export interface VerifyOptions extends ListOptions {
+  /** How long the change of the states is awaited, in seconds. Default: 300. */
+  readonly withinSeconds?: number | undefined;
+}
+
 /**
  * The argument of `EntraRisk`: the options, and where the token goes. The latter belongs to the
  * credential, so an action does not accept it.
@@ -121,6 +135,10 @@ const OPTIONS: Record<keyof Options, Check> = {
 
 const CALL_OPTIONS: Record<keyof CallOptions, Check> = { ...OPTIONS, signal: checkSignal, onProgress: checkFunction };
 
+const { idsPerRequest: _, maxInFlight: __, isolateRefused: ___, ...OF_LISTS } = OPTIONS;
+const LIST_OPTIONS: Record<keyof ListOptions, Check> = { ...OF_LISTS, pageSize: checkNumber, signal: checkSignal };
+const VERIFY_OPTIONS: Record<keyof VerifyOptions, Check> = { ...LIST_OPTIONS, withinSeconds: secondsUpTo(SECONDS_MAX) };
+
 const SETTINGS: Record<keyof Settings, Check> = {
   ...OPTIONS,
   cloud: oneOf('global', 'us-gov-l4', 'us-gov-l5', 'china'),
@@ -135,6 +153,21 @@ const SETTINGS: Record<keyof Settings, Check> = {
  */
 export function checkedCallOptions(given: CallOptions): CallOptions {
   return checked(CALL_OPTIONS, given);
+}
+
+/** Returns a copy of the options of a list, checked in the same way. */
+export function checkedListOptions(given: ListOptions): ListOptions {
+  return checked(LIST_OPTIONS, given);
+}
+
+/** Returns a copy of the options of `verify`, checked in the same way. */
+export function checkedVerifyOptions(given: VerifyOptions): VerifyOptions {
+  return checked(VERIFY_OPTIONS, given);
+}
+
+/** Checks the filter of a list. */
+export function checkFilter(filter: unknown): asserts filter is string | undefined {
+  if (filter !== undefined) checkText('filter', filter);
 }
 
 /** Returns a copy of the settings of `EntraRisk`, checked in the same way as options. */

@@ -6,8 +6,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Failure, RequestMessage, RequestsSetup, ResponseMessage } from './exchange.js';
 import { httpsAgent, neverSent } from './network.js';
 
-// How much of a response the plugin reads.
+// How much of a response the plugin reads, and of a page the reader.
 const MAX_BODY_BYTES = 65_536;
+const MAX_PAGE_BYTES = 8 << 20;
 // How many 1xx responses a request may have. A service sends one or two; a flood costs time to
 // parse.
 const MAX_INFORMATIONAL = 100;
@@ -66,11 +67,12 @@ function send({ id, method, isHttps, authority, path, headers, body }: Extract<R
   request.on('response', (response) => {
     state.response = response;
     post({ id, kind: 'head', status: response.statusCode ?? 0, headers: headersOf(response) });
+    const mostBytes = method === 'GET' ? MAX_PAGE_BYTES : MAX_BODY_BYTES;
     let received = 0;
     response.on('data', (bytes: Buffer) => {
       received += bytes.length;
       post({ id, kind: 'data', bytes });
-      if (received > MAX_BODY_BYTES) response.pause(); // The plugin drops it.
+      if (received > mostBytes) response.pause(); // It is dropped.
     });
     response.on('end', () => end({ id, kind: 'end' }));
     response.on('error', () => end({ id, kind: 'end' }));

@@ -3,9 +3,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Asking } from './ask.js';
-import { GRACE_MS, RUNNING, type RawError, type Start, type WorkerMessage } from './messages.js';
+import { explain } from './explain.js';
+import { GRACE_MS, RUNNING, type Start, type WorkerMessage } from './messages.js';
 import { start } from './start.js';
-import { advice, startSender } from './sender.js';
+import { startSender } from './sender.js';
 
 // How long the plugin waits before the thread checks whether to stop the call.
 const WAIT_MS = 100;
@@ -44,11 +45,6 @@ async function perform(given: Start): Promise<void> {
   } catch (error) {
     post({ kind: 'broken', error }); // After a trap, no function of the instance can be called any more.
   }
-}
-
-// Completes an error about which this process knows more than the plugin.
-function explain(error: RawError | undefined): void {
-  if (error?.kind === 'unreachable' || error?.response?.status === 407) error.message = advice() ?? error.message;
 }
 
 function post(message: WorkerMessage): void {

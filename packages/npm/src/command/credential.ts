@@ -53,7 +53,7 @@ async function configured(audience: string, tenant: string | undefined): Promise
   // The credentials of developers, such as az login, lack the permissions. If a workload identity
   // fails, no other takes its place.
   const isWorkload = env['AZURE_FEDERATED_TOKEN_FILE'] && !env['AZURE_CLIENT_SECRET'];
-  env['AZURE_TOKEN_CREDENTIALS'] ??= isWorkload ? 'WorkloadIdentityCredential' : 'prod';
+  env['AZURE_TOKEN_CREDENTIALS'] ||= isWorkload ? 'WorkloadIdentityCredential' : 'prod';
   if (tenant !== undefined) env['AZURE_TENANT_ID'] = tenant;
   const authorityHost = env['AZURE_AUTHORITY_HOST'] || `https://${AUTHORITIES[audience] ?? AUTHORITIES[ROOTS.global]}`;
   const disableInstanceDiscovery = URL.canParse(authorityHost) && isLoopback(new URL(authorityHost).hostname);

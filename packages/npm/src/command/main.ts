@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command `entra-risk`: its component in a thread, with the folders, the credential and the
 // network that the arguments ask for.
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { Worker } from 'node:worker_threads';
 import { Replies } from '../ask.js';
@@ -11,6 +11,7 @@ import { CommandCredential } from './credential.js';
 import { argumentsForComponent, foldersOf, withoutFolder } from './folders.js';
 import { lock } from './lock.js';
 import type { CommandMessage, Grant, Input, Needs } from './messages.js';
+import { writeTo } from './write.js';
 
 const FAILED = 1;
 const USAGE = 2;
@@ -24,8 +25,8 @@ let credential: CommandCredential | undefined;
 let input: AsyncIterator<Uint8Array> | undefined;
 
 process.on('SIGINT', () => {
-  if (isatty(2)) writeSync(2, '\n'); // After the line of the progress.
-  say(`interrupted: ${left()}`);
+  // The first line ends that of the progress.
+  say(`interrupted: ${left()}`, isatty(2) ? '\n' : '');
   // Like a kill: the files of a run are whole at every moment.
   process.exit(INTERRUPTED);
 });
@@ -94,6 +95,6 @@ function fail(error: unknown): never {
   process.exit(FAILED);
 }
 
-function say(line: string): void {
-  writeSync(2, `entra-risk: ${printable(line)}\n`);
+function say(line: string, before = ''): void {
+  writeTo(2, Buffer.from(`${before}entra-risk: ${printable(line)}\n`));
 }

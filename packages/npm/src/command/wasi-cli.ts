@@ -1,10 +1,10 @@
 // What the command imports of wasi:cli, for jco: the streams of this process, and what is set here
 // before each run.
-import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { ask } from '../ask.js';
 import { InputStream, OutputStream, type Source } from '../wasi-io.js';
 import type { Input } from './messages.js';
+import { writeTo } from './write.js';
 
 /** A run of the component. */
 export interface Run {
@@ -19,19 +19,6 @@ let current: Run = { args: [], print: () => undefined };
 /** Sets what the component sees from now on. */
 export function begin(run: Run): void {
   current = run;
-}
-
-/** Writes all bytes to standard output or standard error. */
-export function writeTo(file: 1 | 2, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) {
-    try {
-      written += writeSync(file, bytes, written);
-    } catch (error) {
-      // Another process has made the pipe non-blocking, and it is full.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-    }
-  }
 }
 
 /** `wasi:cli/environment.get-arguments` */

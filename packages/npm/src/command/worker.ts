@@ -5,8 +5,9 @@ import { ask } from '../ask.js';
 import { advice, startSender } from '../sender.js';
 import { run } from '../plugin/command.js';
 import type { Grant, Needs } from './messages.js';
-import { begin, Exit, writeTo, type Run } from './wasi-cli.js';
+import { begin, Exit, type Run } from './wasi-cli.js';
 import { open } from './wasi-filesystem.js';
+import { writeTo } from './write.js';
 
 const { args } = workerData as { readonly args: readonly string[] };
 parentPort?.postMessage({ kind: 'exit', code: await perform() });
