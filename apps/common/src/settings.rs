@@ -1,5 +1,4 @@
-//! The options of every call in the environment: the variables `ENTRA_RISK_*` of the gateway and of
-//! the tools.
+//! The options of every call in the environment: the variables `ENTRA_RISK_*` of the gateway.
 
 use entra_risk_engine::contract::arguments::is_tenant;
 use entra_risk_engine::contract::endpoint::Endpoint;
