@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -219,6 +220,33 @@ class Networks(Commands):
             code, _, errors = self.run_command(*arguments, **{**environment, "HTTPS_PROXY": "http://:x"})
             self.assertEqual(code, 2)
             self.assertIn("HTTPS_PROXY: expected", errors)
+
+
+    def test_what_cannot_be_reached_is_named(self) -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+            environment = {"GRAPH_TOKEN": CANARY, "ENTRA_RISK_ALLOWED_ENDPOINTS": endpoint}
+            for arguments in (["dismiss-risky-users", PRESENT], ["list-risky-users"]):
+                code, output, errors = self.run_command(
+                    *arguments, "--endpoint", endpoint, "--max-attempts", "1", "--patience", "1s", **environment
+                )
+                self.assertEqual(code, 3)
+                self.assertIn(f"unreachable: no connection to {endpoint}: ", output + errors)
+
+
+class Lists(Commands):
+    def test_a_list_is_acted_on_and_verified(self) -> None:
+        with Model("--risky-users", "9") as model:
+            environment = {"GRAPH_TOKEN": CANARY, "ENTRA_RISK_ALLOWED_ENDPOINTS": model.endpoint}
+            code, output, errors = self.run_command(
+                "list-risky-users", "--level", "high", "--endpoint", model.endpoint, **environment
+            )
+            self.assertEqual((code, errors), (0, ""))
+            (self.folder / "risky.csv").write_text(output)
+            code, output, errors = self.dismiss(model, "--file", "risky.csv", "--verify", "--verify-for", "10s")
+            self.assertEqual((code, errors), (0, ""), output)
+            self.assertIn("3 of 3 ids accepted\nverified: 3 of 3 accepted ids", output)
 
 
 class Terminals(Commands):

@@ -23,7 +23,7 @@ from aiohttp import web
 from yarl import URL
 
 from ._component import was_forked
-from ._network import Network, network_to
+from ._network import Network, is_loopback, network_to
 from ._printable import printable
 from ._report import Error
 from ._route import Route
@@ -176,7 +176,8 @@ def _explain(error: Exception, upstream: str, network: Network) -> tuple[int, Er
             )
             return _ENDS_THE_CALL, Error("unreachable", why)
         return _MAY_PASS, Error("unreachable", f"no TLS connection to {way}: {printable(str(certificate))}")
-    hint = "" if network.proxy is not None else f"; is {_proxy_variable(upstream)} needed here?"
+    needs_none = network.proxy is not None or is_loopback(URL(upstream).host)
+    hint = "" if needs_none else f"; is {_proxy_variable(upstream)} needed here?"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return _MAY_PASS, Error("unreachable", f"no connection to {way} within {_MAX_CONNECT_TIME:.0f} s{hint}")
     if isinstance(error, aiohttp.ClientConnectorError):
