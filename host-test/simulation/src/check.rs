@@ -9,6 +9,9 @@ mod events;
 mod fixture;
 mod ids;
 mod instances;
+mod lists;
+#[cfg(test)]
+mod lists_tests;
 mod next;
 mod outcome;
 mod rate;
@@ -20,6 +23,8 @@ mod token;
 
 use crate::attempts::Attempts;
 use crate::instances_plan::InstancesPlan;
+use crate::list_plan::ListPlan;
+use crate::list_run::ListRecord;
 use crate::plan::Plan;
 use crate::record::CallRecord;
 use crate::violation::{Violation, Violations};
@@ -62,6 +67,13 @@ pub(crate) fn check_same(functions: &[CallRecord], calls: &[CallRecord]) -> Vec<
             violations.add("a function does what a call does", || format!("{function}\nas a call:\n{call}"));
         }
     }
+    violations.0
+}
+
+/// Checks a whole run of the reader.
+pub(crate) fn check_lists(plan: &ListPlan, lists: &[ListRecord]) -> Vec<Violation> {
+    let mut violations = Violations::default();
+    lists::check(plan, lists, &mut violations);
     violations.0
 }
 

@@ -132,7 +132,8 @@ async fn call_in_turn(
     let mut wasi = WasiCtx::builder();
     wasi.wall_clock(WallClock::at(start, NOON + skew));
     let outbound = Outbound::InProcess(service.clone());
-    let host = host_test::host::Host::with(&mut wasi, outbound, tokens.token_source(&plan), plan.seed);
+    let source = tokens.token_source(&plan.tokens, plan.seed);
+    let host = host_test::host::Host::with(&mut wasi, outbound, source, plan.seed);
     let host = host.token_latency(move || latency).store(client.clone());
     let plugin = Plugin::new(plugin, host).await?;
     let host = Host { plugin, plan: &plan, service: &service, tokens, start, planned: None, queue };

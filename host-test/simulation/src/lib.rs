@@ -1,6 +1,6 @@
-//! Deterministic simulation: the plugin as users get it, in virtual time, with a model of Microsoft
+//! Deterministic simulation: the plugin and the reader as users get them, in virtual time, with a model of Microsoft
 //! Graph whose faults are drawn from a seed; the invariants that must hold after each run; and
-//! mutants of the plugin that violate them.
+//! mutants that violate them.
 
 mod attempt;
 mod attempts;
@@ -10,6 +10,8 @@ mod check;
 mod host;
 mod instances_plan;
 mod instances_run;
+mod list_plan;
+mod list_run;
 mod mutant;
 mod mutants;
 mod plan;
@@ -18,6 +20,7 @@ mod record;
 mod run;
 mod runaway_guard;
 mod source;
+mod subject;
 mod summary;
 mod token_log;
 mod trace;
@@ -25,6 +28,8 @@ mod violation;
 
 pub use instances_plan::InstancesPlan;
 pub use instances_run::{InstancesRun, plugin_with_turns};
+pub use list_run::ListRun;
 pub use mutants::mutants;
 pub use run::Run;
+pub use subject::{Mode, Played, Subject};
 pub use summary::Summary;

@@ -1,4 +1,4 @@
-//! A mutant: a copy of the plugin with one change that violates an invariant. An invariant that no
+//! A mutant: a copy of the plugin or the reader with one change that violates an invariant. An invariant that no
 //! mutant violates is not known to be checked.
 
 use std::fmt::Debug;
@@ -7,13 +7,13 @@ use std::io;
 use std::path::Path;
 
 use host_test::component::PluginComponent;
+use host_test::reader::ReaderComponent;
 use packaging::{Cargo, workspace};
 use wasmtime::error::Context;
 use wasmtime::{Config, Error, Result};
 
-use crate::instances_run::InstancesRun;
-use crate::run::Run;
 use crate::source::{Changed, Source};
+use crate::subject::{Mode, Subject};
 
 /// One change of the plugin's source, and the invariant that it violates.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +22,8 @@ pub struct Mutant {
     pub name: &'static str,
     /// The invariant that it violates.
     pub violates: &'static str,
-    /// Whether it is played with many instances that take turns.
-    pub takes_turns: bool,
+    /// How it is played.
+    pub mode: Mode,
     /// The function that is changed: `Type::function`, or the name of a function or a constant that
     /// is in no `impl` block.
     function: &'static str,
@@ -41,7 +41,7 @@ pub(crate) const fn mutant(
     from: &'static str,
     to: &'static str,
 ) -> Mutant {
-    Mutant { name, violates, takes_turns: false, function, from: Some(from), to }
+    Mutant { name, violates, mode: Mode::Calls, function, from: Some(from), to }
 }
 
 /// A mutant in which the body of `function` is replaced.
@@ -51,24 +51,25 @@ pub(crate) const fn mutant_body(
     function: &'static str,
     to: &'static str,
 ) -> Mutant {
-    Mutant { name, violates, takes_turns: false, function, from: None, to }
+    Mutant { name, violates, mode: Mode::Calls, function, from: None, to }
 }
 
-/// What the plugin is built from, as far as it exists.
-const INPUTS: &[&str] = &["Cargo.lock", "adapters/keyvalue-turns", "engine", "src", "wit"];
+/// What the plugin and the reader are built from, as far as it exists.
+const INPUTS: &[&str] = &["Cargo.lock", "adapters/keyvalue-turns", "engine", "reader", "src", "transport", "wit"];
 
-/// The part of it that mutants change.
-const SOURCES: &[&str] = &["adapters/keyvalue-turns/src", "engine/src", "src"];
-
-/// The source that mutants change.
-pub(crate) fn plugin_source() -> Result<Source> {
-    Source::read(&workspace(), SOURCES)
+/// The source that mutants change: that of the plugin, or of the reader.
+pub(crate) fn source(mode: Mode) -> Result<Source> {
+    let own: &[&str] = match mode {
+        Mode::Calls | Mode::ManyInstances => &["adapters/keyvalue-turns/src", "src"],
+        Mode::Lists => &["reader/src"],
+    };
+    Source::read(&workspace(), &[&["engine/src", "transport/src"], own].concat())
 }
 
 impl Mutant {
-    /// The same mutant, played with many instances that take turns.
-    pub(crate) fn with_turns(self) -> Mutant {
-        Mutant { takes_turns: true, ..self }
+    /// The same mutant, played in this way.
+    pub(crate) fn played(self, mode: Mode) -> Mutant {
+        Mutant { mode, ..self }
     }
 
     /// The file that is changed, and what it contains then.
@@ -84,14 +85,24 @@ impl Mutant {
     /// # Errors
     /// If the mutant does not build, or if the source has changed so that the change no longer
     /// applies.
-    pub fn build(&self) -> Result<PluginComponent> {
+    pub fn build(&self) -> Result<Subject> {
         let cargo = self.copy()?;
-        let mut bytes = self.build_part(&cargo, "entra-risk", self.takes_turns.then_some("turns"))?;
-        if self.takes_turns {
-            let turns = self.build_part(&cargo, "entra-risk-keyvalue-turns", None)?;
-            bytes = packaging::compose_turns(&bytes, &turns).map_err(|error| self.error(&error))?;
-        }
-        PluginComponent::from_binary_with_store(&bytes, &Config::new())
+        Ok(match self.mode {
+            Mode::Calls => {
+                let bytes = self.build_part(&cargo, "entra-risk", None)?;
+                Subject::Calls(PluginComponent::from_binary_with_store(&bytes, &Config::new())?)
+            }
+            Mode::ManyInstances => {
+                let plugin = self.build_part(&cargo, "entra-risk", Some("turns"))?;
+                let turns = self.build_part(&cargo, "entra-risk-keyvalue-turns", None)?;
+                let bytes = packaging::compose_turns(&plugin, &turns).map_err(|error| self.error(&error))?;
+                Subject::ManyInstances(PluginComponent::from_binary_with_store(&bytes, &Config::new())?)
+            }
+            Mode::Lists => {
+                let bytes = self.build_part(&cargo, "entra-risk-reader", None)?;
+                Subject::Lists(ReaderComponent::from_binary(&bytes)?)
+            }
+        })
     }
 
     fn build_part(&self, cargo: &Cargo, package: &str, feature: Option<&str>) -> Result<Vec<u8>> {
@@ -116,7 +127,7 @@ impl Mutant {
             copy_all(&workspace.join(input), &copy.join(input))?;
         }
         fs::write(copy.join("Cargo.toml"), without_other_members(&fs::read_to_string(workspace.join("Cargo.toml"))?))?;
-        let changed = self.change(&plugin_source()?).context(self.name)?;
+        let changed = self.change(&source(self.mode)?).context(self.name)?;
         fs::write(copy.join(changed.path), changed.text)?;
         Ok(Cargo { folder: workspace, manifest: copy.join("Cargo.toml"), target_dir, is_quick: true })
     }
@@ -125,13 +136,9 @@ impl Mutant {
     ///
     /// # Errors
     /// If the mutant cannot be instantiated.
-    pub fn first_caught(&self, plugin: &PluginComponent, seeds: impl IntoIterator<Item = u64>) -> Result<Option<u64>> {
+    pub fn first_caught(&self, subject: &Subject, seeds: impl IntoIterator<Item = u64>) -> Result<Option<u64>> {
         for seed in seeds {
-            let violations = match self.takes_turns {
-                true => InstancesRun::play(plugin, seed)?.violations,
-                false => Run::play(plugin, seed)?.violations,
-            };
-            if violations.iter().any(|violation| violation.invariant == self.violates) {
+            if subject.play(seed)?.violations().iter().any(|violation| violation.invariant == self.violates) {
                 return Ok(Some(seed));
             }
         }
@@ -139,11 +146,11 @@ impl Mutant {
     }
 }
 
-/// The manifest of a workspace that contains only the plugin and the crates in it that the plugin
-/// depends on.
+/// The manifest of a workspace that contains only the plugin, the reader, and the crates in it that
+/// they depend on.
 fn without_other_members(manifest: &str) -> String {
     let rest = manifest.find("[workspace.package]").and_then(|start| manifest.get(start..)).unwrap_or(manifest);
-    format!("[workspace]\nmembers = [\"adapters/keyvalue-turns\"]\n\n{rest}")
+    format!("[workspace]\nmembers = [\"adapters/keyvalue-turns\", \"reader\"]\n\n{rest}")
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {

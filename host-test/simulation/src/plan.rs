@@ -119,7 +119,7 @@ impl Plan {
 const MAX_EARLY_IDS: usize = 12;
 
 /// Limits as documented, or lower.
-fn draw_limits(rng: &mut StdRng) -> Settings {
+pub(crate) fn draw_limits(rng: &mut StdRng) -> Settings {
     let algorithms =
         [Algorithm::SlidingWindow, Algorithm::SlidingWindow, Algorithm::FixedWindow, Algorithm::TokenBucket];
     let algorithm = *algorithms.choose(rng).unwrap_or(&Algorithm::SlidingWindow);
@@ -139,7 +139,7 @@ fn draw_limits(rng: &mut StdRng) -> Settings {
 }
 
 /// Faults, outages, delays, other clients and an unreliable token provider, each in some runs.
-fn draw_troubles(rng: &mut StdRng, graph: &mut Settings, tokens: &mut TokenProvider) {
+pub(crate) fn draw_troubles(rng: &mut StdRng, graph: &mut Settings, tokens: &mut TokenProvider) {
     graph.faults = *[0.0, 0.02, 0.05, 0.2, 0.5, 0.9].choose(rng).unwrap_or(&0.0);
     graph.refuses_applied = rng.random_ratio(1, 5);
     if rng.random_ratio(1, 3) {

@@ -75,7 +75,7 @@ async fn record(plugin: &PluginComponent, plan: &Plan) -> wasmtime::Result<Vec<C
     let tokens = TokenLog::default();
     let latency = plan.tokens.latency;
     let outbound = Outbound::InProcess(service.clone());
-    let mut host = host_test::host::Host::new(outbound, tokens.token_source(plan), plan.seed);
+    let mut host = host_test::host::Host::new(outbound, tokens.token_source(&plan.tokens, plan.seed), plan.seed);
     host = host.token_latency(move || latency);
     if plan.graph.early > 0.0 {
         host = host.upload(Upload { chunk_bytes: 1, ..Upload::default() });

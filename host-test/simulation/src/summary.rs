@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use graph_model::FaultKind;
+use graph_model::{Arrival, FaultKind};
+use host_test::reader::queries::Event;
 
 use crate::instances_run::InstancesRun;
+use crate::list_run::ListRun;
 use crate::record::CallRecord;
 use crate::run::Run;
 use crate::violation::Violation;
@@ -53,6 +55,38 @@ impl Summary {
         self.add_calls(run.plan.seed, run.calls.iter().flatten(), run.violations);
     }
 
+    /// Adds a run of the reader, in which a list is a call, and an entry an id.
+    pub fn add_lists(&mut self, run: ListRun) {
+        self.runs += 1;
+        self.overlaps += u64::from(run.plan.overlaps);
+        for list in &run.lists {
+            self.calls += 1;
+            self.driven += 1;
+            self.nexts += list.nexts.len() as u64;
+            self.abandoned += u64::from(list.is_abandoned);
+            self.elapsed += list.ended - list.started;
+            self.add_arrivals(&list.arrivals);
+            let entries =
+                list.nexts.iter().map(|next| if let Event::Page(page) = &next.event { page.len() } else { 0 });
+            self.ids += entries.sum::<usize>() as u64;
+            let outcome = match &list.result {
+                _ if list.is_abandoned => "dropped",
+                Ok(None) => "complete",
+                Ok(Some(_)) => "ended",
+                Err(_) => "stopped",
+            };
+            *self.outcomes.entry(outcome).or_default() += 1;
+        }
+        self.violations.extend(run.violations.into_iter().map(|violation| (run.plan.seed, violation)));
+    }
+
+    fn add_arrivals(&mut self, arrivals: &[Arrival]) {
+        self.requests += arrivals.len() as u64;
+        for fault in arrivals.iter().filter_map(|arrival| arrival.fault.as_ref()) {
+            *self.faults.entry(fault.kind).or_default() += 1;
+        }
+    }
+
     fn add_calls<'a>(
         &mut self,
         seed: u64,
@@ -67,11 +101,8 @@ impl Summary {
             self.stops += call.stops.len() as u64;
             self.abandoned += u64::from(call.is_abandoned);
             self.ids += call.call.ids.len() as u64;
-            self.requests += call.arrivals.len() as u64;
             self.elapsed += call.ended - call.started;
-            for fault in call.arrivals.iter().filter_map(|arrival| arrival.fault.as_ref()) {
-                *self.faults.entry(fault.kind).or_default() += 1;
-            }
+            self.add_arrivals(&call.arrivals);
             for batch in call.batches() {
                 *self.outcomes.entry(batch.outcome.name()).or_default() += 1;
             }

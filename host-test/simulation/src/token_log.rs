@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
-use crate::plan::Plan;
+use crate::plan::TokenProvider;
 
 /// One token request.
 #[derive(Debug, Clone)]
@@ -73,10 +73,10 @@ impl TokenLog {
     }
 
     /// A cache of one token, as in most hosts: only `refresh` requests a new one.
-    pub(super) fn token_source(&self, plan: &Plan) -> TokenSource {
+    pub(super) fn token_source(&self, provider: &TokenProvider, seed: u64) -> TokenSource {
         let log = self.clone();
-        let provider = plan.tokens.clone();
-        let mut rng = StdRng::seed_from_u64(plan.seed);
+        let provider = provider.clone();
+        let mut rng = StdRng::seed_from_u64(seed);
         let start = Instant::now();
         let mut generation = 0;
         let mut has_returned = false;

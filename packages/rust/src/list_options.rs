@@ -23,7 +23,7 @@ pub struct ListOptions {
     /// Maximum entries in a page: 1 to 500, for sign-ins 1 to 1,000. Default: the maximum.
     pub page_size: Option<u32>,
     /// Maximum attempts for the same page: 1 to 10. Attempts that meet a 429 do not count, nor do
-    /// those that are repeated with a fresh token. Default: that of the reader.
+    /// those that are repeated with a fresh token. Default: 10.
     pub max_attempts: Option<u32>,
     /// The maximum time from sending a request to the end of its response: 1 ms to 10 minutes.
     /// Default: 30 s.

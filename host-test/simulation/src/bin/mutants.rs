@@ -1,4 +1,4 @@
-//! `mutants` builds each mutant of the plugin and reports the first seed in which the simulation
+//! `mutants` builds each mutant and reports the first seed in which the simulation
 //! catches it.
 
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use simulation::mutants;
 
-/// Builds each mutant of the plugin and reports the first seed in which the simulation catches it.
+/// Builds each mutant of the plugin and the reader, and reports the first seed in which the simulation catches it.
 /// Exits with 1 if it does not catch one.
 #[derive(Parser)]
 struct Arguments {
@@ -29,17 +29,17 @@ fn main() -> wasmtime::Result<ExitCode> {
     let builder =
         thread::spawn(move || mutants().into_iter().all(|mutant| built.send((mutant, mutant.build())).is_ok()));
     let (mut missed, mut last) = (0, 0);
-    for (mutant, plugin) in to_play {
+    for (mutant, subject) in to_play {
         progress.set_message(mutant.name);
-        let plugin = match plugin {
-            Ok(plugin) => plugin,
+        let subject = match subject {
+            Ok(subject) => subject,
             Err(error) => {
                 progress.suspend(|| println!("{}: NOT BUILT: {error:?}", mutant.name));
                 missed += 1;
                 continue;
             }
         };
-        let caught = mutant.first_caught(&plugin, 0..seeds)?;
+        let caught = mutant.first_caught(&subject, 0..seeds)?;
         progress.suspend(|| match caught {
             Some(seed) => println!("{}: caught in seed {seed}: {}", mutant.name, mutant.violates),
             None => println!("{}: NOT CAUGHT within {seeds} seeds: {}", mutant.name, mutant.violates),

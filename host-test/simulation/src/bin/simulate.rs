@@ -8,12 +8,11 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use host_test::component::PluginComponent;
 use indicatif::{ProgressBar, ProgressStyle};
-use simulation::{InstancesRun, Run, Summary, mutants, plugin_with_turns};
+use simulation::{Mode, Subject, Summary, mutants};
 
-/// Plays seeded runs of the plugin with a model of Microsoft Graph, in virtual time, and checks the
-/// invariants after each.
+/// Plays seeded runs of the plugin or the reader with a model of Microsoft Graph, in virtual time,
+/// and checks the invariants after each.
 #[derive(Parser)]
 struct Arguments {
     /// The number of seeds to play.
@@ -28,7 +27,10 @@ struct Arguments {
     /// Play many instances that take turns in each run.
     #[arg(long)]
     many_instances: bool,
-    /// Play a mutant of the plugin; `list` lists the names.
+    /// Play lists of the reader.
+    #[arg(long, conflicts_with = "many_instances")]
+    lists: bool,
+    /// Play a mutant; `list` lists the names.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
     /// Threads.
@@ -40,14 +42,11 @@ struct Arguments {
 const MAX_PRINTED: usize = 100;
 
 fn main() -> wasmtime::Result<ExitCode> {
-    let mut arguments = Arguments::parse();
-    let built;
-    let plugin = match &arguments.mutant {
-        None if arguments.many_instances => {
-            built = plugin_with_turns()?;
-            &built
-        }
-        None => PluginComponent::shared(),
+    let arguments = Arguments::parse();
+    let subject = match &arguments.mutant {
+        None if arguments.many_instances => Subject::of(Mode::ManyInstances)?,
+        None if arguments.lists => Subject::of(Mode::Lists)?,
+        None => Subject::of(Mode::Calls)?,
         Some(name) => match mutants().into_iter().find(|mutant| mutant.name == name) {
             None if name == "list" => {
                 mutants().iter().for_each(|mutant| println!("{}: violates \"{}\"", mutant.name, mutant.violates));
@@ -57,26 +56,17 @@ fn main() -> wasmtime::Result<ExitCode> {
                 eprintln!("unknown mutant '{name}': --mutant list prints the names");
                 return Ok(ExitCode::FAILURE);
             }
-            Some(mutant) => {
-                arguments.many_instances = mutant.takes_turns;
-                built = mutant.build()?;
-                &built
-            }
+            Some(mutant) => mutant.build()?,
         },
     };
     if let Some(seed) = arguments.seed {
-        if arguments.many_instances {
-            let run = InstancesRun::play(plugin, seed)?;
-            print!("{run}");
-            return Ok(exit_code(run.violations.is_empty()));
-        }
-        let run = Run::play(plugin, seed)?;
+        let run = subject.play(seed)?;
         print!("{run}");
-        return Ok(exit_code(run.violations.is_empty()));
+        return Ok(exit_code(run.violations().is_empty()));
     }
 
     let start = Instant::now();
-    let summary = play_all(plugin, &arguments)?;
+    let summary = play_all(&subject, &arguments)?;
     let seconds = start.elapsed().as_secs_f64();
     println!("{} runs of {} calls in {seconds:.1} s", summary.runs, summary.calls);
     let Summary { driven, nexts, stops, abandoned, overlaps, .. } = &summary;
@@ -89,8 +79,8 @@ fn main() -> wasmtime::Result<ExitCode> {
     println!("faults: {}", list(summary.faults.iter().map(|(kind, count)| (format!("{kind:?}"), count))));
     println!("violations: {}", list(summary.violated().iter()));
     let mut options = arguments.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
-    if arguments.many_instances {
-        options.push_str(" --many-instances");
+    for (is_given, option) in [(arguments.many_instances, " --many-instances"), (arguments.lists, " --lists")] {
+        options.push_str(if is_given { option } else { "" });
     }
     let mut violations = summary.violations.clone();
     violations.dedup_by_key(|(seed, _)| *seed);
@@ -101,7 +91,7 @@ fn main() -> wasmtime::Result<ExitCode> {
     Ok(exit_code(summary.violations.is_empty()))
 }
 
-fn play_all(plugin: &PluginComponent, arguments: &Arguments) -> wasmtime::Result<Summary> {
+fn play_all(subject: &Subject, arguments: &Arguments) -> wasmtime::Result<Summary> {
     let style =
         ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left").unwrap_or(ProgressStyle::default_bar());
     let progress = ProgressBar::new(arguments.seeds).with_style(style);
@@ -114,10 +104,7 @@ fn play_all(plugin: &PluginComponent, arguments: &Arguments) -> wasmtime::Result
             if seed >= arguments.from + arguments.seeds {
                 break;
             }
-            match arguments.many_instances {
-                true => summary.add_instances(InstancesRun::play(plugin, seed)?),
-                false => summary.add(Run::play(plugin, seed)?),
-            }
+            subject.play(seed)?.add_to(&mut summary);
             progress.inc(1);
         }
         total.lock().unwrap_or_else(|error| error.into_inner()).merge(summary);

@@ -24,27 +24,39 @@ pub(crate) fn check(calls: &[Attempts<'_>], violations: &mut Violations) {
 /// The window is that of the call, and requests of other calls count, unless they are older than
 /// the window of a call that sent a request after them: those are forgotten.
 fn check_window(call: &Attempts<'_>, same: &[&Attempts<'_>], violations: &mut Violations) {
-    let limit = call.call.call.rate_limit();
-    let window = call.call.call.window();
-    let mut sends: Vec<(Duration, Duration)> =
-        same.iter().flat_map(|other| other.all.iter().map(|attempt| (attempt.sent(), memory(other)))).collect();
-    sends.sort();
-    for (index, attempt) in call.all.iter().enumerate() {
-        let at = attempt.sent();
+    let own: Vec<Duration> = call.all.iter().map(Attempt::sent).collect();
+    let send = |other: &&Attempts<'_>| {
+        let memory = memory(other);
+        other.all.iter().map(move |attempt| Send { at: attempt.sent(), memory }).collect::<Vec<_>>()
+    };
+    let all = same.iter().flat_map(send).collect();
+    kept(call.call.call.rate_limit().requests, call.call.call.window(), &own, all, violations);
+}
+
+/// A request that counts against a limit, and how long it is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Send {
+    pub(crate) at: Duration,
+    pub(crate) memory: Duration,
+}
+
+/// Checks that the requests of one call or list keep its limit, among all that count against it.
+pub(crate) fn kept(requests: u32, window: Duration, own: &[Duration], mut all: Vec<Send>, violations: &mut Violations) {
+    all.sort();
+    for (index, at) in own.iter().copied().enumerate() {
         // Of the requests sent in this millisecond, only the order of the call's own is known.
-        let own = call.all[..index].iter().filter(|earlier| earlier.sent() == at).count();
-        let before = sends.partition_point(|(sent, _)| *sent < at) + own;
-        let Some(leaving) = before.checked_sub(limit.requests as usize) else { continue };
-        let (first, _) = sends[leaving];
+        let earlier = own[..index].iter().filter(|earlier| **earlier == at).count();
+        let before = all.partition_point(|send| send.at < at) + earlier;
+        let Some(leaving) = before.checked_sub(requests as usize) else { continue };
+        let first = all[leaving].at;
         let since = at - first;
-        let is_forgotten = sends[leaving..before].iter().any(|(sent, memory)| first + *memory < *sent);
+        let is_forgotten = all[leaving..before].iter().any(|send| first + send.memory < send.at);
         if since < window && !is_forgotten {
-            violations
-                .add("the rate limit is kept", || format!("{} in {since:?}: {}", limit.requests + 1, attempt.arrival));
+            violations.add("the rate limit is kept", || format!("{} in {since:?}, at {at:?}", requests + 1));
             return;
         }
         if since == window && !is_forgotten {
-            violations.add("a margin is added to the window", || format!("{since:?}: {}", attempt.arrival));
+            violations.add("a margin is added to the window", || format!("{since:?}, at {at:?}"));
             return;
         }
     }

@@ -8,10 +8,6 @@ use crate::record::CallRecord;
 use crate::token_log::TokenAnswer;
 use crate::violation::Violations;
 
-/// Maximum bytes of `message`, and of every other string from outside.
-const MAX_MESSAGE_BYTES: usize = 512;
-const MAX_TEXT_BYTES: usize = 128;
-
 /// No run of this many characters of the token may be shown.
 const MAX_RUN: usize = 24;
 
@@ -27,25 +23,41 @@ pub(crate) fn check(call: &CallRecord, violations: &mut Violations) {
     errors.chain(waiting).for_each(|error| check_text(error, knows_token, violations));
     for receipt in call.batches().iter().filter_map(|batch| batch.receipt.as_ref()) {
         let texts = [receipt.request_id.as_ref(), receipt.date.as_ref(), Some(&receipt.client_request_id)];
-        texts.into_iter().flatten().for_each(|text| check_length(text, MAX_TEXT_BYTES, violations));
+        texts.into_iter().flatten().for_each(|text| check_length(text, Text::MAX_TEXT_BYTES, violations));
     }
 }
 
 fn check_text(error: &Error, knows_token: bool, violations: &mut Violations) {
-    let mut texts = vec![(&error.message, MAX_MESSAGE_BYTES)];
-    if error.message.is_empty() {
-        violations.add("every error has a message", || error.case().into());
-    }
+    let mut texts = vec![Text(&error.message, Text::MAX_MESSAGE_BYTES)];
     if let Some(response) = &error.response {
-        texts.push((&response.message, MAX_MESSAGE_BYTES));
-        texts.extend([&response.code, &response.client_request_id].map(|text| (text, MAX_TEXT_BYTES)));
-        texts.extend([&response.request_id, &response.date].into_iter().flatten().map(|text| (text, MAX_TEXT_BYTES)));
+        texts.push(Text(&response.message, Text::MAX_MESSAGE_BYTES));
+        texts.extend([&response.code, &response.client_request_id].map(|text| Text(text, Text::MAX_TEXT_BYTES)));
+        let others = [&response.request_id, &response.date].into_iter().flatten();
+        texts.extend(others.map(|text| Text(text, Text::MAX_TEXT_BYTES)));
     }
-    for (text, max) in texts {
-        check_length(text, max, violations);
+    check_texts(&texts, knows_token, error.case(), violations);
+}
+
+/// A text of an error, and the maximum of its bytes. The first one is the message.
+pub(crate) struct Text<'a>(pub(crate) &'a str, pub(crate) usize);
+
+impl Text<'_> {
+    /// Maximum bytes of `message`.
+    pub(crate) const MAX_MESSAGE_BYTES: usize = 512;
+    /// Maximum bytes of every other string from outside.
+    pub(crate) const MAX_TEXT_BYTES: usize = 128;
+}
+
+/// Checks the texts of an error of this kind.
+pub(crate) fn check_texts(texts: &[Text<'_>], knows_token: bool, kind: &str, violations: &mut Violations) {
+    if texts.first().is_some_and(|Text(message, _)| message.is_empty()) {
+        violations.add("every error has a message", || kind.into());
+    }
+    for Text(text, max) in texts {
+        check_length(text, *max, violations);
         let shows = CANARY.as_bytes().windows(MAX_RUN).filter_map(|run| std::str::from_utf8(run).ok());
         if knows_token && shows.into_iter().any(|run| text.contains(run)) {
-            violations.add("no text contains 24 characters of the token", || format!("in {}", error.case()));
+            violations.add("no text contains 24 characters of the token", || format!("in {kind}"));
         }
     }
 }

@@ -106,7 +106,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
     mutant(
         "cancelled-by-the-deadline",
         "only a stop cancels a call",
-        "Call::reason_to_end",
+        "Patience::reason_to_end",
         "Error::deadline_exceeded()",
         "Error::cancelled()",
     ),

@@ -98,8 +98,8 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "wrong-request-on-receipt",
         "a batch reports its last request",
         "Response::judge",
-        "return Ok(Receipt { request_id, client_request_id, date })",
-        "return Ok(Receipt { request_id: Some(client_request_id), client_request_id: String::new(), date })",
+        "client_request_id, date: self.date.map(text)",
+        "client_request_id: String::new(), date: self.date.map(text)",
     ),
     mutant(
         "first-error-kept",
@@ -157,7 +157,13 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "let length = token.len().min(MAX_RUN_BYTES)",
         "let length = token.len()",
     ),
-    mutant("text-too-long", "texts are cut as stated", "Response::judge", "MAX_MESSAGE_BYTES", "MAX_MESSAGE_BYTES + 8"),
+    mutant(
+        "text-too-long",
+        "texts are cut as stated",
+        "Response::reject",
+        "MAX_MESSAGE_BYTES",
+        "MAX_MESSAGE_BYTES + 8",
+    ),
     mutant("trap", "every call returns", "parse", ".saturating_mul(10)", ".checked_mul(10).unwrap()"),
     mutant(
         "ended-twice",
