@@ -88,6 +88,11 @@ fn report(check: &Check, claims: &Claims, now: u64) -> Finding {
     if !extra.is_empty() {
         lines.push(format!("  more than needed: {}", extra.join(", ")));
     }
+    if claims.is_of_azure_cli() && !missing.is_empty() {
+        lines.push(
+            "  It is of az login, which cannot get what it lacks: use --sign-in or an app registration.".to_owned(),
+        );
+    }
     if is_delegated && !permitted.is_empty() {
         lines.push("  The person needs a role too, such as Security Administrator.".to_owned());
     }
@@ -176,5 +181,18 @@ mod tests {
         );
         assert!(text.contains("    dismiss-sign-ins                              IdentityRiskyUser.ReadWrite.All\n"));
         assert!(!text.contains("more than needed") && text.contains("Security Administrator"), "{text}");
+        assert!(
+            text.contains("    list-risky-users                              IdentityRiskyUser.Read.All\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_token_of_az_login_cannot_get_what_it_lacks() {
+        let of = |app: &str| {
+            let claims = claims(&format!("{{\"appid\":\"{app}\",\"scp\":\"User.Read\"}}"));
+            report(&check("--check dismiss-risky-users"), &claims, 0).lines.join("\n").contains("It is of az login")
+        };
+        assert!(of("04b07795-8ddb-461a-bbee-02f9e1bf7b46") && !of("another"));
     }
 }

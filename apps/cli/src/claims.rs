@@ -46,6 +46,11 @@ impl Claims {
         }
     }
 
+    /// Whether `az login` requested it.
+    pub(crate) fn is_of_azure_cli(&self) -> bool {
+        ["appid", "azp"].iter().any(|name| self.0.get(*name).and_then(Value::as_str) == Some(AZURE_CLI))
+    }
+
     /// The id of the tenant.
     pub(crate) fn tenant(&self) -> String {
         self.shown(&["tid"])
@@ -89,3 +94,6 @@ impl Claims {
 
 /// Scopes of OpenID Connect, which permit nothing in Microsoft Graph.
 const OF_SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
+/// The id of Azure CLI as an app, in every tenant.
+const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";

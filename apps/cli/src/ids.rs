@@ -80,9 +80,18 @@ pub(crate) struct Input {
     pub(crate) notes: Vec<String>,
     /// Why the input may be the wrong one, although it is valid.
     pub(crate) doubts: Vec<String>,
-    /// When the ids were listed, since an arbitrary origin, if the command listed them itself.
-    pub(crate) listed: Option<Duration>,
-    /// The first names of such a list.
+    /// How the ids were listed, if the command listed them itself.
+    pub(crate) listed: Option<Listed>,
+}
+
+/// A list that the command made itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// When it was read to its end, since an arbitrary origin.
+    pub(crate) end: Duration,
+    /// How long that took.
+    pub(crate) time: Duration,
+    /// The first names in it.
     pub(crate) names: Vec<String>,
 }
 

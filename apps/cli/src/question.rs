@@ -39,8 +39,9 @@ pub(crate) fn question(job: &Job, ids: usize, input: &Input) -> Result<Option<St
 /// What the command has listed, and the first names.
 pub(crate) fn listed(job: &Job, ids: usize, input: &Input) -> Option<String> {
     let targets = targets(job.action);
-    let others = if ids > input.names.len() { ", …" } else { "" };
-    input.listed.map(|_| match input.names.as_slice() {
+    let names = &input.listed.as_ref()?.names;
+    let others = if ids > names.len() { ", …" } else { "" };
+    Some(match names.as_slice() {
         [] => format!("{ids} {targets} are listed"),
         names => format!("{ids} {targets} are listed: {}{others}", names.join(", ")),
     })

@@ -46,10 +46,12 @@ pub(crate) fn execute(job: &Job, package: &Package) -> Result<u8, Failure> {
     }
     // Before anything is sent, so that a file that cannot be written is a usage error.
     let (mut outputs, ids) = Outputs::begin(job, plan).map_err(Failure::usage)?;
-    if let Some(listed) = input.listed.filter(|_| !ids.is_empty()) {
-        pass_window(job, listed);
+    let listed = input.listed.as_ref().filter(|_| !ids.is_empty());
+    if let Some(listed) = listed {
+        pass_window(job, listed.end);
     }
-    let report = send(job, package, &ids, &input.labels, &mut outputs);
+    let took = listed.map(|listed| listed.time).unwrap_or_default();
+    let report = send(job, package, took, &ids, &input.labels, &mut outputs);
     if let Some(cause) = report.cause.as_ref().filter(|cause| cause.kind == ErrorKind::InvalidArgument) {
         return Err(Failure::usage(cause.message.clone()));
     }
@@ -97,10 +99,21 @@ const BARRED: u8 = 3;
 /// An accepted id is not in the state that the action leads to.
 const NOT_VERIFIED: u8 = 4;
 
-/// Performs the action. Whatever the plugin reports is in the files before anything else is sent.
-fn send(job: &Job, package: &Package, ids: &[String], labels: &Labels, outputs: &mut Outputs) -> Report {
+/// Performs the action, this long after the run began. Whatever the plugin reports is in the files
+/// before anything else is sent.
+fn send(
+    job: &Job,
+    package: &Package,
+    took: Duration,
+    ids: &[String],
+    labels: &Labels,
+    outputs: &mut Outputs,
+) -> Report {
+    let mut options = package.route(&job.connection);
+    let took = took.as_millis().try_into().unwrap_or(u32::MAX);
+    options.deadline_ms = options.deadline_ms.map(|deadline| deadline.saturating_sub(took).max(1));
     let mut progress = Progress::new(job, ids.len());
-    let mut report = perform(job.action, ids, &package.route(&job.connection), Some(WAIT_MS), |call, event| {
+    let mut report = perform(job.action, ids, &options, Some(WAIT_MS), |call, event| {
         package.correct(event);
         let could_write = outputs.error.is_none();
         outputs.update(job, labels, event);

@@ -5,7 +5,7 @@ use entra_risk_engine::contract::collection::Collection;
 use entra_risk_engine::contract::verification::Verification;
 
 use crate::Failure;
-use crate::ids::{Ids, Input, Place};
+use crate::ids::{Ids, Input, Listed, Place};
 use crate::job::Job;
 use crate::listing::left_out;
 use crate::package::Package;
@@ -25,7 +25,7 @@ pub(crate) fn collection_of(action: &Action) -> Option<&'static Collection> {
 pub(crate) fn select(job: &Job, package: &Package, collection: &Collection) -> Result<Input, Failure> {
     let filter = job.selection.at_risk().filter(collection, since_1970());
     let mut ids = Ids::new(job.action.definition);
-    let (mut names, mut deleted) = (Vec::new(), 0_usize);
+    let (mut names, mut deleted, start) = (Vec::new(), 0_usize, now());
     let options = package.route(&job.connection);
     read(collection, filter.as_deref(), &options, &StatusLine::new(job.quiet), |entries| {
         for entry in entries {
@@ -46,5 +46,6 @@ pub(crate) fn select(job: &Job, package: &Package, collection: &Collection) -> R
         ids.note(note);
     }
     let input = ids.finish(&[]).map_err(Failure::Usage)?;
-    Ok(Input { names, listed: Some(now()), ..input })
+    let end = now();
+    Ok(Input { listed: Some(Listed { end, time: end.saturating_sub(start), names }), ..input })
 }
