@@ -285,12 +285,14 @@ impl Download {
         while let Some(body) = &self.body {
             match body.stream.read(MAX_PART_BYTES) {
                 Ok(bytes) if bytes.is_empty() => return false,
-                Ok(bytes) => {
+                Ok(mut bytes) => {
+                    let room = max.saturating_sub(received.len());
+                    let is_within = bytes.len() <= room;
+                    bytes.truncate(room);
                     received.extend(bytes);
-                    if received.len() <= max {
+                    if is_within {
                         continue;
                     }
-                    received.truncate(max);
                     *body_end = BodyEnd::TooLong;
                 }
                 Err(StreamError::Closed) => {}

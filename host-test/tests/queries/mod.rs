@@ -1,7 +1,13 @@
 //! Queries of the reader.
 
+mod component;
+mod failures;
+mod memory;
 mod pages;
 mod request;
+mod sharing;
+mod tokens;
+mod waiting;
 
 use graph_model::Behavior;
 use host_test::script::{DATE, REQUEST_ID, respond};
