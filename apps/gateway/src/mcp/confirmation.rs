@@ -101,7 +101,7 @@ impl Question<'_> {
     /// The question for a person. The reason is the client's own text, and it is printable.
     pub(crate) fn text(&self) -> String {
         let count = self.ids.len();
-        let mut text = format!("{} {count} ids:", tools::effect(self.action));
+        let mut text = format!("{} Ids ({count}):", tools::effect(self.action));
         for id in self.ids.iter().take(MAX_SHOWN_IDS) {
             let _ = write!(text, " {id}");
         }
@@ -251,7 +251,7 @@ mod tests {
             text.starts_with("Confirms users as compromised in Microsoft Entra ID Protection. Warning: "),
             "{text}"
         );
-        assert!(text.contains(" 12 ids: id-0 id-1 ") && text.contains("id-9 and 2 more. "), "{text}");
+        assert!(text.contains(" Ids (12): id-0 id-1 ") && text.contains("id-9 and 2 more. "), "{text}");
         assert!(text.ends_with("The given reason: \"INC-1\"."), "{text}");
     }
 }
