@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use graph_model::{Collection, Entry, Graph, Settings};
+use graph_model::{Collection, Delay, Entry, Fault, FaultKind, Graph, Network, Reply, Request, Service, Settings};
 use host_test::script::respond;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::cli_endings::log;
 use crate::shell::{Completed, START, Shell};
+use crate::token_adapter::token_reply;
 
 /// This many entries at risk, as they are at the start of a run; each tenth user is deleted.
 pub(crate) fn entries(collection: Collection, count: usize) -> Vec<Entry> {
@@ -109,6 +112,61 @@ async fn ten_thousand_users_are_listed_and_dismissed_in_one_run_at_the_limit() {
     assert!(reads <= 21 && writes <= 168 && graph.count(StatusCode::TOO_MANY_REQUESTS) <= 1, "{reads} and {writes}");
     // 20 pages and 167 batches, a second apart.
     assert!(start.elapsed().as_secs_f64() <= 1.03 * 186.0, "{:?}", start.elapsed());
+}
+
+/// A Microsoft Graph, and the token endpoint of its tenant.
+struct Tenant {
+    graph: Graph,
+    tokens: AtomicUsize,
+}
+
+impl Service for Tenant {
+    fn serve(&self, now: Duration, request: Request) -> Reply {
+        if request.uri().host() == Some("login.microsoftonline.com") {
+            let token = format!("eyJ0.token-number-{}.0", self.tokens.fetch_add(1, Ordering::SeqCst));
+            return token_reply(&token, 3_600);
+        }
+        self.graph.serve(now, request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_user_is_listed_and_dismissed_whatever_happens_on_the_way() {
+    let fault = |number| match number {
+        // A token that is revoked in the middle of the list.
+        7 => Some(Fault::of(FaultKind::Expired)),
+        _ if number % 50 == 3 => Some(Fault::of(FaultKind::ServerError)),
+        _ => None,
+    };
+    let network = Network { delay: Delay::Uniform(Duration::from_millis(20)), ..Network::default() };
+    let users = Entry::many(Collection::RiskyUsers, 10_000, UNIX_EPOCH + START);
+    let settings = Settings { network, ..graph(Collection::RiskyUsers, users) };
+    let tenant = Arc::new(Tenant { graph: Graph::new(settings), tokens: AtomicUsize::new(0) });
+    tenant.graph.plan((0..400).map(fault));
+    let line = "dismiss-risky-users --level high,medium,low --log log.jsonl";
+    let shell = Shell::new();
+    let run = shell.run_with("client-secret", line, tenant.clone()).await;
+    assert_eq!((run.code, run.stdout.as_str()), (0, "dismiss-risky-users: 10000 of 10000 ids accepted\n"));
+    assert!(
+        tenant.graph.count(StatusCode::UNAUTHORIZED) > 0 && tenant.graph.count(StatusCode::SERVICE_UNAVAILABLE) > 3
+    );
+    let logged: Vec<String> = log(&shell.read("log.jsonl")).into_iter().flat_map(|(_, ids)| ids).collect();
+    let applied: BTreeSet<String> = tenant.graph.applied().into_keys().map(|(_, id)| id.to_string()).collect();
+    assert_eq!((logged.len(), logged.into_iter().collect()), (10_000, applied), "each user once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_passes_between_reading_and_acting_and_looking() {
+    for (collection, action, window) in [
+        (Collection::RiskyUsers, "dismiss-risky-users", Duration::from_secs(1)),
+        (Collection::SignIns, "dismiss-sign-ins", Duration::from_secs(10)),
+    ] {
+        let graph = Arc::new(Graph::new(graph(collection, entries(collection, 5))));
+        let run = Shell::new().run_before(&format!("{action} --level high --verify"), graph).await;
+        let sent: Vec<Duration> = run.exchanges.iter().map(|exchange| exchange.sent).collect();
+        let [read, acted, looked] = sent[..] else { panic!("{sent:?}") };
+        assert!(acted - read >= window && looked - acted >= window, "{action}: {sent:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
