@@ -289,7 +289,11 @@ impl Download {
                     let room = max.saturating_sub(received.len());
                     let is_within = bytes.len() <= room;
                     bytes.truncate(room);
-                    received.extend(bytes);
+                    if received.capacity().saturating_sub(received.len()) < bytes.len() {
+                        // Twice as much, but never more than is needed at most.
+                        received.reserve_exact(received.len().max(bytes.len()).min(room));
+                    }
+                    received.append(&mut bytes);
                     if is_within {
                         continue;
                     }

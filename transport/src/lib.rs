@@ -7,4 +7,3 @@ mod transport_error;
 
 pub use host::{now, random};
 pub use in_flight::{InFlight, State, exchange, wait};
-

@@ -68,6 +68,7 @@ async fn a_larger_page_is_an_error() {
         let listing = read([behavior]).await;
         assert_eq!(listing.error().kind, ErrorKind::UnexpectedStatus);
         assert!(listing.error().message.starts_with("the page is larger than 8 MiB: "), "{}", listing.error().message);
+        assert!(listing.memory <= 24 << 20, "what has arrived is in memory more than twice: {} bytes", listing.memory);
     }
 }
 
