@@ -63,13 +63,17 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Resul
     let is_transient =
         matches!(status, 408 | 429 | 500..) || transient.contains(&status) || error == Some(&TRANSIENT_ERROR);
     Err(match status {
-        300..400 => TokenError::Denied(format!("{authority} returned {status}, a redirect: check {variable}")).into(),
+        300..400 => {
+            let text = [authority, " returned ", &status.to_string(), ", a redirect: check ", variable];
+            TokenError::Denied(text.concat()).into()
+        }
         400.. if !is_transient => {
             // What to do comes first: the plugin cuts long texts.
             let code = aadsts.map(|code| format!("AADSTS{code}, ")).unwrap_or_default();
-            let error = error.map(|error| [error, ", "].concat()).unwrap_or_default();
-            let advice = advice(aadsts);
-            TokenError::Denied(format!("{advice} ({code}{error}{status} from {authority})")).into()
+            let (error, comma) = error.map_or(("", ""), |error| (*error, ", "));
+            let status = status.to_string();
+            TokenError::Denied([advice(aadsts), " (", &code, error, comma, &status, " from ", authority, ")"].concat())
+                .into()
         }
         _ => {
             let wait = response.retry_after.first().and_then(|value| retry_after(value, date));
@@ -78,9 +82,10 @@ pub(crate) fn judge(response: &Response, issuer: &Issuer, now: Instant) -> Resul
                 Some(wait) => format!("after {} s (Retry-After)", wait.as_millis() / 1_000),
                 None => "later".to_owned(),
             };
-            let error = error.map(|error| [" ", error].concat()).unwrap_or_default();
+            let (space, error) = error.map_or(("", ""), |error| (" ", *error));
             let retry_at = wait.map(|wait| now.saturating_add(wait));
-            let message = format!("{authority} returned {status}{error}: try again {when}");
+            let status = status.to_string();
+            let message = [authority, " returned ", &status, space, error, ": try again ", &when].concat();
             Failure { error: TokenError::Unavailable(message), is_transient, retry_at }
         }
     })

@@ -51,10 +51,16 @@ impl Selection {
         if let Some(name) = environment.get(CREDENTIAL) {
             return match ORDER.iter().find(|(_, known, _)| *known == name) {
                 Some((selection, ..)) => Ok(*selection),
-                None => denied(format!(
-                    "{CREDENTIAL} names no credential: expected {}",
-                    ORDER.map(|(_, name, _)| name).join(", ")
-                )),
+                None => {
+                    let mut message = [CREDENTIAL, " names no credential: expected"].concat();
+                    let mut separator = " ";
+                    for (_, name, _) in ORDER {
+                        message.push_str(separator);
+                        message.push_str(name);
+                        separator = ", ";
+                    }
+                    denied(message)
+                }
             };
         }
         let configured = ORDER.iter().find(|(.., variable)| environment.get(variable).is_some());
@@ -62,7 +68,7 @@ impl Selection {
         match (configured, unsupported) {
             // Azure Identity would use it before an identity of the platform.
             (None | Some((Selection::WorkloadIdentity | Selection::ManagedIdentity, ..)), Some(variable)) => {
-                return denied(format!("{variable} is set, a credential that is not supported: {ADVICE}"));
+                return denied([*variable, " is set, a credential that is not supported: ", ADVICE].concat());
             }
             (Some((selection, ..)), _) => return Ok(*selection),
             (None, None) => {}
@@ -70,7 +76,9 @@ impl Selection {
         if has_virtual_machine_identity() {
             return Ok(Selection::ManagedIdentity);
         }
-        denied(format!("no credential is configured, and no virtual machine's identity answered within 1 s: {ADVICE}"))
+        denied(
+            ["no credential is configured, and no virtual machine's identity answered within 1 s: ", ADVICE].concat(),
+        )
     }
 
     /// The name by which `ENTRA_RISK_CREDENTIAL` selects this credential.
