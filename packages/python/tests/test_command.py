@@ -106,36 +106,42 @@ class Files(Commands):
 
     def test_what_was_killed_goes_on_where_it_ended(self) -> None:
         ids = some_ids(300)
-        arguments = ["--file", self.write("portal.csv", ids), "--remaining", "left.txt", "--rate-limit", "1/500ms"]
-        with Model() as model:
-            environment = {"GRAPH_TOKEN": CANARY, "ENTRA_RISK_ALLOWED_ENDPOINTS": model.endpoint}
-            command = ["dismiss-risky-users", "--endpoint", model.endpoint, *arguments]
-            process = self.start(*command, **environment)
-            self.wait_for(lambda: len(self.left()) == 240)
-            code, _, errors = self.run_command(*command, **environment)
+        arguments = ["--file", self.write("portal.csv", ids), "--remaining", "left.txt"]
+        with Model("--silent", ids[240]) as hanging, Model() as model:
+            process = self.begin(hanging, *arguments)
+            self.wait_for(lambda: len(self.left()) == 60)
+            code, _, errors = self.dismiss(model, *arguments)
             self.assertEqual(code, 2)
             self.assertIn("left.txt: another run is at work on it", errors)
-            self.wait_for(lambda: len(self.left()) == 60)
             process.kill()
             process.communicate()
-            code, output, _ = self.run_command(*command, **environment)
+            code, output, _ = self.dismiss(model, *arguments)
             self.assertEqual((code, output), (0, "dismiss-risky-users: 60 of 60 ids accepted\n"))
-            self.assertEqual([len(arrival["ids"]) for arrival in model.arrivals()], [60] * 5)
-            self.assertEqual(model.applied(), set(ids))
-            names = {path.name for path in self.folder.iterdir()}
-            self.assertEqual(names, {"portal.csv", "left.txt", ".left.txt.entra-risk-input"})
+            self.assertEqual((hanging.applied(), model.applied()), (set(ids[:240]), set(ids[240:])))
+            code, output, _ = self.dismiss(model, *arguments)
+            self.assertEqual((code, output), (0, "dismiss-risky-users: nothing to do: no ids\n"))
+            self.assertEqual(model.statuses(), [204])
+        names = {path.name for path in self.folder.iterdir()}
+        self.assertEqual(names, {"portal.csv", "left.txt", ".left.txt.entra-risk-input"})
 
     def test_interrupt_says_what_is_left(self) -> None:
-        with Model() as model:
-            process = self.start(
-                "dismiss-risky-users", "--endpoint", model.endpoint, "--file", self.write("portal.csv", some_ids(300)),
-                "--remaining", "left.txt", GRAPH_TOKEN=CANARY, ENTRA_RISK_ALLOWED_ENDPOINTS=model.endpoint,
-            )
-            self.wait_for(lambda: len(self.left()) == 240)
+        ids = some_ids(300)
+        arguments = ["--file", self.write("portal.csv", ids), "--remaining", "left.txt"]
+        with Model("--silent", ids[240]) as model:
+            process = self.begin(model, *arguments)
+            self.wait_for(lambda: len(self.left()) == 60)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
-            self.assertEqual(process.returncode, 130)
-            self.assertEqual(errors, "entra-risk: interrupted: 240 ids are left in left.txt; the same command continues with them\n")
+            _, errors = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(
+            errors, "entra-risk: interrupted: 60 ids are left in left.txt; the same command continues with them\n"
+        )
+
+    def begin(self, model: Model, *arguments: str) -> subprocess.Popen[str]:
+        return self.start(
+            "dismiss-risky-users", "--endpoint", model.endpoint, *FAST, *arguments,
+            GRAPH_TOKEN=CANARY, ENTRA_RISK_ALLOWED_ENDPOINTS=model.endpoint,
+        )
 
     def left(self) -> list[str]:
         path = self.folder / "left.txt"

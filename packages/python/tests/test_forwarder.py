@@ -242,7 +242,7 @@ class Proofs(unittest.TestCase):
 
     def test_failures_after_the_request_was_sent(self) -> None:
         def reset(handler: Handler) -> None:
-            handler.connection.close()
+            handler.close_connection = True
 
         def silent(handler: Handler) -> None:
             time.sleep(2)

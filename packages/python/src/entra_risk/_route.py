@@ -33,6 +33,7 @@ class Route:
         """The address of Microsoft Graph, as the credential and the caller see it."""
         self.tokens: dict[str, Secret] = {}
         """The token of each placeholder."""
+        self._hidden: list[_Hidden] = []
         self.errors: dict[str, Error] = {}
         """What happened to the requests that the forwarder could not send, by their
         `client-request-id`."""
@@ -50,6 +51,7 @@ class Route:
         placeholder = secrets.token_hex(32)
         with self._lock:
             self.tokens[placeholder] = token
+            self._hidden.append(_Hidden(token))
             if not self._closed:
                 self._accepted[placeholder] = self
         return placeholder
@@ -67,8 +69,8 @@ class Route:
 
     def clean(self, text: bytes) -> bytes:
         """Removes every part of the call's tokens from a text of the service."""
-        for token in list(self.tokens.values()):
-            text = _without(text, token)
+        for hidden in list(self._hidden):
+            text = hidden.removed_from(text)
         return text
 
     def clean_body(self, body: bytes) -> bytes:
@@ -94,23 +96,33 @@ class Route:
         return value
 
 
-def _without(text: bytes, token: Secret) -> bytes:
-    secret = Secret(token.value.encode())
-    length = min(_RUN, len(secret.value))
-    # A run contains a whole one of the parts that the text is divided into. This takes milliseconds
-    # for a long text, and what follows seconds.
-    part = (length + 1) // 2
-    parts = Secret({secret.value[at : at + part] for at in range(len(secret.value) - part + 1)})
-    if parts.value.isdisjoint(text[at : at + part] for at in range(0, len(text), part)):
-        return text
-    runs = Secret({secret.value[at : at + length] for at in range(len(secret.value) - length + 1)})
-    kept = bytearray()
-    hidden_to = 0
-    for at in range(len(text)):
-        if text[at : at + length] in runs.value:
+class _Hidden:
+    """A token that must not appear in any text."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = Secret(token.value.encode())
+        self._length = min(_RUN, len(self._token.value))
+        # A run contains a whole one of the parts that a text is divided into. To look for these takes
+        # milliseconds for a long text, and to look for runs at each position seconds.
+        self._part = (self._length + 1) // 2
+        self._parts = self._runs(self._part)
+
+    def removed_from(self, text: bytes) -> bytes:
+        """Replaces every part of the token in a text."""
+        if self._parts.value.isdisjoint(text[at : at + self._part] for at in range(0, len(text), self._part)):
+            return text
+        runs = self._runs(self._length)
+        kept = bytearray()
+        hidden_to = 0
+        for at in range(len(text)):
+            if text[at : at + self._length] in runs.value:
+                if at >= hidden_to:
+                    kept += b"[token]"
+                hidden_to = at + self._length
             if at >= hidden_to:
-                kept += b"[token]"
-            hidden_to = at + length
-        if at >= hidden_to:
-            kept.append(text[at])
-    return bytes(kept)
+                kept.append(text[at])
+        return bytes(kept)
+
+    def _runs(self, length: int) -> Secret:
+        last = len(self._token.value) - length
+        return Secret({self._token.value[at : at + length] for at in range(last + 1)})
