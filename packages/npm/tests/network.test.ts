@@ -5,6 +5,7 @@ import { createServer, request } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { Shell } from './command.js';
 import { listening } from './listening.js';
 import { PRESENT, withModel } from './model.js';
 import { certificateFor } from './private-root.js';
@@ -71,6 +72,20 @@ test('a certificate that is not trusted ends the call, and the error says what t
         " certificates to trust, such as the root of the company's proxy, or NODE_OPTIONS to --use-system-ca if the system trusts it",
     );
   });
+});
+
+test('the command ends with a certificate that is not trusted, and says what to set', async () => {
+  const shell = new Shell();
+  await withProxy(200, async (proxy, rootFile) => {
+    const args = ['dismiss-risky-users', '--endpoint', `https://${HOST}`, PRESENT];
+    const variables = { GRAPH_TOKEN: 'token', ENTRA_RISK_ALLOWED_ENDPOINTS: `https://${HOST}`, HTTPS_PROXY: proxy, NODE_USE_ENV_PROXY: '1' };
+    const { code, output, errors } = await shell.run(args, variables);
+    assert.equal(code, 3);
+    assert.match(errors, /^entra-risk: the certificate of graph\.stub\.invalid is not trusted .* NODE_EXTRA_CA_CERTS /m);
+    assert.match(output, /unreachable: the certificate is not trusted/);
+    assert.equal((await shell.run(args, { ...variables, NODE_EXTRA_CA_CERTS: rootFile })).code, 0);
+  });
+  shell.remove();
 });
 
 test('a proxy that is set but not used is named when there is no connection', async () => {

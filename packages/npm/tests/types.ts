@@ -1,7 +1,7 @@
 // What the type checker accepts and rejects. Never run.
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
-import { EntraRisk, type ActionName, type Batch, type Call, type CallOptions, type Credential, type ErrorKind } from 'entra-risk';
-import type { Progress, Receipt, Report, RiskError } from 'entra-risk';
+import { EntraRisk, signIn, type ActionName, type Batch, type Call, type CallOptions, type Credential, type ErrorKind } from 'entra-risk';
+import type { Entry, Progress, Receipt, Report, RiskError, TokenCheck, Verification } from 'entra-risk';
 
 export const credentials: Credential[] = [
   new DefaultAzureCredential(),
@@ -9,6 +9,7 @@ export const credentials: Credential[] = [
   'token',
   () => 'token',
   async ({ scope }) => ({ token: scope }),
+  signIn('browser', { clientId: 'app' }),
 ];
 
 export async function results(risk: EntraRisk, options: CallOptions): Promise<Report> {
@@ -22,6 +23,12 @@ export async function* details(call: Call): AsyncGenerator<Receipt | RiskError> 
 // The outcome determines whether there is a receipt or an error.
 function detail(batch: Batch): Receipt | RiskError {
   return batch.outcome === 'accepted' ? batch.receipt : batch.error;
+}
+
+export async function* lists(risk: EntraRisk): AsyncGenerator<Entry | Verification | TokenCheck> {
+  yield* risk.listSignIns("riskState eq 'atRisk'", { pageSize: 1000, tenant: 'contoso' });
+  yield await risk.verify('dismiss-sign-ins', new Set(['id']), { withinSeconds: 60 });
+  yield await risk.check('dismiss-sign-ins');
 }
 
 export const options: CallOptions[] = [
@@ -42,6 +49,10 @@ new EntraRisk('token', { tennant: 'contoso' });
 new EntraRisk('token', { cloud: 'moon' });
 // @ts-expect-error Where the token goes belongs to the credential.
 void new EntraRisk('token').dismissRiskyUsers([], { endpoint: 'https://example.com' });
+// @ts-expect-error Ids in flight are a matter of actions.
+new EntraRisk('token').listRiskyUsers(undefined, { maxInFlight: 2 });
+// @ts-expect-error No such way to sign in.
+signIn('password');
 // @ts-expect-error No such action.
 new EntraRisk('token').start('dismissRiskyUsers', []);
 // @ts-expect-error No such error.
