@@ -15,6 +15,7 @@ const KIB: usize = 1024;
 const PRODUCT_LIMITS: &[(&str, usize, &[&str])] = &[
     ("entra-risk", 163 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
     ("entra-risk-with-turns", 168 * KIB, PLUGIN_WITH_TURNS),
+    ("entra-risk-reader", 130 * KIB, &["clocks/monotonic-clock", "http/", "io/", "random/random", "risk/credentials"]),
     ("entra-risk-keyvalue-turns", 32 * KIB, &["clocks/wall-clock", "keyvalue/"]),
     ("entra-risk-keyvalue", 200 * KIB, &["clocks/", "http/", "io/", "keyvalue/", "random/random", "risk/credentials"]),
     ("entra-risk-env-token", 36 * KIB, &["cli/environment"]),
@@ -100,6 +101,7 @@ fn products_contain_their_documentation() {
             "entra-risk" | "entra-risk-with-turns" => {
                 assert!(docs.contains("dismiss-risky-users: Dismisses the risk of users"), "{docs}")
             }
+            "entra-risk-reader" => assert!(docs.contains("Lists what is at risk") && docs.contains("next: "), "{docs}"),
             "entra-risk-keyvalue" => assert!(docs.starts_with("entra-risk for many instances"), "{docs}"),
             name if APPS.contains(&name) => assert!(docs.starts_with("entra-risk as a"), "{docs}"),
             _ => assert_eq!(docs, ""),
@@ -139,8 +141,9 @@ fn documentation_of_compositions_names_their_imports_and_variables() {
 }
 
 #[test]
-fn the_plugin_is_the_one_that_its_tests_load() {
+fn plugin_and_reader_are_those_that_their_tests_load() {
     assert!(read("entra-risk") == fs::read(host_test::component::FILE).unwrap());
+    assert!(read("entra-risk-reader") == fs::read(host_test::reader::FILE).unwrap());
 }
 
 /// The maximum size and the allowed imports of a product.
