@@ -60,7 +60,7 @@ async fn cost_with(variables: &[(&'static str, String)], method: &Method, path: 
     (instance.fuel() - before, response.status().as_u16())
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 13] = [
     "authorization",
     "x-api-key",
     "x-request-id",
@@ -70,6 +70,9 @@ const NAMES: [&str; 10] = [
     "cookie",
     "prefer",
     "x-reason",
+    "accept",
+    "origin",
+    "mcp-method",
     "x-other",
 ];
 
