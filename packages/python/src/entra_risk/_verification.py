@@ -35,6 +35,9 @@ class Verification:
     unchanged: tuple[str, ...]
     """The state has not changed."""
 
+    def __str__(self) -> str:
+        return f"{len(self.done)} done, {len(self.processing)} processing, {len(self.unchanged)} unchanged"
+
 
 class Rule(NamedTuple):
     """How to see that an action has taken effect."""
