@@ -7,7 +7,7 @@ use entra_risk_engine::call::GRACE;
 use entra_risk_engine::contract::action::{ACTIONS, Action};
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::time::Duration;
-use entra_risk_transport as transport;
+use entra_risk_transport::{self as transport, Running};
 
 use crate::bindings::exports::entra::risk::{actions, calls};
 use crate::driver::{Driver, Event, Stop};
@@ -21,26 +21,6 @@ pub(crate) struct OpenCall {
     /// The wish to stop, until `next` fulfills it. It may come while `next` waits for an import,
     /// from hosts that let in a second function.
     stop: Cell<Option<Stop>>,
-}
-
-thread_local! {
-    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// While it exists, a function of the instance runs, and no other one may.
-struct Running;
-
-impl Running {
-    fn begin() -> Running {
-        assert!(!IS_RUNNING.replace(true), "a function is called while another one of the instance runs");
-        Running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        IS_RUNNING.set(false);
-    }
 }
 
 impl actions::Guest for Plugin {

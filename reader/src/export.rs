@@ -1,8 +1,9 @@
 //! The export of the component: the resource of `queries`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use entra_risk_engine::time::Duration;
+use entra_risk_transport::Running;
 
 use crate::bindings::exports::entra::risk::queries;
 use crate::driver::{Driver, Event};
@@ -41,25 +42,5 @@ impl queries::GuestQuery for OpenQuery {
 impl Drop for OpenQuery {
     fn drop(&mut self) {
         let _running = Running::begin();
-    }
-}
-
-thread_local! {
-    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// While it exists, a function of the instance runs, and no other one may.
-struct Running;
-
-impl Running {
-    fn begin() -> Running {
-        assert!(!IS_RUNNING.replace(true), "a function is called while another one of the instance runs");
-        Running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        IS_RUNNING.set(false);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Res
             })?;
             Ok(TokenCall {
                 issuer: issuer(address, &[]),
-                path: [&path, "?", &query(APP_SERVICE_VERSION)].concat(),
+                path: [path, "?", &query(APP_SERVICE_VERSION)].concat(),
                 headers: vec![("x-identity-header", header.to_owned())],
                 form: None,
             })
