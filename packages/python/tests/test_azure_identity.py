@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import unittest
+from typing import Any
 from unittest.mock import patch
 
 from entra_risk import AsyncEntraRisk, EntraRisk, report_of
@@ -40,8 +41,12 @@ class AzureIdentity(unittest.TestCase):
             self.assertEqual(model.statuses(), [204] * 6)
 
     def test_token_rejected_without_challenge_is_replaced_in_the_cache(self) -> None:
-        with Authority() as authority, Model("--token", "token-2") as model:
-            risk = EntraRisk(credential(authority), endpoint=model.endpoint, rate_limit=FAST)
+        with Authority() as authority:
+            self.check_replaced(authority, credential(authority))
+
+    def check_replaced(self, authority: Authority, credential: Any) -> None:
+        with Model("--token", "token-2") as model:
+            risk = EntraRisk(credential, endpoint=model.endpoint, rate_limit=FAST)
             risk.dismiss_risky_users([PRESENT])
             risk.dismiss_risky_users([PRESENT])
             self.assertEqual(model.statuses(), [401, 204, 204])
@@ -65,13 +70,8 @@ class AzureIdentity(unittest.TestCase):
             self.assertFalse(model.arrivals())
 
     def test_managed_identity_replaces_a_rejected_token(self) -> None:
-        with Authority() as authority, Model("--token", "token-2") as model:
-            with patch.dict(os.environ, authority.managed_identity()):
-                risk = EntraRisk(ManagedIdentityCredential(), endpoint=model.endpoint, rate_limit=FAST)
-                risk.dismiss_risky_users([PRESENT])
-                risk.dismiss_risky_users([PRESENT])
-            self.assertEqual(model.statuses(), [401, 204, 204])
-            self.assertEqual(len(authority.requests), 2)
+        with Authority() as authority, patch.dict(os.environ, authority.managed_identity()):
+            self.check_replaced(authority, ManagedIdentityCredential())
 
     def test_another_tenant_raises_the_exception_of_azure_identity(self) -> None:
         with Authority() as authority, Model() as model:

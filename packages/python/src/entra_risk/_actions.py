@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from ._action import Action
-from ._credential import Credential, Source
+from ._credential import Credential, Source, TokenRequest
 from ._entry import Collection
 from ._handle import Handle
-from ._options import ListOptions, Options, Settings
+from ._options import ListOptions, Options, Seconds, Settings, milliseconds
 from ._progress import OnProgress
 from ._tenants import Tenants
+from ._verification import Rule, Verifier, rule_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Started = TypeVar("Started", bound=Handle)
 Listed = TypeVar("Listed")
+Checked = TypeVar("Checked")
+Verified = TypeVar("Verified")
 
 
-class Actions(Generic[Result, Started, Listed]):
+class Actions(Generic[Result, Started, Listed, Checked, Verified]):
     """One method for each action and for each list. `Result` is a `Report`, or for asyncio a
-    coroutine that returns one. `Started` is a call that reports while it runs, and `Listed` an
-    iterator of entries."""
+    coroutine that returns one, and so are `Checked` and `Verified`. `Started` is a call that reports
+    while it runs, and `Listed` an iterator of entries."""
 
     def __init__(self, credential: Credential, **settings: Unpack[Settings]) -> None:
         source = Source(credential)
@@ -175,6 +178,31 @@ class Actions(Generic[Result, Started, Listed]):
     def list_risky_service_principals(self, filter: str | None = None, **options: Unpack[ListOptions]) -> Listed:
         """Lists service principals with a risk, as `list_risky_users` does users."""
         return self._list("risky-service-principals", filter, options)
+
+    def verify(
+        self, action: Action, ids: Iterable[str | UUID], *, within: Seconds = 300, **options: Unpack[ListOptions]
+    ) -> Verified:
+        """Waits until an action has taken effect on ids that were accepted, but no longer than
+        `within`, and returns which have the state that it leads to. It reads lists, and changes
+        nothing.
+
+        Raises what iterating over a list raises."""
+        rule = rule_of(action)
+        return self._verify(rule, Verifier(rule, ids, milliseconds("within", within) / 1000), options)
+
+    def check(self, action: Action, *, tenant: str | None = None) -> Checked:
+        """Asks the credential for a token, sends nothing to Microsoft Graph, and returns what the
+        token says of itself: whose it is, until when, and which permission for this action is
+        missing.
+
+        Raises what the credential raises."""
+        return self._check(action, self._tenants.token_request(action, tenant))
+
+    def _verify(self, rule: Rule, verifier: Verifier, options: ListOptions) -> Verified:
+        raise NotImplementedError
+
+    def _check(self, action: Action, request: TokenRequest) -> Checked:
+        raise NotImplementedError
 
     def _list(self, collection: Collection, filter: str | None, options: ListOptions) -> Listed:
         raise NotImplementedError

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import inspect
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from ._action import Action
@@ -16,20 +16,25 @@ from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
 from ._entry import Collection, Entry
 from ._listing import async_entries
-from ._options import ListOptions, Options, Seconds, milliseconds
+from ._options import ListOptions, Options
 from ._progress import OnProgress
 from ._report import Report
 from ._token import Fetch, Stopped
-from ._verification import Verification, Verifier, rule_of
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from ._verification import Rule, Verification, Verifier
 
 _TICK = 0.25
 """Seconds between two checks whether a token is still awaited."""
 
 
-class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall, AsyncIterator[Entry]]):
+class AsyncEntraRisk(
+    Actions[
+        Coroutine[Any, Any, Report],
+        AsyncCall,
+        AsyncIterator[Entry],
+        Coroutine[Any, Any, TokenCheck],
+        Coroutine[Any, Any, Verification],
+    ]
+):
     """`EntraRisk` for asyncio, with the same arguments, reports and exceptions. The plugin runs in
     a thread of its own and never blocks the event loop.
 
@@ -40,25 +45,11 @@ class AsyncEntraRisk(Actions[Coroutine[Any, Any, Report], AsyncCall, AsyncIterat
     more. Then `asyncio.CancelledError` is raised, and `report_of` returns the report from it.
     Cancelling a second time does not wait."""
 
-    async def check(self, action: Action, *, tenant: str | None = None) -> TokenCheck:
-        """Asks the credential for a token, sends nothing to Microsoft Graph, and returns what the
-        token says of itself: whose it is, until when, and which permission for this action is
-        missing.
-
-        Raises what the credential raises."""
+    async def _check(self, action: Action, request: TokenRequest) -> TokenCheck:
         fetch = self._fetch_in(asyncio.get_running_loop())
-        return check_token(await asyncio.to_thread(fetch, self._tenants.token_request(action, tenant), bool), action)
+        return check_token(await asyncio.to_thread(fetch, request, bool), action)
 
-    async def verify(
-        self, action: Action, ids: Iterable[str | UUID], *, within: Seconds = 300, **options: Unpack[ListOptions]
-    ) -> Verification:
-        """Waits until an action has taken effect on ids that were accepted, but no longer than
-        `within`, and returns which have the state that it leads to. It reads lists, and changes
-        nothing.
-
-        Raises what iterating over a list raises."""
-        rule = rule_of(action)
-        verifier = Verifier(rule, ids, milliseconds("within", within) / 1000)
+    async def _verify(self, rule: Rule, verifier: Verifier, options: ListOptions) -> Verification:
         while (seconds := verifier.wait()) is not None:
             await asyncio.sleep(seconds)
             verifier.begin()

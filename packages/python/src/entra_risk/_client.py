@@ -6,7 +6,6 @@ import inspect
 import queue
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ._action import Action
@@ -16,19 +15,16 @@ from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
 from ._entry import Collection, Entry
 from ._listing import entries
-from ._options import ListOptions, Options, Seconds, milliseconds
+from ._options import ListOptions, Options
 from ._progress import OnProgress
 from ._reading import Page
 from ._report import Report
 from ._token import Stopped
-from ._verification import Verification, Verifier, rule_of
+from ._verification import Rule, Verification, Verifier
 from ._work import Item
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
-
-class EntraRisk(Actions[Report, Call, Iterator[Entry]]):
+class EntraRisk(Actions[Report, Call, Iterator[Entry], TokenCheck, Verification]):
     """Performs the actions, with one rate-limit state for each tenant.
 
     `credential` is a credential of azure-identity, a callable that takes a `TokenRequest` and
@@ -46,24 +42,10 @@ class EntraRisk(Actions[Report, Call, Iterator[Entry]]):
 
     Keep the object: what it learns about the rate limit is lost with it. Threads may share it."""
 
-    def check(self, action: Action, *, tenant: str | None = None) -> TokenCheck:
-        """Asks the credential for a token, sends nothing to Microsoft Graph, and returns what the
-        token says of itself: whose it is, until when, and which permission for this action is
-        missing.
+    def _check(self, action: Action, request: TokenRequest) -> TokenCheck:
+        return check_token(self._fetch(request, lambda: False), action)
 
-        Raises what the credential raises."""
-        return check_token(self._fetch(self._tenants.token_request(action, tenant), lambda: False), action)
-
-    def verify(
-        self, action: Action, ids: Iterable[str | UUID], *, within: Seconds = 300, **options: Unpack[ListOptions]
-    ) -> Verification:
-        """Waits until an action has taken effect on ids that were accepted, but no longer than
-        `within`, and returns which have the state that it leads to. It reads lists, and changes
-        nothing.
-
-        Raises what iterating over a list raises."""
-        rule = rule_of(action)
-        verifier = Verifier(rule, ids, milliseconds("within", within) / 1000)
+    def _verify(self, rule: Rule, verifier: Verifier, options: ListOptions) -> Verification:
         while (seconds := verifier.wait()) is not None:
             time.sleep(seconds)
             verifier.begin()
