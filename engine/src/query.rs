@@ -91,7 +91,8 @@ struct InFlight {
 }
 
 impl Query {
-    /// A query that begins at `now`. The error names an invalid argument. `seed` is a random number.
+    /// A query that begins at `now`. The error names an invalid argument. `seed` is a random
+    /// number.
     pub fn new(
         collection: &'static Collection,
         given_filter: Option<String>,
@@ -130,8 +131,8 @@ impl Query {
         &self.options.endpoint
     }
 
-    /// Goes on at `now`. Of the time since [`Query::pause`], at most a second counts for the timeout
-    /// and patience.
+    /// Goes on at `now`. Of the time since [`Query::pause`], at most a second counts for the
+    /// timeout and patience.
     pub fn resume(&mut self, now: Instant) {
         let excess = now.since(self.paused).saturating_sub(MAX_COUNTED_PAUSE);
         self.patience.extend(excess);

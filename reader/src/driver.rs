@@ -73,8 +73,8 @@ impl Driver {
                 Step::Wait(at) => {
                     let has_arrived = self.has_arrived(until.map_or(at, |until| at.min(until)));
                     now = transport::now();
-                    // A response that is there wins over a timeout, and is read even without time to
-                    // wait.
+                    // A response that is there wins over a timeout, and is read even if there is no
+                    // time to wait.
                     let goes_on = self.advance(now) && has_arrived;
                     if !goes_on && until.is_some_and(|until| until <= now) {
                         break Event::Waiting(self.query.progress(now));

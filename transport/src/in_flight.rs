@@ -111,8 +111,8 @@ pub fn wait<'a>(requests: impl Iterator<Item = &'a InFlight>, until: Instant) ->
 }
 
 impl InFlight {
-    /// Hands a request to the host, and writes as much of its body as the host takes. Of the body of
-    /// its response, `max_body` bytes are read.
+    /// Hands a request to the host, and writes as much of its body as the host takes. Of the body
+    /// of its response, `max_body` bytes are read.
     pub fn start(endpoint: &Endpoint, request: Request, max_body: usize) -> Result<InFlight, TransportError> {
         let headers = Fields::from_list(&request.headers).map_err(header_error)?;
         let outgoing = OutgoingRequest::new(headers);
@@ -279,7 +279,8 @@ impl Download {
     }
 
     /// Reads what has arrived of the body, `max` bytes at most, and returns whether the response is
-    /// complete. Because its status has arrived, a break in the body completes it as well as its end.
+    /// complete. Because its status has arrived, a break in the body completes it as well as its
+    /// end.
     fn is_complete(&mut self, max: usize) -> bool {
         let Response { body: received, body_end, .. } = &mut self.response;
         while let Some(body) = &self.body {

@@ -1,6 +1,6 @@
-//! What the components of entra-risk need of their host: requests over `wasi:http`, the clock, random
-//! numbers, and one function of an instance at a time. Nothing else in them uses the bindings of
-//! these interfaces.
+//! What the components of entra-risk need of their host: requests over `wasi:http`, the clock,
+//! random numbers, and one function of an instance at a time. Nothing else in them uses the
+//! bindings of these interfaces.
 
 mod host;
 mod in_flight;

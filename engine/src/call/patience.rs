@@ -43,8 +43,8 @@ impl Patience {
         self.failing_since.map(|since| since.saturating_add(self.limit))
     }
 
-    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the remaining
-    /// patience.
+    /// The option that a `Retry-After` exceeds, because it lasts beyond the deadline or the
+    /// remaining patience.
     pub(crate) fn too_long(
         &self,
         retry_after: Option<Duration>,

@@ -65,8 +65,8 @@ pub struct Rejection {
 /// 200.
 pub const NO_CONTENT: u16 = 204;
 
-/// The most bytes that are read of the response to an action, and of any error. An error of Microsoft
-/// Graph has less than a kilobyte, and a larger body is not from Microsoft Graph.
+/// The most bytes that are read of the response to an action, and of any error. An error of
+/// Microsoft Graph has less than a kilobyte, and a larger body is not from Microsoft Graph.
 pub const MAX_ERROR_BYTES: usize = 65_536;
 
 /// The most bytes of `message`.

@@ -39,7 +39,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// Parses the body of a response. None: it is no page. No text of the entries contains a secret.
+    /// Parses the body of a response. None: it is no page. No text of the entries contains a
+    /// secret.
     pub fn parse(body: &[u8], secrets: &Secrets) -> Option<Page> {
         let text = str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)).ok()?;
         let mut json = serde_json::Deserializer::from_str(text);

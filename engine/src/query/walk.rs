@@ -47,8 +47,8 @@ impl Walk {
         [&self.path, "?", &self.query].concat()
     }
 
-    /// Goes on after a page. Returns whether there is a next one; the error says why its link is not
-    /// followed.
+    /// Goes on after a page. Returns whether there is a next one; the error says why its link is
+    /// not followed.
     pub(crate) fn follow(&mut self, page: &Page) -> Result<bool, &'static str> {
         let Some(link) = &page.next_link else { return Ok(false) };
         let query = self.query_of(link)?;
