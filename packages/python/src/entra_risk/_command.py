@@ -70,9 +70,10 @@ class Run:
 
     def left(self) -> str:
         """Says what an interruption leaves."""
-        if self._needs is None or not self._needs["credential"] or self._needs["action"] is None:
+        needs = self._needs
+        if needs is None or not needs["credential"] or needs["check"] or needs["action"] is None:
             return "nothing was changed"
-        path = self._needs["remaining"]
+        path = needs["remaining"]
         if path is None:
             return "without --remaining, there is no list of what is left; repeating the whole command is safe"
         try:
