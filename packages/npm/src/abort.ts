@@ -31,3 +31,8 @@ export function reasonOf(signal: AbortSignal): unknown {
     return thrown;
   }
 }
+
+/** Throws why the signal of a caller is aborted, if it is. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
+}

@@ -1,5 +1,6 @@
 // The client, with the actions and lists as methods.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { throwIfAborted } from './abort.js';
 import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
 import { problemWith } from './check.js';
@@ -218,7 +219,8 @@ export class EntraRisk {
     const rule = ruleOf(action);
     const verifier = new Verifier(rule, distinct(listOf(ids)), withinSeconds * 1000);
     for (let wait; (wait = verifier.wait()) !== undefined; verifier.end()) {
-      await sleep(wait, undefined, others.signal && { signal: others.signal });
+      await sleep(wait, undefined, others.signal && { signal: others.signal }).catch(() => undefined);
+      throwIfAborted(others.signal);
       verifier.begin();
       for await (const entry of this.#list(rule.collection, rule.filter, others)) verifier.saw(entry);
     }

@@ -1,5 +1,6 @@
 // The lists of a client, read page by page.
 import { AsyncResource } from 'node:async_hooks';
+import { throwIfAborted } from './abort.js';
 import type { Credential } from './credential.js';
 import { entryFrom, ListError, type Entry } from './entry.js';
 import { InvalidArgument } from './errors.js';
@@ -24,7 +25,7 @@ export class Listings {
 
   /** Yields the entries of a list. A page is requested when its first entry is wanted. */
   async *entries(query: Query, signal: ListOptions['signal']): AsyncGenerator<Entry, void, undefined> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const reader = this.#started();
     const id = (this.#lastId += 1);
     const stopped = new AbortController();
@@ -37,7 +38,7 @@ export class Listings {
     const getToken: GetToken = AsyncResource.bind((request) => tokens.reply(request));
     const request = async (message: ReaderRequest): Promise<ReaderReply> => {
       const reply = await reader.request(message, getToken);
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       return reply;
     };
     signal?.addEventListener('abort', stop);
