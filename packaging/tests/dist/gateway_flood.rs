@@ -134,7 +134,8 @@ async fn a_request_without_a_key_costs_little_more_than_an_empty_one() {
     let random = &mut StdRng::seed_from_u64(7);
     let (mut worst, mut count) = (0, 0);
     let long = ["a", "?", "/auditLogs", "%C3%A9"].map(|part| format!("/{}", part.repeat(MAX_PATH_BYTES / part.len())));
-    for path in ["/", USERS, "/mcp", "/readyz", "/healthz", "/openapi.yaml"].map(str::to_owned).into_iter().chain(long) {
+    for path in ["/", USERS, "/mcp", "/readyz", "/healthz", "/openapi.yaml"].map(str::to_owned).into_iter().chain(long)
+    {
         for method in [Method::GET, Method::POST] {
             let empty = if path.len() > 100 { "/" } else { &path };
             let (least, _) = cost(&method, empty, &Headers::new()).await;
