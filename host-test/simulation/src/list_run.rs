@@ -135,6 +135,7 @@ async fn record(component: &ReaderComponent, plan: &ListPlan) -> wasmtime::Resul
     // What is still on its way arrives.
     sleep(Duration::from_secs(60)).await;
     let sent: HashMap<String, Duration> = reader
+        .host()
         .exchanges()
         .iter()
         .filter_map(|exchange| {
