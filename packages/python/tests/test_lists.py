@@ -133,6 +133,18 @@ class Pages(unittest.TestCase):
                 self.read(lambda handler: handler.answer(200, body=page(1, link.format(path=PATH))), seen)
             self.assertEqual(len(seen), 1)
 
+    def test_the_longest_filter_is_sent(self) -> None:
+        seen: list[str] = []
+
+        def get(handler: Handler) -> None:
+            seen.append(handler.path)
+            handler.answer(200, body=page(1))
+
+        with environment(), Server(get) as server:
+            risk = EntraRisk(TOKEN, endpoint=f"http://127.0.0.1:{server.port}")
+            self.assertEqual(len(list(risk.list_risky_users("(" * 8192))), 1)
+        self.assertIn("%28" * 8192, seen[0])
+
     def test_the_token_does_not_come_back(self) -> None:
         [entry] = self.read(lambda handler: handler.answer(200, body=page(1, name=handler.headers["authorization"])), [])
         self.assertEqual(entry.name, "Bearer [token]")

@@ -37,6 +37,9 @@ _MAX_CONNECT_TIME = 10.0
 sign."""
 _MAX_REQUEST = 1 << 20
 """Maximum length of a request body in bytes: more than that of 10,000 ids."""
+_MAX_REQUEST_LINE = 65_536
+"""Maximum length of a request line in bytes: more than that of the longest filter, and of the longest
+next link that the reader follows."""
 _REQUEST_HEADERS = ("accept", "client-request-id", "content-type", "prefer", "return-client-request-id", "user-agent")
 _RESPONSE_HEADERS = ("client-request-id", "content-type", "date", "request-id", "retry-after", "www-authenticate")
 
@@ -86,7 +89,14 @@ class Forwarder:
         app.router.add_route("*", "/{path:.*}", self._forward)
         app.on_response_prepare.append(_add_nothing)
         # Abandoned by the plugin means abandoned upstream.
-        runner = web.AppRunner(app, access_log=None, logger=logging.getLogger(__name__), handler_cancellation=True, handle_signals=False)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=logging.getLogger(__name__),
+            handler_cancellation=True,
+            handle_signals=False,
+            max_line_size=_MAX_REQUEST_LINE,
+        )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
