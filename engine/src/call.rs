@@ -48,8 +48,8 @@ use crate::http::judgement::Disposition;
 use crate::http::response::{Rejection, Response};
 use crate::http::transport_error::{TransportError, TransportErrorKind};
 use crate::invariant;
-use crate::limit::hold::HoldNumber;
 use crate::limit::instance::{InstanceState, SharedLimit};
+use crate::limit::known_holds::KnownHolds;
 use crate::limit::turns::{Turns, WithoutTurns};
 use crate::random::Random;
 use crate::time::{Duration, Instant};
@@ -64,10 +64,7 @@ pub struct Call<T: Turns = WithoutTurns> {
     /// Whether the instance has seen an acceptance.
     instance_has_accepted: Rc<Cell<bool>>,
     limit: SharedLimit,
-    /// Requests of this call are held until this time, because of responses to it.
-    held_until: Instant,
-    /// The latest hold of the limit that this call has seen.
-    seen_hold: HoldNumber,
+    holds: KnownHolds,
     random: Random,
     ids: IdQueue,
     in_flight: Vec<Attempt>,
@@ -108,8 +105,7 @@ impl<T: Turns> Call<T> {
         let mut call = Call {
             instance_has_accepted: instance.has_accepted(),
             limit: instance.limit(options.tenant.as_deref(), &options.audience, action.limit),
-            held_until: Instant::ORIGIN,
-            seen_hold: HoldNumber::default(),
+            holds: KnownHolds::default(),
             random: Random::new(seed),
             ids: IdQueue::new(ids, options.ids_per_request, options.isolate_refused),
             in_flight: Vec::new(),

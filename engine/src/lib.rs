@@ -53,6 +53,7 @@ pub mod limit {
     mod announcement;
     pub(crate) mod hold;
     pub mod instance;
+    pub(crate) mod known_holds;
     pub mod margin;
     pub(crate) mod rate_limit;
     pub mod turn;

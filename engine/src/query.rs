@@ -30,13 +30,13 @@ use crate::http::request::Request;
 use crate::http::response::{BodyEnd, Rejection, Response};
 use crate::http::transport_error::{TransportError, TransportErrorKind};
 use crate::invariant;
-use crate::limit::hold::HoldNumber;
 use crate::limit::instance::{InstanceState, SharedLimit};
+use crate::limit::known_holds::KnownHolds;
 use crate::limit::rate_limit::{SERVICE_UNAVAILABLE, retry_after_with_jitter};
 use crate::query::page::{Entry, Page};
 use crate::query::walk::Walk;
 use crate::random::Random;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 /// A query of a collection. The queries of an instance share its state.
 pub struct Query {
@@ -45,10 +45,7 @@ pub struct Query {
     /// Whether the instance has seen a page.
     instance_has_accepted: Rc<Cell<bool>>,
     limit: SharedLimit,
-    /// Requests of this query are held until this time, because of responses to it.
-    held_until: Instant,
-    /// The latest hold of the limit that this query has seen.
-    seen_hold: HoldNumber,
+    holds: KnownHolds,
     random: Random,
     tokens: TokenRequests,
     patience: Patience,
@@ -107,8 +104,7 @@ impl Query {
         Ok(Query {
             instance_has_accepted: instance.has_accepted(),
             limit: instance.limit(options.tenant.as_deref(), &options.audience, collection.limit),
-            held_until: Instant::ORIGIN,
-            seen_hold: HoldNumber::default(),
+            holds: KnownHolds::default(),
             random: Random::new(seed),
             tokens: TokenRequests::default(),
             patience: Patience::new(options.patience),
@@ -124,11 +120,6 @@ impl Query {
             options,
             collection,
         })
-    }
-
-    /// The scheme and authority that requests are sent to.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.options.endpoint
     }
 
     /// Goes on at `now`. Of the time since [`Query::pause`], at most a second counts for the
@@ -186,6 +177,11 @@ impl Query {
         }
     }
 
+    /// The scheme and authority that requests are sent to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.options.endpoint
+    }
+
     /// Reports the result of the token provider.
     pub fn on_token(&mut self, result: Result<Credential, TokenError>, now: Instant) {
         match self.tokens.on_token(result, now, &mut self.random) {
@@ -230,7 +226,7 @@ impl Query {
 
     /// Why the query ends now, if it does. Nothing is in flight.
     fn reason_to_end(&mut self, now: Instant) -> Option<Rc<Error>> {
-        if let Some(hold) = self.limit.borrow().notice_hold(&mut self.seen_hold, now) {
+        if let Some(hold) = self.holds.notice(&self.limit.borrow(), now) {
             self.patience.failed(&hold.by, now);
             if self.deadline.is_some_and(|deadline| deadline <= hold.until) {
                 return Some(Rc::new(Rc::unwrap_or_clone(hold.by).too_long("deadline-ms")));
@@ -241,7 +237,7 @@ impl Query {
 
     /// The earliest time at which the next request may be sent.
     fn next_send(&self) -> Instant {
-        let at = self.limit.borrow().earliest(self.options.rate_limit).max(self.held_until).max(self.attempts.due);
+        let at = self.limit.borrow().earliest(self.options.rate_limit).max(self.holds.until()).max(self.attempts.due);
         if self.tokens.is_ready() { at } else { at.max(self.tokens.retry_at()) }
     }
 
@@ -305,8 +301,7 @@ impl Query {
                 self.attempts.counted = self.attempts.counted.saturating_sub(1);
                 let mut limit = self.limit.borrow_mut();
                 let wait = limit.throttled(&self.options, in_flight.sent, now, retry_after, &mut self.random);
-                drop(limit);
-                self.hold(wait, &error, now);
+                self.holds.hold(&mut limit, wait, &error, now);
                 too_long.is_some()
             }
             Disposition::TokenRejection => {
@@ -319,7 +314,7 @@ impl Query {
                 if let Some(asked) = asked
                     && error.status() == Some(SERVICE_UNAVAILABLE)
                 {
-                    self.hold(asked, &error, now);
+                    self.holds.hold(&mut self.limit.borrow_mut(), asked, &error, now);
                 }
                 let wait = asked.unwrap_or_else(|| backoff(self.attempts.counted, MAX_PROBE_WAIT, &mut self.random));
                 self.attempts.due = now.saturating_add(wait);
@@ -332,15 +327,6 @@ impl Query {
         }
         if ends {
             self.end = Some(Some(error));
-        }
-    }
-
-    /// Holds every request against the limit, because `error` asks for it.
-    fn hold(&mut self, wait: Duration, error: &Rc<Error>, now: Instant) {
-        self.held_until = self.held_until.max(now.saturating_add(wait));
-        let mut limit = self.limit.borrow_mut();
-        if limit.hold(wait, now, error) {
-            self.seen_hold = limit.hold_number();
         }
     }
 }

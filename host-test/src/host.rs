@@ -86,7 +86,7 @@ impl Host {
     }
 
     /// Fails the next requests with these errors, one each.
-    pub(crate) fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
+    pub fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
         self.http_client.fail_next(errors);
     }
 

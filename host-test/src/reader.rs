@@ -10,7 +10,6 @@ use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Config, Store};
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::bindings::credentials::TokenRequest;
 use crate::component::grant;
@@ -174,7 +173,7 @@ impl Reader {
         let listing = Listing {
             events,
             end,
-            exchanges: self.exchanges(),
+            exchanges: self.host().exchanges(),
             token_requests: self.store.data().token_requests.clone(),
             elapsed: start.elapsed(),
             memory: self.memory(),
@@ -188,14 +187,9 @@ impl Reader {
         self.read_with(Collection::RiskyUsers, None, options, None).await
     }
 
-    /// Makes the host fail the next requests with these errors, one each.
-    pub fn fail_next(&self, errors: impl IntoIterator<Item = ErrorCode>) {
-        self.store.data().fail_next(errors);
-    }
-
-    /// Every request of this instance, in the order it was sent.
-    pub fn exchanges(&self) -> Vec<RecordedExchange> {
-        self.store.data().exchanges()
+    /// Its host.
+    pub fn host(&self) -> &Host {
+        self.store.data()
     }
 
     /// The size of the instance's linear memory in bytes. It never shrinks.

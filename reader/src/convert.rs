@@ -6,12 +6,10 @@ use entra_risk_engine::contract::action;
 use entra_risk_engine::contract::arguments::Options;
 use entra_risk_engine::contract::collection::{COLLECTIONS, Collection};
 use entra_risk_engine::contract::error::{Error, ErrorKind, Response};
-use entra_risk_engine::contract::token::{Credential, TokenError, TokenRequest};
 use entra_risk_engine::query::Progress;
 use entra_risk_engine::query::page::Entry;
 use entra_risk_engine::time::Duration;
 
-use crate::bindings::entra::risk::credentials;
 use crate::bindings::exports::entra::risk::queries;
 
 impl From<queries::Collection> for &Collection {
@@ -112,26 +110,5 @@ impl From<Response> for queries::Response {
     fn from(response: Response) -> Self {
         let Response { status, code, message, request_id, client_request_id, date, retry_after_ms } = response;
         queries::Response { status, code, message, request_id, client_request_id, date, retry_after_ms }
-    }
-}
-
-impl From<TokenRequest> for credentials::TokenRequest {
-    fn from(TokenRequest { tenant, audience, endpoint, refresh, claims }: TokenRequest) -> Self {
-        credentials::TokenRequest { tenant, audience, endpoint, refresh, claims }
-    }
-}
-
-impl From<credentials::Credential> for Credential {
-    fn from(credentials::Credential { bearer }: credentials::Credential) -> Self {
-        Credential { bearer }
-    }
-}
-
-impl From<credentials::TokenError> for TokenError {
-    fn from(error: credentials::TokenError) -> Self {
-        match error {
-            credentials::TokenError::Unavailable(text) => TokenError::Unavailable(text),
-            credentials::TokenError::Denied(text) => TokenError::Denied(text),
-        }
     }
 }

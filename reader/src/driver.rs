@@ -7,6 +7,7 @@ use std::rc::Rc;
 use entra_risk_engine::contract::arguments::Options;
 use entra_risk_engine::contract::collection::Collection;
 use entra_risk_engine::contract::error::Error;
+use entra_risk_engine::contract::token::{Credential, TokenError, TokenRequest};
 use entra_risk_engine::limit::instance::InstanceState;
 use entra_risk_engine::query::page::Entry;
 use entra_risk_engine::query::{MAX_PAGE_BYTES, Progress, Query, Step};
@@ -58,9 +59,9 @@ impl Driver {
         let event = loop {
             match self.query.next(now) {
                 Step::GetToken(request) => {
-                    let result = credentials::get_token(&request.into());
+                    let result = get_token(request);
                     now = transport::now();
-                    self.query.on_token(result.map(Into::into).map_err(Into::into), now);
+                    self.query.on_token(result, now);
                 }
                 Step::Send(request) => match InFlight::start(self.query.endpoint(), request, MAX_PAGE_BYTES) {
                     Ok(request) => self.in_flight = Some(request),
@@ -103,5 +104,14 @@ impl Driver {
         }
         self.in_flight = None;
         true
+    }
+}
+
+fn get_token(request: TokenRequest) -> Result<Credential, TokenError> {
+    let TokenRequest { tenant, audience, endpoint, refresh, claims } = request;
+    match credentials::get_token(&credentials::TokenRequest { tenant, audience, endpoint, refresh, claims }) {
+        Ok(credential) => Ok(Credential { bearer: credential.bearer }),
+        Err(credentials::TokenError::Unavailable(text)) => Err(TokenError::Unavailable(text)),
+        Err(credentials::TokenError::Denied(text)) => Err(TokenError::Denied(text)),
     }
 }

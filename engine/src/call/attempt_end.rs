@@ -104,13 +104,9 @@ impl<T: Turns> Call<T> {
 
     /// Holds every request against the limit, because `error` asks for it.
     fn hold(&mut self, wait: Duration, error: &Rc<Error>, now: Instant) {
-        self.held_until = self.held_until.max(now.saturating_add(wait));
-        let mut limit = self.limit.borrow_mut();
-        if limit.hold(wait, now, error) {
-            self.seen_hold = limit.hold_number();
-            if let Some(turns) = &mut self.turns {
-                turns.as_mut().hold(self.held_until);
-            }
+        let is_longer = self.holds.hold(&mut self.limit.borrow_mut(), wait, error, now);
+        if let Some(turns) = self.turns.as_mut().filter(|_| is_longer) {
+            turns.as_mut().hold(self.holds.until());
         }
     }
 

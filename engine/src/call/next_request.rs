@@ -94,7 +94,7 @@ impl<T: Turns> Call<T> {
     /// A hold that another call asked for is a failure of this one too. Returns the reason to end
     /// the call if the hold lasts beyond the deadline.
     pub(super) fn notice_hold(&mut self, now: Instant) -> Option<Rc<Error>> {
-        let hold = self.limit.borrow().notice_hold(&mut self.seen_hold, now)?;
+        let hold = self.holds.notice(&self.limit.borrow(), now)?;
         self.patience.failed(&hold.by, now);
         self.is_past_deadline(hold.until).then(|| Rc::new(Rc::unwrap_or_clone(hold.by).too_long("deadline-ms")))
     }

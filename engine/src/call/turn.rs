@@ -47,7 +47,7 @@ impl<T: Turns> Call<T> {
 
     /// The earliest time at which the limit permits the next request.
     pub(super) fn limit_earliest(&self, now: Instant) -> Instant {
-        let own = self.limit.borrow().earliest(self.options.rate_limit).max(self.held_until);
+        let own = self.limit.borrow().earliest(self.options.rate_limit).max(self.holds.until());
         let turns = self.turn_state().filter(|turns| turns.is_usable(now));
         turns.map_or(own, |turns| own.max(turns.earliest()))
     }

@@ -144,16 +144,9 @@ impl RateLimitState {
         self.hold.as_ref().map(|hold| hold.number).unwrap_or_default()
     }
 
-    /// The hold that came after the one with the number `seen`, if it lasts beyond `now`. From then
-    /// on it is known. Its error says how much time remains.
-    pub(crate) fn notice_hold(&self, seen: &mut HoldNumber, now: Instant) -> Option<Hold> {
-        let hold = self.held_by_others(*seen, now);
-        *seen = self.hold_number();
-        hold
-    }
-
-    /// The hold that came after the one with the number `known`, if it lasts beyond `now`.
-    fn held_by_others(&self, known: HoldNumber, now: Instant) -> Option<Hold> {
+    /// The hold that came after the one with the number `known`, if it lasts beyond `now`. Its
+    /// error says how much time remains.
+    pub(crate) fn held_by_others(&self, known: HoldNumber, now: Instant) -> Option<Hold> {
         let hold = self.hold.as_ref().filter(|hold| hold.number > known && hold.until > now)?;
         let error = Error::clone(&hold.by).with_remaining(hold.until.since(now));
         Some(Hold { by: Rc::new(error), ..*hold })

@@ -61,7 +61,7 @@ impl Tenant {
 
     /// Dismisses the risk of users, a window after the latest request of the list.
     async fn dismiss(&mut self, ids: &[String]) {
-        let last = self.reader.exchanges().last().map(|exchange| exchange.sent).unwrap_or_default();
+        let last = self.reader.host().exchanges().last().map(|exchange| exchange.sent).unwrap_or_default();
         sleep_until(self.start + last + WINDOW).await;
         let report = self.plugin.call(Action::DismissRiskyUsers, ids, None).await.unwrap().unwrap();
         assert_eq!(report.iter().map(|batch| batch.ids.len()).sum::<usize>(), ids.len());

@@ -169,18 +169,18 @@ async fn the_error_codes_of_the_host_have_their_meaning() {
     ] {
         if is_retried {
             let mut reader = Reader::scripted([page(&["1"], None)]).await;
-            reader.fail_next([code.clone()]);
+            reader.host().fail_next([code.clone()]);
             assert_eq!(reader.read(Options::default()).await.end, None, "{code:?}");
         }
         let mut reader = Reader::scripted([]).await;
-        reader.fail_next([code.clone()]);
+        reader.host().fail_next([code.clone()]);
         let options = Options { max_attempts: Some(1), ..Options::default() };
         assert_eq!(reader.read(options).await.error().kind, kind, "{code:?}");
     }
     // Once a page was read, a failed handshake may be by chance.
     let mut reader = Reader::scripted([page(&["1"], None), page(&["1"], None)]).await;
     assert_eq!(reader.read(Options::default()).await.end, None);
-    reader.fail_next([ErrorCode::TlsProtocolError]);
+    reader.host().fail_next([ErrorCode::TlsProtocolError]);
     assert_eq!(reader.read(Options::default()).await.end, None);
 }
 

@@ -16,7 +16,7 @@ async fn start(reader: &mut Reader, collection: Collection, tenant: Option<&str>
 
 /// The times between the requests, in milliseconds.
 fn gaps(reader: &Reader) -> Vec<u128> {
-    let sent: Vec<Duration> = reader.exchanges().iter().map(|exchange| exchange.sent).collect();
+    let sent: Vec<Duration> = reader.host().exchanges().iter().map(|exchange| exchange.sent).collect();
     sent.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect()
 }
 

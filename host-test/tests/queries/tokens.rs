@@ -144,6 +144,6 @@ async fn no_text_contains_the_token() {
     assert!(listing.error().message.contains("[token]"), "{}", listing.error().message);
 
     let mut reader = Reader::scripted([]).await;
-    reader.fail_next([ErrorCode::InternalError(Some(echo))]);
+    reader.host().fail_next([ErrorCode::InternalError(Some(echo))]);
     assert!(reader.read(options()).await.error().message.contains("[token]"));
 }
