@@ -134,6 +134,16 @@ fn command() -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// Whether an error is the lack of a token, a permission or a connection, by the name of its kind and
+/// the status of its response.
+fn is_barred(kind: &str, status: Option<u16>) -> bool {
+    match kind {
+        "no-token" | "denied-by-host" | "unauthenticated" | "forbidden" | "unreachable" => true,
+        "client-error" => status == Some(407),
+        _ => false,
+    }
+}
+
 /// Looks at a token.
 fn look(check: &Check) -> Result<u8, Failure> {
     let found = check::look(check);

@@ -3,10 +3,10 @@
 use entra_risk_common::actions::{Cloud, Options};
 use entra_risk_engine::contract::collection::Collection;
 
-use crate::Failure;
 use crate::bindings::entra::risk::queries::{self, Entry, Error, ErrorKind, Event, Query};
 use crate::package::Package;
 use crate::status::StatusLine;
+use crate::{Failure, is_barred};
 
 /// The longest time in milliseconds until the status line changes.
 const WAIT_MS: u32 = 1_000;
@@ -65,15 +65,7 @@ impl Unread {
     /// Whether a token, a permission or the connection is missing.
     pub(crate) fn is_barred(&self) -> bool {
         let Unread::Query(error) = self else { return false };
-        match error.kind {
-            ErrorKind::NoToken
-            | ErrorKind::DeniedByHost
-            | ErrorKind::Unauthenticated
-            | ErrorKind::Forbidden
-            | ErrorKind::Unreachable => true,
-            ErrorKind::ClientError => error.response.as_ref().is_some_and(|response| response.status == 407),
-            _ => false,
-        }
+        is_barred(name(error.kind), error.response.as_ref().map(|response| response.status))
     }
 
     /// Why the list was not read, for people.

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::status::StatusLine;
 use crate::stdio::{eprint, lines, now, print, sleep_until};
 use crate::verify::{Awaited, Verified};
-use crate::{dry_run, question, sources, summary};
+use crate::{dry_run, is_barred, question, sources, summary};
 
 /// The longest time in milliseconds without an event: the progress line and the file of
 /// `--remaining` are updated at events.
@@ -177,15 +177,7 @@ fn show(job: &Job, ids: &[String]) -> Result<(), String> {
 /// 1: anything else.
 fn exit_code(report: &Report) -> u8 {
     let Some(cause) = &report.cause else { return 0 };
-    let is_barred = match cause.kind {
-        ErrorKind::NoToken
-        | ErrorKind::DeniedByHost
-        | ErrorKind::Unauthenticated
-        | ErrorKind::Forbidden
-        | ErrorKind::Unreachable => true,
-        ErrorKind::ClientError => cause.status() == Some(407),
-        _ => false,
-    };
+    let is_barred = is_barred(cause.kind.name(), cause.status());
     let is_nothing_done =
         [Outcome::Accepted, Outcome::Refused, Outcome::Unknown].into_iter().all(|outcome| report.count(outcome) == 0);
     if is_barred && is_nothing_done { BARRED } else { 1 }
