@@ -45,6 +45,8 @@ export class Authority {
   readonly authorizations: Fields[] = [];
   /** The error with which people are refused. */
   refuses: readonly [string, string] | undefined;
+  /** Whether the first sign-in is no longer valid when a token is to be renewed. */
+  hasExpired = false;
   /** The tenant that people sign in to. */
   tid = TENANT;
 
@@ -75,6 +77,7 @@ export class Authority {
       return { ...issued, access_token: `token-${this.requests.length}` };
     }
     if (this.refuses !== undefined) return failure(...this.refuses);
+    if (fields['refresh_token'] === 'refresh-1' && this.hasExpired) return failure('invalid_grant', 'AADSTS70008: The refresh token has expired.');
     const asked = this.authorizations.at(-1);
     if (grant_type === 'authorization_code') {
       assert.equal(createHash('sha256').update(code_verifier).digest('base64url'), asked?.['code_challenge']);

@@ -8,6 +8,8 @@ import { Shell, until } from './command.js';
 import { ABSENT, CANARY, PRESENT, someIds, withModel, type Model } from './model.js';
 
 const FAST = ['--rate-limit', '100/1s'];
+// Runs a command in a terminal.
+const TERMINAL = ['python3', '-c', 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'];
 
 /** Runs a test with a folder and a model. */
 function testWithModel(name: string, options: string[], run: (shell: Shell, model: Model) => Promise<void>): void {
@@ -91,8 +93,7 @@ testWithModel('an interrupt says what is left', [], async (shell, model) => {
 
 testWithModel('a terminal shows the progress, and answers the question', [], async (shell, model) => {
   const [args, variables] = shell.to(model, ...FAST, '--file', shell.write('portal.csv', someIds(180)));
-  const terminal = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
-  shell.program = ['python3', '-c', terminal, ...shell.program];
+  shell.program = [...TERMINAL, ...shell.program];
   const { code, output } = await shell.run(args, variables, 'y\n');
   assert.equal(code, 0, output);
   assert.match(output, /Dismiss the risk of 180 users\?[^]* \d+\/180, 0:00[^]*180 of 180 ids accepted/);
@@ -142,6 +143,19 @@ testWithModel('people sign in', [], async (shell, model) => {
     assert.match(nobody.output, /no application to sign in to/);
   });
 });
+
+for (const [where, program, code, asked] of [['in a terminal', TERMINAL, 0, 2], ['without a terminal', [], 3, 1]] as const) {
+  testWithModel(`people who sign in ${where} are asked ${asked === 2 ? 'again' : 'once'}`, ['--revoke-after', '0'], async (shell, model) => {
+    await withAuthority(async (authority) => {
+      authority.hasExpired = true;
+      const [args, { GRAPH_TOKEN: _, ...variables }] = shell.to(model, ...FAST, PRESENT, '--sign-in', 'browser', '--client-id', CLIENT);
+      shell.program = [...program, ...shell.program];
+      const ended = await shell.run(args, { ...variables, ...authority.variables() });
+      assert.deepEqual([ended.code, authority.authorizations.length], [code, asked], ended.output);
+      assert.equal(ended.output.includes('nobody can be asked again without a terminal'), code === 3);
+    });
+  });
+}
 
 testWithModel('--check sees the token and sends nothing', [], async (shell, model) => {
   await withAuthority(async (authority) => {

@@ -25,8 +25,7 @@ let credential: CommandCredential | undefined;
 let input: AsyncIterator<Uint8Array> | undefined;
 
 process.on('SIGINT', () => {
-  // The first line ends that of the progress.
-  say(`interrupted: ${left()}`, isatty(2) ? '\n' : '');
+  say(`interrupted: ${left()}`, '\n');
   // Like a kill: the files of a run are whole at every moment.
   process.exit(INTERRUPTED);
 });
@@ -95,6 +94,7 @@ function fail(error: unknown): never {
   process.exit(FAILED);
 }
 
-function say(line: string, before = ''): void {
-  writeTo(2, Buffer.from(`${before}entra-risk: ${printable(line)}\n`));
+// Prints a line. In a terminal, `before` makes room for it in that of the progress.
+function say(line: string, before = '\r\x1b[K'): void {
+  writeTo(2, Buffer.from(`${isatty(2) ? before : ''}entra-risk: ${printable(line)}\n`));
 }
