@@ -81,7 +81,7 @@ class ExitCodes(Commands):
             self.assertRegex(errors, "^entra-risk: .*no-id.*\nSee entra-risk --help.\n$")
             code, output, _ = self.dismiss(model, PRESENT, GRAPH_TOKEN='""')
             self.assertEqual(code, 3)
-            self.assertIn("GRAPH_TOKEN is not set", output)
+            self.assertIn("GRAPH_TOKEN holds no token", output)
 
     def test_what_sends_nothing_needs_no_credential(self) -> None:
         code, output, _ = self.run_command("--version")
@@ -177,7 +177,7 @@ class Credentials(Commands):
         # A credential that is configured, but unavailable.
         code, output, _ = self.run_command("dismiss-risky-users", PRESENT, AZURE_TOKEN_CREDENTIALS="EnvironmentCredential")
         self.assertEqual(code, 3)
-        self.assertIn("--sign-in browser", output)
+        self.assertIn("no credential: use --sign-in, set GRAPH_TOKEN, or set AZURE_TENANT_ID", output)
         self.command = [sys.executable, "-c", WITHOUT_AZURE]
         code, output, errors = self.run_command("dismiss-risky-users", PRESENT)
         self.assertEqual((code, errors), (3, ""))

@@ -69,7 +69,7 @@ class Tokens(unittest.TestCase):
 
     def test_what_is_no_token_is_named_and_not_repeated(self) -> None:
         for value, rejected, message in (
-            ('""', False, "is not set"),
+            ('""', False, "holds no token"),
             ("System.Security.SecureString", False, "ConvertFrom-SecureString"),
             ('{"canary":1}', False, "JSON without a token"),
             ("canary", True, "fresh access token"),

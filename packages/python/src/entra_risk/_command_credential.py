@@ -16,12 +16,10 @@ from ._printable import printable
 from ._sign_in import NEEDS_AZURE_IDENTITY, SignIn, authority_for
 from ._token import Stopped
 
-_MAX_TEXT = 400
-"""Maximum length of a text of azure-identity in an error, in characters. The plugin cuts it to 512
-bytes."""
+_MAX_REASON = 128
+"""Maximum length of a reason in bytes. The components cut what is longer."""
 _NOT_CONFIGURED = (
-    "no credential is configured: sign in with --sign-in browser, set GRAPH_TOKEN, or set the variables of"
-    " azure-identity, such as AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    "no credential: use --sign-in, set GRAPH_TOKEN, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 )
 
 
@@ -34,6 +32,14 @@ class CommandCredential:
         self._credential: Any = None
 
     def __call__(self, request: TokenRequest, _: Stopped) -> Secret:
+        try:
+            return self._token(request)
+        except Denied as denied:
+            if len(str(denied).encode()) > _MAX_REASON and not self._needs["check"]:
+                self._show(str(denied))
+            raise
+
+    def _token(self, request: TokenRequest) -> Secret:
         audience = request.scope.removesuffix("/.default")
         check_destination(request.endpoint, audience)
         if self._needs["signIn"] is None and os.environ.get("GRAPH_TOKEN"):
@@ -87,4 +93,4 @@ def _explain(error: Exception) -> str:
     failed = [line for line in attempts if "unavailable" not in line]
     if attempts and not failed:
         return _NOT_CONFIGURED
-    return printable((failed or lines or [type(error).__name__])[0])[:_MAX_TEXT]
+    return printable((failed or lines or [type(error).__name__])[0])

@@ -29,7 +29,7 @@ def graph_token(audience: str, is_rejected: bool) -> Secret:
             f" ConvertFrom-SecureString -AsPlainText, and set the variable to an access token for {audience}"
         )
     if not value.value:
-        raise Denied(f"GRAPH_TOKEN is not set: set it to an access token for {audience}")
+        raise Denied(f"GRAPH_TOKEN holds no token: set it to an access token for {audience}")
     if is_rejected:
         raise Denied(
             f"Microsoft Graph rejected the token in GRAPH_TOKEN: set it to a fresh access token for {audience}"
@@ -61,7 +61,7 @@ def _address(entry: str) -> str:
             return canonical(address)
     except ValueError:
         pass
-    raise Denied(f"{_ALLOWED} contains an address that is not valid: expected https:// with a host, or http:// with a loopback host")
+    raise Denied(f"{_ALLOWED} contains an address that is not valid: expected https://HOST, or http:// and this machine")
 
 
 def _bare(value: Secret) -> Secret:
