@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import unittest
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -110,6 +111,16 @@ class SigningIn(unittest.TestCase):
                         sign_in(refreshed(None))
                 self.assertEqual("without a terminal" in str(raised.exception), not in_terminal)
             self.assertEqual(len(authority.authorizations), 2)
+
+    def test_another_permission_may_be_asked_for_without_a_terminal(self) -> None:
+        with Authority() as authority, patch.dict(os.environ, authority.environment()), authority.signs_in():
+            sign_in = self.sign_in()
+            sign_in(REQUEST)
+            authority.refuses = ("consent_required", "AADSTS65001: The user has not consented.")
+            with patch("entra_risk._sign_in._in_terminal", return_value=False), self.assertRaises(SignInError) as raised:
+                sign_in(replace(REQUEST, permissions=("IdentityRiskyUser.Read.All",)))
+        self.assertRegex(str(raised.exception), "^an administrator must consent to IdentityRiskyUser.Read.All ")
+        self.assertEqual(len(authority.authorizations), 2)
 
     def test_authorities_are_those_of_the_clouds_or_on_loopback(self) -> None:
         for host in ("login.attacker.test", "https://127.attacker.test", "http://127.0.0.1:1", "https://login.microsoftonline.com/x"):

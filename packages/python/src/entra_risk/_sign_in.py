@@ -77,6 +77,7 @@ class SignIn:
         self._show = show or _print
         self._lock = threading.Lock()
         self._credentials: dict[tuple[str, str | None], Any] = {}
+        self._asked: set[tuple[str, str | None, str]] = set()
 
     def __call__(self, request: TokenRequest) -> str:
         """Returns a token with the permissions of the request. Raises `SignInError`."""
@@ -98,19 +99,21 @@ class SignIn:
         except ImportError:
             raise SignInError(NEEDS_AZURE_IDENTITY) from None
         credential = self._credentials.get((authority, tenant))
+        question = (authority, tenant, " ".join(scopes))
         claims = None
         try:
             try:
                 if credential is not None:
                     return Secret(credential.get_token(*scopes, **options).token)
             except AuthenticationRequiredError as required:
-                if not _in_terminal():
+                if question in self._asked and not _in_terminal():
                     raise SignInError(_NO_LONGER_VALID) from None
                 claims = required.claims
-            credential = self._credential(authority, tenant)
+            credential = credential or self._credential(authority, tenant)
             self._announce()
             credential.authenticate(scopes=scopes, claims=claims, enable_cae=True)
             self._credentials[(authority, tenant)] = credential
+            self._asked.add(question)
             return Secret(credential.get_token(*scopes, enable_cae=True).token)
         except ClientAuthenticationError as error:
             raise SignInError(_explain(error, self._how, tenant, scopes)) from None
