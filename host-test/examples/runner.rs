@@ -27,7 +27,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 /// Runs components as the wasmtime command does.
 #[derive(Parser)]
 enum Arguments {
-    /// Runs a command, or calls a function that takes strings
+    /// Runs a command
     Run(Run),
     /// Serves HTTP, with an instance for each request
     Serve {
@@ -42,9 +42,6 @@ enum Arguments {
 
 #[derive(Args)]
 struct Run {
-    /// The function to call instead, with a list: NAME(["ID", ...])
-    #[arg(long, value_name = "CALL")]
-    invoke: Option<String>,
     #[command(flatten)]
     grants: Grants,
     component: PathBuf,
@@ -127,9 +124,6 @@ impl Run {
         let component = load(&self.component)?;
         self.arguments.insert(0, self.component.display().to_string());
         let mut store = Store::new(component.engine(), self.grants.state(&self.arguments)?);
-        if let Some(call) = &self.invoke {
-            return invoke(store, &component, call).await;
-        }
         let command = CommandPre::new(component)?.instantiate_async(&mut store).await?;
         match command.wasi_cli_run().call_run(&mut store).await {
             Ok(Ok(())) => Ok(ExitCode::SUCCESS),
@@ -140,19 +134,6 @@ impl Run {
             },
         }
     }
-}
-
-/// Calls a function with a list of strings, and prints its result.
-async fn invoke(mut store: Store<State>, component: &InstancePre<State>, call: &str) -> Result<ExitCode> {
-    let (name, list) = call.strip_suffix(')').and_then(|call| call.split_once('(')).context("expected NAME([...])")?;
-    let list: Vec<String> = serde_json::from_str(list).context("expected a list of strings")?;
-    let instance = component.instantiate_async(&mut store).await?;
-    let function = instance.get_typed_func::<(&[String],), (Result<String, String>,)>(&mut store, name)?;
-    match function.call_async(&mut store, (&list,)).await?.0 {
-        Ok(text) => println!("ok({text:?})"),
-        Err(text) => println!("err({text:?})"),
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until this process is killed.
