@@ -68,6 +68,7 @@ async fn a_token_that_would_not_do_ends_with_exit_code_3() {
             "audience: \"https://management.azure.com\", not ",
         ),
         (with("scp", json!("User.Read openid")), "--check", "lacks, for:\n    dismiss-sign-ins"),
+        ("x".repeat(65_537), "--check", "the token is longer than 65536 bytes"),
         (String::new(), "--check", "no token: graph-token: GRAPH_TOKEN is not set"),
         (
             token(&claims()),
