@@ -10,6 +10,8 @@ from typing import Any
 
 from entra_risk import AsyncEntraRisk, EntraRisk, InvalidArgument, TokenCheck, TokenRequest
 
+from .model import PRESENT, Model
+
 TENANT = "6f1e9a4c-3f5d-4c9e-8a31-0a8f4f8a2b11"
 PERSON = "2b1c8d3e-9f40-4a57-8c6d-1e2f3a4b5c6d"
 
@@ -56,6 +58,17 @@ class Checks(unittest.TestCase):
         self.assertEqual(asked, [TokenRequest(f"{graph}/.default", TENANT, graph, False, None, permissions)])
         with self.assertRaisesRegex(InvalidArgument, "unknown action"):
             EntraRisk(credential).check("dismiss")  # type: ignore[arg-type]
+
+
+class Forbidden(unittest.TestCase):
+    def test_a_403_names_the_permission_of_the_action(self) -> None:
+        with Model("--write-permission", "writer") as model:
+            report = EntraRisk(token({}), endpoint=model.endpoint).dismiss_sign_ins([PRESENT])
+        assert report.cause is not None
+        self.assertIn(
+            "dismiss-sign-ins needs IdentityRiskyUser.ReadWrite.All, or IdentityRiskEvent.ReadWrite.All as an application",
+            report.cause.message,
+        )
 
 
 class AsyncChecks(unittest.IsolatedAsyncioTestCase):

@@ -73,6 +73,7 @@ class Lists(unittest.TestCase):
             error = raised.exception.error
             assert error.response is not None
             self.assertEqual((error.kind, error.response.status), ("forbidden", 403))
+            self.assertIn("risky-users needs IdentityRiskyUser.Read.All: ", str(raised.exception))
 
     def test_invalid_arguments_and_exceptions_of_the_credential_are_raised(self) -> None:
         def fails(_: TokenRequest) -> str:

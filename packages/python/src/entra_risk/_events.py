@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 from ._entry import Entry
+from ._graph import delegated, of_application
 from ._printable import printable
 from ._report import Batch, Error, ErrorKind, Outcome, Receipt, Response
 
@@ -33,6 +35,15 @@ def error_from(value: Any, unsent: Mapping[str, Error]) -> Error | None:
     if response is not None and response.client_request_id in unsent:
         return unsent[response.client_request_id]
     return Error(_known(value.kind, ErrorKind), printable(value.message), response)
+
+
+def explained(error: Error | None, name: str) -> Error | None:
+    """Says in the error of a 403 which permission an action needs, or the list of a collection."""
+    if error is None or error.kind != "forbidden":
+        return error
+    person, application = delegated(name)[0], of_application(name)[0]
+    either = person if person == application else f"{person}, or {application} as an application"
+    return replace(error, message=f"{error.message} {name} needs {either}: `check` says what the token has")
 
 
 def entries_from(values: list[Any]) -> list[Entry]:

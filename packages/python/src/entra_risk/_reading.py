@@ -12,7 +12,7 @@ from wasmtime.component import ResourceAny
 
 from ._entry import Collection, Entry, ListError
 from ._errors import InvalidArgument
-from ._events import entries_from, error_from
+from ._events import entries_from, error_from, explained
 from ._forwarder import forwarder_to
 from ._options import QueryRecord, address_of, in_python
 from ._reader import Reader
@@ -82,7 +82,7 @@ class Reading:
         event = reader.next(self._query, wait_ms)
         unsent = self._tokens.route.errors
         if event.tag == "over":
-            error = error_from(event.payload, unsent)
+            error = explained(error_from(event.payload, unsent), self._collection)
             self._end(reader, self._tokens.raised or (None if error is None else ListError(error)))
             return True
         if event.tag == "page":

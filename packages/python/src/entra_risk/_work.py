@@ -11,7 +11,7 @@ from typing import Any, Union
 from wasmtime.component import ResourceAny
 
 from ._errors import InvalidArgument
-from ._events import batches_from, error_from
+from ._events import batches_from, error_from, explained
 from ._forwarder import forwarder_to
 from ._log import CallLog
 from ._options import OptionsRecord, address_of, in_python
@@ -131,7 +131,7 @@ class Work:
         if event.tag == "over":
             plugin.drop(self._call)
             with self._lock:
-                self._finish(error_from(event.payload, self._unsent), self._tokens.raised)
+                self._finish(explained(error_from(event.payload, self._unsent), self._action), self._tokens.raised)
             return True
         if event.tag == "ended":
             self._add(batches_from(event.payload, self._unsent))
