@@ -15,8 +15,8 @@ use crate::response::Response;
 /// The time limit for receiving a whole body in nanoseconds: 10 s.
 const BODY_TIMEOUT_NS: u64 = 10_000_000_000;
 
-/// The time limit for sending a whole response, or a part of one, in nanoseconds: 10 s. A caller that does not read
-/// must not occupy the instance.
+/// The time limit for sending a whole response, or a part of one, in nanoseconds: 10 s. A caller
+/// that does not read must not occupy the instance.
 const RESPONSE_TIMEOUT_NS: u64 = 10_000_000_000;
 
 /// The headers of a request that the gateway reads before it knows the caller's key.

@@ -3,14 +3,14 @@
 //! outcome of every id.
 //!
 //! The steps for a request: `settings` from the environment, `probe`, `key`, `route`, `body`, the
-//! `caller`'s `reason`, `protection` and `capacity`, the plugin, and a `response` in one piece or in
-//! the lines of `ndjson`. For `mcp`, the body names the action. The first step that fails determines
-//! the response. Callers without a key learn only what the probes and the description report, and
-//! cannot make the gateway work: what it does before it knows the key is bounded, however many and
-//! long the headers are. Nothing is sent to Microsoft Graph for a request that is not valid, and
-//! nothing before the `audit` record that the call has started. The record of an id is in the log
-//! as soon as the id has its outcome: a caller that closes the connection loses the response, not
-//! the record.
+//! `caller`'s `reason`, `protection` and `capacity`, the plugin, and a `response` in one piece or
+//! in the lines of `ndjson`. For `mcp`, the body names the action. The first step that fails
+//! determines the response. Callers without a key learn only what the probes and the description
+//! report, and cannot make the gateway work: what it does before it knows the key is bounded,
+//! however many and long the headers are. Nothing is sent to Microsoft Graph for a request that is
+//! not valid, and nothing before the `audit` record that the call has started. The record of an id
+//! is in the log as soon as the id has its outcome: a caller that closes the connection loses the
+//! response, not the record.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the component serves requests"))]
 

@@ -61,7 +61,8 @@ fn is_dangerous(action: &Action) -> bool {
     action.definition.name.ends_with("-compromised")
 }
 
-/// Calls a tool.
+/// Calls a tool. The model learns of an error of the gateway as the result of the tool, and the
+/// client of an error of the protocol.
 fn call(caller: &Caller<'_>, audit: &mut Audit<'_>, message: &Message) -> Result<Response, Response> {
     let name = message.param("name").and_then(Value::as_str).unwrap_or_default();
     audit.action = ACTIONS.iter().find(|action| action.definition.name == name);
@@ -70,66 +71,43 @@ fn call(caller: &Caller<'_>, audit: &mut Audit<'_>, message: &Message) -> Result
         let code = if audit.action.is_some() { "forbidden" } else { "unknownTool" };
         return Err(message.error(400, -32602, code, "Unknown tool, or one that is not offered with this key.", ""));
     };
-    match perform(caller, audit, action, message) {
-        Ok(Outcome::Response(response)) => Ok(result(message, response)),
-        Ok(Outcome::Protocol(response)) => Ok(response),
-        Err(response) => Ok(result(message, response)),
-    }
+    let result = |response| result(message, response);
+    let body = body::parse_arguments(action, message.param("arguments").unwrap_or(&Value::Null)).map_err(result)?;
+    caller.admit(audit, action, &body, false).map_err(result)?;
+    let question = Question { key: &caller.key.name, action, ids: &body.ids, reason: audit.reason.as_deref() };
+    check_confirmation(&caller.settings.mcp, message, &question)?;
+    record_start(audit, &body.ids).map_err(result)?;
+    Ok(result(report(audit, action, &body.ids, &caller.options(None), false)))
 }
 
-/// What a call of a tool leads to.
-enum Outcome {
-    /// A response of the gateway, which becomes the result of the tool.
-    Response(Response),
-    /// A message of the protocol, which says that the call must be confirmed, or why it is not valid.
-    Protocol(Response),
-}
-
-/// Performs the action of a tool, if it need not be confirmed or if it was. The error is the
-/// response of the gateway to a call that is rejected, of which the model learns.
-fn perform(
-    caller: &Caller<'_>,
-    audit: &mut Audit<'_>,
-    action: &'static Action,
-    message: &Message,
-) -> Result<Outcome, Response> {
-    let body = body::parse_arguments(action, message.param("arguments").unwrap_or(&Value::Null))?;
-    caller.admit(audit, action, &body, false)?;
-    let settings = &caller.settings.mcp;
-    if is_dangerous(action) && !body.ids.is_empty() || body.ids.len() as u64 > settings.ask_above.into() {
-        let Some(secret) = &settings.secret else {
-            let text = "This gateway cannot ask a person, so that a call may have few ids only.";
-            return Err(Response::too_many_ids(text, settings.ask_above.into()));
-        };
-        if !message.can_ask() {
-            return Ok(Outcome::Protocol(message.needs_elicitation()));
-        }
-        let key = &caller.key.name;
-        let question = Question { key, action, ids: &body.ids, reason: audit.reason.as_deref() };
-        let now = log::unix_seconds();
-        let state = message.param("requestState").map(|state| state.as_str().unwrap_or_default());
-        if state.is_some_and(|state| !secret.verify(&question, state, now)) {
-            return Ok(Outcome::Protocol(message.invalid_state()));
-        }
-        match state.map(|state| (state, Answer::of(message.param("inputResponses")))) {
-            Some((state, Answer::Confirmed)) if confirmation::use_once(state, now) => {}
-            Some((_, Answer::Confirmed)) => {
-                let text = "Nothing was sent, because this confirmation has been used before. Call the tool again.";
-                return Err(Response::error(409, "confirmationUsed", text));
-            }
-            Some((_, Answer::Declined)) => {
-                let text =
-                    "Nothing was sent, because the call was not confirmed. Do not repeat it unless you are told to.";
-                return Err(Response::error(403, "notConfirmed", text));
-            }
-            Some((_, Answer::Missing)) | None => {
-                let state = secret.state(&question, now, log::random());
-                return Ok(Outcome::Protocol(message.input_required(&question.text(), &state)));
-            }
-        }
+/// Checks that a call need not be confirmed, or that it was. The error is the response.
+fn check_confirmation(settings: &McpSettings, message: &Message, question: &Question<'_>) -> Result<(), Response> {
+    let is_long = question.ids.len() as u64 > settings.ask_above.into();
+    if !is_long && (question.ids.is_empty() || !is_dangerous(question.action)) {
+        return Ok(());
     }
-    record_start(audit, &body.ids)?;
-    Ok(Outcome::Response(report(audit, action, &body.ids, &caller.options(None), false)))
+    let Some(secret) = &settings.secret else {
+        let text = "This gateway cannot ask a person, so that a call may have few ids only.";
+        return Err(result(message, Response::too_many_ids(text, settings.ask_above.into())));
+    };
+    if !message.can_ask() {
+        return Err(message.needs_elicitation());
+    }
+    let now = log::unix_seconds();
+    let ask = || Err(message.input_required(&question.text(), &secret.state(question, now, log::random())));
+    let Some(state) = message.param("requestState").map(|state| state.as_str().unwrap_or_default()) else {
+        return ask();
+    };
+    if !secret.verify(question, state, now) {
+        return Err(message.invalid_state());
+    }
+    let (status, code, text) = match Answer::of(message.param("inputResponses")) {
+        Answer::Missing => return ask(),
+        Answer::Confirmed if confirmation::use_once(state, now) => return Ok(()),
+        Answer::Confirmed => (409, "confirmationUsed", "this confirmation has been used before. Call the tool again."),
+        Answer::Declined => (403, "notConfirmed", "the call was not confirmed. Repeat it only if you are told to."),
+    };
+    Err(result(message, Response::error(status, code, &format!("Nothing was sent, because {text}"))))
 }
 
 /// The result of a tool with this response of the gateway: as structured content, and as a text for

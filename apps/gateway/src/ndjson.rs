@@ -1,7 +1,7 @@
-//! Streamed outcomes: `accept: application/x-ndjson` asks for lines of JSON in the form of the audit
-//! log, one for each batch as soon as it has ended, and a last one with the status that a whole
-//! response would have. A line after ten seconds without a batch keeps the connection open, and
-//! shows whether the caller still reads.
+//! Streamed outcomes: `accept: application/x-ndjson` asks for lines of JSON in the form of the
+//! audit log, one for each batch as soon as it has ended, and a last one with the status that a
+//! whole response would have. A line after ten seconds without a batch keeps the connection open,
+//! and shows whether the caller still reads.
 
 use entra_risk_common::calls::{Call, Event};
 use entra_risk_common::drive;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use graph_model::{Behavior, Graph, Settings};
+use graph_model::Behavior;
 use host_test::plugin::Action;
 use host_test::script::{Script, accepted, respond};
 use http::header::ALLOW;
@@ -15,14 +15,15 @@ use crate::gateway::PATHS;
 use crate::gateway_call::{Call, KEY, Received, id, not_found};
 use crate::gateway_instance::{HangUp, Instance, with_event};
 use crate::gateway_keys::entry;
+use crate::gateway_mcp_confirmation::asked;
 
 const VERSION: &str = "2026-07-28";
 const SECRET: &str = "secret-canary-that-must-never-show";
-const DISMISS: &str = "dismiss-risky-users";
-const COMPROMISE: &str = "confirm-risky-users-compromised";
+pub(crate) const DISMISS: &str = "dismiss-risky-users";
+pub(crate) const COMPROMISE: &str = "confirm-risky-users-compromised";
 
 /// A message with these parameters, from a client with these capabilities.
-fn message(method: &'static str, mut params: Value, capabilities: Value) -> Call {
+pub(crate) fn message(method: &'static str, mut params: Value, capabilities: Value) -> Call {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": VERSION,
         "io.modelcontextprotocol/clientCapabilities": capabilities,
@@ -37,12 +38,12 @@ fn message(method: &'static str, mut params: Value, capabilities: Value) -> Call
 }
 
 /// A call of a tool, by a client that can ask.
-fn tool(name: &str, arguments: Value) -> Call {
+pub(crate) fn tool(name: &str, arguments: Value) -> Call {
     answered(name, arguments, json!({}))
 }
 
 /// A call of a tool with the members of an answer.
-fn answered(name: &str, arguments: Value, answer: Value) -> Call {
+pub(crate) fn answered(name: &str, arguments: Value, answer: Value) -> Call {
     let mut params = json!({ "name": name, "arguments": arguments });
     for (member, value) in answer.as_object().unwrap() {
         params[member] = value.clone();
@@ -50,26 +51,26 @@ fn answered(name: &str, arguments: Value, answer: Value) -> Call {
     message("tools/call", params, json!({ "elicitation": {} }))
 }
 
-fn users(numbers: std::ops::Range<usize>) -> Value {
+pub(crate) fn users(numbers: std::ops::Range<usize>) -> Value {
     json!({ "userIds": numbers.map(id).collect::<Vec<_>>() })
 }
 
 /// The answer of a person who confirms, with a state.
-fn confirmed(state: &Value) -> Value {
+pub(crate) fn confirmed(state: &Value) -> Value {
     let accepted = json!({ "action": "accept", "content": { "confirm": true } });
     json!({ "inputResponses": { "confirm": accepted }, "requestState": state })
 }
 
 /// The result in a response.
 #[track_caller]
-fn result(received: &Received) -> &Value {
+pub(crate) fn result(received: &Received) -> &Value {
     assert_eq!((received.status, &received.body["id"]), (StatusCode::OK, &json!("a\u{e9}")), "{}", received.body);
     &received.body["result"]
 }
 
 /// The structured content of a result, which is also its text.
 #[track_caller]
-fn content(received: &Received, is_error: bool) -> Value {
+pub(crate) fn content(received: &Received, is_error: bool) -> Value {
     let result = result(received);
     assert_eq!((&result["resultType"], &result["isError"]), (&json!("complete"), &json!(is_error)), "{result}");
     let [text] = result["content"].as_array().unwrap().as_slice() else { panic!("{result}") };
@@ -81,7 +82,7 @@ fn content(received: &Received, is_error: bool) -> Value {
 
 /// Asserts that nothing was performed: the response has this status, and the log this code.
 #[track_caller]
-fn is_refused(received: &Received, status: u16, code: &str) {
+pub(crate) fn is_refused(received: &Received, status: u16, code: &str) {
     assert_eq!(received.status, status, "{}", received.body);
     assert!(received.exchanges.is_empty(), "something was sent");
     let [request] = received.log.as_slice() else { panic!("expected one line: {:?}", received.log) };
@@ -90,7 +91,7 @@ fn is_refused(received: &Received, status: u16, code: &str) {
 
 /// The code of an error in the result of a tool.
 #[track_caller]
-fn is_tool_error(received: &Received, logged: u16, code: &str) {
+pub(crate) fn is_tool_error(received: &Received, logged: u16, code: &str) {
     assert_eq!(content(received, true)["error"]["code"], code);
     is_refused(received, 200, code);
     assert_eq!(received.log[0]["status"], logged);
@@ -184,7 +185,7 @@ async fn each_tool_sends_the_request_of_its_action() {
 }
 
 /// Sends a message to an instance that has served others.
-async fn send(instance: &mut Instance, call: Call) -> Received {
+pub(crate) async fn send(instance: &mut Instance, call: Call) -> Received {
     let sent = instance.exchanges().len();
     let (response, log) = instance.exchange(call.request(), HangUp::Never).await;
     let exchanges = instance.exchanges().split_off(sent);
@@ -281,117 +282,6 @@ async fn messages_that_the_protocol_does_not_permit_are_rejected() {
     let older = with_body(&body.to_string()).header("mcp-protocol-version", Some("2025-11-25")).send([]).await;
     is_refused(&older, 400, "unsupportedProtocolVersion");
     assert_eq!(older.body["error"]["data"], json!({ "supported": [VERSION], "requested": "2025-11-25" }));
-}
-
-/// The request, and the answer with the state of an instance that has asked.
-async fn asked(instance: &mut Instance, arguments: &Value) -> Value {
-    let received = send(instance, tool(COMPROMISE, arguments.clone())).await;
-    is_refused(&received, 200, "inputRequired");
-    assert_eq!(received.log[0]["status"], 200);
-    let result = result(&received);
-    assert_eq!(result["resultType"], "input_required");
-    let form = &result["inputRequests"]["confirm"];
-    assert_eq!((&form["method"], &form["params"]["mode"]), (&json!("elicitation/create"), &json!("form")));
-    let text = form["params"]["message"].as_str().unwrap();
-    assert!(text.contains("Warning: ") && text.contains(&id(0)), "{text}");
-    result["requestState"].clone()
-}
-
-async fn instance() -> Instance {
-    tool(COMPROMISE, users(0..1)).instance(Arc::new(Graph::new(Settings::default())) as _).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn confirming_as_compromised_and_long_lists_are_performed_once_a_person_has_confirmed() {
-    let mut kept = instance().await;
-    let state = asked(&mut kept, &users(0..2)).await;
-    let received = send(&mut kept, answered(COMPROMISE, users(0..2), confirmed(&state))).await;
-    assert_eq!(content(&received, false)["ids"]["accepted"], 2);
-    // A repetition is refused where the instance is kept, and repeats the action where it is not.
-    let repeated = send(&mut kept, answered(COMPROMISE, users(0..2), confirmed(&state))).await;
-    is_tool_error(&repeated, 409, "confirmationUsed");
-    let mut other = instance().await;
-    let received = send(&mut other, answered(COMPROMISE, users(0..2), confirmed(&state))).await;
-    assert_eq!(content(&received, false)["ids"]["accepted"], 2);
-    // Ten ids of other actions need no confirmation.
-    assert_eq!(tool(DISMISS, users(0..10)).send([accepted()]).await.exchanges.len(), 1);
-    let long = send(&mut kept, tool(DISMISS, users(0..11))).await;
-    is_refused(&long, 200, "inputRequired");
-    let state = result(&long)["requestState"].clone();
-    let received = send(&mut kept, answered(DISMISS, users(0..11), confirmed(&state))).await;
-    assert_eq!(content(&received, false)["ids"]["accepted"], 11);
-    let longer = tool(DISMISS, users(0..11)).variable("ENTRA_RISK_MCP_ASK_ABOVE", "11");
-    assert_eq!(longer.send([accepted()]).await.exchanges.len(), 1);
-    let unasked = tool(DISMISS, users(0..11)).variable("ENTRA_RISK_MCP_SECRET", "").send([]).await;
-    is_tool_error(&unasked, 413, "tooManyIds");
-    assert_eq!(content(&unasked, true)["error"]["maxIds"], 10);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_without_a_valid_confirmation_is_refused() {
-    let mut kept = instance().await;
-    let state = asked(&mut kept, &users(0..2)).await;
-    let state_text = state.as_str().unwrap();
-    // A state of other ids, another action, another reason, or that was changed.
-    let with_reason = json!({ "userIds": [id(0), id(1)], "reason": "another" });
-    let changed = json!(format!("{}0", &state_text[..state_text.len() - 1]));
-    let changed = if changed == state { json!(format!("{}1", &state_text[..state_text.len() - 1])) } else { changed };
-    for call in [
-        answered(COMPROMISE, users(0..3), confirmed(&state)),
-        answered(COMPROMISE, users(0..1), confirmed(&state)),
-        answered(COMPROMISE, with_reason, confirmed(&state)),
-        answered("confirm-risky-users-safe", users(0..11), confirmed(&state)),
-        answered(COMPROMISE, users(0..2), confirmed(&changed)),
-        answered(COMPROMISE, users(0..2), confirmed(&json!(""))),
-        answered(COMPROMISE, users(0..2), confirmed(&json!(1))),
-        answered(COMPROMISE, users(0..2), confirmed(&Value::Null)),
-    ] {
-        let received = send(&mut kept, call).await;
-        is_refused(&received, 400, "invalidRequestState");
-        assert_eq!(received.body["error"]["code"], -32602);
-    }
-    // Another key, and another secret.
-    let keys = entry("other", KEY, &format!(":{COMPROMISE}"));
-    for (name, value) in
-        [("GATEWAY_KEYS", keys.as_str()), ("ENTRA_RISK_MCP_SECRET", "another-secret-of-at-least-32-bytes")]
-    {
-        let other = answered(COMPROMISE, users(0..2), confirmed(&state)).variable(name, value);
-        is_refused(&other.send([]).await, 400, "invalidRequestState");
-    }
-    // Without an answer, it is asked again.
-    for answer in [
-        json!({ "requestState": state }),
-        json!({ "requestState": state, "inputResponses": {} }),
-        json!({ "inputResponses": confirmed(&state)["inputResponses"] }),
-    ] {
-        let received = send(&mut kept, answered(COMPROMISE, users(0..2), answer)).await;
-        is_refused(&received, 200, "inputRequired");
-    }
-    for answer in [
-        json!({ "action": "decline" }),
-        json!({ "action": "cancel" }),
-        json!({ "action": "accept", "content": { "confirm": false } }),
-    ] {
-        let answer = json!({ "requestState": state, "inputResponses": { "confirm": answer } });
-        let received = send(&mut kept, answered(COMPROMISE, users(0..2), answer)).await;
-        is_tool_error(&received, 403, "notConfirmed");
-    }
-    // It is still valid.
-    let received = send(&mut kept, answered(COMPROMISE, users(0..2), confirmed(&state))).await;
-    assert_eq!(content(&received, false)["ids"]["accepted"], 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_cannot_ask_is_refused() {
-    for capabilities in [json!({}), json!({ "elicitation": { "url": {} } })] {
-        let params = json!({ "name": COMPROMISE, "arguments": users(0..1) });
-        let refused = message("tools/call", params, capabilities).send([]).await;
-        is_refused(&refused, 400, "elicitationRequired");
-        assert_eq!(refused.body["error"]["code"], -32021);
-        assert_eq!(refused.body["error"]["data"]["requiredCapabilities"], json!({ "elicitation": {} }));
-    }
-    let params = json!({ "name": DISMISS, "arguments": users(0..1) });
-    assert_eq!(message("tools/call", params, json!({})).send([accepted()]).await.exchanges.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,6 +28,7 @@ mod gateway_instance;
 mod gateway_keys;
 mod gateway_log_failure;
 mod gateway_mcp;
+mod gateway_mcp_confirmation;
 mod gateway_ndjson;
 mod gateway_preference;
 mod gateway_protection;

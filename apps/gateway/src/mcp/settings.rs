@@ -1,5 +1,5 @@
-//! The settings of the Model Context Protocol: the secret of its confirmations, from how many ids on
-//! a call must be confirmed, and which web pages may call.
+//! The settings of the Model Context Protocol: the secret of its confirmations, from how many ids
+//! on a call must be confirmed, and which web pages may call.
 
 use entra_risk_common::value;
 
