@@ -58,7 +58,8 @@ class Forwarder:
     def __init__(self, upstream: str) -> None:
         network = network_to(upstream)
         self.upstream = upstream
-        self._next_link = re.compile(b'("@odata.nextLink"\\s*:\\s*")' + re.escape(upstream.encode()) + b"(?=/)", re.IGNORECASE)
+        address = re.escape(upstream.encode())
+        self._next_link = re.compile(b'("@odata.nextLink"\\s*:\\s*")' + address + b"(?=/)", re.IGNORECASE)
         self._routes: dict[str, Route] = {}
         self._network = network
         self._session: aiohttp.ClientSession
@@ -124,7 +125,8 @@ class Forwarder:
             status, why = explained
             route.errors[headers.get("client-request-id", "")] = why
             # For the command, which sees only this. Others find the error in the route.
-            return web.Response(status=status, body=json.dumps({"error": {"code": _NEVER_SENT, "message": why.message}}))
+            told = {"error": {"code": _NEVER_SENT, "message": why.message}}
+            return web.Response(status=status, body=json.dumps(told))
 
     async def _send(
         self, route: Route, placeholder: str, request: web.Request, headers: dict[str, str], body: bytes

@@ -61,7 +61,8 @@ def _address(entry: str) -> str:
             return canonical(address)
     except ValueError:
         pass
-    raise Denied(f"{_ALLOWED} contains an address that is not valid: expected https://HOST, or http:// and this machine")
+    rule = "expected https://HOST, or http:// and this machine"
+    raise Denied(f"{_ALLOWED} contains an address that is not valid: {rule}")
 
 
 def _bare(value: Secret) -> Secret:

@@ -139,9 +139,8 @@ class SignIn:
         return DeviceCodeCredential(prompt_callback=self._show_code, **settings)
 
     def _show_code(self, address: str, code: str, until: Any) -> None:
-        self._show(
-            f"Open {printable(address)} and enter the code {printable(code)}, before {until.astimezone():%H:%M}, to sign in."
-        )
+        where = f"Open {printable(address)} and enter the code {printable(code)}"
+        self._show(f"{where}, before {until.astimezone():%H:%M}, to sign in.")
 
 
 NEEDS_AZURE_IDENTITY = "azure-identity is not installed: pip install 'entra-risk[cli]' installs it"
