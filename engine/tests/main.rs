@@ -15,6 +15,7 @@ mod faults;
 mod fuzz_seeds;
 mod imports;
 mod properties;
+mod query;
 mod rate;
 mod sequences;
 mod service;

@@ -11,6 +11,7 @@ use entra_risk_engine::decimal;
 use entra_risk_engine::http::json::Json;
 use entra_risk_engine::http::response::{Response, retry_after};
 use entra_risk_engine::http::{challenge, date};
+use entra_risk_engine::query::page::Page;
 use proptest::prelude::*;
 
 /// 31 December 9999, the last day that an HTTP date can have.
@@ -61,6 +62,7 @@ proptest! {
     #[test]
     fn parsers_accept_any_text_without_a_panic(text in ".{0,80}", bytes: Vec<u8>) {
         let _ = (Endpoint::parse(&text), Id::parse(&text), date::parse(&text), decimal::parse(&text));
+        let _ = (Page::parse(&bytes, &Secrets::default()), Page::parse(text.as_bytes(), &Secrets::default()));
         let _ = (Json::parse(&bytes), retry_after(&text, Some(&text)), challenge::claims(&[text]));
     }
 
@@ -71,6 +73,20 @@ proptest! {
         let json = Json::parse(body.to_string().as_bytes());
         let read = json.get("error").and_then(|error| error.get("code")).and_then(Json::text);
         prop_assert_eq!(read, Some(code.as_str()));
+    }
+
+    #[test]
+    fn reads_pages_that_serde_json_writes(ids in prop::collection::vec(".{1,30}", 0..9), name in ".{0,30}", n: f64) {
+        let entry = |id| serde_json::json!({ "id": id, "userPrincipalName": null, "more": [n, { name.clone(): n }],
+            "userDisplayName": name, "riskLevel": n, "isDeleted": true });
+        let entries: Vec<_> = ids.iter().map(entry).collect();
+        let page = serde_json::json!({ "n": n, "value": entries, "@odata.nextLink": name });
+        let page = Page::parse(page.to_string().as_bytes(), &Secrets::default()).unwrap();
+        prop_assert_eq!(page.next_link.as_deref(), Some(&*name));
+        prop_assert_eq!(page.entries.iter().map(|entry| &entry.id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
+        for entry in &page.entries {
+            prop_assert_eq!((&*entry.name, &*entry.risk_level, entry.deleted), (&*name, "", true));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::bindings::calls::{Call, Event};
 use crate::bindings::credentials::{Credential, TokenRequest};
 use crate::component::PluginComponent;
 use crate::host::{Host, Outbound, RecordedExchange, TokenSource};
-use crate::reentry::{PlannedReentry, Reentry};
+use crate::reentry::{Into, PlannedReentry, Reentry};
 
 /// The token that the plugin gets unless a test supplies another. No output of the plugin may
 /// contain it.
@@ -126,7 +126,7 @@ impl Plugin {
     /// Plans a use of a call from within a token request, after `skipped` others.
     pub fn reenter(&mut self, call: Call, reentry: Reentry, skipped: usize) {
         let exports = Arc::clone(&self.exports);
-        self.store.data_mut().reentry = Some(PlannedReentry { exports, call, reentry, skipped });
+        self.store.data_mut().reentry = Some(PlannedReentry { into: Into::Call(exports, call), reentry, skipped });
     }
 
     /// Performs any action as a call, with one `next` after the other, each as long as `wait_ms`,

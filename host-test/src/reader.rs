@@ -15,10 +15,11 @@ use crate::bindings::credentials::TokenRequest;
 use crate::component::grant;
 use crate::host::{Host, Outbound, RecordedExchange, TokenSource};
 use crate::plugin::{CANARY, canary};
+use crate::reentry::{Into, PlannedReentry, Reentry};
 use crate::script::Script;
 
 #[expect(missing_docs, reason = "generated: the documentation is in wit/")]
-mod generated {
+pub(crate) mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
         // Without WASI, because the bindings of WASI are in the crates of wasmtime.
@@ -46,7 +47,7 @@ pub const FILE: &str = env!("READER_WASM");
 /// An instance of the reader and its host.
 pub struct Reader {
     store: Store<Host>,
-    exports: Exports,
+    exports: Arc<Exports>,
 }
 
 /// The reader of this process, linked to the imports of the plugin and nothing else.
@@ -99,7 +100,7 @@ impl Reader {
         let mut store = Store::new(pre.engine(), host);
         store.limiter(|host| &mut host.memory);
         let exports = pre.instantiate_async(&mut store).await?;
-        Ok(Reader { store, exports })
+        Ok(Reader { store, exports: Arc::new(exports) })
     }
 
     /// The reader with any service and any source of tokens.
@@ -137,6 +138,12 @@ impl Reader {
     /// Works on a query. The error is a trap.
     pub async fn try_next(&mut self, query: Query, wait_ms: Option<u32>) -> wasmtime::Result<Event> {
         self.exports.entra_risk_queries().query().call_next(&mut self.store, query, wait_ms).await
+    }
+
+    /// Plans a use of a query from within the next token request.
+    pub fn reenter(&mut self, query: Query, reentry: Reentry) {
+        let into = Into::Query(Arc::clone(&self.exports), query);
+        self.store.data_mut().reentry = Some(PlannedReentry { into, reentry, skipped: 0 });
     }
 
     /// Drops a query.

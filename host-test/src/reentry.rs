@@ -1,5 +1,6 @@
-//! Calls into the plugin from within its own `get-token`. This embedding of wasmtime lets them in,
-//! as wasmtime-py and jco do; the contract permits `stop` there, and has everything else trap.
+//! Calls into the plugin or the reader from within its own `get-token`. This embedding of wasmtime
+//! lets them in, as wasmtime-py and jco do; the contract permits `stop` there, and has everything
+//! else trap.
 
 use std::sync::Arc;
 
@@ -7,8 +8,10 @@ use wasmtime::StoreContextMut;
 
 use crate::bindings::Plugin;
 use crate::bindings::calls::{Action, Call};
+use crate::reader::generated::Reader;
+use crate::reader::queries::{Collection, Query};
 
-/// What a host does with an open call while the plugin asks for a token.
+/// What a host does with an open call or query while a token is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reentry {
     /// `stop`, with this grace. It takes effect.
@@ -17,21 +20,26 @@ pub enum Reentry {
     Next,
     /// `report`. It traps.
     Report,
-    /// A drop of the call. It traps.
+    /// A drop of the call or query. It traps.
     Drop,
-    /// `start` of another call. It traps.
+    /// `start` of another one. It traps.
     Start,
     /// `dismiss-risky-users`. It traps.
     Function,
 }
 
-/// A call into the plugin that waits for a token request.
+/// A call into an instance that waits for a token request.
 pub(crate) struct PlannedReentry {
-    pub(crate) exports: Arc<Plugin>,
-    pub(crate) call: Call,
+    pub(crate) into: Into,
     pub(crate) reentry: Reentry,
     /// Token requests that come before.
     pub(crate) skipped: usize,
+}
+
+/// What is called.
+pub(crate) enum Into {
+    Call(Arc<Plugin>, Call),
+    Query(Arc<Reader>, Query),
 }
 
 impl PlannedReentry {
@@ -40,7 +48,19 @@ impl PlannedReentry {
     /// # Errors
     /// The trap that it causes.
     pub(crate) async fn perform<T: Send>(self, store: &mut StoreContextMut<'_, T>) -> wasmtime::Result<()> {
-        let PlannedReentry { exports, call, reentry, .. } = self;
+        let reentry = self.reentry;
+        let (exports, call) = match self.into {
+            Into::Call(exports, call) => (exports, call),
+            Into::Query(exports, query) => {
+                let queries = exports.entra_risk_queries().query();
+                return match reentry {
+                    Reentry::Next => queries.call_next(store, query, Some(0)).await.map(drop),
+                    Reentry::Drop => query.resource_drop_async(store).await,
+                    Reentry::Start => queries.call_start(store, Collection::SignIns, None, None).await.map(drop),
+                    reentry => panic!("a query has no {reentry:?}"),
+                };
+            }
+        };
         let calls = exports.entra_risk_calls().call();
         match reentry {
             Reentry::Stop(grace_ms) => calls.call_stop(store, call, grace_ms).await,

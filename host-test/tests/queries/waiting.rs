@@ -6,6 +6,7 @@ use graph_model::{Behavior, Reply};
 use host_test::plugin::canary;
 use host_test::reader::Reader;
 use host_test::reader::queries::{Collection, ErrorKind, Event, Options, Progress, Query};
+use host_test::reentry::Reentry;
 use host_test::script::{Script, graph_error};
 use tokio::time::{Instant, advance};
 
@@ -111,6 +112,15 @@ async fn a_pause_of_the_caller_counts_as_at_most_a_second() {
     let Event::Over(Some(error)) = reader.next(query, None).await else { panic!("not over") };
     assert_eq!(error.kind, ErrorKind::NoResponse);
     assert!((1_990..=2_010).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_during_a_token_request_traps() {
+    for reentry in [Reentry::Next, Reentry::Drop, Reentry::Start] {
+        let (mut reader, query) = start([], Options::default()).await;
+        reader.reenter(query, reentry);
+        assert!(reader.try_next(query, None).await.is_err(), "{reentry:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
