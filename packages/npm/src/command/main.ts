@@ -35,6 +35,7 @@ const options = { workerData: { ...asking, args }, transferList: [asking.replies
 const worker = new Worker(new URL('./worker.js', import.meta.url), options);
 worker.on('message', (message: CommandMessage) => void receive(message).catch(fail));
 worker.on('error', fail);
+worker.on('exit', (code) => fail(`the thread ended with exit code ${code}`));
 
 async function receive(message: CommandMessage): Promise<void> {
   switch (message.kind) {
