@@ -253,8 +253,8 @@ export class EntraRisk {
   }
 
   /**
-   * Ends the worker threads, once the calls in progress have ended. Lists end with an error. A later
-   * call starts new threads, with a new rate-limit state.
+   * Ends the worker threads, once the calls in progress have ended. Lists end with an error. A
+   * later call starts new threads, with a new rate-limit state.
    */
   async close(): Promise<void> {
     await Promise.all([this.#instances.close(), this.#listings.close()]);

@@ -4,8 +4,8 @@ import { Agent, globalAgent } from 'node:https';
 import type { Failure } from './exchange.js';
 
 /**
- * The options with which Node runs a thread of the package, of those with which it runs the program.
- * Hooks of the program, such as those of `--import`, are not inherited.
+ * The options with which Node runs a thread of the package, of those with which it runs the
+ * program. Hooks of the program, such as those of `--import`, are not inherited.
  */
 export const threadOptions = process.execArgv.filter(
   // In Node 22, this option applies to all threads, and none accepts it.

@@ -1,5 +1,5 @@
-// Whether actions have taken effect. An acceptance means only that Microsoft Graph took the request:
-// the state changes minutes later, or never.
+// Whether actions have taken effect. An acceptance means only that Microsoft Graph took the
+// request: the state changes minutes later, or never.
 import type { ActionName } from './action.js';
 import type { Collection, Entry } from './entry.js';
 import { InvalidArgument } from './errors.js';
@@ -27,8 +27,8 @@ const MAX_READINGS = 20;
 const FIRST_PARTS = 150;
 // The longest distance between two readings, as a part of the time.
 const PARTS = 15;
-// Until the first reading, so that it does not follow the action within one window of the limit that
-// they share.
+// Until the first reading, so that it does not follow the action within one window of the limit
+// that they share.
 const FIRST_DELAY_MS = 1000;
 
 /**
@@ -71,8 +71,8 @@ export class Verifier {
   }
 
   /**
-   * Returns the milliseconds until the list is to be read again, or undefined if every id is done or
-   * the time is over. The last reading begins early enough to end in time.
+   * Returns the milliseconds until the list is to be read again, or undefined if every id is done
+   * or the time is over. The last reading begins early enough to end in time.
    */
   wait(): number | undefined {
     if (this.#pending.size === 0) return undefined;

@@ -35,8 +35,8 @@ writeFileSync(browser, `#!${process.execPath}\nfetch(process.argv[2]);\n`);
 chmodSync(browser, 0o755);
 
 /**
- * Issues `token-1`, `token-2`, … to the application with the right secret, and tokens with claims to
- * people.
+ * Issues `token-1`, `token-2`, … to the application with the right secret, and tokens with claims
+ * to people.
  */
 export class Authority {
   /** The fields of each request for a token. */

@@ -8,7 +8,8 @@ import { signIn } from '../sign-in.js';
 import { graphToken, notPermitted } from './graph-token.js';
 import type { Needs } from './messages.js';
 
-// The longest text of `@azure/identity` in an error, in characters. The plugin cuts it to 512 bytes.
+// The longest text of `@azure/identity` in an error, in characters. The plugin cuts it to 512
+// bytes.
 const MAX_TEXT = 400;
 
 /** Supplies the tokens of a run. */

@@ -48,8 +48,8 @@ function addressOf(entry: string): string | undefined {
   return protocol === 'https:' || isLoopback(hostname) ? origin : undefined;
 }
 
-// Returns the token without what is often copied with it: white space, quotes, and the scheme of the
-// header.
+// Returns the token without what is often copied with it: white space, quotes, and the scheme of
+// the header.
 function bare(value: string): string {
   const text = value.trim();
   const inner = /^(["'])(.*)\1$/s.exec(text)?.[2] ?? /^bearer (.*)$/is.exec(text)?.[1];

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Locks a file until the process ends, however it ends. Resolves to false if another process has the
- * lock.
+ * Locks a file until the process ends, however it ends. Resolves to false if another process has
+ * the lock.
  *
- * Node cannot lock files. The lock is an address at which only one process can listen: the operating
- * system frees it. It excludes the runs on one machine.
+ * Node cannot lock files. The lock is an address at which only one process can listen: the
+ * operating system frees it. It excludes the runs on one machine.
  */
 export async function lock(path: string): Promise<boolean> {
   const address = addressOf(join(realpathSync(dirname(path)), basename(path)));
