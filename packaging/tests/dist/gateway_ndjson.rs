@@ -34,7 +34,7 @@ fn call_with_max_ids(body: String, max_ids: usize) -> Call {
 }
 
 /// The lines of a streamed response, each with the time since the request.
-struct Lines(Vec<(Duration, Value)>);
+pub(crate) struct Lines(Vec<(Duration, Value)>);
 
 impl Lines {
     /// Sends a request, and checks the response and the log.
@@ -53,7 +53,8 @@ impl Lines {
         Lines::parse(&parts)
     }
 
-    fn parse(parts: &[(Duration, Bytes)]) -> Lines {
+    /// Checks the parts of a streamed response.
+    pub(crate) fn parse(parts: &[(Duration, Bytes)]) -> Lines {
         let (mut lines, mut part_of_line) = (Vec::new(), Vec::new());
         for (time, part) in parts {
             part_of_line.extend_from_slice(part);
@@ -80,6 +81,13 @@ impl Lines {
         let (_, line) = self.0.last().expect("a line");
         assert_eq!((&line["event"], self.with_event("end").len()), (&json!("end"), 1));
         line
+    }
+
+    /// The outcome of each id of a whole response.
+    #[track_caller]
+    pub(crate) fn all_outcomes(&self) -> BTreeMap<String, String> {
+        self.end();
+        self.outcomes().into_iter().map(|(id, (_, outcome))| (id, outcome)).collect()
     }
 
     /// The time and the outcome of each id, which must be in one line.
