@@ -19,7 +19,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "first-page-again",
-        "no entry is listed twice",
+        "a list ends with what happened",
         "Walk::follow",
         "self.query = query",
         "if self.seen.len() > 2 { self.query = query }",
