@@ -6,6 +6,7 @@ mod memory;
 mod pages;
 mod request;
 mod sharing;
+mod sockets;
 mod tokens;
 mod waiting;
 
