@@ -7,8 +7,11 @@ import threading
 import time
 import unittest
 from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
 
 from entra_risk import (
+    Action,
     AsyncEntraRisk,
     EntraRisk,
     Entry,
@@ -19,6 +22,7 @@ from entra_risk import (
     Verification,
 )
 from entra_risk import _forwarder
+from entra_risk._verification import Rule, Verifier, rule_of
 
 from .model import FAST, Model, some_ids
 
@@ -189,6 +193,23 @@ class Verifications(unittest.TestCase):
             late = risk.verify("dismiss-risky-users", ids, within=4)
             self.assertEqual(late, Verification(tuple(ids[1:]), (), (first,)))
 
-    def test_agents_cannot_be_listed(self) -> None:
-        with self.assertRaisesRegex(InvalidArgument, "agents cannot be listed"):
-            EntraRisk(TOKEN).verify("dismiss-risky-agents", some_ids(1))
+    def test_rules_and_statuses_are_those_of_every_language(self) -> None:
+        truth = json.loads((Path(__file__).parents[3] / "engine/tests/verification.json").read_text())
+        self.assertEqual({rule["action"] for rule in truth["rules"]}, set(get_args(Action)))
+        for rule in truth["rules"]:
+            if rule["collection"] is None:
+                with self.assertRaisesRegex(InvalidArgument, "agents cannot be listed"):
+                    rule_of(rule["action"])
+            else:
+                expected = Rule(rule["collection"], rule["filter"], rule["listed"] == "done")
+                self.assertEqual(rule_of(rule["action"]), expected)
+        id = some_ids(1)[0]
+        for case in truth["cases"]:
+            verifier = Verifier(rule_of(case["action"]), [id], 300)
+            for reading, status in zip(case["readings"], case["status"]):
+                verifier.begin()
+                if reading != "absent":
+                    verifier.saw(id.upper(), reading == "processing")
+                verifier.end()
+                with self.subTest(case, reading=reading):
+                    self.assertEqual(getattr(verifier.result(), status), (id,))

@@ -54,7 +54,7 @@ class AsyncEntraRisk(
             await asyncio.sleep(seconds)
             verifier.begin()
             async for entry in self._list(rule.collection, rule.filter, options):
-                verifier.saw(entry)
+                verifier.saw(entry.id, entry.processing)
             verifier.end()
         return verifier.result()
 

@@ -50,7 +50,7 @@ class EntraRisk(Actions[Report, Call, Iterator[Entry], TokenCheck, Verification]
             time.sleep(seconds)
             verifier.begin()
             for entry in self._list(rule.collection, rule.filter, options):
-                verifier.saw(entry)
+                verifier.saw(entry.id, entry.processing)
             verifier.end()
         return verifier.result()
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from ._action import Action
-from ._entry import Collection, Entry
+from ._entry import Collection
 from ._errors import InvalidArgument
 
 _MAX_READINGS = 20
@@ -31,12 +31,16 @@ class Verification:
     done: tuple[str, ...]
     """In the state that the action leads to."""
     processing: tuple[str, ...]
-    """Microsoft Graph says that it is still processing the risk."""
+    """Microsoft Graph says that it is still processing the risk, or a risk that is to be dismissed
+    was missing from the latest reading alone."""
     unchanged: tuple[str, ...]
     """The state has not changed."""
 
     def __str__(self) -> str:
         return f"{len(self.done)} done, {len(self.processing)} processing, {len(self.unchanged)} unchanged"
+
+
+Status = Literal["done", "processing", "unchanged"]
 
 
 class Rule(NamedTuple):
@@ -50,7 +54,8 @@ class Rule(NamedTuple):
 def rule_of(action: Action) -> Rule:
     """The list that shows the effect of an action. The rules are those of the command: a dismissal
     is done when the risk is gone, whatever took it away, and a confirmation when the state is the
-    one that it leads to."""
+    one that it leads to. A risk is gone when two readings in a row lack it: pages shift when other
+    entries change, and one reading may miss any."""
     collections: tuple[Collection, ...] = ("sign-ins", "risky-users", "risky-service-principals")
     for collection in collections:
         if f"-{collection}" in action:
@@ -70,7 +75,11 @@ class Verifier:
         self._rule = rule
         self._within = within
         self._ids = {str(id).lower(): str(id) for id in ids}
-        self._pending = dict.fromkeys(self._ids, False)
+        self._status: dict[str, Status] = dict.fromkeys(self._ids, "unchanged")
+        # The entries of the current reading, and whether they are being processed.
+        self._seen: dict[str, bool] = {}
+        # The ids that the latest reading lacked.
+        self._missing: set[str] = set()
         self._started = time.monotonic()
         self._readings = 0
         self._began = self._ended = self._started
@@ -78,42 +87,52 @@ class Verifier:
     def wait(self) -> float | None:
         """Seconds until the list is to be read again. None: every id is done, or the time is over.
 
-        The last reading begins early enough to end in time."""
-        if not self._pending:
+        The last two readings begin early enough to end in time."""
+        if not self._pending():
             return None
-        now = time.monotonic()
         if self._readings == 0:
             return min(_FIRST_DELAY, self._within)
-        distance = min(self._within / _FIRST_PARTS * (1 << self._readings - 1), self._within / _PARTS)
-        last = self._started + self._within - (self._ended - self._began)
-        begins = min(max(self._began + distance, self._ended), last)
+        took, first = self._ended - self._began, self._within / _FIRST_PARTS
+        wanted = max(self._began + min(first * (1 << self._readings - 1), self._within / _PARTS), self._ended)
+        last = self._started + self._within - took
+        # The last but one may take somewhat longer than the one before.
+        last_but_one = last - took - first
+        begins = min(wanted, last_but_one if last_but_one >= self._ended else last)
         if begins < self._ended or begins <= self._began or self._readings >= _MAX_READINGS:
             return None
-        return max(0.0, begins - now)
+        return max(0.0, begins - time.monotonic())
 
     def begin(self) -> None:
         """A reading begins."""
         self._began = time.monotonic()
-        self._seen: dict[str, bool] = {}
+        self._seen = {}
 
-    def saw(self, entry: Entry) -> None:
-        """The list contains this entry."""
-        if entry.id.lower() in self._pending:
-            self._seen[entry.id.lower()] = entry.processing
+    def saw(self, id: str, is_processing: bool) -> None:
+        """The list contains this id."""
+        self._seen[id.lower()] = is_processing
 
     def end(self) -> None:
         """The list was read to its end."""
         self._readings += 1
         self._ended = time.monotonic()
-        if self._rule.is_done_if_listed:
-            self._pending = {id: self._seen.get(id, False) for id in self._pending if self._seen.get(id) is not False}
-        else:
-            self._pending = {id: self._seen[id] for id in self._pending if id in self._seen}
+        before, self._missing = self._missing, {id for id in self._ids if id not in self._seen}
+        for id in self._pending():
+            if self._seen.get(id):
+                self._status[id] = "processing"
+            elif self._rule.is_done_if_listed:
+                self._status[id] = "unchanged" if id in self._missing else "done"
+            elif id in self._missing:
+                self._status[id] = "done" if id in before else "processing"
+            else:
+                self._status[id] = "unchanged"
 
     def result(self) -> Verification:
         """What is known since the list was last read to its end."""
 
-        def spelled(wanted: bool | None) -> tuple[str, ...]:
-            return tuple(spelling for id, spelling in self._ids.items() if self._pending.get(id) is wanted)
+        def spelled(wanted: Status) -> tuple[str, ...]:
+            return tuple(spelling for id, spelling in self._ids.items() if self._status[id] == wanted)
 
-        return Verification(spelled(None), spelled(True), spelled(False))
+        return Verification(spelled("done"), spelled("processing"), spelled("unchanged"))
+
+    def _pending(self) -> list[str]:
+        return [id for id, status in self._status.items() if status != "done"]
