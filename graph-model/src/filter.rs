@@ -7,6 +7,7 @@ use std::vec::IntoIter;
 
 use crate::collection::{Kind, Property};
 use crate::entry::PropertyValue;
+use crate::lexer::{Token, tokens};
 use crate::{Collection, Entry};
 
 /// A parsed `$filter`.
@@ -92,15 +93,6 @@ impl Operator {
     }
 }
 
-/// A part of a filter's text.
-#[derive(Debug, PartialEq, Eq)]
-enum Token {
-    Open,
-    Close,
-    Word(String),
-    Quoted(String),
-}
-
 /// Parentheses in parentheses.
 const MAX_DEPTH: usize = 100;
 
@@ -177,39 +169,6 @@ impl Parser {
         let literal = literal.ok_or(format!("Invalid filter clause: the value for the property '{name}'."))?;
         Ok(Filter::Compare(property, operator, literal))
     }
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, String> {
-    let mut tokens = Vec::new();
-    let mut rest = text.chars().peekable();
-    while let Some(next) = rest.next() {
-        match next {
-            ' ' => {}
-            '(' => tokens.push(Token::Open),
-            ')' => tokens.push(Token::Close),
-            '\'' => {
-                let mut quoted = String::new();
-                loop {
-                    match rest.next() {
-                        // Two are one in the text.
-                        Some('\'') if rest.next_if_eq(&'\'').is_some() => quoted.push('\''),
-                        Some('\'') => break,
-                        Some(other) => quoted.push(other),
-                        None => return Err("There is an unterminated string literal in the filter.".into()),
-                    }
-                }
-                tokens.push(Token::Quoted(quoted));
-            }
-            first => {
-                let mut word = first.to_string();
-                while let Some(other) = rest.next_if(|other| !" ()'".contains(*other)) {
-                    word.push(other);
-                }
-                tokens.push(Token::Word(word));
-            }
-        }
-    }
-    Ok(tokens)
 }
 
 /// A time such as `2026-01-01T00:00:00Z`, with the same number of digits whatever the spelling.

@@ -12,6 +12,7 @@ mod fault_body;
 mod fault_response;
 mod filter;
 mod graph;
+mod lexer;
 mod limit;
 mod list;
 mod naming;

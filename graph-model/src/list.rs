@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::collection::Property;
 use crate::filter::Filter;
-use crate::{Collection, Entry, Request};
+use crate::{Collection, Entry, Request, Settings};
 
 /// A request for a page.
 #[derive(Debug)]
@@ -24,8 +24,9 @@ pub(crate) struct PageRequest {
 /// Where a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Position {
-    /// Entries of the collection that were read before, whether they passed the filter or not. So
-    /// an entry that changes does not move the others.
+    /// Places that were read before. Each entry of the collection has one, whether it passes the
+    /// filter or not, so that an entry that changes does not move the others. If pages shift, only
+    /// entries that pass have one.
     read: usize,
     /// Empty pages since the last one that was read.
     empty_pages: usize,
@@ -88,29 +89,31 @@ impl PageRequest {
         Ok(page)
     }
 
-    /// The page that follows in these entries, which are all of the collection. Its link leads to
-    /// `root`, or where the request went.
-    pub(crate) fn page(&self, entries: &[Entry], empty_pages: usize, request: &Request, root: Option<&str>) -> Page {
+    /// The page that follows in these entries, which are all of the collection.
+    pub(crate) fn page(&self, entries: &[Entry], settings: &Settings, request: &Request) -> Page {
+        let passes = |entry: &&Entry| self.filter.as_ref().is_none_or(|filter| filter.passes(entry));
+        let places = entries.iter().map(|entry| Some(entry).filter(passes));
+        let places: Vec<Option<&Entry>> = places.filter(|entry| entry.is_some() || !settings.pages_shift).collect();
         let mut next = self.start;
         let mut found: Vec<&Entry> = Vec::new();
-        if next.empty_pages < empty_pages {
+        if next.empty_pages < settings.empty_pages {
             next.empty_pages += 1;
         } else {
             next.empty_pages = 0;
-            while let Some(entry) = entries.get(next.read).filter(|_| found.len() < self.top) {
-                found.extend(Some(entry).filter(|_| self.filter.as_ref().is_none_or(|filter| filter.passes(entry))));
+            while let Some(place) = places.get(next.read).filter(|_| found.len() < self.top) {
+                found.extend(place);
                 next.read += 1;
             }
         }
         let uri = request.uri();
         let own =
             || format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |own| own.as_str()));
-        let root = root.map_or_else(own, str::to_owned);
+        let root = settings.link_root.clone().unwrap_or_else(own);
         let version = uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
         let path = self.collection.path();
         let mut body = Map::new();
         body.insert("@odata.context".into(), format!("{root}/{version}/$metadata#{path}").into());
-        if next.read < entries.len() {
+        if next.read < places.len() {
             let options = Serializer::new(String::new())
                 .extend_pairs(&self.options)
                 .append_pair("$skiptoken", &self.token(next))

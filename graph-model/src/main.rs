@@ -60,6 +60,10 @@ struct Arguments {
     /// repeated.
     #[arg(long, value_name = "ID")]
     unchanged: Vec<Uuid>,
+    /// Let a page begin after as many entries that pass the filter as were read before, so that a list
+    /// may miss an entry when others change.
+    #[arg(long)]
+    pages_shift: bool,
     /// Empty pages before each page of a list.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     empty_pages: usize,
@@ -246,6 +250,7 @@ async fn main() -> std::io::Result<ExitCode> {
     let silent = arguments.silent.into_iter().map(|id| (id, Fault::of(FaultKind::Silence)));
     let graph = Graph::new(Settings {
         entries,
+        pages_shift: arguments.pages_shift,
         empty_pages: arguments.empty_pages,
         read_permission: arguments.read_permission,
         write_permission: arguments.write_permission,

@@ -116,7 +116,7 @@ fn respond_with_page(
         Err(message) => (context.error(StatusCode::BAD_REQUEST, "BadRequest", &message), Effect::Nothing),
         Ok(page) => {
             let entries = state.directory.entries(collection);
-            let page = page.page(entries, settings.empty_pages, request, settings.link_root.as_deref());
+            let page = page.page(entries, settings, request);
             (context.json(StatusCode::OK, page.body), Effect::Lists(page.ids))
         }
     }

@@ -107,17 +107,17 @@ impl List {
         let mut sometimes = |range: RangeInclusive<u32>| rng.random::<bool>().then(|| log_uniform(rng, range));
         // With smaller pages, most of the run would be waiting for the rate limit.
         let smallest = (entries / 25).max(1) as u32;
+        let rate_limit = sometimes(1..=20_000);
         let options = Options {
             tenant,
             endpoint: endpoint.map(str::to_owned),
             audience,
             page_size: sometimes(smallest..=collection.max_page() as u32),
-            max_attempts: sometimes(1..=10),
-            attempt_timeout_ms: sometimes(100..=600_000),
             deadline_ms: sometimes(1..=3_600_000).filter(|_| has_deadline),
             patience_ms: sometimes(1..=600_000),
-            rate_limit: sometimes(1..=20_000)
-                .map(|window_ms| RateLimit { requests: log_uniform(rng, 1..=12), window_ms }),
+            attempt_timeout_ms: sometimes(100..=600_000),
+            max_attempts: sometimes(1..=10),
+            rate_limit: rate_limit.map(|window_ms| RateLimit { requests: log_uniform(rng, 1..=12), window_ms }),
             ..Options::default()
         };
         let caller = Caller { stops: Vec::new(), ..Caller::draw(rng) };

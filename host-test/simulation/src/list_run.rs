@@ -91,11 +91,9 @@ struct Open {
 }
 
 async fn record(component: &ReaderComponent, plan: &ListPlan) -> wasmtime::Result<Vec<ListRecord>> {
+    let (start, tokens, latency) = (Instant::now(), TokenLog::default(), plan.tokens.latency);
     let graph = Arc::new(Graph::new(plan.graph.clone()));
     let service = Arc::new(RunawayGuard::new(graph.clone()));
-    let start = Instant::now();
-    let tokens = TokenLog::default();
-    let latency = plan.tokens.latency;
     let source = tokens.token_source(&plan.tokens, plan.seed);
     let host = Host::new(Outbound::InProcess(service.clone()), source, plan.seed).token_latency(move || latency);
     let mut reader = Reader::of(component, host).await?;

@@ -10,7 +10,8 @@ use tracing::{field, info_span};
 use crate::call_state::CallState;
 use crate::instance::Usage;
 use crate::library::Library;
-use crate::worker::{self, Task};
+use crate::task::Task;
+use crate::worker;
 use crate::{Action, Call, CallError, InvalidArgument, Options, Report, Settings, SetupError, TokenSource};
 
 /// Performs the actions, and lists what is at risk, with one rate limit for each tenant. Clones

@@ -45,6 +45,7 @@ mod redaction;
 mod report;
 mod sends;
 mod settings;
+mod task;
 mod tenants;
 mod token;
 mod transport_error;

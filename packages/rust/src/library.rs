@@ -11,9 +11,9 @@ use crate::host::Host;
 use crate::instance::{Instance, Limits, store};
 use crate::outbound::HttpClient;
 use crate::sends::Sends;
+use crate::task::Task;
 use crate::tenants::{Tenant, Tenants};
 use crate::token::AnyTokenSource;
-use crate::worker::Task;
 use crate::{Settings, SetupError, components};
 
 /// What all clones of [`EntraRisk`](crate::EntraRisk), and the workers of the tenants, share.

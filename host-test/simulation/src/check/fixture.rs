@@ -126,7 +126,7 @@ pub(crate) fn refusal() -> Error {
 }
 
 /// A request that is answered after 0.1 s.
-fn arrival(number: usize, sent: u64, ids: &[String], status: StatusCode) -> Arrival {
+pub(crate) fn arrival(number: usize, sent: u64, ids: &[String], status: StatusCode) -> Arrival {
     Arrival {
         sent: ms(sent),
         at: ms(sent),

@@ -11,7 +11,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::check_lists;
-use super::fixture::ms;
+use super::fixture::{self, ms};
 use crate::caller::Caller;
 use crate::list_plan::{List, ListFilter, ListPlan};
 use crate::list_run::{ListNext, ListRecord};
@@ -147,23 +147,9 @@ fn page(user: &Entry) -> Event {
     }])
 }
 
-/// A request that is answered after 0.1 s.
+/// A request for a page that is answered after 0.1 s.
 fn arrival(sent: u64, status: StatusCode) -> Arrival {
-    Arrival {
-        sent: ms(sent),
-        at: ms(sent),
-        action: None,
-        list: Some(Collection::RiskyUsers),
-        client_request_id: String::new(),
-        token: Some(0),
-        ids: Vec::new(),
-        applied: false,
-        fault: None,
-        status: Some(status),
-        retry_after: None,
-        settled: Some(ms(sent + 100)),
-        stalls: false,
-    }
+    Arrival { action: None, list: Some(Collection::RiskyUsers), ..fixture::arrival(0, sent, &[], status) }
 }
 
 fn next(began: u64, ended: u64, wait_ms: Option<u32>, event: Event) -> ListNext {
