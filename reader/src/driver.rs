@@ -55,7 +55,8 @@ impl Driver {
         let until = wait.map(|wait| now.saturating_add(wait));
         self.query.resume(now);
         // What arrived while nobody called `next` is read before any limit is judged.
-        while self.has_arrived(Instant::ORIGIN) && self.advance(now) {}
+        let _ = (0..MAX_PARTS).all(|_| self.has_arrived(Instant::ORIGIN) && self.advance(now));
+        let mut late_rounds = 0..MAX_PARTS;
         let event = loop {
             match self.query.next(now) {
                 Step::GetToken(request) => {
@@ -77,7 +78,7 @@ impl Driver {
                     // A response that is there wins over a timeout, and is read even if there is no
                     // time to wait.
                     let goes_on = self.advance(now) && has_arrived;
-                    if !goes_on && until.is_some_and(|until| until <= now) {
+                    if until.is_some_and(|until| until <= now) && !(goes_on && late_rounds.next().is_some()) {
                         break Event::Waiting(self.query.progress(now));
                     }
                 }
@@ -106,6 +107,10 @@ impl Driver {
         true
     }
 }
+
+/// How many parts of a response are read at a time that is over, so that a host that reports
+/// progress without end does not hold the caller.
+const MAX_PARTS: u32 = 8;
 
 fn get_token(request: TokenRequest) -> Result<Credential, TokenError> {
     let TokenRequest { tenant, audience, endpoint, refresh, claims } = request;
