@@ -48,7 +48,8 @@ pub(crate) fn summary(action: &Action, report: &Report, labels: &Labels) -> Stri
 /// What accepted ids have become, in lines. An id that is listed is followed by its label.
 pub(crate) fn verification(verified: &Verified<'_>, labels: &Labels) -> String {
     if let Some(error) = &verified.error {
-        return lines([format!("not verified: {error}")]);
+        let done = format!("  {} ids are known to be in the state that the action leads to.", verified.done.len());
+        return lines([format!("not verified: {error}"), done]);
     }
     let [(_, done), others @ ..] = verified.lists();
     let all: usize = others.iter().map(|(_, ids)| ids.len()).sum::<usize>().saturating_add(done.len());

@@ -33,7 +33,7 @@ pub(crate) struct Verified<'a> {
     pub(crate) processing: Vec<&'a str>,
     /// Their state has not changed.
     pub(crate) not_changed: Vec<&'a str>,
-    /// Why the list could not be read. Then nothing is known of the other ids.
+    /// Why the list could not be read again. Then nothing is known of the ids that are not done.
     pub(crate) error: Option<String>,
     /// It could not be read for lack of token, permission or connection.
     #[serde(skip)]
@@ -51,7 +51,7 @@ impl Awaited<'_> {
         let parsed: Vec<Id> = ids.iter().filter_map(|id| Id::parse(id)).collect();
         let start = instant();
         let mut verifier = Verifier::new(verification, &parsed, Duration::from_millis(self.time_ms), start);
-        let mut is_read = false;
+        let (mut verified, mut is_read) = (Verified::default(), false);
         while let Some(next) = verifier.next() {
             sleep_until(std::time::Duration::from_nanos(next.as_nanos()));
             let now = instant();
@@ -67,22 +67,19 @@ impl Awaited<'_> {
                 // The time is over.
                 Err(Unread::Query(error)) if is_read && error.kind == ErrorKind::DeadlineExceeded => break,
                 Err(unread) => {
-                    self.line.clear();
-                    return Some(Verified {
-                        is_barred: unread.is_barred(),
-                        error: Some(unread.message(collection)),
-                        ..Verified::default()
-                    });
+                    verified.is_barred = !is_read && unread.is_barred();
+                    verified.error = Some(unread.message(collection));
+                    break;
                 }
             }
             is_read = true;
             self.line.show(|| format!("verifying: {} of {} ids left", verifier.left(), ids.len()));
         }
         self.line.clear();
-        let mut verified = Verified::default();
         for (text, id) in ids.iter().zip(&parsed) {
             let list = match verifier.status(id) {
                 Status::Done => &mut verified.done,
+                _ if verified.error.is_some() => continue,
                 Status::Processing => &mut verified.processing,
                 Status::Unchanged => &mut verified.not_changed,
             };
