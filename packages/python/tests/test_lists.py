@@ -193,6 +193,22 @@ class Verifications(unittest.TestCase):
             late = risk.verify("dismiss-risky-users", ids, within=4)
             self.assertEqual(late, Verification(tuple(ids[1:]), (), (first,)))
 
+    def test_what_was_seen_is_kept_when_the_list_cannot_be_read_again(self) -> None:
+        first, second = some_ids(2)
+
+        def respond(handler: Handler) -> None:
+            if len(seen) < 2:
+                seen.append(handler.path)
+                handler.answer(200, body=page(1))
+            else:
+                handler.answer(403, body=b'{"error":{"code":"Authorization_RequestDenied"}}')
+
+        seen: list[str] = []
+        with environment(), Server(respond) as server, self.assertRaises(ListError) as raised:
+            risk = EntraRisk(TOKEN, endpoint=f"http://127.0.0.1:{server.port}", rate_limit=FAST)
+            risk.verify("dismiss-risky-users", [first, second], within=9)
+        self.assertEqual(raised.exception.verification, Verification((second,), (), (first,)))
+
     def test_rules_and_statuses_are_those_of_every_language(self) -> None:
         truth = json.loads((Path(__file__).parents[3] / "engine/tests/verification.json").read_text())
         self.assertEqual({rule["action"] for rule in truth["rules"]}, set(get_args(Action)))

@@ -14,7 +14,7 @@ from ._actions import Actions
 from ._async_call import AsyncCall, Items
 from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
-from ._entry import Collection, Entry
+from ._entry import Collection, Entry, ListError
 from ._listing import async_entries
 from ._options import ListOptions, Options
 from ._progress import OnProgress
@@ -53,8 +53,12 @@ class AsyncEntraRisk(
         while (seconds := verifier.wait()) is not None:
             await asyncio.sleep(seconds)
             verifier.begin()
-            async for entry in self._list(rule.collection, rule.filter, options):
-                verifier.saw(entry.id, entry.processing)
+            try:
+                async for entry in self._list(rule.collection, rule.filter, verifier.options(options)):
+                    verifier.saw(entry.id, entry.processing)
+            except ListError as error:
+                verifier.failed(error)
+                break
             verifier.end()
         return verifier.result()
 

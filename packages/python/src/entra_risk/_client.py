@@ -13,7 +13,7 @@ from ._actions import Actions
 from ._call import Call
 from ._check import TokenCheck, check_token
 from ._credential import Secret, TokenRequest, token_of
-from ._entry import Collection, Entry
+from ._entry import Collection, Entry, ListError
 from ._listing import entries
 from ._options import ListOptions, Options
 from ._progress import OnProgress
@@ -49,8 +49,12 @@ class EntraRisk(Actions[Report, Call, Iterator[Entry], TokenCheck, Verification]
         while (seconds := verifier.wait()) is not None:
             time.sleep(seconds)
             verifier.begin()
-            for entry in self._list(rule.collection, rule.filter, options):
-                verifier.saw(entry.id, entry.processing)
+            try:
+                for entry in self._list(rule.collection, rule.filter, verifier.options(options)):
+                    verifier.saw(entry.id, entry.processing)
+            except ListError as error:
+                verifier.failed(error)
+                break
             verifier.end()
         return verifier.result()
 

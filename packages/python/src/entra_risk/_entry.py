@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ._report import Error
+
+if TYPE_CHECKING:
+    from ._verification import Verification
 
 Collection = Literal["risky-users", "sign-ins", "risky-service-principals"]
 """What can be listed."""
@@ -39,6 +42,8 @@ class ListError(Exception):
 
     error: Error
     """What ended it."""
+    verification: Verification | None = None
+    """What `verify` knew before, if it read the list. None: nothing."""
 
     def __init__(self, error: Error) -> None:
         super().__init__(error)

@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from ._action import Action
-from ._entry import Collection
+from ._entry import Collection, ListError
 from ._errors import InvalidArgument
+from ._options import ListOptions
 
 _MAX_READINGS = 20
 """How often a list is read at most."""
@@ -22,6 +23,10 @@ _PARTS = 15
 _FIRST_DELAY = 1.0
 """Seconds until the first reading, so that it does not follow the action within one window of the
 limit that they share."""
+
+
+_LATE = 10.0
+"""Seconds that the last reading may take longer than the one before."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,18 @@ class Verifier:
         """A reading begins."""
         self._began = time.monotonic()
         self._seen = {}
+
+    def options(self, options: ListOptions) -> ListOptions:
+        """The options of this reading, which ends soon after the time is over."""
+        left = max(0.0, self._started + self._within - self._began)
+        return {"deadline": left + _LATE, **options}
+
+    def failed(self, error: ListError) -> None:
+        """The list could not be read to its end. Raises the error, with what is known as its attribute
+        `verification`, unless the time is over and an earlier reading says something."""
+        if self._readings == 0 or error.error.kind != "deadline-exceeded":
+            error.verification = self.result() if self._readings else None
+            raise error
 
     def saw(self, id: str, is_processing: bool) -> None:
         """The list contains this id."""
