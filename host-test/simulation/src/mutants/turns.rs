@@ -21,7 +21,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "hold-not-shared",
         "a hold reaches every instance",
         "Call::hold",
-        "turns.as_mut().hold(self.held_until)",
+        "turns.as_mut().hold(self.holds.until())",
         "let _ = turns",
     ),
     mutant(
