@@ -5,14 +5,14 @@ import { checkAction, type ActionName } from './action.js';
 import { Call } from './call.js';
 import { problemWith } from './check.js';
 import { checkCredential, fetchToken, NoToken, type Credential } from './credential.js';
-import type { Collection, Entry } from './entry.js';
+import { ListError, type Collection, type Entry } from './entry.js';
 import { InvalidArgument } from './errors.js';
 import { permissionFor, ROOTS } from './graph.js';
 import { distinct, listOf } from './ids.js';
 import { Instances } from './instance.js';
 import { Listings } from './listing.js';
 import { checkedCallOptions, checkedListOptions, checkedSettings, checkedVerifyOptions, checkFilter } from './options.js';
-import { inJavaScript, merged, type CallOptions, type ListOptions, type Settings, type VerifyOptions } from './options.js';
+import { inJavaScript, merged, SECONDS_MAX, type CallOptions, type ListOptions, type Settings, type VerifyOptions } from './options.js';
 import type { Report } from './report.js';
 import { TokenCheck } from './token-check.js';
 import { ruleOf, Verifier, type Verification } from './verification.js';
@@ -210,19 +210,26 @@ export class EntraRisk {
    * Waits until an action has taken effect for these ids, which were accepted, or until the time is
    * over: reads the list that shows it, again and again. Resolves to what has become of each id.
    *
-   * It rejects with a `ListError` if the list cannot be read, and with `InvalidArgument` for
-   * actions on agents, which cannot be listed.
+   * It takes at most 10 s more than `withinSeconds`, and what a credential takes. It rejects with a
+   * `ListError` if the list cannot be read once; if it cannot be read again, it resolves to what is
+   * known. It rejects with `InvalidArgument` for actions on agents, which cannot be listed.
    */
   async verify(action: ActionName, ids: Iterable<string>, options: VerifyOptions = {}): Promise<Verification> {
     checkAction(action);
     const { withinSeconds = WITHIN_SECONDS, ...others } = checkedVerifyOptions(options);
     const rule = ruleOf(action);
-    const verifier = new Verifier(rule, distinct(listOf(ids)), withinSeconds * 1000);
+    const { rateLimit, deadlineSeconds = SECONDS_MAX } = { ...this.#settings, ...others };
+    const verifier = new Verifier(rule, distinct(listOf(ids)), withinSeconds * 1000, rateLimit?.windowSeconds);
     for (let wait; (wait = verifier.wait()) !== undefined; verifier.end()) {
       await sleep(wait, undefined, others.signal && { signal: others.signal }).catch(() => undefined);
       throwIfAborted(others.signal);
-      verifier.begin();
-      for await (const entry of this.#list(rule.collection, rule.filter, others)) verifier.saw(entry);
+      const options = { ...others, deadlineSeconds: Math.min(verifier.begin(), deadlineSeconds) };
+      try {
+        for await (const entry of this.#list(rule.collection, rule.filter, options)) verifier.saw(entry);
+      } catch (error) {
+        if (error instanceof ListError && verifier.isRead) break;
+        throw error;
+      }
     }
     return verifier.result();
   }

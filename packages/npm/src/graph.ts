@@ -37,6 +37,12 @@ export const PERMISSION_TO_READ: Record<Collection, string> = {
   'risky-service-principals': 'IdentityRiskyServicePrincipal.Read.All',
 };
 
+/**
+ * The windows of the documented rate limit, in seconds. Source:
+ * https://learn.microsoft.com/graph/throttling-limits.
+ */
+export const WINDOW_SECONDS: Record<Collection, number> = { 'risky-users': 1, 'sign-ins': 10, 'risky-service-principals': 1 };
+
 /** Returns whether a host is this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);

@@ -118,7 +118,8 @@ export interface Settings extends Options {
 }
 
 const U32_MAX = 2 ** 32 - 1;
-const SECONDS_MAX = U32_MAX / 1000;
+/** The longest time of an option, in seconds. */
+export const SECONDS_MAX = U32_MAX / 1000;
 
 const OPTIONS: Record<keyof Options, Check> = {
   tenant: checkText,

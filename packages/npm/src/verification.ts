@@ -3,12 +3,16 @@
 import type { ActionName } from './action.js';
 import type { Collection, Entry } from './entry.js';
 import { InvalidArgument } from './errors.js';
+import { WINDOW_SECONDS } from './graph.js';
 
 /** What has become of ids that were accepted. Each is in one of the three. */
 export interface Verification {
   /** In the state that the action leads to. */
   readonly done: readonly string[];
-  /** Microsoft Graph says that it is still processing the risk. */
+  /**
+   * Microsoft Graph says that it is still processing the risk, or a risk that is to be dismissed
+   * was missing from the latest reading alone.
+   */
   readonly processing: readonly string[];
   /** The state has not changed. */
   readonly unchanged: readonly string[];
@@ -27,14 +31,18 @@ const MAX_READINGS = 20;
 const FIRST_PARTS = 150;
 // The longest distance between two readings, as a part of the time.
 const PARTS = 15;
-// Until the first reading, so that it does not follow the action within one window of the limit
-// that they share.
-const FIRST_DELAY_MS = 1000;
+// How much longer than the time a reading may take.
+const LATE_MS = 10_000;
+
+// What the readings so far say of an id that is not done. `missing`: the latest one was the first
+// one without it.
+type Pending = 'unchanged' | 'processing' | 'missing';
 
 /**
  * Returns the list that shows the effect of an action. The rules are those of the command: a
  * dismissal is done when the risk is gone, whatever took it away, and a confirmation when the state
- * is the one that it leads to.
+ * is the one that it leads to. A risk is gone when two complete readings in a row lack it: pages
+ * shift when other entries change, so one reading may miss any.
  *
  * @throws {InvalidArgument} If there is no such list.
  */
@@ -53,41 +61,57 @@ export function ruleOf(action: ActionName): Rule {
 export class Verifier {
   readonly #rule: Rule;
   readonly #withinMs: number;
+  readonly #firstMs: number;
   // The ids in lower case, and their spellings.
   readonly #ids: ReadonlyMap<string, string>;
-  // Those that are not done, and whether Microsoft Graph is processing them.
-  #pending: Map<string, boolean>;
+  // Those that are not done.
+  readonly #pending: Map<string, Pending>;
   #seen = new Map<string, boolean>();
   #readings = 0;
   readonly #started = performance.now();
   #began = this.#started;
   #ended = this.#started;
 
-  constructor(rule: Rule, ids: ReadonlyMap<string, string>, withinMs: number) {
+  /**
+   * The first reading does not follow the action within one window of the limit that they share,
+   * which is the documented one unless `windowSeconds` is given, but leaves time for another.
+   */
+  constructor(rule: Rule, ids: ReadonlyMap<string, string>, withinMs: number, windowSeconds = WINDOW_SECONDS[rule.collection]) {
     this.#rule = rule;
     this.#withinMs = withinMs;
+    this.#firstMs = Math.min(windowSeconds * 1000, withinMs / 2);
     this.#ids = ids;
-    this.#pending = new Map([...ids.keys()].map((id) => [id, false]));
+    this.#pending = new Map([...ids.keys()].map((id) => [id, 'unchanged']));
+  }
+
+  /** Whether the list was read to its end at least once. */
+  get isRead(): boolean {
+    return this.#readings > 0;
   }
 
   /**
    * Returns the milliseconds until the list is to be read again, or undefined if every id is done
-   * or the time is over. The last reading begins early enough to end in time.
+   * or the time is over. The last two readings begin early enough to end in time.
    */
   wait(): number | undefined {
     if (this.#pending.size === 0) return undefined;
-    if (this.#readings === 0) return Math.min(FIRST_DELAY_MS, this.#withinMs);
-    const distance = Math.min((this.#withinMs / FIRST_PARTS) * 2 ** (this.#readings - 1), this.#withinMs / PARTS);
-    const last = this.#started + this.#withinMs - (this.#ended - this.#began);
-    const begins = Math.min(Math.max(this.#began + distance, this.#ended), last);
+    if (this.#readings === 0) return this.#firstMs;
+    const [took, first] = [this.#ended - this.#began, this.#withinMs / FIRST_PARTS];
+    const distance = Math.min(first * 2 ** (this.#readings - 1), this.#withinMs / PARTS);
+    const last = this.#started + this.#withinMs - took;
+    // The last but one may take somewhat longer than the one before.
+    const lastButOne = last - took - first;
+    const isTimeForTwo = lastButOne >= this.#ended && lastButOne > this.#began;
+    const begins = Math.min(Math.max(this.#began + distance, this.#ended), isTimeForTwo ? lastButOne : last);
     if (begins < this.#ended || begins <= this.#began || this.#readings >= MAX_READINGS) return undefined;
     return Math.max(0, begins - performance.now());
   }
 
-  /** A reading begins. */
-  begin(): void {
+  /** A reading begins. Returns the seconds that it may take. */
+  begin(): number {
     this.#began = performance.now();
     this.#seen = new Map();
+    return (Math.max(0, this.#started + this.#withinMs - this.#began) + LATE_MS) / 1000;
   }
 
   /** The list contains this entry. */
@@ -100,15 +124,19 @@ export class Verifier {
   end(): void {
     this.#readings += 1;
     this.#ended = performance.now();
-    const seen = this.#seen;
-    const left = [...this.#pending.keys()].filter((id) => (this.#rule.isDoneIfListed ? seen.get(id) !== false : seen.has(id)));
-    this.#pending = new Map(left.map((id) => [id, seen.get(id) ?? false]));
+    for (const [id, before] of this.#pending) {
+      const isProcessing = this.#seen.get(id);
+      const isGone = isProcessing === undefined && !this.#rule.isDoneIfListed;
+      const isDone = isGone ? before === 'missing' : this.#rule.isDoneIfListed && isProcessing === false;
+      if (isDone) this.#pending.delete(id);
+      else this.#pending.set(id, isGone ? 'missing' : isProcessing === true ? 'processing' : 'unchanged');
+    }
   }
 
   /** Returns what is known since the list was last read to its end. */
   result(): Verification {
-    const spelled = (wanted: boolean | undefined): string[] =>
-      [...this.#ids].filter(([id]) => this.#pending.get(id) === wanted).map(([, spelling]) => spelling);
-    return { done: spelled(undefined), processing: spelled(true), unchanged: spelled(false) };
+    const spelled = (...wanted: (Pending | undefined)[]): string[] =>
+      [...this.#ids].filter(([id]) => wanted.includes(this.#pending.get(id))).map(([, spelling]) => spelling);
+    return { done: spelled(undefined), processing: spelled('processing', 'missing'), unchanged: spelled('unchanged') };
   }
 }
