@@ -48,7 +48,7 @@ function send({ id, method, isHttps, authority, path, headers, body }: Extract<R
     isOver = true;
   };
   const fail = (error: unknown): void => {
-    if (isOver || state.response !== undefined) return end({ id, kind: 'end' });
+    if (isOver || state.response !== undefined) return; // The response tells how it ends.
     const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
     const unsent = first === undefined ? undefined : neverSent(first as NodeJS.ErrnoException, host);
     if (unsent?.status === undefined) return end({ id, kind: 'failed', advice: unsent?.advice, failure: unsent?.failure ?? failureOf(first) });
@@ -75,8 +75,9 @@ function send({ id, method, isHttps, authority, path, headers, body }: Extract<R
       if (received > mostBytes) response.pause(); // It is dropped.
     });
     response.on('end', () => end({ id, kind: 'end' }));
-    response.on('error', () => end({ id, kind: 'end' }));
-    response.on('close', () => end({ id, kind: 'end' }));
+    const breakOff = (): void => end({ id, kind: 'failed', failure: { tag: 'connection-terminated' } });
+    response.on('error', breakOff);
+    response.on('close', breakOff);
   });
   for (const [name, value] of headers) request.appendHeader(name, value);
   request.end(body);

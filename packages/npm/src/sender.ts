@@ -12,6 +12,16 @@ const arrived = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMEN
 let lastId = 0;
 const exchanges = new Map<number, Exchange>();
 let lastAdvice: string | undefined;
+// By the client-request-id, or by the failure: an error without a response does not name its
+// request.
+const advices = new Map<string, string | undefined>();
+const MAX_ADVICES = 64;
+
+/** What an error of the plugin says of its request. */
+export interface Failed {
+  readonly message: string;
+  readonly response?: { readonly clientRequestId: string };
+}
 
 /** Starts the thread that sends the requests. */
 export async function startSender(): Promise<void> {
@@ -33,6 +43,12 @@ export function advice(): string | undefined {
   return lastAdvice;
 }
 
+/** Returns the same for the request that an error is about. */
+export function adviceFor({ message, response }: Failed): string | undefined {
+  const key = response ? keyOf(response.clientRequestId) : [...advices.keys()].find((failure) => message.includes(failure));
+  return key === undefined ? undefined : advices.get(key);
+}
+
 /** Takes what has arrived. Returns how many messages had arrived before. */
 export function receive(): number {
   const count = Atomics.load(arrived, 0);
@@ -52,6 +68,7 @@ export function waitForMessage(count: number, ms: number): void {
 /** A request, and what has arrived of its response. It is the source of the body. */
 export class Exchange implements Source {
   readonly #id = (lastId += 1);
+  #clientRequestId = '';
   head: { readonly status: number; readonly headers: readonly (readonly [string, string])[] } | undefined;
   failure: Failure | undefined;
   hasEnded = false;
@@ -63,6 +80,7 @@ export class Exchange implements Source {
 
   /** Sends the request. */
   send(request: Omit<Extract<RequestMessage, { kind: 'send' }>, 'kind' | 'id'>): void {
+    this.#clientRequestId = request.headers.find(([name]) => name === 'client-request-id')?.[1] ?? '';
     post({ kind: 'send', id: this.#id, ...request });
   }
 
@@ -75,7 +93,10 @@ export class Exchange implements Source {
   read(length: number): Uint8Array | undefined {
     receive();
     const chunk = this.#chunks.shift();
-    if (chunk === undefined) return this.hasEnded ? undefined : new Uint8Array();
+    if (chunk === undefined) {
+      if (this.failure !== undefined) throw new Error('the response broke off');
+      return this.hasEnded ? undefined : new Uint8Array();
+    }
     if (chunk.length > length) this.#chunks.unshift(chunk.subarray(length));
     return chunk.subarray(0, length);
   }
@@ -92,8 +113,20 @@ export class Exchange implements Source {
       this.hasEnded = true;
       lastAdvice = message.advice;
       if (message.kind === 'failed') this.failure = message.failure;
+      if (this.head === undefined || message.advice !== undefined) note(this.failure?.tag ?? keyOf(this.#clientRequestId), message.advice);
     }
   }
+}
+
+function keyOf(clientRequestId: string): string {
+  return `client-request-id ${clientRequestId}`;
+}
+
+function note(key: string, advice: string | undefined): void {
+  advices.delete(key);
+  advices.set(key, advice);
+  const [oldest = ''] = advices.keys();
+  if (advices.size > MAX_ADVICES) advices.delete(oldest);
 }
 
 function post(message: RequestMessage): void {

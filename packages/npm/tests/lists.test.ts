@@ -102,14 +102,18 @@ test('the credential is asked for the permission to read', async () => {
 });
 
 /** Lists what a service responds. */
-async function read(respond: (request: IncomingMessage, response: ServerResponse) => void, seen: string[] = []): Promise<Entry[]> {
+async function read(
+  respond: (request: IncomingMessage, response: ServerResponse) => void,
+  seen: string[] = [],
+  patienceSeconds = 1,
+): Promise<Entry[]> {
   const server = createServer((request, response) => {
     seen.push(request.url ?? '');
     respond(request, response);
   });
   let entries: Entry[] = [];
   await listening(server, async (endpoint) => {
-    const risk = new EntraRisk(TOKEN, { endpoint, rateLimit: FAST, patienceSeconds: 1 });
+    const risk = new EntraRisk(TOKEN, { endpoint, rateLimit: FAST, patienceSeconds });
     entries = await all(risk.listRiskyUsers()).finally(() => risk.close());
   });
   return entries;
@@ -124,6 +128,21 @@ test('a long page is read, and a longer one is an error', async () => {
   const entries = await read((_, response) => response.end(page(50, undefined, 'a'.repeat(160_000))));
   assert.deepEqual([entries.length, entries[0]?.name.length], [50, 256]);
   assert.ok((await thrownBy(read((_, response) => response.end(page(50, undefined, 'a'.repeat(170_000)))))) instanceof ListError);
+});
+
+test('a page that breaks off is requested again', async () => {
+  for (const headers of [{ 'content-length': page(50).length }, {}]) {
+    const seen: string[] = [];
+    const entries = await read(
+      (_, response) => {
+        if (seen.length > 1) response.end(page(50));
+        else response.writeHead(200, headers).write(page(50).slice(0, 100), () => response.destroy());
+      },
+      seen,
+      60,
+    );
+    assert.deepEqual([entries.length, seen.length], [50, 2]);
+  }
 });
 
 test('a link to the endpoint is followed, and no other', async () => {

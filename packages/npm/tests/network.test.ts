@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { Shell } from './command.js';
 import { listening } from './listening.js';
 import { PRESENT, withModel } from './model.js';
+import { part } from './part.js';
 import { certificateFor } from './private-root.js';
 
 const HOST = 'graph.stub.invalid';
@@ -86,6 +87,30 @@ test('the command ends with a certificate that is not trusted, and says what to 
     assert.equal((await shell.run(args, { ...variables, NODE_EXTRA_CA_CERTS: rootFile })).code, 0);
   });
   shell.remove();
+});
+
+test('advice is given for the request that it is about', async () => {
+  const { Exchange } = await part('sender');
+  const { explain } = await part('explain');
+  const exchange = (id: string, ...messages: object[]): void => {
+    const sent = new Exchange();
+    sent.send({ headers: [['client-request-id', id]] });
+    for (const message of messages) sent.receive(message);
+  };
+  const explained = (message: string, response?: object): string => {
+    const error = { kind: response === undefined ? 'unreachable' : 'other', message, response };
+    explain(error);
+    return error.message;
+  };
+  exchange('a', { kind: 'failed', failure: { tag: 'connection-refused' }, advice: 'set the proxy' });
+  exchange('b', { kind: 'head', status: 407 }, { kind: 'end', advice: 'set the password' });
+  exchange('c', { kind: 'head', status: 407 }, { kind: 'end' });
+  exchange('d', { kind: 'failed', failure: { tag: 'DNS-error', val: { rcode: 'ENOTFOUND' } } });
+  exchange('e', { kind: 'head', status: 204 }, { kind: 'end' });
+  assert.equal(explained('no connection was established: connection-refused'), 'set the proxy');
+  assert.equal(explained('407', { status: 407, clientRequestId: 'b' }), 'set the password');
+  assert.equal(explained('407', { status: 407, clientRequestId: 'c' }), '407');
+  assert.equal(explained('no connection was established: DNS-error: ENOTFOUND'), 'no connection was established: DNS-error: ENOTFOUND');
 });
 
 test('a proxy that is set but not used is named when there is no connection', async () => {
