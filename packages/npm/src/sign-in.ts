@@ -74,6 +74,8 @@ class SignedIn {
   readonly #show: (text: string) => void;
   // By authority and tenant.
   readonly #credentials = new Map<string, Authenticating>();
+  // By authority, tenant and permissions: whether somebody was asked for them.
+  readonly #asked = new Set<string>();
   // What the service said last. Errors of device codes lack it.
   #said: string | undefined;
   // Resolves when nobody is asked any more.
@@ -100,16 +102,17 @@ class SignedIn {
     const tenant = request.tenant ?? this.#tenant;
     const scopes = request.permissions.map((permission) => `${audience}/${permission}`);
     const key = `${authorityHost} ${tenant}`;
-    const known = this.#credentials.get(key);
-    const credential = known ?? (await this.#credential(authorityHost, tenant));
+    const question = `${key} ${scopes.join(' ')}`;
+    const credential = this.#credentials.get(key) ?? (await this.#credential(authorityHost, tenant));
     this.#said = undefined;
     try {
       const { tenantId: _, ...options } = optionsOf(request);
       const token = await credential.getToken(scopes, options).catch(async (error: Error) => {
         if (error.name !== 'AuthenticationRequiredError') throw error;
-        if (known !== undefined && !(isatty(0) && isatty(2))) throw new SignInError(NOT_AGAIN);
+        if (this.#asked.has(question) && !(isatty(0) && isatty(2))) throw new SignInError(NOT_AGAIN);
         await this.#ask(credential, scopes, request);
         this.#credentials.set(key, credential);
+        this.#asked.add(question);
         return await credential.getToken(scopes, { enableCae: true });
       });
       checkTenant(token.token, tenant);
@@ -178,10 +181,11 @@ function authorityFor(audience: string): string {
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-function checkTenant(token: string, tenant: string | undefined): void {
+/** Throws a `SignInError` if a token is for another tenant than this one, where that can be told. */
+export function checkTenant(token: string, tenant: string | undefined): void {
   const actual = claimsOf(token)?.['tid'];
   if (tenant === undefined || !GUID.test(tenant) || typeof actual !== 'string' || actual.toLowerCase() === tenant.toLowerCase()) return;
-  throw new SignInError(`the wrong tenant: signed in to ${printable(actual.slice(0, 64))}, not to ${printable(tenant)}`);
+  throw new SignInError(`the wrong tenant: the token is for ${printable(actual.slice(0, 64))}, not for ${printable(tenant)}`);
 }
 
 // The codes are those of https://learn.microsoft.com/entra/identity-platform/reference-error-codes,

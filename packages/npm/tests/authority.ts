@@ -104,7 +104,7 @@ export async function withAuthority(use: (authority: Authority) => Promise<void>
     if (pathname === '/managed-identity') {
       authority.requests.push({});
       const expires_on = String(Math.floor(Date.now() / 1000) + 86_400);
-      respond(response, { token_type: 'Bearer', expires_on, access_token: `token-${authority.requests.length}` });
+      respond(response, { token_type: 'Bearer', expires_on, access_token: token({ tid: authority.tid }) });
     } else if (pathname.endsWith('/authorize')) {
       authority.authorizations.push(fields);
       const location = new URL(fields['redirect_uri'] ?? '');

@@ -1,10 +1,13 @@
 // The command, against a model of Microsoft Graph and a stub of Microsoft Entra ID.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CLIENT, PERSON, TENANT, withAuthority } from './authority.js';
+import { CLIENT, PERSON, TENANT, token, withAuthority } from './authority.js';
 import { Shell, until } from './command.js';
+import { listening } from './listening.js';
 import { ABSENT, CANARY, PRESENT, someIds, withModel, type Model } from './model.js';
 
 const FAST = ['--rate-limit', '100/1s'];
@@ -91,6 +94,20 @@ testWithModel('an interrupt says what is left', [], async (shell, model) => {
   assert.deepEqual([code, said.slice(0, 24)], [130, 'entra-risk: interrupted:']);
 });
 
+test('an interrupt of a look at the token says that nothing was changed', async () => {
+  const shell = new Shell();
+  const silent = createServer();
+  await listening(silent, async (address) => {
+    const authority = { AZURE_AUTHORITY_HOST: address.replace('http:', 'https:') };
+    const application = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: CANARY };
+    const { child, ended } = shell.start(['--check', 'dismiss-risky-users'], { ...authority, ...application });
+    await once(silent, 'connection');
+    child.kill('SIGINT');
+    assert.deepEqual(await ended, { code: 130, output: '', errors: 'entra-risk: interrupted: nothing was changed\n' });
+  });
+  shell.remove();
+});
+
 testWithModel('a terminal shows the progress, and answers the question', [], async (shell, model) => {
   const [args, variables] = shell.to(model, ...FAST, '--file', shell.write('portal.csv', someIds(180)));
   shell.program = [...TERMINAL, ...shell.program];
@@ -123,6 +140,22 @@ testWithModel('no token goes where it is not allowed', [], async (shell, model) 
       assert.ok(output.includes(`ENTRA_RISK_ALLOWED_ENDPOINTS does not list ${model.endpoint}`), output);
     }
     assert.deepEqual([authority.requests, model.arrivals()], [[], []]);
+  });
+});
+
+testWithModel('a token for another tenant is not sent', [], async (shell, model) => {
+  await withAuthority(async (authority) => {
+    const other = '00000000-1111-4222-8333-444444444444';
+    const [args, { GRAPH_TOKEN: _, ...variables }] = shell.to(model, ...FAST, PRESENT);
+    const managed = { IDENTITY_ENDPOINT: `${authority.address}/managed-identity`, IDENTITY_HEADER: 'header' };
+    for (const credential of [{ GRAPH_TOKEN: token({ tid: TENANT }) }, { ...managed, ...authority.variables() }]) {
+      const wrong = await shell.run([...args, '--tenant', other], { ...variables, ...credential });
+      assert.equal(wrong.code, 3, wrong.output + wrong.errors);
+      assert.ok(wrong.output.includes(`the wrong tenant: the token is for ${TENANT}, not for ${other}`), wrong.output);
+      assert.deepEqual(model.arrivals(), []);
+    }
+    const right = await shell.run([...args, '--tenant', TENANT], { ...variables, ...managed, ...authority.variables() });
+    assert.equal(right.code, 0, right.output + right.errors);
   });
 });
 

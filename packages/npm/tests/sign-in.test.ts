@@ -93,7 +93,7 @@ test('canceled, expired and wrong tenant are told apart', async () => {
 test('a token for another tenant is an error', async () => {
   await withSignIn('browser', async (token, authority) => {
     authority.tid = '00000000-1111-4222-8333-444444444444';
-    assert.equal(String(await thrownBy(token(REQUEST))), `SignInError: the wrong tenant: signed in to ${authority.tid}, not to ${TENANT}`);
+    assert.equal(String(await thrownBy(token(REQUEST))), `SignInError: the wrong tenant: the token is for ${authority.tid}, not for ${TENANT}`);
   });
 });
 
@@ -112,6 +112,16 @@ test('without a terminal, nobody is asked again', async () => {
     authority.hasExpired = true;
     assert.match(String(await thrownBy(token({ ...REQUEST, refresh: true }))), /without a terminal/);
     assert.equal(authority.authorizations.length, 1);
+  });
+});
+
+test('without a terminal, somebody is asked for another permission', async () => {
+  await withSignIn('device-code', async (token, authority) => {
+    await token(REQUEST);
+    authority.refuses = ['consent_required', 'AADSTS65001: The user has not consented.'];
+    const message = String(await thrownBy(token({ ...REQUEST, permissions: ['IdentityRiskyUser.Read.All'] })));
+    assert.match(message, /^SignInError: an administrator must consent to IdentityRiskyUser\.Read\.All /);
+    assert.equal(authority.authorizations.length, 2);
   });
 });
 

@@ -4,7 +4,7 @@ import { fetchToken, NoToken, type Credential, type TokenRequest } from '../cred
 import { AUTHORITIES, isLoopback, ROOTS } from '../graph.js';
 import type { RawTokenRequest, TokenReply } from '../messages.js';
 import { printable } from '../printable.js';
-import { signIn } from '../sign-in.js';
+import { checkTenant, signIn } from '../sign-in.js';
 import { graphToken, notPermitted } from './graph-token.js';
 import type { Needs } from './messages.js';
 
@@ -33,8 +33,13 @@ export class CommandCredential {
   }
 
   async #token(request: TokenRequest, audience: string): Promise<string | NoToken> {
-    const refused = notPermitted(request.endpoint, audience);
-    if (refused !== undefined) return refused;
+    const token = notPermitted(request.endpoint, audience) ?? (await this.#fetched(request, audience));
+    // A managed identity and GRAPH_TOKEN do not know which tenant is meant.
+    if (typeof token === 'string') checkTenant(token, request.tenant);
+    return token;
+  }
+
+  async #fetched(request: TokenRequest, audience: string): Promise<string | NoToken> {
     const variable = process.env['GRAPH_TOKEN'];
     if (this.#needs.signIn === null && variable) return graphToken(variable, audience, request.refresh);
     this.#credential ??= this.#needs.signIn === null ? await configured(audience, request.tenant) : this.#signIn(this.#needs.signIn);

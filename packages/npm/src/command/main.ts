@@ -73,7 +73,7 @@ async function read(): Promise<Input> {
 
 // Says what an interruption leaves.
 function left(): string {
-  if (needs === undefined || !needs.credential || needs.action === null) return 'nothing was changed';
+  if (needs === undefined || !needs.credential || needs.check || needs.action === null) return 'nothing was changed';
   const { remaining } = needs;
   if (remaining === null) return 'without --remaining, there is no list of what is left; repeating the whole command is safe';
   try {

@@ -10,6 +10,8 @@ export interface Needs {
   /** The list to lock. */
   readonly remaining: string | null;
   readonly action: ActionName | null;
+  /** Whether only the token is looked at. */
+  readonly check: boolean;
   readonly signIn: SignInMethod | null;
   readonly clientId: string | null;
   readonly tenant: string | null;
