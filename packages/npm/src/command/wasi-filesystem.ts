@@ -40,12 +40,14 @@ interface Flags {
 
 /** `wasi:filesystem/types.descriptor`: a folder that was granted, or an open file in it. */
 export class Descriptor {
-  readonly #folder: string;
+  readonly #where: string;
   readonly #isWritable: boolean;
   readonly #file: number;
+  #appending: number | undefined;
 
-  private constructor(folder: string, isWritable: boolean, file: number) {
-    this.#folder = folder;
+  // `where` is the path of the folder, or of the file.
+  private constructor(where: string, isWritable: boolean, file: number) {
+    this.#where = where;
     this.#isWritable = isWritable;
     this.#file = file;
   }
@@ -64,7 +66,8 @@ export class Descriptor {
       if (exclusive) flags |= O_EXCL;
       if (truncate) flags |= O_TRUNC;
       if (!symlinkFollow) flags |= O_NOFOLLOW;
-      return new Descriptor('', this.#isWritable, openSync(this.#path(path, symlinkFollow), flags));
+      const real = this.#path(path, symlinkFollow);
+      return new Descriptor(real, this.#isWritable, openSync(real, flags));
     });
   }
 
@@ -118,9 +121,16 @@ export class Descriptor {
   }
 
   appendViaStream(): OutputStream {
-    return new OutputStream((bytes) => {
-      const end = fstatSync(this.#file).size;
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written, undefined, end + written);
+    return result(() => {
+      const { O_APPEND, O_NOFOLLOW = 0, O_WRONLY } = constants;
+      this.#checkWritable();
+      // Other runs may append to the same file, so the operating system finds its end.
+      const file = (this.#appending ??= openSync(this.#where, O_WRONLY | O_APPEND | O_NOFOLLOW));
+      const [opened, appended] = [this.#file, file].map((number) => fstatSync(number, { bigint: true }));
+      if (opened?.dev !== appended?.dev || opened?.ino !== appended?.ino) throw new NotPermitted(); // It was replaced.
+      return new OutputStream((bytes) => {
+        for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+      });
     });
   }
 
@@ -133,7 +143,7 @@ export class Descriptor {
   }
 
   [Symbol.dispose](): void {
-    if (this.#file !== -1) closeSync(this.#file);
+    for (const file of [this.#file, this.#appending ?? -1]) if (file !== -1) closeSync(file);
   }
 
   #statAt(path: string, follows: boolean): BigIntStats {
@@ -142,8 +152,8 @@ export class Descriptor {
 
   // Returns where a path leads. Like in any host of WASI, that must be in the folder.
   #path(path: string, follows: boolean): string {
-    const root = realpathSync(this.#folder);
-    const full = join(this.#folder, path);
+    const root = realpathSync(this.#where);
+    const full = join(this.#where, path);
     const real = follows ? realpathSync(full) : join(realpathSync(dirname(full)), basename(full));
     const inner = relative(root, real);
     if (inner === '..' || inner.startsWith(`..${sep}`) || isAbsolute(inner)) throw new NotPermitted();
