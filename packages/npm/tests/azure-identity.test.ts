@@ -1,7 +1,9 @@
 // Credentials of @azure/identity, against a stub of the token endpoint.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { AuthenticationRequiredError, CredentialUnavailableError, ManagedIdentityCredential } from '@azure/identity';
+import { DefaultAzureCredential } from 'azure-identity-oldest';
 import { EntraRisk } from 'entra-risk';
 import { FAST, PRESENT, someIds, withModel } from './model.js';
 import { errorOf } from './thrown.js';
@@ -82,4 +84,14 @@ test('a managed identity cannot replace a rejected token', async () => {
     });
     assert.equal(authority.requests.length, 1);
   });
+});
+
+test('the oldest version that is accepted knows the names of single credentials', () => {
+  const manifest = (name: string): any => JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8'));
+  assert.equal(manifest('entra-risk').peerDependencies['@azure/identity'], `^${manifest('azure-identity-oldest').version}`);
+  process.env['AZURE_TOKEN_CREDENTIALS'] = 'WorkloadIdentityCredential';
+  assert.doesNotThrow(() => new DefaultAzureCredential());
+  process.env['AZURE_TOKEN_CREDENTIALS'] = 'no-credential';
+  assert.throws(() => new DefaultAzureCredential(), /Invalid value/);
+  delete process.env['AZURE_TOKEN_CREDENTIALS'];
 });
