@@ -110,9 +110,9 @@ struct Reading {
 }
 
 impl Reading {
-    /// Reads up to the end of the body, its limit, or a failure. A failure is no error, because the
-    /// status has arrived.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Reads up to the end of the body, its limit, or a failure. Only that of a page is an error:
+    /// otherwise the status says enough.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let max = if self.is_page { MAX_PAGE_BYTES } else { MAX_BODY_BYTES };
         while self.received.len() < max {
             match Pin::new(&mut self.body).poll_frame(context) {
@@ -122,10 +122,11 @@ impl Reading {
                     let room = max.saturating_sub(self.received.len());
                     self.received.extend(data.iter().take(room));
                 }
+                Poll::Ready(Some(Err(_))) if self.is_page => return Poll::Ready(Err(Error::HttpResponseIncomplete)),
                 Poll::Ready(Some(Err(_)) | None) => break,
             }
         }
-        Poll::Ready(())
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -135,8 +136,13 @@ impl Body for CleanBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Some(reading) = &mut self.0 else { return Poll::Ready(None) };
-        if reading.poll(context).is_pending() {
-            return Poll::Pending;
+        match reading.poll(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => {
+                self.0 = None;
+                return Poll::Ready(Some(Err(error)));
+            }
         }
         let redaction = reading.in_flight.redaction();
         let page = if reading.is_page { clean_page(&reading.received, &redaction) } else { None };

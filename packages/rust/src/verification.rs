@@ -8,14 +8,15 @@ use entra_risk_engine::contract::verification::{DEFAULT_VERIFY_MS, Status, Verif
 use entra_risk_engine::time;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{Action, EntraRisk, InvalidArgument, ListError, VerifyOptions};
+use crate::{Action, EntraRisk, ErrorKind, InvalidArgument, ListError, VerifyOptions};
 
 /// What has become of the ids that an action was accepted for: each is in one list.
 #[derive(Debug, Clone, Default)]
 pub struct Verification {
     /// The ids in the state that the action leads to. Of a dismissal, those no longer at risk.
     pub done: Vec<String>,
-    /// The ids that Microsoft Graph was still processing.
+    /// The ids that Microsoft Graph was still processing. Of a dismissal, also those that only the
+    /// latest list lacked.
     pub processing: Vec<String>,
     /// The ids whose state has not changed.
     pub unchanged: Vec<String>,
@@ -48,14 +49,16 @@ impl EntraRisk {
             table.ok_or_else(|| InvalidArgument::new(&format!("action: {action}: agents cannot be listed")))?;
         let mut list = options.list.clone();
         list.filter = Some(table.filter.to_owned());
-        let awaited = options.time.unwrap_or(Duration::from_millis(DEFAULT_VERIFY_MS.into()));
-        let awaited = time::Duration::from_nanos(u64::try_from(awaited.as_nanos()).unwrap_or(u64::MAX));
+        let within = options.time.unwrap_or(Duration::from_millis(DEFAULT_VERIFY_MS.into()));
+        let awaited = time::Duration::from_nanos(u64::try_from(within.as_nanos()).unwrap_or(u64::MAX));
         let start = Instant::now();
         let now = || time::Instant::from_nanos(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
         let mut verifier = Verifier::new(table, &ids, awaited, now());
-        let mut cause = None;
+        let (mut cause, mut is_read) = (None, false);
         while let Some(at) = verifier.next() {
             sleep_until(start.checked_add(Duration::from_nanos(at.as_nanos())).unwrap_or(start)).await;
+            let left = within.saturating_sub(start.elapsed()).saturating_add(LATE);
+            list.deadline = Some(options.list.deadline.map_or(left, |own| own.min(left)));
             let mut listing = self.list(collection, &list)?;
             verifier.begin(now());
             while let Some(entry) = listing.next().await {
@@ -64,10 +67,16 @@ impl EntraRisk {
                     Err(error) => cause = Some(error),
                 }
             }
-            if cause.is_some() {
+            if let Some(error) = &cause {
+                let is_late = matches!(error, ListError::Failed(error) if error.kind == ErrorKind::DeadlineExceeded);
+                // The time is over, which is no error if there is an earlier list.
+                if is_read && is_late && start.elapsed() > within {
+                    cause = None;
+                }
                 break;
             }
             verifier.end(now());
+            is_read = true;
         }
         let mut verification = Verification { cause, ..Verification::default() };
         for id in ids {
@@ -81,6 +90,9 @@ impl EntraRisk {
         Ok(verification)
     }
 }
+
+/// The time that the last list may take longer than there is left.
+const LATE: Duration = Duration::from_secs(10);
 
 /// The verification on one line, such as `57 of 60 ids done, 2 still processing, 1 not changed`.
 impl fmt::Display for Verification {

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use entra_risk_host::{
     AccessToken, Action, EntraRisk, ErrorKind, ListError, ListOptions, Options, RateLimit, TokenError, TokenRequest,
     TokenSource, VerifyOptions,
 };
-use graph_model::{Collection, Entry, Graph, Limit, Server};
-use http::StatusCode;
+use graph_model::{Behavior, Collection, Entry, Fault, FaultKind, Graph, Limit, Reply, Request, Server, Service};
+use http::{Method, StatusCode};
 use uuid::Uuid;
 
 use crate::service::{CANARY, Recorder, accepted, fast, ids, response, risk, risk_with, serve, settings};
@@ -193,4 +194,50 @@ async fn a_verification_tells_what_changed_from_what_did_not() {
     accepted(risk.confirm_risky_users_compromised(&confirmed, &fast())).await;
     let verification = risk.verify(Action::ConfirmRiskyUsersCompromised, &confirmed, &options(60_000)).await.unwrap();
     assert_eq!(verification.done, confirmed);
+}
+
+/// Dismisses a user of the first page before the second one is requested.
+struct Shifting(Graph, AtomicUsize, Uuid);
+
+impl Service for Shifting {
+    fn serve(&self, now: Duration, request: Request) -> Reply {
+        if request.method() == Method::GET && self.1.fetch_add(1, Ordering::SeqCst) == 1 {
+            let body = format!(r#"{{"userIds":["{}"]}}"#, self.2);
+            let act = http::Request::post("http://localhost/v1.0/identityProtection/riskyUsers/dismiss");
+            let act = act.header("authorization", "Bearer other").header("content-type", "application/json");
+            let Behavior::Complete(response) = self.0.serve(now, act.body(body.into()).unwrap()).behavior else {
+                panic!()
+            };
+            assert_eq!(response.status(), 204);
+        }
+        self.0.serve(now, request)
+    }
+}
+
+#[tokio::test]
+async fn a_user_whom_shifting_pages_hide_once_is_not_done() {
+    let mut model = graph_model::Settings { pages_shift: true, ..listing(30) };
+    let order = Graph::new(model.clone()).entries(Collection::RiskyUsers, Duration::ZERO);
+    let (first, hidden) = (order[0].id, order[10].id);
+    let users = model.entries.get_mut(&Collection::RiskyUsers).unwrap();
+    users.iter_mut().filter(|user| user.id == hidden).for_each(|user| user.changes_after = None);
+    let service = Arc::new(Shifting(Graph::new(model), AtomicUsize::new(0), first));
+    let (_server, risk) = serve(service.clone()).await;
+    let users = [hidden.to_string()];
+    accepted(risk.dismiss_risky_users(&users, &fast())).await;
+    let options = VerifyOptions { list: ListOptions { page_size: Some(10), ..quick() }, ..options(1_000) };
+    let verification = risk.verify(Action::DismissRiskyUsers, &users, &options).await.unwrap();
+    assert_eq!((verification.unchanged, verification.done.len()), (users.to_vec(), 0));
+    let listed = service.0.arrivals(0).into_iter().filter(|arrival| arrival.list.is_some());
+    let lists: Vec<Vec<String>> = listed.map(|arrival| arrival.ids).collect();
+    assert!(!lists[..3].concat().contains(&users[0]), "the first reading lacks the user");
+}
+
+#[tokio::test]
+async fn a_page_that_breaks_off_is_requested_again() {
+    let (graph, _server, risk) = serve_model(listing(30)).await;
+    let cut = Fault::of(FaultKind::Truncated);
+    graph.plan([Some(cut)]);
+    assert_eq!(risk.list_risky_users(&quick()).unwrap().all().await.unwrap().len(), 30);
+    assert_eq!(graph.arrivals(0).len(), 2);
 }
