@@ -209,6 +209,14 @@ class Verifications(unittest.TestCase):
             risk.verify("dismiss-risky-users", [first, second], within=9)
         self.assertEqual(raised.exception.verification, Verification((second,), (), (first,)))
 
+    def test_the_first_reading_waits_for_a_window_of_the_limit(self) -> None:
+        def wait(rule: Rule, within: float, window: float | None = None) -> float | None:
+            return Verifier(rule, some_ids(1), within, window).wait()
+
+        sign_ins, users = rule_of("dismiss-sign-ins"), rule_of("dismiss-risky-users")
+        self.assertEqual((wait(sign_ins, 300), wait(users, 300), wait(sign_ins, 300, 2)), (10, 1, 2))
+        self.assertEqual(wait(sign_ins, 4), 2)
+
     def test_rules_and_statuses_are_those_of_every_language(self) -> None:
         truth = json.loads((Path(__file__).parents[3] / "engine/tests/verification.json").read_text())
         self.assertEqual({rule["action"] for rule in truth["rules"]}, set(get_args(Action)))

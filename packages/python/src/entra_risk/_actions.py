@@ -188,7 +188,8 @@ class Actions(Generic[Result, Started, Listed, Checked, Verified]):
 
         Raises what iterating over a list raises."""
         rule = rule_of(action)
-        return self._verify(rule, Verifier(rule, ids, milliseconds("within", within) / 1000), options)
+        window = self._tenants.window(options)
+        return self._verify(rule, Verifier(rule, ids, milliseconds("within", within) / 1000, window), options)
 
     def check(self, action: Action, *, tenant: str | None = None) -> Checked:
         """Asks the credential for a token, sends nothing to Microsoft Graph, and returns what the

@@ -20,9 +20,11 @@ from ._options import (
     Options,
     OptionsRecord,
     QueryRecord,
+    RateLimit,
     Settings,
     address_of,
     encodable,
+    milliseconds,
     only,
     whole_number,
 )
@@ -80,6 +82,11 @@ class Tenants:
         options = {**self._settings, **{name: value for name, value in given.items() if value is not None}}
         text = None if filter is None else encodable(filter)
         return Reading(collection, text, QueryRecord(options), Tokens(fetch, delegated(collection)), push)
+
+    def window(self, given: ListOptions) -> float | None:
+        """The window of the rate limit in seconds, if one is given."""
+        limit = given.get("rate_limit") or self._settings.get("rate_limit")
+        return milliseconds("rate_limit.window", limit.window) / 1000 if isinstance(limit, RateLimit) else None
 
     def begin(self, work: Job) -> None:
         """Begins to work on a call or a query in the instance of its tenant."""

@@ -20,10 +20,9 @@ _FIRST_PARTS = 150
 """The first two readings begin this part of the time apart. The distance doubles."""
 _PARTS = 15
 """The longest distance between two readings, as a part of the time."""
-_FIRST_DELAY = 1.0
-"""Seconds until the first reading, so that it does not follow the action within one window of the
-limit that they share."""
-
+_WINDOWS: dict[Collection, float] = {"sign-ins": 10, "risky-users": 1, "risky-service-principals": 1}
+"""Seconds until the first reading unless another limit is given: the window of the limit that it
+shares with the action."""
 
 _LATE = 10.0
 """Seconds that the last reading may take longer than the one before."""
@@ -76,9 +75,11 @@ def rule_of(action: Action) -> Rule:
 class Verifier:
     """The ids whose state is awaited, and when the list is to be read again."""
 
-    def __init__(self, rule: Rule, ids: Iterable[str | UUID], within: float) -> None:
+    def __init__(self, rule: Rule, ids: Iterable[str | UUID], within: float, window: float | None = None) -> None:
         self._rule = rule
         self._within = within
+        # Leaves time for another reading.
+        self._first = min(_WINDOWS[rule.collection] if window is None else window, within / 2)
         self._ids = {str(id).lower(): str(id) for id in ids}
         self._status: dict[str, Status] = dict.fromkeys(self._ids, "unchanged")
         # The entries of the current reading, and whether they are being processed.
@@ -96,13 +97,13 @@ class Verifier:
         if not self._pending():
             return None
         if self._readings == 0:
-            return min(_FIRST_DELAY, self._within)
+            return self._first
         took, first = self._ended - self._began, self._within / _FIRST_PARTS
         wanted = max(self._began + min(first * (1 << self._readings - 1), self._within / _PARTS), self._ended)
         last = self._started + self._within - took
         # The last but one may take somewhat longer than the one before.
         last_but_one = last - took - first
-        begins = min(wanted, last_but_one if last_but_one >= self._ended else last)
+        begins = min(wanted, last_but_one if last_but_one > self._ended else last)
         if begins < self._ended or begins <= self._began or self._readings >= _MAX_READINGS:
             return None
         return max(0.0, begins - time.monotonic())
