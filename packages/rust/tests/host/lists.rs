@@ -234,7 +234,7 @@ async fn a_user_whom_shifting_pages_hide_once_is_not_done() {
 #[tokio::test]
 async fn a_page_that_breaks_off_is_requested_again() {
     let (graph, _server, risk) = serve_model(listing(30)).await;
-    let cut = Fault::of(FaultKind::Truncated);
+    let cut = Fault { status: StatusCode::OK, ..Fault::of(FaultKind::Truncated) };
     graph.plan([Some(cut)]);
     assert_eq!(risk.list_risky_users(&quick()).unwrap().all().await.unwrap().len(), 30);
     assert_eq!(graph.arrivals(0).len(), 2);
