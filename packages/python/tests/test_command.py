@@ -181,7 +181,7 @@ class Credentials(Commands):
         self.command = [sys.executable, "-c", WITHOUT_AZURE]
         code, output, errors = self.run_command("dismiss-risky-users", PRESENT)
         self.assertEqual((code, errors), (3, ""))
-        self.assertIn("pip install 'entra-risk[cli]'", output)
+        self.assertIn("pip install azure-identity", output)
 
     def test_people_sign_in(self) -> None:
         with Authority() as authority, Model() as model:

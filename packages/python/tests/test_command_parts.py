@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import errno
+import json
 import ntpath
 import os
 import tempfile
 import unittest
+import uuid
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from entra_risk._credential import Denied
+from entra_risk._command_credential import CommandCredential
+from entra_risk._credential import Denied, TokenRequest
 from entra_risk._folders import Folder, arguments_for_component, folders_of
 from entra_risk._graph_token import check_destination, graph_token
 from entra_risk._lock import Lock, Locked
@@ -58,7 +64,26 @@ class Locks(unittest.TestCase):
             self.assertEqual(os.listdir(folder), [])
 
 
+    def test_a_file_system_without_locks_is_no_other_run(self) -> None:
+        failure = OSError(errno.ENOLCK, "no locks")
+        with tempfile.TemporaryDirectory() as folder, patch("entra_risk._lock._lock", side_effect=failure):
+            with self.assertRaises(OSError) as raised:
+                Lock(str(Path(folder, "left.txt"))).__enter__()
+            self.assertEqual(raised.exception.errno, errno.ENOLCK)
+
+
 class Tokens(unittest.TestCase):
+    def test_a_token_for_another_tenant_is_refused(self) -> None:
+        payload = base64.urlsafe_b64encode(json.dumps({"tid": str(uuid.UUID(int=1))}).encode()).decode().rstrip("=")
+        needs = {"signIn": None, "check": False}
+        credential = CommandCredential(needs, lambda _: None)
+        with patch.dict(os.environ, GRAPH_TOKEN=f"e30.{payload}.x"):
+            for number, refused in ((1, False), (2, True)):
+                tenant = str(uuid.UUID(int=number))
+                request = TokenRequest(f"{GRAPH}/.default", tenant, GRAPH, False, None, ())
+                with self.assertRaisesRegex(Denied, "not for") if refused else contextlib.nullcontext():
+                    credential(request, lambda: False)
+
     def test_what_is_copied_with_a_token_is_removed(self) -> None:
         for value in (
             " canary-3e9d\n", '"canary-3e9d"', "Bearer canary-3e9d", '"bearer  canary-3e9d" ', "canary\r\n -3e9d",

@@ -89,7 +89,7 @@ class SigningIn(unittest.TestCase):
     def test_a_token_for_another_tenant_is_an_error(self) -> None:
         other = "00000000-1111-4222-8333-444444444444"
         with Authority(tid=other) as authority, patch.dict(os.environ, authority.environment()), authority.signs_in():
-            with self.assertRaisesRegex(SignInError, f"signed in to {other}, not to {TENANT}"):
+            with self.assertRaisesRegex(SignInError, f"the token is for {other}, not for {TENANT}"):
                 self.sign_in()(REQUEST)
 
     def test_a_rejected_token_is_renewed_without_asking(self) -> None:

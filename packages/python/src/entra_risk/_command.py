@@ -59,12 +59,15 @@ class Run:
         remaining = needs["remaining"]
         try:
             folders = folders_of(needs["files"])
-            with Lock(remaining) if remaining else contextlib.nullcontext():
+            with contextlib.ExitStack() as stack:
+                try:
+                    if remaining:
+                        stack.enter_context(Lock(remaining))
+                except Locked:
+                    return _wrong(f"{remaining}: another run is at work on it")
+                except OSError as error:
+                    return _wrong(f"{remaining}: cannot be locked: {error.strerror}")
                 return _perform(arguments_for_component(self._arguments, needs["files"]), folders, needs)
-        except Locked:
-            return _wrong(f"{remaining}: another run is at work on it")
-        except OSError as error:
-            return _wrong(f"{remaining}: cannot be locked: {error.strerror}")
         except ValueError as error:
             return _wrong(str(error))
 

@@ -13,7 +13,7 @@ from ._credential import Denied, Secret, TokenRequest, azure_options, token_of
 from ._graph_token import check_destination, graph_token
 from ._network import is_loopback
 from ._printable import printable
-from ._sign_in import NEEDS_AZURE_IDENTITY, SignIn, authority_for
+from ._sign_in import NEEDS_AZURE_IDENTITY, SignIn, SignInError, authority_for, check_tenant
 from ._token import Stopped
 
 _MAX_REASON = 128
@@ -42,6 +42,15 @@ class CommandCredential:
     def _token(self, request: TokenRequest) -> Secret:
         audience = request.scope.removesuffix("/.default")
         check_destination(request.endpoint, audience)
+        token = self._chosen(request, audience)
+        try:
+            # A managed identity ignores the tenant that is asked for.
+            check_tenant(token, request.tenant)
+        except SignInError as error:
+            raise Denied(str(error)) from None
+        return token
+
+    def _chosen(self, request: TokenRequest, audience: str) -> Secret:
         if self._needs["signIn"] is None and os.environ.get("GRAPH_TOKEN"):
             return graph_token(audience, request.refresh)
         try:

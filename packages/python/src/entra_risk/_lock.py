@@ -3,6 +3,7 @@ the other one has processed."""
 
 from __future__ import annotations
 
+import errno
 import os
 from types import TracebackType
 
@@ -10,6 +11,10 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+
+_HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+"""What `flock` and `msvcrt.locking` say if another process has the lock."""
 
 
 class Locked(Exception):
@@ -35,7 +40,9 @@ class Lock:
                 # Whoever had the lock may have removed the file meanwhile.
                 if os.path.exists(self._path) and os.path.samestat(os.stat(self._path), os.fstat(file)):
                     self._file = file
-            except OSError:
+            except OSError as error:
+                if error.errno not in _HELD:
+                    raise
                 raise Locked from None
             finally:
                 if self._file < 0:

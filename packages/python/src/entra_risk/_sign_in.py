@@ -89,7 +89,7 @@ class SignIn:
         options.pop("tenant_id", None)
         with self._lock:  # Somebody is asked once.
             token = self._token(authority, tenant, scopes, options)
-        _check_tenant(token, tenant)
+        check_tenant(token, tenant)
         return str(token.value)
 
     def _token(self, authority: str, tenant: str | None, scopes: list[str], options: dict[str, Any]) -> Secret:
@@ -143,7 +143,7 @@ class SignIn:
         self._show(f"{where}, before {until.astimezone():%H:%M}, to sign in.")
 
 
-NEEDS_AZURE_IDENTITY = "azure-identity is not installed: pip install 'entra-risk[cli]' installs it"
+NEEDS_AZURE_IDENTITY = "azure-identity is not installed: pip install azure-identity installs it"
 
 
 def authority_for(audience: str) -> str:
@@ -161,12 +161,12 @@ def authority_for(audience: str) -> str:
     return authority.rstrip("/")
 
 
-def _check_tenant(token: Secret, tenant: str | None) -> None:
+def check_tenant(token: Secret, tenant: str | None) -> None:
     """Raises SignInError if the token is for another tenant than the one asked for."""
     claims = claims_of(token) or {}
     actual = claims.get("tid")
     if tenant and _GUID.fullmatch(tenant) and isinstance(actual, str) and actual.lower() != tenant.lower():
-        raise SignInError(f"the wrong tenant: signed in to {printable(actual[:64])}, not to {printable(tenant)}")
+        raise SignInError(f"the wrong tenant: the token is for {printable(actual[:64])}, not for {printable(tenant)}")
 
 
 # The codes are those of https://learn.microsoft.com/entra/identity-platform/reference-error-codes,
