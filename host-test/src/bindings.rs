@@ -123,23 +123,7 @@ impl Outcome {
 impl ErrorKind {
     /// The name in the contract.
     pub fn name(self) -> &'static str {
-        match self {
-            ErrorKind::InvalidArgument => "invalid-argument",
-            ErrorKind::NoToken => "no-token",
-            ErrorKind::DeniedByHost => "denied-by-host",
-            ErrorKind::Unauthenticated => "unauthenticated",
-            ErrorKind::Forbidden => "forbidden",
-            ErrorKind::ClientError => "client-error",
-            ErrorKind::Throttled => "throttled",
-            ErrorKind::ServerError => "server-error",
-            ErrorKind::UnexpectedStatus => "unexpected-status",
-            ErrorKind::Unreachable => "unreachable",
-            ErrorKind::NoResponse => "no-response",
-            ErrorKind::DeadlineExceeded => "deadline-exceeded",
-            ErrorKind::Cancelled => "cancelled",
-            ErrorKind::NotAttempted => "not-attempted",
-            ErrorKind::Other => "other",
-        }
+        ERROR_KINDS[self as usize]
     }
 }
 
@@ -149,3 +133,22 @@ impl Error {
         self.kind.name()
     }
 }
+
+/// The names of the kinds of errors, in the order of the contract.
+const ERROR_KINDS: [&str; 15] = [
+    "invalid-argument",
+    "no-token",
+    "denied-by-host",
+    "unauthenticated",
+    "forbidden",
+    "client-error",
+    "throttled",
+    "server-error",
+    "unexpected-status",
+    "unreachable",
+    "no-response",
+    "deadline-exceeded",
+    "cancelled",
+    "not-attempted",
+    "other",
+];
