@@ -153,6 +153,24 @@ class Deployment(unittest.TestCase):
         lines = [json.loads(line) for line in self.process.output().splitlines() if line.startswith("{")]
         self.assertEqual([id for line in lines if line["event"] == "batch" for id in line["ids"]], ids)
 
+    def test_a_termination_leaves_only_requests_in_flight_out_of_the_log(self) -> None:
+        for is_streamed in (False, True):
+            with self.subTest(is_streamed=is_streamed):
+                gateway = self.serve(json.loads(_instruction("CMD")), GRAPH_TOKEN=TOKEN)
+                ids = some_ids(600)
+                with ThreadPoolExecutor(1) as threads:
+                    call = threads.submit(_lines, gateway, ids) if is_streamed else threads.submit(gateway.dismiss, ids)
+                    time.sleep(2.5)
+                    self.process.send(signal.SIGTERM)
+                    self.process.exit_code(10)
+                    self.assertNotEqual(_status(call.result), 200)
+                applied = [arrival["ids"] for arrival in self.model.arrivals() if arrival["status"] == 204]
+                lines = [json.loads(line) for line in self.process.output().splitlines() if line.startswith("{")]
+                logged = {id for line in lines if line["event"] == "batch" for id in line["ids"]}
+                unlogged = [request for request in applied if not logged.issuperset(request)]
+                self.assertGreaterEqual(len(applied), 2)
+                self.assertLessEqual(len(unlogged), 1)
+
     def test_caddy_serves_actions_and_no_probes(self) -> None:
         self.serve(json.loads(_instruction("CMD")), GRAPH_TOKEN=TOKEN)
         proxy = self.proxy()
@@ -184,6 +202,13 @@ def _responds(gateway: Gateway) -> bool:
         return gateway.get("/readyz") == 404
     except OSError:
         return False
+
+
+def _lines(gateway: Gateway, ids: list[str]) -> tuple[int, Any]:
+    """The lines of a streamed response, as far as it goes, after 200 if it is complete, or else 0."""
+    with gateway.stream(ids) as lines:
+        events = list(lines)
+    return 200 if events[-1]["event"] == "end" else 0, events
 
 
 def _status(result: Any) -> int | None:
