@@ -24,9 +24,7 @@ impl Package {
     /// Checks that what the command line asks for is possible here.
     pub(crate) fn check(&self, connection: &Connection) -> Result<(), String> {
         if connection.sign_in.is_some() && self.name.is_none() {
-            return Err("--sign-in: only the command of the Python and npm packages signs people in: pip install \
-                        'entra-risk[cli]', or npm install entra-risk"
-                .to_owned());
+            return Err("--sign-in: only the command of the Python and npm packages signs people in".to_owned());
         }
         Ok(())
     }

@@ -33,15 +33,17 @@ pub(crate) fn question(job: &Job, ids: usize, input: &Input) -> Result<Option<St
         )]);
     }
     let is_asked = effect.is_some() || ids > MAX_SHORT_LIST || !doubts.is_empty() || input.listed.is_some();
-    Ok((can_ask && is_asked).then(|| lines(doubts.iter().chain(&listed(job, ids, input))) + &whether(job.action, ids)))
+    Ok((can_ask && is_asked)
+        .then(|| lines(doubts.iter().chain(&listed(job, ids, input, true))) + &whether(job.action, ids)))
 }
 
-/// What the command has listed, and the first names.
-pub(crate) fn listed(job: &Job, ids: usize, input: &Input) -> Option<String> {
+/// What the command has listed, with the first names if a person reads it: they are personal data.
+pub(crate) fn listed(job: &Job, ids: usize, input: &Input, has_names: bool) -> Option<String> {
     let targets = targets(job.action);
-    let names = &input.listed.as_ref()?.names;
+    let listed = input.listed.as_ref()?;
+    let names = if has_names { listed.names.as_slice() } else { &[] };
     let others = if ids > names.len() { ", …" } else { "" };
-    Some(match names.as_slice() {
+    Some(match names {
         [] => format!("{ids} {targets} are listed"),
         names => format!("{ids} {targets} are listed: {}{others}", names.join(", ")),
     })

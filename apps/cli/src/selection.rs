@@ -69,6 +69,9 @@ impl Selection {
                 self.states.extend(list("--state", &line.text()?, &expected, state)?);
             }
             "older-than" => self.age = Some(age(&line.text()?)?),
+            "filter" | "where" if self.odata.is_some() => {
+                return Err(format!("--{name}: only one of --filter and --where is possible: join them with `and`"));
+            }
             "filter" => self.odata = Some(odata("--filter", line.text()?)?),
             "where" => self.odata = Some(odata("--where", line.text()?)?),
             _ => return Ok(false),
@@ -173,6 +176,13 @@ mod tests {
         let sign_ins = "(riskLevelAggregated eq 'low') and (createdDateTime lt 1970-01-31T12:00:00Z)";
         assert_eq!(filter(&["--level=low", "--older-than=12h"], "sign-ins").as_deref(), Some(sign_ins));
         assert_eq!(filter(&[], "risky-users"), None);
+    }
+
+    #[test]
+    fn a_second_filter_does_not_replace_the_first() {
+        for options in [["--where=a", "--filter=b"], ["--filter=a", "--where=b"], ["--where=a", "--where=b"]] {
+            assert!(selection(&options).is_err_and(|error| error.contains("join them with `and`")), "{options:?}");
+        }
     }
 
     #[test]
