@@ -167,6 +167,13 @@ impl Job {
         {
             return Err(format!("--label: a list has the names in {name}; got '{label}'"));
         }
+        if self.remaining.is_some() {
+            return Err(
+                "--remaining: keeps the ids of a given list; with --where and its like, the same command lists \
+                        what is still at risk"
+                    .to_owned(),
+            );
+        }
         if !self.ids.is_empty() || !self.files.is_empty() || self.column.is_some() || !self.outcomes.is_empty() {
             return Err(
                 "--where, --level, --state, --older-than and --filter list the ids; other ids need a run of their \

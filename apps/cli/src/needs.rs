@@ -70,10 +70,20 @@ pub(crate) fn needs(command: &Command, files: &[FileArgument]) -> String {
         cloud: connection.cloud().name(),
         endpoint: connection.options.effective_endpoint(),
         audience: connection.audience(),
-        scopes: operations.map(|operation| operation.permission(true)).collect(),
+        scopes: scopes(operations.map(|operation| operation.permission(true)).collect()),
         credential: requests_token(command),
     };
     to_json(&needs) + "\n"
+}
+
+/// The delegated permissions to ask for: what permits writing, permits reading.
+fn scopes(mut needed: Vec<&'static str>) -> Vec<&'static str> {
+    let all = needed.clone();
+    needed.retain(|scope| {
+        let wider = scope.replace(".Read.", ".ReadWrite.");
+        wider == *scope || !all.contains(&wider.as_str())
+    });
+    needed
 }
 
 /// Whether a command requests a token.

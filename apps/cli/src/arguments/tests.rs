@@ -121,6 +121,11 @@ fn usage_errors_name_the_argument() {
             "dismiss-sign-ins --level low a",
             "--where, --level, --state, --older-than and --filter list the ids; other ids need a run of their own",
         ),
+        (
+            "dismiss-sign-ins --level low --remaining x",
+            "--remaining: keeps the ids of a given list; with --where and its like, the same command lists what is still \
+             at risk",
+        ),
         ("dismiss-sign-ins --level low --label name", "--label: a list has the names in userPrincipalName; got 'name'"),
         ("--check dismiss-sign-ins x", "--check: expected at most one action; got 'x' too"),
         ("--check --json", "--check: invalid option '--json'"),
@@ -268,11 +273,16 @@ fn a_host_is_told_whether_a_token_will_be_requested() {
         let told = told(line);
         assert_eq!((&told["credential"], &told["check"]), (&json!(credential), &json!(check)), "{line}");
     }
-    let read_and_write = json!(["IdentityRiskyUser.ReadWrite.All", "IdentityRiskyUser.Read.All"]);
+    // What permits writing, permits reading.
+    let read_and_write = json!(["IdentityRiskyUser.ReadWrite.All"]);
     for line in ["dismiss-risky-users a --verify", "dismiss-risky-users --where a"] {
         let told = told(line);
         assert_eq!((&told["collection"], &told["scopes"]), (&json!("risky-users"), &read_and_write), "{line}");
     }
+    assert_eq!(
+        told("dismiss-sign-ins --where a")["scopes"],
+        json!(["IdentityRiskyUser.ReadWrite.All", "AuditLog.Read.All"])
+    );
     let list = told("verify confirm-sign-ins-safe --log l");
     assert_eq!((&list["action"], &list["collection"]), (&Value::Null, &json!("sign-ins")));
     assert_eq!((&list["scopes"], &list["files"][0]["access"]), (&json!(["AuditLog.Read.All"]), &json!("write")));
