@@ -18,7 +18,7 @@ use crate::verify::Verified;
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// What every line of a log begins with.
-const LINE_START: &[u8] = br#"{"time":""#;
+pub(crate) const LINE_START: &[u8] = br#"{"time":""#;
 
 /// The file of `--log`, which exists.
 pub(crate) struct Log {

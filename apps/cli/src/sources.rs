@@ -9,6 +9,7 @@ use crate::file::content;
 use crate::ids::{Ids, Input, Place, without};
 use crate::input::{Wanted, read as read_source};
 use crate::job::Job;
+use crate::log::LINE_START;
 use crate::package::Package;
 use crate::plan::Source;
 use crate::selected::{collection_of, select};
@@ -85,10 +86,18 @@ fn except<'a>(job: &'a Job, input: &mut Input, sources: &mut Vec<Source<'a>>) ->
 pub(crate) fn accepted(path: &str, action: &'static Action) -> Result<Vec<String>, Vec<String>> {
     let mut ids = Ids::new(action);
     add_file(path, &Wanted { action, column: None, label: None }, &mut ids)?;
-    if !ids.has_outcomes() {
+    if !ids.has_outcomes() || !is_log(path)? {
         return Err(vec![format!("{path}: expected the log of a run of {}", action.name)]);
     }
     ids.finish(&DONE).map(|input| input.ids)
+}
+
+/// Whether lines can be appended to this file: not to the report of `--json`, which has outcomes too.
+fn is_log(path: &str) -> Result<bool, Vec<String>> {
+    let mut start = Vec::new();
+    let content = content(path).map_err(|error| vec![error])?;
+    let is_read = content.take(LINE_START.len() as u64).read_to_end(&mut start).is_ok();
+    Ok(is_read && start == LINE_START)
 }
 
 fn add_file(path: &str, wanted: &Wanted<'_>, ids: &mut Ids) -> Result<bool, Vec<String>> {

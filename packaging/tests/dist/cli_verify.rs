@@ -130,8 +130,12 @@ async fn the_log_of_an_earlier_run_is_verified() {
     again.is(0, "dismiss-risky-users: nothing to do: no ids\n", note);
     let other = shell.run_before("verify confirm-risky-users-safe --log log.jsonl", graph.clone()).await;
     assert!(other.code == 2 && other.stderr.contains("is about the action"), "{}", other.stderr);
-    let list = shell.run_before("verify dismiss-risky-users --log ids.txt", graph).await;
+    let list = shell.run_before("verify dismiss-risky-users --log ids.txt", graph.clone()).await;
     list.is_usage_error("ids.txt: expected the log of a run of dismiss-risky-users");
+    let report = shell.run_before("dismiss-risky-users --file ids.txt --json", graph.clone()).await.stdout;
+    let shell = Shell::new().file("report.json", report);
+    let report = shell.run_before("verify dismiss-risky-users --log report.json", graph).await;
+    report.is_usage_error("report.json: expected the log of a run of dismiss-risky-users");
 }
 
 #[tokio::test(start_paused = true)]
