@@ -45,6 +45,8 @@ class Commands(unittest.TestCase):
             [*self.command, *arguments],
             cwd=self.folder, env={**others, **environment}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # What a shell runs in the background ignores it, and so would the command.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
