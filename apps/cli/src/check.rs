@@ -9,7 +9,7 @@ use crate::arguments::Check;
 use crate::bindings::entra::risk::credentials::{Credential, TokenError, TokenRequest, get_token};
 use crate::claims::{Claims, Content};
 use crate::connection::Connection;
-use crate::operation::Operation;
+use crate::operation::{Operation, contains};
 use crate::stdio::since_1970;
 
 /// What `--check` found.
@@ -72,17 +72,22 @@ fn report(check: &Check, claims: &Claims, now: u64) -> Finding {
     let held = claims.permissions();
     let is_delegated = claims.is_delegated();
     let wanted: Vec<Operation> = check.operation.map_or_else(|| Operation::all().collect(), |wanted| vec![wanted]);
+    let has = |needed: &&str| held.iter().any(|held| contains(held, needed));
     let (permitted, missing): (Vec<_>, Vec<_>) =
-        wanted.iter().partition(|operation| held.iter().any(|held| operation.is_permitted_by(held, is_delegated)));
+        wanted.iter().partition(|operation| operation.permissions(is_delegated).iter().all(has));
     for (title, operations) in [("permits:", &permitted), ("lacks, for:", &missing)] {
         lines.extend((!operations.is_empty()).then(|| format!("  {title}")));
-        let line =
-            |operation: &&Operation| format!("    {:<44}  {}", operation.name(), operation.permission(is_delegated));
+        let line = |operation: &&Operation| {
+            format!("    {:<44}  {}", operation.name(), operation.permissions(is_delegated).join(", "))
+        };
         lines.extend(operations.iter().map(line));
     }
     let extra: Vec<String> = held
         .iter()
-        .filter(|held| !wanted.iter().any(|operation| operation.is_permitted_by(held, is_delegated)))
+        .filter(|held| {
+            let mut needed = wanted.iter().flat_map(|operation| operation.permissions(is_delegated));
+            !needed.any(|needed| contains(held, needed))
+        })
         .map(|held| quoted(held))
         .collect();
     if !extra.is_empty() {
@@ -185,6 +190,18 @@ mod tests {
             text.contains("    list-risky-users                              IdentityRiskyUser.Read.All\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_list_needs_all_of_its_permissions() {
+        let list =
+            |roles: &str| report(&check("--check list-sign-ins"), &claims(&format!(r#"{{"roles":[{roles}]}}"#)), 0);
+        let one = list(r#""AuditLog.Read.All""#);
+        let needed =
+            "    list-sign-ins                                 AuditLog.Read.All, Directory.Read.All".to_owned();
+        assert!(!one.is_usable && one.lines.ends_with(&["  lacks, for:".to_owned(), needed]), "{one:?}");
+        let both = list(r#""AuditLog.Read.All","Directory.ReadWrite.All""#);
+        assert!(both.is_usable && !both.lines.join("\n").contains("more than needed"), "{both:?}");
     }
 
     #[test]

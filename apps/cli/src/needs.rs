@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::arguments::Command;
 use crate::connection::{Connection, SignIn};
 use crate::line::FileArgument;
-use crate::operation::Operation;
+use crate::operation::{Operation, contains};
 use crate::selected::collection_of;
 
 #[derive(Serialize)]
@@ -70,20 +70,16 @@ pub(crate) fn needs(command: &Command, files: &[FileArgument]) -> String {
         cloud: connection.cloud().name(),
         endpoint: connection.options.effective_endpoint(),
         audience: connection.audience(),
-        scopes: scopes(operations.map(|operation| operation.permission(true)).collect()),
+        scopes: scopes(&operations.flat_map(|operation| operation.permissions(true)).copied().collect::<Vec<_>>()),
         credential: requests_token(command),
     };
     to_json(&needs) + "\n"
 }
 
-/// The delegated permissions to ask for: what permits writing, permits reading.
-fn scopes(mut needed: Vec<&'static str>) -> Vec<&'static str> {
-    let all = needed.clone();
-    needed.retain(|scope| {
-        let wider = scope.replace(".Read.", ".ReadWrite.");
-        wider == *scope || !all.contains(&wider.as_str())
-    });
-    needed
+/// The delegated permissions to ask for, without those that another one contains.
+fn scopes(needed: &[&'static str]) -> Vec<&'static str> {
+    let is_contained = |scope: &str| needed.iter().any(|other| *other != scope && contains(other, scope));
+    needed.iter().copied().filter(|scope| !is_contained(scope)).collect()
 }
 
 /// Whether a command requests a token.

@@ -1,5 +1,7 @@
 //! What the command does in Microsoft Graph, and the permissions for it.
 
+use std::slice;
+
 use entra_risk_common::{ACTIONS, Action};
 use entra_risk_engine::contract::collection::{COLLECTIONS, Collection};
 
@@ -41,18 +43,17 @@ impl Operation {
         }
     }
 
-    /// The least permission, of an app or on behalf of a person.
-    pub(crate) fn permission(self, is_delegated: bool) -> &'static str {
+    /// The least permissions, of an app or on behalf of a person. All of them are needed.
+    pub(crate) fn permissions(self, is_delegated: bool) -> &'static [&'static str] {
         match self {
-            Operation::Act(action) if is_delegated => action.definition.delegated_permission,
-            Operation::Act(action) => action.definition.application_permission,
-            Operation::List(collection) => collection.permission,
+            Operation::Act(action) if is_delegated => slice::from_ref(&action.definition.delegated_permission),
+            Operation::Act(action) => slice::from_ref(&action.definition.application_permission),
+            Operation::List(collection) => collection.permissions,
         }
     }
+}
 
-    /// Whether this permission is enough. What permits writing, permits reading.
-    pub(crate) fn is_permitted_by(self, permission: &str, is_delegated: bool) -> bool {
-        let needed = self.permission(is_delegated);
-        permission == needed || permission == needed.replace(".Read.", ".ReadWrite.")
-    }
+/// Whether a permission contains another one: what permits writing, permits reading.
+pub(crate) fn contains(held: &str, needed: &str) -> bool {
+    held == needed || held == needed.replace(".Read.", ".ReadWrite.")
 }

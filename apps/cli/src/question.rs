@@ -37,7 +37,7 @@ pub(crate) fn question(job: &Job, ids: usize, input: &Input) -> Result<Option<St
         .then(|| lines(doubts.iter().chain(&listed(job, ids, input, true))) + &whether(job.action, ids)))
 }
 
-/// What the command has listed, with the first names if a person reads it: they are personal data.
+/// What the command has listed, with the first names in the question alone: they are personal data.
 pub(crate) fn listed(job: &Job, ids: usize, input: &Input, has_names: bool) -> Option<String> {
     let targets = targets(job.action);
     let listed = input.listed.as_ref()?;

@@ -75,11 +75,11 @@ impl Unread {
             Unread::Query(error) => error,
         };
         let separator = if error.response.is_some() { ", HTTP " } else { ": " };
-        let permission = collection.permission;
+        let permissions = collection.permissions.join(" and ");
         let step = match error.kind {
             ErrorKind::Forbidden => {
                 format!(
-                    ". Reading needs {permission}: grant it and run again; entra-risk --check says what the token permits"
+                    ". Reading needs {permissions}: grant it and run again; entra-risk --check says what the token permits"
                 )
             }
             _ => String::new(),

@@ -29,7 +29,7 @@ pub(crate) fn execute(job: &Job, package: &Package) -> Result<u8, Failure> {
     let (mut input, sources) = sources::read(job, package)?;
     let plan = Plan::new(job, mem::take(&mut input.ids), &sources).map_err(Failure::usage)?;
     let question = question::question(job, plan.ids.len(), &input).map_err(Failure::Usage)?;
-    let listed = question::listed(job, plan.ids.len(), &input, job.dry_run);
+    let listed = question::listed(job, plan.ids.len(), &input, false);
     // A question contains these.
     let asked = input.doubts.iter().chain(&listed).filter(|_| question.is_none() || job.dry_run);
     for note in input.notes.iter().chain(&plan.note).chain(asked).filter(|_| !job.quiet) {

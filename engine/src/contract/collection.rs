@@ -17,8 +17,8 @@ pub struct Collection {
     pub max_page_size: u32,
     /// The limit that its requests count against.
     pub limit: ServiceLimit,
-    /// The permission that an app needs, also on behalf of a person.
-    pub permission: &'static str,
+    /// The permissions that an app needs, also on behalf of a person.
+    pub permissions: &'static [&'static str],
 }
 
 /// Every collection, in the order of the contract.
@@ -31,7 +31,7 @@ pub static COLLECTIONS: [Collection; 3] = [
         filter: None,
         max_page_size: 500,
         limit: ServiceLimit::RiskyUsers,
-        permission: "IdentityRiskyUser.Read.All",
+        permissions: &["IdentityRiskyUser.Read.All"],
     },
     Collection {
         name: "sign-ins",
@@ -40,7 +40,8 @@ pub static COLLECTIONS: [Collection; 3] = [
         filter: Some("riskLevelAggregated ne 'none'"),
         max_page_size: 1_000,
         limit: ServiceLimit::SignIns,
-        permission: "AuditLog.Read.All",
+        // Microsoft calls the second one a known issue.
+        permissions: &["AuditLog.Read.All", "Directory.Read.All"],
     },
     Collection {
         name: "risky-service-principals",
@@ -49,7 +50,7 @@ pub static COLLECTIONS: [Collection; 3] = [
         filter: None,
         max_page_size: 500,
         limit: ServiceLimit::RiskyUsers,
-        permission: "IdentityRiskyServicePrincipal.Read.All",
+        permissions: &["IdentityRiskyServicePrincipal.Read.All"],
     },
 ];
 

@@ -30,11 +30,11 @@ export function permissionFor(action: ActionName, kind: 'delegated' | 'applicati
   return isForSignIns && kind === 'application' ? 'IdentityRiskEvent.ReadWrite.All' : 'IdentityRiskyUser.ReadWrite.All';
 }
 
-/** The permission to read a collection, of a person or of an application. */
-export const PERMISSION_TO_READ: Record<Collection, string> = {
-  'risky-users': 'IdentityRiskyUser.Read.All',
-  'sign-ins': 'AuditLog.Read.All',
-  'risky-service-principals': 'IdentityRiskyServicePrincipal.Read.All',
+/** The permissions to read a collection, of a person or of an application. All of them are needed. */
+export const PERMISSIONS_TO_READ: Record<Collection, readonly string[]> = {
+  'risky-users': ['IdentityRiskyUser.Read.All'],
+  'sign-ins': ['AuditLog.Read.All', 'Directory.Read.All'],
+  'risky-service-principals': ['IdentityRiskyServicePrincipal.Read.All'],
 };
 
 /**

@@ -4,7 +4,7 @@ import { throwIfAborted } from './abort.js';
 import type { Credential } from './credential.js';
 import { entryFrom, ListError, type Entry } from './entry.js';
 import { InvalidArgument } from './errors.js';
-import { PERMISSION_TO_READ } from './graph.js';
+import { PERMISSIONS_TO_READ } from './graph.js';
 import { inJavaScript, type ListOptions } from './options.js';
 import { nameOf } from './printable.js';
 import { Reader, type GetToken } from './reader.js';
@@ -32,7 +32,7 @@ export class Listings {
     const stop = (): void => stopped.abort();
     let thrown: { readonly value: unknown } | undefined;
     const { collection } = query;
-    const asked = { credential: this.#credential, permissions: [PERMISSION_TO_READ[collection]], name: collection };
+    const asked = { credential: this.#credential, permissions: PERMISSIONS_TO_READ[collection], name: collection };
     const tokens = new Tokens(asked, stopped.signal, (value) => (thrown ??= { value }));
     // The credential runs in the asynchronous context of the caller, such as a trace.
     const getToken: GetToken = AsyncResource.bind((request) => tokens.reply(request));

@@ -89,16 +89,18 @@ test('a signal ends a list, also while the credential waits', async () => {
   await risk.close();
 });
 
-test('the credential is asked for the permission to read', async () => {
+test('the credential is asked for the permissions to read', async () => {
   const asked: TokenRequest[] = [];
-  await withModel(['--risky-users', '1'], async (model) => {
+  await withModel(['--risky-users', '1', '--risky-sign-ins', '1'], async (model) => {
     const credential = (request: TokenRequest): string => {
       asked.push(request);
       return TOKEN;
     };
-    await all(new EntraRisk(credential, { endpoint: model.endpoint }).listRiskyUsers());
+    const risk = new EntraRisk(credential, { endpoint: model.endpoint });
+    await all(risk.listRiskyUsers());
+    await all(risk.listSignIns());
   });
-  assert.deepEqual(asked.map(({ permissions }) => permissions), [['IdentityRiskyUser.Read.All']]);
+  assert.deepEqual(asked.map(({ permissions }) => permissions), [['IdentityRiskyUser.Read.All'], ['AuditLog.Read.All', 'Directory.Read.All']]);
 });
 
 /** Lists what a service responds. */

@@ -30,8 +30,9 @@ def file(argument: int, path: str, access: str = "read") -> dict[str, Any]:
 
 class Folders(unittest.TestCase):
     def test_each_folder_is_opened_once_and_for_writing_only_where_something_is_written(self) -> None:
-        files = [file(0, "a.csv"), file(1, "./b.txt", "write"), file(2, "/tmp/c.csv"), file(3, "/d"), file(4, "/tmp/e")]
-        expected = [Folder(".", ".", True), Folder("/tmp", "/tmp", False), Folder("/", "/", False)]
+        lists = tempfile.gettempdir()
+        files = [file(0, "a.csv"), file(1, "./b.txt", "write"), file(2, f"{lists}/c.csv"), file(3, "/d"), file(4, f"{lists}/e")]
+        expected = [Folder(".", ".", True), Folder(lists, lists, False), Folder("/", "/", False)]
         self.assertEqual(folders_of(files), expected)
 
     def test_a_missing_folder_is_named(self) -> None:

@@ -93,16 +93,18 @@ class Lists(unittest.TestCase):
         with self.assertRaisesRegex(LookupError, "no token here"):
             list(risk.list_risky_users())
 
-    def test_the_credential_is_asked_for_the_permission_to_read(self) -> None:
+    def test_the_credential_is_asked_for_the_permissions_to_read(self) -> None:
         asked: list[tuple[str, ...]] = []
 
         def credential(request: TokenRequest) -> str:
             asked.append(request.permissions)
             return TOKEN
 
-        with Model("--risky-users", "1") as model:
-            list(EntraRisk(credential, endpoint=model.endpoint).list_risky_users())
-        self.assertEqual(asked, [("IdentityRiskyUser.Read.All",)])
+        with Model("--risky-users", "1", "--risky-sign-ins", "1") as model:
+            risk = EntraRisk(credential, endpoint=model.endpoint)
+            list(risk.list_risky_users())
+            list(risk.list_sign_ins())
+        self.assertEqual(asked, [("IdentityRiskyUser.Read.All",), ("AuditLog.Read.All", "Directory.Read.All")])
 
 
 class Pages(unittest.TestCase):

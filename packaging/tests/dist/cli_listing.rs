@@ -210,7 +210,7 @@ async fn a_dry_run_lists_and_changes_nothing() {
     let run = Shell::new().run_before("dismiss-risky-users --level high --dry-run", graph).await;
     assert!(run.code == 0 && run.stdout.starts_with("POST https://graph.microsoft.com/"), "{}", run.stdout);
     assert_eq!(requests(&run, &Method::POST), 0);
-    assert!(run.stderr.contains("entra-risk: 1 users are listed: user4@contoso.example\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("entra-risk: 1 users are listed\n"), "{}", run.stderr);
 }
 
 #[tokio::test(start_paused = true)]

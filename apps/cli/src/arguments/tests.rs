@@ -281,11 +281,13 @@ fn a_host_is_told_whether_a_token_will_be_requested() {
     }
     assert_eq!(
         told("dismiss-sign-ins --where a")["scopes"],
-        json!(["IdentityRiskyUser.ReadWrite.All", "AuditLog.Read.All"])
+        json!(["IdentityRiskyUser.ReadWrite.All", "AuditLog.Read.All", "Directory.Read.All"])
     );
     let list = told("verify confirm-sign-ins-safe --log l");
     assert_eq!((&list["action"], &list["collection"]), (&Value::Null, &json!("sign-ins")));
-    assert_eq!((&list["scopes"], &list["files"][0]["access"]), (&json!(["AuditLog.Read.All"]), &json!("write")));
+    let read = json!(["AuditLog.Read.All", "Directory.Read.All"]);
+    assert_eq!((&list["scopes"], &list["files"][0]["access"]), (&read, &json!("write")));
+    assert_eq!(told("list-sign-ins")["scopes"], read);
     assert_eq!(told("--check dismiss-risky-agents")["scopes"], json!(["IdentityRiskyAgent.ReadWrite.All"]));
     assert_eq!(told("--check --endpoint http://127.0.0.1:80")["endpoint"], "http://127.0.0.1");
 }

@@ -41,7 +41,7 @@ def explained(error: Error | None, name: str) -> Error | None:
     """Says in the error of a 403 which permission an action needs, or the list of a collection."""
     if error is None or error.kind != "forbidden":
         return error
-    person, application = delegated(name)[0], of_application(name)[0]
+    person, application = (" and ".join(permissions(name)) for permissions in (delegated, of_application))
     either = person if person == application else f"{person}, or {application} as an application"
     return replace(error, message=f"{error.message} {name} needs {either}: `check` says what the token has")
 

@@ -30,8 +30,8 @@ class _Target(NamedTuple):
     """The permission that a person grants."""
     application: str
     """The permission that an application has itself."""
-    reading: str
-    """The permission to read, delegated or of an application."""
+    reading: tuple[str, ...]
+    """The permissions to read, delegated or of an application. All of them are needed."""
 
 
 _USER = "IdentityRiskyUser"
@@ -41,12 +41,14 @@ _WRITE = ".ReadWrite.All"
 _READ = ".Read.All"
 # Source: the reference of Microsoft Graph.
 _TARGETS = {
-    "sign-ins": _Target("auditLogs/signIns", _USER + _WRITE, "IdentityRiskEvent" + _WRITE, "AuditLog" + _READ),
-    "risky-users": _Target("identityProtection/riskyUsers", _USER + _WRITE, _USER + _WRITE, _USER + _READ),
-    "risky-service-principals": _Target(
-        "identityProtection/riskyServicePrincipals", _PRINCIPAL + _WRITE, _PRINCIPAL + _WRITE, _PRINCIPAL + _READ
+    "sign-ins": _Target(
+        "auditLogs/signIns", _USER + _WRITE, "IdentityRiskEvent" + _WRITE, ("AuditLog" + _READ, "Directory" + _READ)
     ),
-    "risky-agents": _Target("identityProtection/riskyAgents", _AGENT + _WRITE, _AGENT + _WRITE, _AGENT + _READ),
+    "risky-users": _Target("identityProtection/riskyUsers", _USER + _WRITE, _USER + _WRITE, (_USER + _READ,)),
+    "risky-service-principals": _Target(
+        "identityProtection/riskyServicePrincipals", _PRINCIPAL + _WRITE, _PRINCIPAL + _WRITE, (_PRINCIPAL + _READ,)
+    ),
+    "risky-agents": _Target("identityProtection/riskyAgents", _AGENT + _WRITE, _AGENT + _WRITE, (_AGENT + _READ,)),
 }
 """What an action acts on. The name of an action contains it; a collection has this name."""
 
@@ -54,13 +56,13 @@ _TARGETS = {
 def delegated(name: str) -> tuple[str, ...]:
     """The permissions that a person needs for an action or to read a collection."""
     target = _target(name)
-    return (target.reading if name in _TARGETS else target.delegated,)
+    return target.reading if name in _TARGETS else (target.delegated,)
 
 
 def of_application(name: str) -> tuple[str, ...]:
     """The permissions that an application needs for an action or to read a collection."""
     target = _target(name)
-    return (target.reading if name in _TARGETS else target.application,)
+    return target.reading if name in _TARGETS else (target.application,)
 
 
 def request_line(name: str) -> re.Pattern[str]:
