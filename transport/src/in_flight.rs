@@ -1,22 +1,19 @@
 //! One request in flight over wasi:http. Nothing here blocks except [`wait`].
 
-use std::mem;
-
 use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_engine::http::request::Request;
-use entra_risk_engine::http::response::{BodyEnd, NO_CONTENT, Response};
+use entra_risk_engine::http::response::{NO_CONTENT, Response};
 use entra_risk_engine::http::transport_error::{TransportError, TransportErrorKind};
 use entra_risk_engine::time::Instant;
 use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;
-use waki::bindings::wasi::http::types::{
-    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
-};
+use waki::bindings::wasi::http::types::{Fields, FutureIncomingResponse, Method, OutgoingRequest, Scheme};
 use waki::bindings::wasi::io::poll::{self, Pollable};
-use waki::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
+use crate::download::Download;
 use crate::host::now;
 use crate::transport_error::{header_error, rejected_by_host, transport_error};
+use crate::upload::{Upload, Written};
 
 /// A request in flight. Dropping it abandons it.
 // Fields drop in this order: a resource goes before the one that it came from.
@@ -42,38 +39,6 @@ pub enum State {
     Response(Response),
     /// It has no response.
     Failed(TransportError),
-}
-
-/// A request whose body is being written.
-struct Upload {
-    /// Ready once the host takes more. Present if the host did not take all of the body
-    /// immediately.
-    writable: Option<Pollable>,
-    stream: OutputStream,
-    body: OutgoingBody,
-    bytes: Vec<u8>,
-    written: usize,
-    /// Whether everything is written. Dropping the stream before the flush ends can lose the last
-    /// write.
-    is_flushing: bool,
-}
-
-/// A response whose status and headers have arrived.
-struct Download {
-    /// The body of the response, until it has been read.
-    body: Option<Body>,
-    /// The body of a 204, which is empty. It is kept, because dropping it would end the upload in
-    /// some hosts.
-    _empty: Option<Body>,
-    response: Response,
-    /// The response that the host keeps. Dropping it would end the upload in some hosts.
-    _incoming: IncomingResponse,
-}
-
-struct Body {
-    readable: Pollable,
-    stream: InputStream,
-    _body: IncomingBody,
 }
 
 /// Sends a request, and waits for its response until `end`. None: no response was complete by then.
@@ -148,7 +113,7 @@ impl InFlight {
                 Some(Ok(Ok(response))) => {
                     let download = Download::start(response);
                     // Only success needs the whole request.
-                    if download.response.status != NO_CONTENT {
+                    if download.status() != NO_CONTENT {
                         self.upload = None;
                     }
                     self.download = Some(download);
@@ -164,7 +129,7 @@ impl InFlight {
         if !download.is_complete(self.max_body) || self.upload.is_some() {
             return State::Pending;
         }
-        let mut response = mem::take(&mut download.response);
+        let mut response = download.take_response();
         response.request_is_complete = self.request_is_complete;
         State::Response(response)
     }
@@ -172,11 +137,8 @@ impl InFlight {
     /// Stops waiting for the response. If its status has arrived, it is returned with as much of
     /// its body as has arrived.
     pub fn into_response(self) -> Option<Response> {
-        let Download { body, mut response, .. } = self.download?;
+        let mut response = self.download?.take_response();
         response.request_is_complete = self.request_is_complete;
-        if body.is_some() {
-            response.body_end = BodyEnd::Broken;
-        }
         Some(response)
     }
 
@@ -190,137 +152,10 @@ impl InFlight {
     }
 
     fn pollables<'a>(&'a self, pollables: &mut Vec<&'a Pollable>) {
-        pollables.extend(self.upload.as_ref().and_then(|upload| upload.writable.as_ref()));
+        pollables.extend(self.upload.as_ref().and_then(Upload::writable));
         match &self.download {
-            Some(download) => pollables.extend(download.body.as_ref().map(|body| &body.readable)),
+            Some(download) => pollables.extend(download.readable()),
             None => pollables.push(&self.responded),
         }
     }
 }
-
-/// How much of the body of a request is written.
-enum Written {
-    /// The host takes no more at the moment.
-    Part(Upload),
-    /// All of the body is written and flushed.
-    All,
-    /// The host takes no more ever.
-    Broken,
-}
-
-impl Upload {
-    fn of(request: &OutgoingRequest, bytes: Vec<u8>) -> Result<Upload, TransportError> {
-        let body = request.body().map_err(rejected_by_host)?;
-        let stream = body.write().map_err(rejected_by_host)?;
-        Ok(Upload { writable: None, stream, body, bytes, written: 0, is_flushing: false })
-    }
-
-    /// Writes as much as the host takes.
-    fn advance(mut self) -> Written {
-        loop {
-            let room = match self.stream.check_write() {
-                Ok(0) => {
-                    self.writable.get_or_insert_with(|| self.stream.subscribe());
-                    return Written::Part(self);
-                }
-                Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-                // A host that knows the length closes the stream after the last byte, perhaps
-                // before the flush ends or begins.
-                Err(StreamError::Closed) if self.written == self.bytes.len() => break,
-                Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => return Written::Broken,
-            };
-            let rest = self.bytes.get(self.written..).unwrap_or_default();
-            if !rest.is_empty() {
-                let chunk = rest.get(..room).unwrap_or(rest);
-                if self.stream.write(chunk).is_err() {
-                    return Written::Broken;
-                }
-                self.written = self.written.saturating_add(chunk.len());
-            } else if self.is_flushing {
-                break;
-            } else {
-                match self.stream.flush() {
-                    Ok(()) => self.is_flushing = true,
-                    Err(StreamError::Closed) => break,
-                    Err(StreamError::LastOperationFailed(_)) => return Written::Broken,
-                }
-            }
-        }
-        let Upload { writable, stream, body, .. } = self;
-        drop(writable);
-        drop(stream);
-        // A failure here surfaces in the response.
-        let _ = OutgoingBody::finish(body, None);
-        Written::All
-    }
-}
-
-impl Download {
-    /// Takes the status and the headers of a response.
-    fn start(incoming: IncomingResponse) -> Download {
-        let headers = incoming.headers();
-        let first = |name: &str| values(&headers, name).into_iter().next();
-        let status = incoming.status();
-        let (request_id, date) = (first("request-id"), first("date"));
-        let mut response = Response { status, request_id, date, ..Response::default() };
-        let mut body = Body::of(&incoming);
-        let mut empty = None;
-        if status == NO_CONTENT {
-            // jco's host neither closes a connection nor uses it again until somebody has tried to
-            // read the body.
-            let _ = body.as_ref().map(|body| body.stream.read(1));
-            empty = body.take();
-        } else {
-            response.retry_after = values(&headers, "retry-after");
-            response.www_authenticate = values(&headers, "www-authenticate");
-        }
-        drop(headers);
-        Download { body, _empty: empty, response, _incoming: incoming }
-    }
-
-    /// Reads what has arrived of the body, `max` bytes at most, and returns whether the response is
-    /// complete. Because its status has arrived, a break in the body completes it as well as its
-    /// end.
-    fn is_complete(&mut self, max: usize) -> bool {
-        let Response { body: received, body_end, .. } = &mut self.response;
-        while let Some(body) = &self.body {
-            match body.stream.read(MAX_PART_BYTES) {
-                Ok(bytes) if bytes.is_empty() => return false,
-                Ok(mut bytes) => {
-                    let room = max.saturating_sub(received.len());
-                    let is_within = bytes.len() <= room;
-                    bytes.truncate(room);
-                    if received.capacity().saturating_sub(received.len()) < bytes.len() {
-                        // Twice as much, but never more than is needed at most.
-                        received.reserve_exact(received.len().max(bytes.len()).min(room));
-                    }
-                    received.append(&mut bytes);
-                    if is_within {
-                        continue;
-                    }
-                    *body_end = BodyEnd::TooLong;
-                }
-                Err(StreamError::Closed) => {}
-                Err(StreamError::LastOperationFailed(_)) => *body_end = BodyEnd::Broken,
-            }
-            self.body = None;
-        }
-        true
-    }
-}
-
-impl Body {
-    fn of(response: &IncomingResponse) -> Option<Body> {
-        let body = response.consume().ok()?;
-        let stream = body.stream().ok()?;
-        Some(Body { readable: stream.subscribe(), stream, _body: body })
-    }
-}
-
-/// Those values of a header that are text.
-fn values(headers: &Fields, name: &str) -> Vec<String> {
-    headers.get(&name.to_owned()).into_iter().filter_map(|value| String::from_utf8(value).ok()).collect()
-}
-
-/// The most bytes of a body that are read at a time, so that they are in memory twice only in part.
-const MAX_PART_BYTES: u64 = 65_536;

@@ -2,10 +2,12 @@
 //! random numbers, and one function of an instance at a time. Nothing else in them uses the
 //! bindings of these interfaces.
 
+mod download;
 mod host;
 mod in_flight;
 mod running;
 mod transport_error;
+mod upload;
 
 pub use host::{now, random};
 pub use in_flight::{InFlight, State, exchange, wait};

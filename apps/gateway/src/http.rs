@@ -9,7 +9,7 @@ use crate::bindings::wasi::clocks::monotonic_clock::subscribe_duration;
 use crate::bindings::wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use crate::body::{BodyHeaders, too_large};
+use crate::body_headers::{BodyHeaders, too_large};
 use crate::response::Response;
 
 /// The time limit for receiving a whole body in nanoseconds: 10 s.

@@ -17,6 +17,7 @@
 mod audit;
 mod bindings;
 mod body;
+mod body_headers;
 mod caller;
 mod capacity;
 mod http;
@@ -37,7 +38,7 @@ mod settings;
 use audit::Audit;
 use bindings::wasi::cli::environment::get_environment;
 use bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-use body::{MAX_BODY_BYTES, MAX_STREAMED_BODY_BYTES};
+use body_headers::{MAX_BODY_BYTES, MAX_STREAMED_BODY_BYTES};
 use caller::{Caller, record_start, report};
 use entra_risk_common::actions::Options;
 use entra_risk_common::calls::Call;

@@ -14,7 +14,8 @@ use serde_json::Value;
 pub(crate) use settings::McpSettings;
 
 use crate::audit::Audit;
-use crate::body::{self, MAX_BODY_BYTES};
+use crate::body;
+use crate::body_headers::MAX_BODY_BYTES;
 use crate::caller::{Caller, record_start, report};
 use crate::response::Response;
 use crate::{http, log};
