@@ -59,12 +59,18 @@ impl Download {
         self.body.as_ref().map(|body| &body.readable)
     }
 
-    /// The response as far as it was read.
+    /// The response, once it is complete.
     pub(crate) fn take_response(&mut self) -> Response {
-        if self.body.is_some() {
-            self.response.body_end = BodyEnd::Broken;
-        }
         mem::take(&mut self.response)
+    }
+
+    /// The response as far as it was read.
+    pub(crate) fn into_response(self) -> Response {
+        let Download { body, mut response, .. } = self;
+        if body.is_some() {
+            response.body_end = BodyEnd::Broken;
+        }
+        response
     }
 
     /// Reads what has arrived of the body, `max` bytes at most, and returns whether the response is

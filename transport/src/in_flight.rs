@@ -137,7 +137,7 @@ impl InFlight {
     /// Stops waiting for the response. If its status has arrived, it is returned with as much of
     /// its body as has arrived.
     pub fn into_response(self) -> Option<Response> {
-        let mut response = self.download?.take_response();
+        let mut response = self.download?.into_response();
         response.request_is_complete = self.request_is_complete;
         Some(response)
     }
