@@ -69,11 +69,11 @@ pub struct Query {
 /// The attempts for one page so far.
 #[derive(Default)]
 struct Attempts {
-    /// Those that count towards `max-attempts`.
+    /// How many attempts for this page count towards `max-attempts`.
     counted: u32,
-    /// Whether one was repeated with a fresh token.
+    /// Whether an attempt for this page was repeated with a fresh token.
     had_fresh_token: bool,
-    /// The next one is not made before this time.
+    /// The next attempt for this page is not made before this time.
     due: Instant,
 }
 

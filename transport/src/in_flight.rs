@@ -33,11 +33,11 @@ pub struct InFlight {
 
 /// How far a request in flight has come.
 pub enum State {
-    /// Its response is not complete.
+    /// The response is not complete.
     Pending,
-    /// Its response is complete.
+    /// The response is complete.
     Response(Response),
-    /// It has no response.
+    /// The request failed without a response.
     Failed(TransportError),
 }
 

@@ -10,7 +10,7 @@ use crate::contract::token::{MAX_RUN_BYTES, Secrets};
 /// A user, a sign-in or a service principal with a risk. Absent texts are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// What the actions take.
+    /// The id that the actions take.
     pub id: String,
     /// The user principal name, or else the display name.
     pub name: String,
