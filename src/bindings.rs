@@ -18,6 +18,6 @@ generate!("plugin");
 #[cfg(feature = "turns")]
 generate!("plugin-with-turns");
 
-use crate::export::Plugin;
+use crate::Plugin;
 
 export!(Plugin);

@@ -9,11 +9,9 @@ use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::time::Duration;
 use entra_risk_transport::{self as transport, Running};
 
+use crate::Plugin;
 use crate::bindings::exports::entra::risk::{actions, calls};
 use crate::driver::{Driver, Event, Stop};
-
-/// What implements the exports of the component.
-pub(crate) struct Plugin;
 
 /// A call that its caller drives.
 pub(crate) struct OpenCall {

@@ -12,3 +12,6 @@ mod convert;
 mod driver;
 mod export;
 mod turns;
+
+/// What implements the exports of the component.
+struct Plugin;

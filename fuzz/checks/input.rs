@@ -9,8 +9,9 @@ use serde_json::{Deserializer, Value};
 use uuid::Uuid;
 
 use crate::ids::Ids;
-use crate::input::{Wanted, read};
+use crate::input::read;
 use crate::text::Text;
+use crate::wanted::Wanted;
 
 pub fn run(data: &[u8]) {
     let (column, file) = data.split_at(data.iter().position(|&byte| byte == b'\n').unwrap_or(data.len()));

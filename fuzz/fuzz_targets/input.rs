@@ -24,5 +24,7 @@ mod records;
 mod table;
 #[path = "../../apps/cli/src/text.rs"]
 mod text;
+#[path = "../../apps/cli/src/wanted.rs"]
+mod wanted;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| input_check::run(data));

@@ -1,24 +1,21 @@
 //! The service itself: decides on each request, applies faults, and records what it did.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use uuid::Uuid;
 
-use crate::directory::Directory;
 use crate::fault_response::apply_fault;
-use crate::limit::Counter;
 use crate::request::{ids_as_spelled, ids_in_part, token};
 use crate::respond::{Effect, respond};
 use crate::response::ResponseContext;
 use crate::route::{self, ROUTES, Target};
-use crate::tokens::Tokens;
+use crate::state::State;
 use crate::{
     Arrival, Behavior, Collection, Entry, Fault, FaultKind, Reply, Request, Response, Rest, Service, Settings,
 };
@@ -30,41 +27,11 @@ pub struct Graph {
     state: Mutex<State>,
 }
 
-/// What a service knows and counts.
-pub(crate) struct State {
-    pub(crate) rng: StdRng,
-    planned: VecDeque<Option<Fault>>,
-    pub(crate) users: Counter,
-    pub(crate) sign_ins: Counter,
-    /// When the requests on their way were sent, by `client-request-id`.
-    sent: BTreeMap<String, Duration>,
-    last_sent: Option<Duration>,
-    /// The requests that are answered before the end of their body, by `client-request-id`.
-    early: BTreeMap<String, Rest>,
-    pub(crate) tokens: Tokens,
-    /// The actions that were applied, by their index, and the ids.
-    pub(crate) applied: BTreeSet<(usize, Uuid)>,
-    pub(crate) directory: Directory,
-    arrivals: Vec<Arrival>,
-}
-
 impl Graph {
     /// A service that has not received a request yet.
     pub fn new(settings: Settings) -> Self {
-        let state = State {
-            rng: StdRng::seed_from_u64(settings.seed),
-            planned: VecDeque::new(),
-            users: Counter::new(settings.users, settings.others),
-            sign_ins: Counter::new(settings.sign_ins, settings.others),
-            sent: BTreeMap::new(),
-            last_sent: None,
-            early: BTreeMap::new(),
-            tokens: Tokens::default(),
-            applied: BTreeSet::new(),
-            directory: Directory::new(settings.entries.clone(), settings.seed, settings.epoch),
-            arrivals: Vec::new(),
-        };
-        Graph { settings, state: Mutex::new(state) }
+        let state = Mutex::new(State::new(&settings));
+        Graph { settings, state }
     }
 
     /// Plans the faults of the next requests, in this order, `None` for no fault. Later faults are

@@ -24,6 +24,7 @@ mod response;
 mod route;
 mod server;
 mod settings;
+mod state;
 mod tokens;
 
 pub use arrival::Arrival;

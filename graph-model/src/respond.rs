@@ -7,11 +7,11 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 use uuid::Uuid;
 
-use crate::graph::State;
 use crate::list::PageRequest;
 use crate::request::{parse_ids, token};
 use crate::response::ResponseContext;
 use crate::route::{self, Bucket, ROUTES, RouteError, Target};
+use crate::state::State;
 use crate::{Collection, Request, Response, Settings};
 
 /// What comes of a request.

@@ -1,7 +1,7 @@
-//! The plugin's world as a wasmtime host sees it, generated from `wit/`.
+//! The worlds of the plugin and of the reader as a wasmtime host sees them, generated from `wit/`.
 
 #[expect(missing_docs, reason = "generated: the documentation is in wit/")]
-mod generated {
+mod plugin_world {
     wasmtime::component::bindgen!({
         path: "../wit",
         // The plugin's world without WASI, because the bindings of WASI are in the crates of
@@ -20,9 +20,30 @@ mod generated {
     });
 }
 
-pub use generated::entra::risk::credentials;
-pub use generated::exports::entra::risk::{actions, calls};
-pub use generated::{Plugin, PluginPre};
+#[expect(missing_docs, reason = "generated: the documentation is in wit/")]
+mod reader_world {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        // Without WASI, because the bindings of WASI are in the crates of wasmtime.
+        inline: "
+            package entra:host-test-reader;
+            world reader {
+                import entra:risk/credentials@0.1.0;
+                export entra:risk/queries@0.1.0;
+            }
+        ",
+        imports: { default: async },
+        exports: { default: async },
+        with: { "entra:risk/credentials": super::credentials },
+        additional_derives: [PartialEq],
+    });
+}
+
+pub use plugin_world::entra::risk::credentials;
+pub use plugin_world::exports::entra::risk::{actions, calls};
+pub use plugin_world::{Plugin, PluginPre};
+pub use reader_world::exports::entra::risk::queries;
+pub(crate) use reader_world::{Reader, ReaderPre};
 
 use actions::{Batch, Error, ErrorKind, Options, Outcome};
 use calls::Action;

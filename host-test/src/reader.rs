@@ -12,33 +12,14 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Config, Store};
 
 use crate::bindings::credentials::TokenRequest;
+pub use crate::bindings::queries;
+use crate::bindings::{Reader as Exports, ReaderPre};
 use crate::component::grant;
 use crate::host::{Host, Outbound, RecordedExchange, TokenSource};
 use crate::plugin::{CANARY, canary};
 use crate::reentry::{Into, PlannedReentry, Reentry};
 use crate::script::Script;
 
-#[expect(missing_docs, reason = "generated: the documentation is in wit/")]
-pub(crate) mod generated {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        // Without WASI, because the bindings of WASI are in the crates of wasmtime.
-        inline: "
-            package entra:host-test;
-            world reader {
-                import entra:risk/credentials@0.1.0;
-                export entra:risk/queries@0.1.0;
-            }
-        ",
-        imports: { default: async },
-        exports: { default: async },
-        with: { "entra:risk/credentials": crate::bindings::credentials },
-        additional_derives: [PartialEq],
-    });
-}
-
-pub use generated::exports::entra::risk::queries;
-use generated::{Reader as Exports, ReaderPre};
 use queries::{Collection, Entry, Error, Event, Options, Query};
 
 /// The file of the reader, the same bytes as `target/dist/entra-risk-reader.wasm`.

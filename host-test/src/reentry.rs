@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 
-use crate::bindings::Plugin;
 use crate::bindings::calls::{Action, Call};
-use crate::reader::generated::Reader;
-use crate::reader::queries::{Collection, Query};
+use crate::bindings::queries::{Collection, Query};
+use crate::bindings::{Plugin, Reader};
 
 /// What a host does with an open call or query while a token is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

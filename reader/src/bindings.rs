@@ -4,6 +4,6 @@
 
 wit_bindgen::generate!({ path: "../wit", world: "reader", generate_all });
 
-use crate::export::Reader;
+use crate::Reader;
 
 export!(Reader);

@@ -5,11 +5,9 @@ use std::cell::RefCell;
 use entra_risk_engine::time::Duration;
 use entra_risk_transport::Running;
 
+use crate::Reader;
 use crate::bindings::exports::entra::risk::queries;
 use crate::driver::{Driver, Event};
-
-/// What implements the exports of the component.
-pub(crate) struct Reader;
 
 /// A query that its caller drives.
 pub(crate) struct OpenQuery(RefCell<Driver>);

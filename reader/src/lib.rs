@@ -11,3 +11,6 @@ mod bindings;
 mod convert;
 mod driver;
 mod export;
+
+/// What implements the exports of the component.
+struct Reader;

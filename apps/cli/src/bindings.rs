@@ -18,7 +18,7 @@ wit_bindgen::generate!({
 
 // Only for WebAssembly: native linkers reject the names of the exports.
 #[cfg(target_arch = "wasm32")]
-export!(Command with_types_in self);
+export!(Component with_types_in self);
 
 #[cfg(target_arch = "wasm32")]
-use crate::Command;
+use crate::Component;

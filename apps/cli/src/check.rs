@@ -5,9 +5,9 @@ use entra_risk_common::timestamp;
 use entra_risk_engine::contract::printable::quoted;
 use entra_risk_engine::contract::token::Token;
 
-use crate::arguments::Check;
 use crate::bindings::entra::risk::credentials::{Credential, TokenError, TokenRequest, get_token};
 use crate::claims::{Claims, Content};
+use crate::command::Check;
 use crate::connection::Connection;
 use crate::operation::{Operation, contains};
 use crate::stdio::since_1970;
@@ -124,7 +124,8 @@ fn until(expiry: u64, now: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arguments::{Command, parse};
+    use crate::arguments::parse;
+    use crate::command::Command;
 
     fn check(line: &str) -> Check {
         match parse(line.split_whitespace().map(str::to_owned).collect()).unwrap().0 {

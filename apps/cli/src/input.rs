@@ -1,6 +1,5 @@
 //! A source of ids, whose format is recognized by its content.
 
-use entra_risk_engine::contract::action::Action;
 use entra_risk_engine::contract::id::Id;
 use entra_risk_engine::contract::printable::quoted;
 
@@ -11,17 +10,7 @@ use crate::json::read_json;
 use crate::plain_list::{items, read_list};
 use crate::table::{Columns, Header, headers, position, read_columns};
 use crate::text::Text;
-
-/// What to read from a source.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
-    /// The action that the ids are for.
-    pub(crate) action: &'static Action,
-    /// The column or member with ids; without it, one that is known.
-    pub(crate) column: Option<&'a str>,
-    /// The column or member with labels.
-    pub(crate) label: Option<&'a str>,
-}
+use crate::wanted::Wanted;
 
 /// Adds the ids of a source, and returns whether it is a list without anything else. The error is
 /// one of the source, not of an id.

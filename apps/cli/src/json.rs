@@ -7,9 +7,9 @@ use std::io;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::ids::Ids;
-use crate::input::Wanted;
 use crate::records::{Member, Records};
 use crate::text::Text;
+use crate::wanted::Wanted;
 
 /// The lists of a report, and the outcome of the ids in each.
 const LISTS: [(&str, &str); 4] =

@@ -7,11 +7,13 @@ mod bindings;
 mod check;
 mod claims;
 mod column;
+mod command;
 mod connection;
 mod dry_run;
 mod file;
 #[cfg(test)]
 mod fuzz_seeds;
+mod help;
 mod hint;
 mod ids;
 mod input;
@@ -47,15 +49,18 @@ mod table;
 mod text;
 mod values;
 mod verify;
+mod wanted;
 
-use arguments::{Check, HELP, parse};
+use arguments::parse;
 use bindings::wasi::cli::{environment, exit};
+use command::{Check, Command};
 use connection::Connection;
+use help::HELP;
 use package::Package;
 use stdio::{eprint, lines, print};
 
 /// The component's export.
-struct Command;
+struct Component;
 
 /// Why nothing was sent, or why the result is incomplete.
 enum Failure {
@@ -75,7 +80,7 @@ impl Failure {
     }
 }
 
-impl bindings::exports::wasi::cli::run::Guest for Command {
+impl bindings::exports::wasi::cli::run::Guest for Component {
     fn run() -> Result<(), ()> {
         let code = command().unwrap_or_else(|failure| {
             let (message, code) = match failure {
@@ -122,14 +127,14 @@ fn command() -> Result<u8, Failure> {
     let note = connection.and_then(Connection::note).filter(|_| needs::requests_token(&command));
     eprint(&lines(note.map(|note| format!("entra-risk: {note}"))));
     match command {
-        arguments::Command::Help => print(HELP).map_err(Failure::Output)?,
-        arguments::Command::Version => {
+        Command::Help => print(HELP).map_err(Failure::Output)?,
+        Command::Version => {
             print(concat!("entra-risk ", env!("CARGO_PKG_VERSION"), "\n")).map_err(Failure::Output)?;
         }
-        arguments::Command::Perform(job) => return run::execute(&job, &package),
-        arguments::Command::List(listing) => listing::list(&listing, &package)?,
-        arguments::Command::Verify(verify) => return run::verify(&verify, &package),
-        arguments::Command::Check(check) => return look(&check),
+        Command::Perform(job) => return run::execute(&job, &package),
+        Command::List(listing) => listing::list(&listing, &package)?,
+        Command::Verify(verify) => return run::verify(&verify, &package),
+        Command::Check(check) => return look(&check),
     }
     Ok(0)
 }

@@ -7,8 +7,8 @@ use entra_risk_common::printable;
 use entra_risk_engine::contract::collection::Collection;
 
 use crate::Failure;
-use crate::arguments::Listing;
 use crate::bindings::entra::risk::queries::Entry;
+use crate::command::Listing;
 use crate::package::Package;
 use crate::reading::read;
 use crate::selection::Fields;

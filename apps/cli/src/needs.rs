@@ -3,7 +3,7 @@
 use entra_risk_common::json::to_json;
 use serde::Serialize;
 
-use crate::arguments::Command;
+use crate::command::Command;
 use crate::connection::{Connection, SignIn};
 use crate::line::FileArgument;
 use crate::operation::{Operation, contains};

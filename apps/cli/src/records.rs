@@ -8,8 +8,8 @@ use serde::de::Error;
 
 use crate::column::{doubt, ids_of, known, list};
 use crate::ids::{Ids, Place, is_placeholder};
-use crate::input::Wanted;
 use crate::table::position;
+use crate::wanted::Wanted;
 
 /// The records of a JSON text that is being read.
 pub(crate) struct Records<'a> {

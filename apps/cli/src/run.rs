@@ -7,7 +7,7 @@ use entra_risk_common::actions::{ErrorKind, Outcome};
 use entra_risk_common::{Report, perform};
 
 use crate::Failure;
-use crate::arguments::Verify;
+use crate::command::Verify;
 use crate::ids::Labels;
 use crate::job::Job;
 use crate::log::Log;

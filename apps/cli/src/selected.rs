@@ -1,6 +1,7 @@
 //! Ids that the command lists itself, to act on them in the same run.
 
-use entra_risk_engine::contract::action::Action;
+use entra_risk_common::Action;
+use entra_risk_engine::contract::action;
 use entra_risk_engine::contract::collection::Collection;
 use entra_risk_engine::contract::verification::Verification;
 
@@ -17,8 +18,14 @@ use crate::stdio::{now, since_1970};
 const SHOWN: usize = 3;
 
 /// The collection whose entries an action acts on. None: Microsoft Graph does not list them.
-pub(crate) fn collection_of(action: &Action) -> Option<&'static Collection> {
+pub(crate) fn collection_of(action: &action::Action) -> Option<&'static Collection> {
     Verification::of(action).and_then(|verification| Collection::named(verification.collection))
+}
+
+/// Checks that what an action acts on can be listed.
+pub(crate) fn check_is_listed(flag: &str, action: &Action) -> Result<(), String> {
+    let listed = collection_of(action.definition);
+    listed.map(drop).ok_or_else(|| format!("{flag}: the command cannot list what {} acts on", action.definition.name))
 }
 
 /// Lists what the options select. Deleted users are left out.

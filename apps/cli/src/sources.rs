@@ -7,7 +7,7 @@ use entra_risk_engine::contract::action::Action;
 use crate::Failure;
 use crate::file::content;
 use crate::ids::{Ids, Input, Place, without};
-use crate::input::{Wanted, read as read_source};
+use crate::input::read as read_source;
 use crate::job::Job;
 use crate::log::LINE_START;
 use crate::package::Package;
@@ -15,6 +15,7 @@ use crate::plan::Source;
 use crate::selected::{collection_of, select};
 use crate::stdio::{self, input_is_terminal};
 use crate::text::Text;
+use crate::wanted::Wanted;
 
 /// The outcomes of ids that are worth sending again.
 const AGAIN: [&str; 2] = ["not-applied", "unknown"];

@@ -22,5 +22,5 @@ pub use entra_risk_engine::contract::printable::printable;
 pub use group::Group;
 pub use options::parse_cloud;
 pub use report::Report;
-pub use settings::{parse_options, value};
+pub use settings::{entries, parse_options, value};
 pub use timestamp::timestamp;

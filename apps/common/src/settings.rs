@@ -39,6 +39,11 @@ pub fn value<'a>(environment: &'a [(String, String)], variable: &str) -> Option<
     Some(value.trim()).filter(|value| !value.is_empty())
 }
 
+/// The entries of a list, which are separated by commas or white space.
+pub fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty())
+}
+
 /// The name that a variable has instead of an old one. An old name is an error, because its value
 /// would be ignored: a deployment would silently lose its cloud or its deadline.
 fn new_name(old: &str) -> Option<&'static str> {

@@ -20,6 +20,7 @@ mod body;
 mod body_headers;
 mod caller;
 mod capacity;
+mod effect;
 mod http;
 mod key;
 mod log;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use entra_risk_common::Action;
+use entra_risk_common::{Action, entries};
 
 use crate::body::parse_id;
-use crate::settings::entries;
+use crate::effect::is_dangerous;
 
 /// The variable with the ids.
 const IDS: &str = "ENTRA_RISK_PROTECTED";
@@ -71,7 +71,7 @@ impl Protection {
     pub(crate) fn find(&self, action: &Action, ids: &[String]) -> Result<Vec<String>, String> {
         let protected = self.numbers()?;
         let mut found = Vec::new();
-        if self.scope == Scope::All || action.definition.name.ends_with("-compromised") {
+        if self.scope == Scope::All || is_dangerous(action) {
             for id in ids {
                 if parse_id(id).is_some_and(|id| protected.contains(&id.number())) {
                     found.push(id.clone());

@@ -2,7 +2,7 @@
 //! the options for every call of the plugin.
 
 use entra_risk_common::actions::Options;
-use entra_risk_common::{parse_options, value};
+use entra_risk_common::{entries, parse_options, value};
 
 use crate::key::Key;
 use crate::mcp::McpSettings;
@@ -54,11 +54,6 @@ impl Settings {
 
 /// The variable that makes a reason necessary.
 const REQUIRE_REASON: &str = "ENTRA_RISK_REQUIRE_REASON";
-
-/// The entries of a list, which are separated by commas or white space.
-pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty())
-}
 
 /// Adds the keys in the value of a variable. The error is the rule that the value violates.
 type Add = fn(&mut Vec<Key>, &str) -> Result<(), String>;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use entra_risk_engine::contract::id::Id;
 use tokio::sync::watch;
 
-use crate::host::Asker;
+use crate::asker::Asker;
 use crate::order::Order;
 use crate::{Batch, Error, ErrorKind, Outcome, Progress, Report, TokenSourceError};
 

@@ -1,7 +1,6 @@
 //! What an instance of a component is linked to: WASI, the requests, and the tokens that it never
 //! sees.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 
 use tokio::select;
@@ -10,8 +9,8 @@ use wasmtime::{ResourceLimiter, Trap};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::asker::Asker;
 use crate::bindings::credentials::{self, Credential};
-use crate::instance::Limits;
 use crate::outbound::{HttpClient, Outbound};
 use crate::sends::Sender;
 use crate::token::{AnyTokenSource, FutureToken};
@@ -36,13 +35,13 @@ pub(crate) struct Host {
     max_instructions: u64,
 }
 
-/// A call or a list, on whose behalf a token is asked for.
-pub(crate) trait Asker: Send + Sync {
-    /// Whether it is to be stopped or dropped, so that it must not wait for a token.
-    fn has_order(&self) -> bool;
-
-    /// Keeps the error of the token source as its result.
-    fn token_source_failed(&self, error: Arc<dyn StdError + Send + Sync>);
+/// The limits of an instance.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The linear memory that the instance may take up.
+    pub(crate) max_memory_bytes: usize,
+    /// The WebAssembly instructions that each call may execute.
+    pub(crate) max_instructions: u64,
 }
 
 /// The linear memory of an instance.

@@ -9,26 +9,18 @@ use tokio::time::Instant;
 use wasmtime::component::ResourceAny;
 use wasmtime::{Engine, Store};
 
+use crate::asker::Asker;
 use crate::bindings::actions::Options;
 use crate::bindings::calls::{Action, Event};
 use crate::bindings::{Plugin, PluginPre};
 use crate::call_state::CallState;
 use crate::conversion::in_ms;
-use crate::host::{Asker, Host};
+use crate::host::{Host, Limits};
 
 /// An instance of the plugin. Once a function has failed, it cannot be used again.
 pub(crate) struct Instance {
     store: Store<Host>,
     plugin: Plugin,
-}
-
-/// The limits of an instance.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// The linear memory that the instance may take up.
-    pub(crate) max_memory_bytes: usize,
-    /// The WebAssembly instructions that each call may execute.
-    pub(crate) max_instructions: u64,
 }
 
 /// What a call has taken up so far.

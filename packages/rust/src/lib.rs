@@ -18,11 +18,14 @@
 //! as they come, and a [`TokenSource`] supplies the tokens.
 
 mod action;
+mod asker;
 mod bindings;
 mod bounded;
 mod call;
+mod call_error;
 mod call_state;
 mod client;
+mod cloud;
 mod components;
 mod connector;
 mod conversion;
@@ -45,6 +48,7 @@ mod redaction;
 mod report;
 mod sends;
 mod settings;
+mod setup_error;
 mod task;
 mod tenants;
 mod token;
@@ -54,15 +58,18 @@ mod worker;
 
 pub use action::{Action, UnknownAction};
 pub use call::Call;
+pub use call_error::{CallError, TokenSourceError};
 pub use client::EntraRisk;
+pub use cloud::Cloud;
 pub use entry::Entry;
 pub use error::{Error, ErrorKind, Response};
 pub use list_options::{ListOptions, VerifyOptions};
 pub use listing::{ListError, Listing};
-pub use options::{ApiVersion, Cloud, InvalidArgument, Options, RateLimit};
+pub use options::{ApiVersion, InvalidArgument, Options, RateLimit};
 pub use progress::Progress;
 pub use proxy::Proxy;
-pub use report::{Batch, CallError, Failure, Outcome, Receipt, Report};
-pub use settings::{Allocation, Settings, SetupError};
-pub use token::{AccessToken, InvalidToken, TokenError, TokenRequest, TokenSource, TokenSourceError};
+pub use report::{Batch, Failure, Outcome, Receipt, Report};
+pub use settings::{Allocation, Settings};
+pub use setup_error::SetupError;
+pub use token::{AccessToken, InvalidToken, TokenError, TokenRequest, TokenSource};
 pub use verification::Verification;

@@ -8,7 +8,8 @@ use wasmtime::Store;
 
 use crate::bindings::{PluginPre, Reader};
 use crate::host::Host;
-use crate::instance::{Instance, Limits, store};
+use crate::host::Limits;
+use crate::instance::{Instance, store};
 use crate::outbound::HttpClient;
 use crate::sends::Sends;
 use crate::task::Task;

@@ -13,7 +13,7 @@ use entra_risk_engine::contract::printable::printable;
 use futures_core::Stream;
 use tokio::sync::{mpsc, watch};
 
-use crate::host::Asker;
+use crate::asker::Asker;
 use crate::{Entry, Error, ErrorKind};
 
 /// A list that is being read: a stream of its entries. It ends after the last one, or after an

@@ -10,9 +10,10 @@ use tracing::{Span, field, info, info_span};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
+use crate::asker::Asker;
 use crate::bindings::queries::{self, Event};
 use crate::conversion::in_ms;
-use crate::host::{Asker, Host};
+use crate::host::Host;
 use crate::library::Library;
 use crate::listing::{ListState, Message};
 use crate::{Entry, Error, ErrorKind, ListError, ListOptions};

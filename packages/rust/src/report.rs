@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, InvalidArgument, TokenSourceError};
+use crate::Error;
 
 /// The outcomes of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,15 +55,6 @@ pub struct Receipt {
 /// A report as an error: not every id was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(pub Report);
-
-/// Why a method of [`EntraRisk`](crate::EntraRisk) has no report as its result.
-#[derive(Debug, Clone)]
-pub enum CallError {
-    /// An argument is not as documented.
-    InvalidArgument(InvalidArgument),
-    /// The token source itself failed. The error contains the report.
-    TokenSource(TokenSourceError),
-}
 
 impl Report {
     /// The ids that are done.
@@ -143,35 +134,5 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.cause.as_ref().map(|cause| cause as _)
-    }
-}
-
-impl From<InvalidArgument> for CallError {
-    fn from(error: InvalidArgument) -> Self {
-        CallError::InvalidArgument(error)
-    }
-}
-
-impl From<TokenSourceError> for CallError {
-    fn from(error: TokenSourceError) -> Self {
-        CallError::TokenSource(error)
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::InvalidArgument(error) => error.fmt(f),
-            CallError::TokenSource(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CallError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            CallError::InvalidArgument(_) => None,
-            CallError::TokenSource(error) => error.source(),
-        }
     }
 }

@@ -1,10 +1,6 @@
 //! The settings of a client: where its requests go, and what the plugin may take up.
 
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
-
-use entra_risk_engine::contract::printable::printable;
 
 use crate::Cloud;
 use crate::proxy::Proxy;
@@ -64,11 +60,6 @@ pub enum Allocation {
     Pooled,
 }
 
-/// An [`EntraRisk`](crate::EntraRisk) cannot be constructed: a setting is not as documented, or the
-/// system refuses a resource. The text names the setting or the cause.
-#[derive(Debug, Clone)]
-pub struct SetupError(pub(crate) String);
-
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -86,11 +77,3 @@ impl Default for Settings {
         }
     }
 }
-
-impl fmt::Display for SetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.0))
-    }
-}
-
-impl Error for SetupError {}

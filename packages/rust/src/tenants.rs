@@ -1,14 +1,12 @@
 //! The instances of the plugin: one for each tenant, and at most a fixed number. All calls of a
 //! tenant are performed by its instance, which is never dropped while one of them is open.
 
-mod lease;
+pub(crate) mod lease;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
-
-pub(crate) use lease::Lease;
 
 /// A tenant as named in the options of a call.
 pub(crate) type Tenant = Option<String>;
@@ -68,11 +66,6 @@ impl<T, C> Tenants<T, C> {
         (queue.orders.clone(), is_new)
     }
 
-    /// Waits until the worker of a tenant may have an instance.
-    pub(crate) async fn lease(self: &Arc<Self>, tenant: &Tenant) -> Lease<T, C> {
-        Lease::new(self, tenant).await
-    }
-
     /// How many instances exist.
     pub(crate) fn instances(&self) -> usize {
         self.state().instances
@@ -89,6 +82,7 @@ mod tests {
 
     use tokio::time::timeout;
 
+    use super::lease::Lease;
     use super::*;
 
     type Numbers = Tenants<u32, &'static str>;
@@ -113,7 +107,7 @@ mod tests {
     /// The lease of a worker that has accepted a call.
     async fn lease(tenants: &Arc<Numbers>, name: &str) -> Lease<u32, &'static str> {
         assert!(tenants.submit(&tenant(name), "first").1);
-        let mut lease = tenants.lease(&tenant(name)).await;
+        let mut lease = Lease::wait_for(tenants, &tenant(name)).await;
         assert_eq!(lease.accept(false), Some(vec!["first"]));
         lease
     }
@@ -153,7 +147,7 @@ mod tests {
         assert_eq!(a.accept(true), Some(vec!["second"]));
         assert!(tenants.submit(&tenant("b"), "other").1);
         let name = tenant("b");
-        let mut b = Box::pin(tenants.lease(&name));
+        let mut b = Box::pin(Lease::wait_for(&tenants, &name));
         assert!(timeout(Duration::ZERO, &mut b).await.is_err());
         // Calls that come now are performed after those of the other tenant.
         assert!(!tenants.submit(&tenant("a"), "third").1);
@@ -161,7 +155,7 @@ mod tests {
         assert_eq!(a.accept(false), None);
         assert!(a.end());
         assert_eq!(b.await.accept(false), Some(vec!["other"]));
-        assert_eq!(tenants.lease(&tenant("a")).await.accept(false), Some(vec!["third"]));
+        assert_eq!(Lease::wait_for(&tenants, &tenant("a")).await.accept(false), Some(vec!["third"]));
         let state = tenants.state();
         assert_eq!((state.waiting, state.queues.len()), (0, 0));
     }

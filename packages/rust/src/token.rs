@@ -5,11 +5,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use entra_risk_engine::contract::printable::printable;
 use entra_risk_engine::contract::token::Token;
 use http::HeaderValue;
-
-use crate::Report;
 
 /// An access token: 1 to 65,536 bytes of visible ASCII. Its `Debug` does not print it.
 ///
@@ -48,15 +45,6 @@ pub enum TokenError {
     /// The token source itself failed: this ends the call, whose result is then a
     /// [`TokenSourceError`] with this error. Nothing of it becomes part of the report.
     Failed(Arc<dyn Error + Send + Sync>),
-}
-
-/// The token source itself failed, and that ended the call.
-#[derive(Debug, Clone)]
-pub struct TokenSourceError {
-    /// The error of the token source.
-    pub error: Arc<dyn Error + Send + Sync>,
-    /// The outcome of every id.
-    pub report: Report,
 }
 
 /// Supplies tokens for Microsoft Graph. It is asked before each attempt, and nothing caches its
@@ -159,18 +147,6 @@ impl fmt::Display for InvalidToken {
 }
 
 impl Error for InvalidToken {}
-
-impl fmt::Display for TokenSourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the token source failed: {}", printable(&self.error.to_string()))
-    }
-}
-
-impl Error for TokenSourceError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.error)
-    }
-}
 
 /// The scheme of the `authorization` header (RFC 6750, section 2.1), which people copy together
 /// with a token.

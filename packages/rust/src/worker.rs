@@ -15,7 +15,8 @@ use crate::instance::Instance;
 use crate::library::Library;
 use crate::order::Order;
 use crate::task::Task;
-use crate::tenants::{Lease, Tenant};
+use crate::tenants::Tenant;
+use crate::tenants::lease::Lease;
 use crate::{Batch, Error, ErrorKind};
 
 /// A call that is open in an instance.
@@ -44,7 +45,7 @@ enum End {
 /// Performs the calls of a tenant until none remains.
 pub(crate) async fn work(library: Arc<Library>, tenant: Tenant) {
     loop {
-        let mut lease = library.tenants.lease(&tenant).await;
+        let mut lease = Lease::wait_for(&library.tenants, &tenant).await;
         perform(&library, &mut lease).await;
         if !lease.end() {
             return;

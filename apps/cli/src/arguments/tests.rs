@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::connection::SignIn;
+use crate::help::{HELP, option_names};
+use crate::job::Job;
 use crate::needs::needs;
 use crate::operation::Operation;
 

@@ -11,8 +11,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::tools;
 use crate::body::parse_id;
+use crate::effect::effect;
 
 /// The minimum length of a secret in bytes: 256 bits if every byte is random.
 const MIN_SECRET_BYTES: usize = 32;
@@ -101,7 +101,7 @@ impl Question<'_> {
     /// The question for a person. The reason is the client's own text, and it is printable.
     pub(crate) fn text(&self) -> String {
         let count = self.ids.len();
-        let mut text = format!("{} Ids ({count}):", tools::effect(self.action));
+        let mut text = format!("{} Ids ({count}):", effect(self.action));
         for id in self.ids.iter().take(MAX_SHOWN_IDS) {
             let _ = write!(text, " {id}");
         }

@@ -6,9 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use entra_risk_common::json::to_json;
 use serde_json::Value;
 
-use super::VERSION;
 use super::confirmation::CONFIRM;
 use crate::response::Response;
+
+/// The revision of the protocol.
+pub(crate) const VERSION: &str = "2026-07-28";
 
 /// The prefix of the names of the protocol in `_meta`.
 const META: &str = "io.modelcontextprotocol/";

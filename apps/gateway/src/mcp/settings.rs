@@ -1,11 +1,10 @@
 //! The settings of the Model Context Protocol: the secret of its confirmations, from how many ids
 //! on a call must be confirmed, and which web pages may call.
 
-use entra_risk_common::value;
+use entra_risk_common::{entries, value};
 
 use super::confirmation::Secret;
 use crate::response::Response;
-use crate::settings::entries;
 
 /// The variable with the secret.
 const SECRET: &str = "ENTRA_RISK_MCP_SECRET";

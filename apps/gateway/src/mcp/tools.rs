@@ -5,9 +5,10 @@ use std::fmt::Write;
 use entra_risk_common::Action;
 use entra_risk_common::json::to_json;
 
-use super::{VERSION, is_dangerous};
+use super::message::VERSION;
 use crate::caller::Caller;
 use crate::capacity;
+use crate::effect::{effect, is_dangerous, targets};
 
 /// How long a client may keep what this server says about itself, in milliseconds. It depends on
 /// the key.
@@ -43,23 +44,6 @@ pub(crate) fn result(content: &str, is_error: bool) -> String {
     )
 }
 
-/// What an action does.
-pub(crate) fn effect(action: &Action) -> String {
-    let targets = targets(action);
-    let (before, after) = match action.definition.name {
-        name if name.ends_with("-compromised") => (
-            "Confirms ",
-            " as compromised in Microsoft Entra ID Protection. Warning: their risk becomes high, and policies may block \
-             them immediately, so wrong ids lock people or software out.",
-        ),
-        name if name.ends_with("-safe") => {
-            ("Confirms ", " as safe in Microsoft Entra ID Protection: their risk is removed.")
-        }
-        _ => ("Dismisses the risk of ", " in Microsoft Entra ID Protection."),
-    };
-    format!("{before}{targets}{after}")
-}
-
 fn tool(caller: &Caller<'_>, action: &Action) -> String {
     let mcp = &caller.settings.mcp;
     let (name, field) = (action.definition.name, action.definition.id_field);
@@ -90,14 +74,4 @@ fn tool(caller: &Caller<'_>, action: &Action) -> String {
         targets(action),
         !is_dangerous
     )
-}
-
-/// What the ids of an action stand for.
-fn targets(action: &Action) -> &'static str {
-    match action.definition.id_field {
-        "requestIds" => "sign-ins",
-        "userIds" => "users",
-        "servicePrincipalIds" => "service principals",
-        _ => "AI agents",
-    }
 }

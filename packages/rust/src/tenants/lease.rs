@@ -23,7 +23,7 @@ pub(crate) struct Lease<T, C> {
 
 impl<T, C> Lease<T, C> {
     /// Waits until the worker of a tenant may have an instance.
-    pub(super) async fn new(tenants: &Arc<Tenants<T, C>>, tenant: &Tenant) -> Lease<T, C> {
+    pub(crate) async fn wait_for(tenants: &Arc<Tenants<T, C>>, tenant: &Tenant) -> Lease<T, C> {
         let mut lease = Lease {
             tenants: Arc::clone(tenants),
             tenant: tenant.clone(),

@@ -1,6 +1,9 @@
-//! Dismisses the risk of users from a Rust host: `entra-risk-example COMPONENT USER-ID...`, with
+//! Dismisses the risk of users from a Rust host: `without_library COMPONENT USER-ID...`, with
 //! the token in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to
-//! Microsoft Graph. Ctrl-C ends the call, and every outcome is reported.
+//! Microsoft Graph. Ctrl-C ends the call, and every outcome is reported. It needs the crates tokio,
+//! wasmtime, wasmtime-wasi and wasmtime-wasi-http, and nothing of the library in this package.
+
+#![allow(missing_docs, reason = "the bindings are generated")]
 
 use std::{env, process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering::Relaxed};
 
@@ -46,7 +49,10 @@ impl credentials::Host for State {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
     let mut arguments = env::args().skip(1);
-    let component = arguments.next().expect("usage: entra-risk-example COMPONENT USER-ID...");
+    let Some(component) = arguments.next() else {
+        println!("usage: without_library COMPONENT USER-ID...");
+        return Ok(ExitCode::FAILURE);
+    };
     let engine = Engine::default();
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
