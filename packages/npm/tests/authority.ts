@@ -29,9 +29,10 @@ type Fields = Record<string, string>;
 const { rootFile, cert, key, ca } = await certificateFor('127.0.0.1');
 // This process trusts the stub, and so do those that it starts with `variables`.
 setDefaultCACertificates([...getCACertificates('default'), ca]);
-// A browser in which somebody signs in. Programs that cannot find another one start it.
+// A browser in which somebody signs in. Programs that cannot find another one start it, and start it
+// again if it fails, as when the program closes its side before the last page is loaded.
 const browser = join(mkdtempSync(join(tmpdir(), 'entra-risk-browser-')), 'browser');
-writeFileSync(browser, `#!${process.execPath}\nfetch(process.argv[2]);\n`);
+writeFileSync(browser, `#!${process.execPath}\nfetch(process.argv[2]).catch(() => {});\n`);
 chmodSync(browser, 0o755);
 
 /**
