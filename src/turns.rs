@@ -4,13 +4,13 @@
 #[cfg(feature = "turns")]
 pub(crate) use with_turns::perform;
 
-/// Whether the calls of this plugin take turns.
+/// How the calls of this plugin take turns.
 #[cfg(feature = "turns")]
-pub(crate) type PluginTurns = entra_risk_engine::limit::turns::WithTurns;
+pub(crate) type PluginTurns = entra_risk_engine::limit::with_turns::WithTurns;
 
-/// Whether the calls of this plugin take turns.
+/// How the calls of this plugin take turns.
 #[cfg(not(feature = "turns"))]
-pub(crate) type PluginTurns = entra_risk_engine::limit::turns::WithoutTurns;
+pub(crate) type PluginTurns = entra_risk_engine::limit::with_turns::WithoutTurns;
 
 /// A plugin without turns has no such step to perform.
 #[cfg(not(feature = "turns"))]
@@ -23,8 +23,8 @@ mod with_turns {
 
     use entra_risk_engine::call::Call;
     use entra_risk_engine::contract::action::ServiceLimit;
-    use entra_risk_engine::limit::turn::{Queue, Turn, TurnStep};
-    use entra_risk_engine::limit::turns::WithTurns;
+    use entra_risk_engine::limit::turn_step::{Queue, Turn, TurnStep};
+    use entra_risk_engine::limit::with_turns::WithTurns;
     use entra_risk_engine::time::{Duration, Instant};
     use entra_risk_transport as transport;
 

@@ -44,13 +44,13 @@ use crate::contract::endpoint::Endpoint;
 use crate::contract::error::Error;
 use crate::contract::report::{Batch, Progress};
 use crate::contract::token::{Credential, TokenError};
-use crate::http::judgement::Disposition;
+use crate::http::judgment::Disposition;
 use crate::http::response::{Rejection, Response};
 use crate::http::transport_error::{TransportError, TransportErrorKind};
 use crate::invariant;
 use crate::limit::instance::{InstanceState, SharedLimit};
 use crate::limit::known_holds::KnownHolds;
-use crate::limit::turns::{Turns, WithoutTurns};
+use crate::limit::with_turns::{Turns, WithoutTurns};
 use crate::random::Random;
 use crate::time::{Duration, Instant};
 

@@ -3,11 +3,12 @@
 //!
 //! A [`Call`](call::Call) of an action is a state machine that returns what to do next, and so is a
 //! [`Query`](query::Query), which reads a list. The rest of the engine stands in three wings beside
-//! them, which import each other only in the direction of the arrows:
+//! them, which import each other only in the direction of the arrows. All of them may use `backoff`,
+//! `decimal`, `invariant`, `random` and `time`:
 //!
 //! ```text
-//! query ──▶ call ──▶ limit ──▶ contract ──▶ time, random, backoff, decimal
-//!             └────▶ http ────────▲
+//! query ──▶ call ──▶ limit ──▶ contract
+//!   └─────────┴────▶ http ────────▲
 //! ```
 
 mod backoff;
@@ -40,7 +41,7 @@ pub mod http {
     pub mod challenge;
     pub mod date;
     pub mod json;
-    pub(crate) mod judgement;
+    pub(crate) mod judgment;
     pub mod request;
     pub mod response;
     pub mod transport_error;
@@ -56,7 +57,7 @@ pub mod limit {
     pub(crate) mod known_holds;
     pub mod margin;
     pub(crate) mod rate_limit;
-    pub mod turn;
     pub(crate) mod turn_state;
-    pub mod turns;
+    pub mod turn_step;
+    pub mod with_turns;
 }

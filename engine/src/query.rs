@@ -1,7 +1,7 @@
 //! One query as a state machine: it reads a list, page by page. It performs nothing:
 //! [`Query::next`] returns what to do, and the code that drives the query reports what came of it.
 //!
-//! Tokens, the rate limit, patience and the judgement of responses are those of a
+//! Tokens, the rate limit, patience and the judgment of responses are those of a
 //! [`Call`](crate::call::Call). There is one request at a time, and it may be repeated at will.
 
 pub mod page;
@@ -25,7 +25,7 @@ use crate::contract::endpoint::Endpoint;
 use crate::contract::error::Error;
 use crate::contract::id;
 use crate::contract::token::{Credential, TokenError};
-use crate::http::judgement::{Disposition, Purpose};
+use crate::http::judgment::{Disposition, Purpose};
 use crate::http::request::Request;
 use crate::http::response::{BodyEnd, Rejection, Response};
 use crate::http::transport_error::{TransportError, TransportErrorKind};
@@ -69,7 +69,7 @@ pub struct Query {
 /// The attempts for one page so far.
 #[derive(Default)]
 struct Attempts {
-    /// How many attempts for this page count towards `max-attempts`.
+    /// How many attempts for this page count toward `max-attempts`.
     counted: u32,
     /// Whether an attempt for this page was repeated with a fresh token.
     had_fresh_token: bool,

@@ -9,8 +9,8 @@ use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::token::Credential;
 use entra_risk_engine::http::response::Response;
 use entra_risk_engine::limit::instance::InstanceState;
-use entra_risk_engine::limit::turn::{Turn, TurnStep};
-use entra_risk_engine::limit::turns::WithTurns;
+use entra_risk_engine::limit::turn_step::{Turn, TurnStep};
+use entra_risk_engine::limit::with_turns::WithTurns;
 use entra_risk_engine::time::{Duration, Instant};
 
 type Nanos = u64;

@@ -132,7 +132,7 @@ impl CheckedCall {
 
     fn check(&self, ids: &[String]) {
         let output = format!("{:?} {:?} {:?}", self.result, self.events, self.token_requests);
-        let mut runs = CANARY.as_bytes().windows(MAX_RUN_BYTES).map(String::from_utf8_lossy);
+        let mut runs = CANARY.as_bytes().windows(HIDDEN_RUN_BYTES).map(String::from_utf8_lossy);
         assert!(!runs.any(|run| output.contains(&*run)), "the output contains the token");
         for RecordedExchange { request, .. } in &self.exchanges {
             let contains_token = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
@@ -234,4 +234,4 @@ fn texts<I: AsRef<str>>(ids: &[I]) -> Vec<String> {
 }
 
 /// No run of this many characters of a token may appear in a text.
-const MAX_RUN_BYTES: usize = 24;
+const HIDDEN_RUN_BYTES: usize = 24;

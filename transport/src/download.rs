@@ -54,7 +54,7 @@ impl Download {
         self.response.status
     }
 
-    /// What is ready once more of the body has arrived, until it has been read.
+    /// Becomes ready when more of the body arrives. None: the body has been read.
     pub(crate) fn readable(&self) -> Option<&Pollable> {
         self.body.as_ref().map(|body| &body.readable)
     }

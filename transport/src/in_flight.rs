@@ -1,4 +1,4 @@
-//! One request in flight over wasi:http. Nothing here blocks except [`wait`].
+//! One request in flight over wasi:http. Nothing here blocks except [`wait`] and [`exchange`].
 
 use entra_risk_engine::contract::endpoint::Endpoint;
 use entra_risk_engine::http::request::Request;

@@ -7,7 +7,7 @@ use waki::bindings::wasi::http::types::{DnsErrorPayload, ErrorCode, HeaderError,
 pub(crate) fn header_error(error: HeaderError) -> TransportError {
     match error {
         HeaderError::Forbidden => TransportError {
-            kind: TransportErrorKind::Denied,
+            kind: TransportErrorKind::RejectedByHost,
             cause: "the host forbids a header of the request".to_owned(),
         },
         HeaderError::InvalidSyntax | HeaderError::Immutable => rejected_by_host(()),

@@ -40,7 +40,7 @@ impl Upload {
         Ok(Upload { writable: None, stream, body, bytes, written: 0, is_flushing: false })
     }
 
-    /// What is ready once the host takes more, if it did not take all of the body immediately.
+    /// Becomes ready when the host takes more of the body. None: the host has not refused to take any.
     pub(crate) fn writable(&self) -> Option<&Pollable> {
         self.writable.as_ref()
     }

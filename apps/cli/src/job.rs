@@ -45,7 +45,7 @@ pub(crate) struct Job {
     pub(crate) restart: bool,
     /// The file with the refused ids.
     pub(crate) refused: Option<String>,
-    /// Look at the effect afterwards.
+    /// Look at the effect afterward.
     pub(crate) verify: bool,
     /// How long the effect is awaited, in milliseconds.
     pub(crate) verify_ms: Option<u32>,

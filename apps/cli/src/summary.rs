@@ -54,7 +54,7 @@ pub(crate) fn verification(verified: &Verified<'_>, labels: &Labels) -> String {
     let [(_, done), others @ ..] = verified.lists();
     let all: usize = others.iter().map(|(_, ids)| ids.len()).sum::<usize>().saturating_add(done.len());
     let mut first = format!("verified: {} of {all} accepted ids are in the state that the action leads to", done.len());
-    let others = others.into_iter().zip(["still processing", "not changed"]).filter(|((_, ids), _)| !ids.is_empty());
+    let others = others.into_iter().zip(["still processing", "unchanged"]).filter(|((_, ids), _)| !ids.is_empty());
     let mut text = Vec::new();
     for ((_, ids), title) in others {
         let _ = write!(first, ", {} {title}", ids.len());

@@ -33,7 +33,7 @@ pub(crate) struct Verified<'a> {
     /// that is to be dismissed.
     pub(crate) processing: Vec<&'a str>,
     /// Their state has not changed.
-    pub(crate) not_changed: Vec<&'a str>,
+    pub(crate) unchanged: Vec<&'a str>,
     /// Why the list could not be read again. Then nothing is known of the ids that are not done.
     pub(crate) error: Option<String>,
     /// It could not be read for lack of token, permission or connection.
@@ -82,7 +82,7 @@ impl Awaited<'_> {
                 Status::Done => &mut verified.done,
                 _ if verified.error.is_some() => continue,
                 Status::Processing => &mut verified.processing,
-                Status::Unchanged => &mut verified.not_changed,
+                Status::Unchanged => &mut verified.unchanged,
             };
             list.push(text);
         }
@@ -93,12 +93,12 @@ impl Awaited<'_> {
 impl Verified<'_> {
     /// Whether every id is in the state that the action leads to.
     pub(crate) fn is_done(&self) -> bool {
-        self.processing.is_empty() && self.not_changed.is_empty() && self.error.is_none()
+        self.processing.is_empty() && self.unchanged.is_empty() && self.error.is_none()
     }
 
     /// The ids by what they have become, with its name in logs.
     pub(crate) fn lists(&self) -> [(&'static str, &[&str]); 3] {
-        [("done", &self.done), ("processing", &self.processing), ("not-changed", &self.not_changed)]
+        [("done", &self.done), ("processing", &self.processing), ("unchanged", &self.unchanged)]
     }
 
     /// What accepted ids have become, as JSON.

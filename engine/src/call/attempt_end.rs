@@ -12,7 +12,7 @@ use crate::contract::error::Error;
 use crate::contract::report::Receipt;
 use crate::http::response::Rejection;
 use crate::limit::rate_limit::{SERVICE_UNAVAILABLE, retry_after_with_jitter};
-use crate::limit::turns::Turns;
+use crate::limit::with_turns::Turns;
 use crate::time::{Duration, Instant};
 
 impl<T: Turns> Call<T> {

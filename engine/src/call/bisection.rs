@@ -137,6 +137,7 @@ const MIN_BAD: f64 = 1e-4;
 /// How much larger each candidate is than the one before. The last one is 0.95.
 const RATIO: f64 = 1.343_735;
 
+/// How many candidate shares of bad ids there are.
 const CANDIDATES: usize = 32;
 
 /// No candidate is ever ruled out, because the share changes along the list: after a cluster of bad

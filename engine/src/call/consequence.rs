@@ -1,13 +1,13 @@
 //! What a call does about an attempt that was not accepted, as one table.
 
-use crate::http::judgement::Disposition;
+use crate::http::judgment::Disposition;
 
 /// What an attempt that was not accepted means for its ids and for the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Consequence {
     /// What the call learns.
     pub(crate) learns: Lesson,
-    /// Whether the attempt counts towards `max-attempts`.
+    /// Whether the attempt counts toward `max-attempts`.
     pub(crate) counts: bool,
     /// What becomes of the ids of the attempt.
     pub(crate) ids: Fate,
@@ -15,7 +15,8 @@ pub(crate) struct Consequence {
     pub(crate) ends_call: EndsCall,
 }
 
-/// What a call learns from an attempt that was not accepted.
+/// What a call learns from an attempt that was not accepted. Every lesson counts as a failure for the
+/// patience, except `ServiceResponds` once a request was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lesson {
     /// The service is there.
@@ -28,8 +29,7 @@ pub(crate) enum Lesson {
     ServiceFails,
     /// Something on the way may be in the place of the service.
     ServiceIsReplaced,
-    /// Nothing but the failure itself. Every lesson counts as a failure for the patience, except
-    /// `ServiceResponds` once a request was accepted.
+    /// Nothing but the failure itself.
     Nothing,
 }
 
@@ -61,7 +61,7 @@ pub(crate) enum EndsCall {
     IfWaitIsTooLong,
     /// If the attempt had a fresh token.
     IfTokenWasFresh,
-    /// If it is the third in a row.
+    /// If it is the third unexpected status in a row.
     IfThirdInARow,
     Always,
 }

@@ -9,11 +9,11 @@ pub(crate) struct Group {
     /// is `Suspect`.
     pub(crate) rest: IdRanges,
     pub(crate) origin: Origin,
-    /// Attempts that count towards `max-attempts`.
+    /// Attempts that count toward `max-attempts`.
     pub(crate) counted_attempts: u32,
     /// Whether an attempt was repeated with a fresh token.
     pub(crate) had_fresh_token: bool,
-    /// The number of how the latest attempt ended, if one has.
+    /// The index in the endings of `Outcomes` of how the latest attempt ended, if one has.
     pub(crate) ending: Option<usize>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Origin {
     /// The ids contain a bad one, together with the rest of the group.
     Suspect,
     /// The service failed on the ids, together with others.
-    Part,
+    FailedPart,
     /// A refusal named the id, which is alone.
     Named,
     /// A refusal named others.
@@ -46,7 +46,7 @@ impl Group {
     /// How often the group may be sent before it is split or ends, if `max` attempts are permitted
     /// for the same ids. `is_failing`: the service has failed several times in a row.
     pub(crate) fn max_attempts(&self, max: u32, is_failing: bool) -> u32 {
-        let is_limited = (is_failing || self.origin == Origin::Part) && self.len() > 1;
+        let is_limited = (is_failing || self.origin == Origin::FailedPart) && self.len() > 1;
         if is_limited { max.min(ATTEMPTS_OF_A_PART) } else { max }
     }
 

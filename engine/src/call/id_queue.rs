@@ -150,7 +150,7 @@ impl IdQueue {
         self.pool.insert(group.rest);
         while !group.ids.is_empty() {
             let part = group.ids.take(0, size);
-            self.wait(due, part, Origin::Part);
+            self.wait(due, part, Origin::FailedPart);
         }
     }
 
@@ -239,7 +239,7 @@ impl IdQueue {
     fn learn(&mut self, group: &Group, is_refused: bool) {
         let size = group.len();
         let total = match group.origin {
-            Origin::Untested | Origin::Part => None,
+            Origin::Untested | Origin::FailedPart => None,
             Origin::Suspect => Some(size.saturating_add(group.rest.len())),
             Origin::Named | Origin::Unnamed => return,
         };
@@ -268,6 +268,6 @@ impl IdQueue {
 /// longest range of ids.
 const CLUSTER_REFUSALS: u32 = 8;
 
-/// After that many refusals, the next group comes from there whenever their number is a multiple of
-/// this.
+/// After [`CLUSTER_REFUSALS`], a group comes from the middle of the longest range of ids whenever the
+/// number of refusals is a multiple of this.
 const ELSEWHERE: u32 = 4;

@@ -8,7 +8,7 @@ use crate::call::step::Step;
 use crate::contract::error::Error;
 use crate::contract::id;
 use crate::http::request::Request;
-use crate::limit::turns::Turns;
+use crate::limit::with_turns::Turns;
 use crate::time::{Duration, Instant};
 
 /// What a call does about its next request: the answer to three questions, in the order in which

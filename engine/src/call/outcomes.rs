@@ -32,7 +32,7 @@ struct IdState {
     attempts: u32,
     /// Whether an attempt may have been applied.
     maybe_applied: bool,
-    /// The number of how its latest attempt ended, if one has.
+    /// The index in the endings of how its latest attempt ended, if one has.
     ending: Option<usize>,
     /// Whether that ending is final.
     has_ended: bool,

@@ -19,7 +19,7 @@ pub(crate) struct Patience {
     waits_out: Option<Rc<Error>>,
     /// Until when the call waits for a turn.
     queued_until: Instant,
-    /// Whether the wait for a turn since the first failure was added.
+    /// Whether a wait for a turn has been added since the first failure.
     has_queued: bool,
     has_accepted: bool,
 }

@@ -13,7 +13,7 @@ use crate::time::Instant;
 pub enum Step<T> {
     /// Ask the token provider, then report its result to `Call::on_token`.
     GetToken(TokenRequest),
-    /// Ask the other instances, then report the result as the step says.
+    /// Ask the other instances, then report the result, as `TurnStep` says.
     Turn(T),
     /// Send a request. Then report its response to `Call::on_response`, or the lack of one to
     /// `Call::on_error`.

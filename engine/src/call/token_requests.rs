@@ -118,7 +118,7 @@ impl TokenRequests {
         Some(Issued { authorization: self.ready.take()?, refreshes: self.refreshes })
     }
 
-    /// Records that the token was rejected before which `refreshes` tokens were refreshed.
+    /// Records the rejection of a token, before which `refreshes` tokens had been refreshed.
     pub(crate) fn rejected(&mut self, refreshes: u32, claims: Option<String>) {
         if refreshes == self.refreshes {
             self.ready = None;

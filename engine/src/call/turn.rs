@@ -6,10 +6,10 @@ use std::rc::Rc;
 use crate::call::Call;
 use crate::call::step::Step;
 use crate::contract::error::{Error, Response};
-use crate::http::judgement::{Judgement, Origin, Purpose};
-use crate::limit::turn::{Queue, Turn, TurnStep};
+use crate::http::judgment::{Judgment, Purpose, Responder};
 use crate::limit::turn_state::{TurnState, turn_spacing};
-use crate::limit::turns::Turns;
+use crate::limit::turn_step::{Queue, Turn, TurnStep};
+use crate::limit::with_turns::Turns;
 use crate::time::{Duration, Instant};
 
 impl<T: Turns> Call<T> {
@@ -107,7 +107,7 @@ fn held_by_others(held_for: Duration) -> Error {
     let message = "another instance was asked to wait".to_owned();
     let retry_after_ms = Some(held_for.as_millis());
     let response = Response { status: TOO_MANY_REQUESTS, message, retry_after_ms, ..Response::default() };
-    Judgement::of(TOO_MANY_REQUESTS, "", Origin::OnTheWay, false).error(response, Purpose::Act)
+    Judgment::of(TOO_MANY_REQUESTS, "", Responder::OnTheWay, false).error(response, Purpose::Act)
 }
 
 /// The status of a request that exceeds the limit of the service.

@@ -78,7 +78,7 @@ impl Secrets {
 
     /// Those tokens that are too long to occur in data by chance.
     pub(crate) fn long(&self) -> Secrets {
-        Secrets(self.0.iter().filter(|token| token.0.len() >= MAX_RUN_BYTES).cloned().collect())
+        Secrets(self.0.iter().filter(|token| token.0.len() >= HIDDEN_RUN_BYTES).cloned().collect())
     }
 
     /// Cuts a text from outside to at most `max` bytes, and replaces every run of 24 characters of
@@ -142,7 +142,7 @@ impl Pairs {
 
     /// Whether the text may contain a run of a token, because it contains all pairs of one.
     fn may_contain_run(&self, Token(token): &Token) -> bool {
-        let needed = token.len().min(MAX_RUN_BYTES).saturating_sub(1);
+        let needed = token.len().min(HIDDEN_RUN_BYTES).saturating_sub(1);
         let (mut found, mut longest) = (0_usize, 0);
         for pair in token.as_bytes().windows(2) {
             let bits = self.0.get(pair_number(pair) >> 3).copied().unwrap_or_default();
@@ -161,7 +161,7 @@ fn pair_number(pair: &[u8]) -> usize {
 /// or is the whole token.
 fn run_at_start(text: &[u8], Token(token): &Token) -> Option<usize> {
     let token = token.as_bytes();
-    let length = token.len().min(MAX_RUN_BYTES);
+    let length = token.len().min(HIDDEN_RUN_BYTES);
     let start = text.get(..length)?;
     let first = start.first()?;
     // Few positions begin with the first byte, and finding them is fast.
@@ -184,8 +184,8 @@ const MAX_TOKEN_BYTES: usize = 65_536;
 /// arrives, it can repeat 40 tokens from before that request, and the call has sent 32 since.
 const MAX_SECRETS: usize = 80;
 
-/// The length of the runs of a token that appear in no text. Source: the contract.
-pub(crate) const MAX_RUN_BYTES: usize = 24;
+/// A run of this many bytes of a token appears in no text. Source: the contract.
+pub(crate) const HIDDEN_RUN_BYTES: usize = 24;
 
 #[cfg(test)]
 mod tests {

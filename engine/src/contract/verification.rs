@@ -185,9 +185,11 @@ impl Verifier {
     }
 }
 
-/// The first two readings begin a 150th of the time apart, which is 2 s of 5 minutes, and the
-/// distance doubles up to a 15th.
+/// The first two readings begin one of this many parts of the time apart, which is 2 s of 5 minutes.
+/// The distance doubles from one reading to the next.
 const FIRST_PARTS: u32 = 150;
+
+/// Two readings begin at most one of this many parts of the time apart.
 const PARTS: u32 = 15;
 
 /// How often a list is read at most.

@@ -1,4 +1,4 @@
-//! The response to a request, and its judgement: an acceptance, or an error and what it means.
+//! The response to a request, and its judgment: an acceptance, or an error and what it means.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::contract::report::Receipt;
 use crate::contract::token::Secrets;
 use crate::decimal;
 use crate::http::json::Json;
-use crate::http::judgement::{Disposition, Judgement, Origin, Purpose};
+use crate::http::judgment::{Disposition, Judgment, Purpose, Responder};
 use crate::http::transport_error::TransportError;
 use crate::http::{challenge, date};
 use crate::time::Duration;
@@ -94,7 +94,7 @@ impl Response {
         let body = Json::parse(self.body.get(..MAX_ERROR_BYTES).unwrap_or(&self.body));
         let error = body.get("error");
         let is_of_microsoft_graph = request_id.is_some() || matches!(error, Some(Json::Object(_)));
-        let origin = if is_of_microsoft_graph { Origin::MicrosoftGraph } else { Origin::OnTheWay };
+        let responder = if is_of_microsoft_graph { Responder::MicrosoftGraph } else { Responder::OnTheWay };
         let inner = error.and_then(|error| error.get("innerError").or_else(|| error.get("innererror")));
         let message = member(error, "message").unwrap_or_default();
         let response = error::Response {
@@ -109,9 +109,9 @@ impl Response {
         let claims = challenge::claims(&self.www_authenticate);
         // The message is judged as it arrived: what matters may be cut off.
         let has_challenge = challenge::asks_for_claims(&self.www_authenticate);
-        let judgement = Judgement::of(self.status, &message, origin, has_challenge);
+        let judgment = Judgment::of(self.status, &message, responder, has_challenge);
         let named = id::numbers_in(&message);
-        let (error, disposition) = (Rc::new(judgement.error(response, purpose)), judgement.disposition);
+        let (error, disposition) = (Rc::new(judgment.error(response, purpose)), judgment.disposition);
         Rejection { error, disposition, retry_after, claims, named }
     }
 }
@@ -120,7 +120,7 @@ impl Rejection {
     /// The end of an attempt by an error of the host. `has_accepted`: the instance has seen an
     /// acceptance.
     pub(crate) fn of_transport_error(error: &TransportError, has_accepted: bool, secrets: &Secrets) -> Rejection {
-        let (Judgement { kind, outcome, disposition }, what) = error.kind.judge(has_accepted);
+        let (Judgment { kind, outcome, disposition }, what) = error.kind.judge(has_accepted);
         let cause = secrets.sanitize(&error.cause, MAX_TEXT_BYTES);
         let error = Error::new(kind, outcome, [what, &cause].concat());
         Rejection::without_response(Rc::new(error), disposition)

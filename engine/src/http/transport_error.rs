@@ -1,7 +1,7 @@
 //! Why an attempt has no response, and what that proves about the request.
 
 use crate::contract::error::{ErrorKind, OutcomeKind};
-use crate::http::judgement::{Disposition, Judgement};
+use crate::http::judgment::{Disposition, Judgment};
 
 /// Why an attempt has no response, as the host reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum TransportErrorKind {
 impl TransportErrorKind {
     /// What the error means, and what happened, for people. `has_accepted`: the instance has seen
     /// an acceptance, so that a failed handshake may be by chance.
-    pub(crate) fn judge(self, has_accepted: bool) -> (Judgement, &'static str) {
+    pub(crate) fn judge(self, has_accepted: bool) -> (Judgment, &'static str) {
         use {Disposition as D, ErrorKind as K, OutcomeKind as O, TransportErrorKind as T};
         let (kind, outcome, disposition, message) = match self {
             T::Unreachable => (K::Unreachable, O::NotApplied, D::Transient, NO_CONNECTION),
@@ -51,7 +51,7 @@ impl TransportErrorKind {
             T::Unreadable => (K::NoResponse, O::Unknown, D::Permanent, "the response cannot be read: "),
             T::Other => (K::Other, O::Unknown, D::Permanent, "the host reported an error: "),
         };
-        (Judgement { kind, outcome, disposition }, message)
+        (Judgment { kind, outcome, disposition }, message)
     }
 }
 

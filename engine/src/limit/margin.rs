@@ -46,19 +46,22 @@ impl Margin {
     }
 }
 
-/// The margin before the first response, in millionths of a window. This and the numbers below come
-/// from a simulation of jitter and contention.
+// The numbers below come from a simulation of jitter and contention.
+
+/// The margin before the first response, in millionths of a window.
 const FIRST_MARGIN_PPM: u64 = 20_000;
 
+/// The least margin, in millionths of a window.
 const MIN_MARGIN_PPM: u64 = 3_000;
 
+/// The largest margin, in millionths of a window.
 const MAX_MARGIN_PPM: u64 = 300_000;
 
 /// What a 429 adds to the margin.
 const WIDENING_PPM: u64 = 40_000;
 
-/// What a window with an acceptance takes off the margin, besides one part in `NARROWING_PART` of
-/// it.
+/// What a window with an acceptance takes off the margin, besides the part in `NARROWING_PART`.
 const NARROWING_PPM: u64 = 200;
 
+/// A window with an acceptance takes a 250th off the margin, besides `NARROWING_PPM`.
 const NARROWING_PART: u64 = 250;

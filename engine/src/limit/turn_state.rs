@@ -14,7 +14,7 @@
 use crate::backoff::backoff;
 use crate::contract::action::RateLimit;
 use crate::limit::announcement::Announcement;
-use crate::limit::turn::Turn;
+use crate::limit::turn_step::Turn;
 use crate::random::Random;
 use crate::time::{Duration, Instant};
 

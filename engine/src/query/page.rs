@@ -5,7 +5,7 @@ use std::{fmt, mem, str};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::contract::token::{MAX_RUN_BYTES, Secrets};
+use crate::contract::token::{HIDDEN_RUN_BYTES, Secrets};
 
 /// A user, a sign-in or a service principal with a risk. Absent texts are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Page {
                 *name = display_name;
             }
             let texts = [id, name, risk_level, risk_state, risk_detail, last_updated];
-            for text in texts.into_iter().filter(|text| text.len() >= MAX_RUN_BYTES) {
+            for text in texts.into_iter().filter(|text| text.len() >= HIDDEN_RUN_BYTES) {
                 *text = secrets.sanitize(text, MAX_TEXT_BYTES);
             }
         }

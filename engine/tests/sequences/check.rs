@@ -7,7 +7,7 @@ use std::rc::Rc;
 use entra_risk_engine::call::{AttemptId, Step};
 use entra_risk_engine::contract::error::Error;
 use entra_risk_engine::contract::token::{Authorization, Credential, TokenError};
-use entra_risk_engine::limit::turns::WithoutTurns;
+use entra_risk_engine::limit::with_turns::WithoutTurns;
 
 use crate::sequences::arguments::Settings;
 use crate::sequences::attempt::{Attempt, Id};

@@ -1,7 +1,7 @@
 //! When a call ends: by itself, because its caller stops it, or because nobody drives it for long.
 
 use entra_risk_engine::call::Step;
-use entra_risk_engine::limit::turns::WithoutTurns;
+use entra_risk_engine::limit::with_turns::WithoutTurns;
 
 use crate::sequences::check::{Check, require};
 use crate::sequences::instance::Unseen;

@@ -85,7 +85,7 @@ impl Verdict {
             Tls | Certificate | RejectedByHost | Denied => Kind::Fatal,
             Unreadable | Other => Kind::Permanent,
         };
-        Verdict { kind, maybe_applied, ..Verdict::at_deadline() }.labelled(label)
+        Verdict { kind, maybe_applied, ..Verdict::at_deadline() }.labeled(label)
     }
 
     pub fn at_deadline() -> Verdict {
@@ -99,7 +99,7 @@ impl Verdict {
         self.kind == Kind::Throttled || (self.holds_all && self.retry_after.is_some())
     }
 
-    fn labelled(mut self, label: &str) -> Verdict {
+    fn labeled(mut self, label: &str) -> Verdict {
         self.label = label.to_owned();
         self
     }

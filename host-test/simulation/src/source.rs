@@ -18,7 +18,7 @@ pub(crate) struct Source {
     files: Vec<File>,
 }
 
-/// One change: the file, relative to the folder that was read, and what it contains afterwards.
+/// One change: the file, relative to the folder that was read, and what it contains afterward.
 #[derive(Debug)]
 pub(crate) struct Changed {
     pub(crate) path: PathBuf,

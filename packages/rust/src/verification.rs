@@ -94,12 +94,12 @@ impl EntraRisk {
 /// The time that the last list may take longer than there is left.
 const LATE: Duration = Duration::from_secs(10);
 
-/// The verification on one line, such as `57 of 60 ids done, 2 still processing, 1 not changed`.
+/// The verification on one line, such as `57 of 60 ids done, 2 still processing, 1 unchanged`.
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (done, processing, unchanged) = (self.done.len(), self.processing.len(), self.unchanged.len());
         let total: usize = [done, processing, unchanged].into_iter().sum();
-        write!(f, "{done} of {total} ids done, {processing} still processing, {unchanged} not changed")?;
+        write!(f, "{done} of {total} ids done, {processing} still processing, {unchanged} unchanged")?;
         self.cause.as_ref().map_or(Ok(()), |cause| write!(f, "; cause: {cause}"))
     }
 }

@@ -53,7 +53,7 @@ async fn exactly_those_that_never_change_are_found_in_time() {
     let found = |list: &str| -> BTreeSet<String> {
         report["verification"][list].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!((found("notChanged"), found("processing").len(), found("done").len()), (never.clone(), 0, 997));
+    assert_eq!((found("unchanged"), found("processing").len(), found("done").len()), (never.clone(), 0, 997));
     let reads = run.exchanges.iter().filter(|exchange| exchange.request.method() == Method::GET).count();
     println!("{reads} reads, {:?} with the run", start.elapsed());
     // 17 batches take 16 s, and at first 10 pages are at risk.
@@ -89,9 +89,9 @@ async fn those_that_are_processed_and_those_that_are_not_are_listed() {
     let run = shell.run_before(line, graph).await;
     let text = format!(
         "dismiss-risky-users: 3 of 3 ids accepted\n\
-         verified: 1 of 3 accepted ids are in the state that the action leads to, 1 still processing, 1 not changed\n\
+         verified: 1 of 3 accepted ids are in the state that the action leads to, 1 still processing, 1 unchanged\n\
          \x20 The state may follow later: look again with entra-risk verify.\n\n\
-         1 still processing\n    {slow} Ann\n\n1 not changed\n    {never} Bob\n"
+         1 still processing\n    {slow} Ann\n\n1 unchanged\n    {never} Bob\n"
     );
     run.is(4, &text, "");
 }

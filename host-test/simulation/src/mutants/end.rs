@@ -15,7 +15,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
     mutant(
         "continues-after-403",
         "nothing is sent after an error that ends the call",
-        "Judgement::of",
+        "Judgment::of",
         "403 => (K::Forbidden, O::NotApplied, D::Fatal)",
         "403 => (K::Forbidden, O::NotApplied, D::Permanent)",
     ),

@@ -118,14 +118,14 @@ pub(super) static MUTANTS: &[Mutant] = &[
     mutant(
         "page-of-a-web-filter-refuses",
         "an outcome follows from the attempts",
-        "Judgement::of",
-        "400..=499 if origin == Origin::OnTheWay",
-        "600 if origin == Origin::OnTheWay",
+        "Judgment::of",
+        "400..=499 if responder == Responder::OnTheWay",
+        "600 if responder == Responder::OnTheWay",
     ),
     mutant(
         "segment-refuses",
         "an outcome follows from the attempts",
-        "Judgement::of",
+        "Judgment::of",
         "400 | 404 if is_about_a_segment(message)",
         "600 if is_about_a_segment(message)",
     ),
@@ -154,7 +154,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "only-the-whole-token-hidden",
         "no text contains 24 characters of the token",
         "run_at_start",
-        "let length = token.len().min(MAX_RUN_BYTES)",
+        "let length = token.len().min(HIDDEN_RUN_BYTES)",
         "let length = token.len()",
     ),
     mutant(

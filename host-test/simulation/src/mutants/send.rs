@@ -48,7 +48,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
     mutant(
         "permanent-error-retried",
         "an id that has ended is not sent again",
-        "Judgement::of",
+        "Judgment::of",
         "500..=599 => (K::ServerError, O::Unknown, D::Permanent)",
         "500..=599 => (K::ServerError, O::Unknown, D::Transient)",
     ),

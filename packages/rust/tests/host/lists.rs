@@ -81,9 +81,7 @@ async fn a_refusal_is_no_empty_list() {
     let report = risk.dismiss_risky_users(&ids(1, 1), &fast()).await.unwrap();
     assert!(report.into_result().is_ok(), "the permission to act is another one");
     let verification = risk.verify(Action::DismissRiskyUsers, &ids(1, 1), &options(1_000)).await.unwrap();
-    assert!(
-        verification.to_string().starts_with("0 of 1 ids done, 0 still processing, 1 not changed; cause: forbidden")
-    );
+    assert!(verification.to_string().starts_with("0 of 1 ids done, 0 still processing, 1 unchanged; cause: forbidden"));
 }
 
 #[tokio::test]

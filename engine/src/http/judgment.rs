@@ -4,7 +4,7 @@ use crate::contract::error::{Error, ErrorKind, OutcomeKind, Response};
 
 /// What an attempt that was not accepted means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Judgement {
+pub(crate) struct Judgment {
     /// What went wrong, for programs.
     pub(crate) kind: ErrorKind,
     /// What it means for the ids of the attempt.
@@ -37,7 +37,7 @@ pub(crate) enum Disposition {
 
 /// Who responded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum Responder {
     /// Microsoft Graph responded: the response has its `request-id`, or a body with its `error`.
     MicrosoftGraph,
     /// Perhaps something on the way to Microsoft Graph responded.
@@ -53,11 +53,11 @@ pub(crate) enum Purpose {
     Read,
 }
 
-impl Judgement {
+impl Judgment {
     /// Judges a response by its status, and a few statuses also by `message` (its `error.message`), by
     /// who responded, and by whether it asks for claims. The first row that applies counts. An id is
     /// refused only on Microsoft Graph's own word about ids.
-    pub(crate) fn of(status: u16, message: &str, origin: Origin, has_claims_challenge: bool) -> Judgement {
+    pub(crate) fn of(status: u16, message: &str, responder: Responder, has_claims_challenge: bool) -> Judgment {
         use {Disposition as D, ErrorKind as K, OutcomeKind as O};
         let (kind, outcome, disposition) = match status {
             401 => (K::Unauthenticated, O::NotApplied, D::TokenRejection),
@@ -68,7 +68,7 @@ impl Judgement {
             429 => (K::Throttled, O::NotApplied, D::Throttling),
             499 => (K::ClientError, O::Unknown, D::Permanent),
             413 => (K::ClientError, O::NotApplied, D::TooLarge),
-            400..=499 if origin == Origin::OnTheWay => (K::UnexpectedStatus, O::NotApplied, D::Unexpected),
+            400..=499 if responder == Responder::OnTheWay => (K::UnexpectedStatus, O::NotApplied, D::Unexpected),
             400 | 404 if is_about_a_segment(message) => (K::ClientError, O::NotApplied, D::Fatal),
             400 | 404 | 409 | 410 | 412 | 422 => (K::ClientError, O::Refused, D::Refusal),
             400..=499 => (K::ClientError, O::NotApplied, D::Fatal),
@@ -77,7 +77,7 @@ impl Judgement {
             300..=399 => (K::UnexpectedStatus, O::NotApplied, D::Unexpected),
             _ => (K::UnexpectedStatus, O::Unknown, D::Unexpected),
         };
-        Judgement { kind, outcome, disposition }
+        Judgment { kind, outcome, disposition }
     }
 
     /// The error of the contract. Its message says what to do, and then quotes the response.
@@ -140,8 +140,8 @@ fn advice(response: &Response, disposition: Disposition, purpose: Purpose) -> &'
 mod tests {
     use super::*;
 
-    fn judge(status: u16, message: &str, origin: Origin) -> (OutcomeKind, Disposition) {
-        let Judgement { outcome, disposition, .. } = Judgement::of(status, message, origin, false);
+    fn judge(status: u16, message: &str, responder: Responder) -> (OutcomeKind, Disposition) {
+        let Judgment { outcome, disposition, .. } = Judgment::of(status, message, responder, false);
         (outcome, disposition)
     }
 
@@ -162,14 +162,14 @@ mod tests {
                 300..=399 => (OutcomeKind::NotApplied, Disposition::Unexpected),
                 _ => (OutcomeKind::Unknown, Disposition::Unexpected),
             };
-            assert_eq!(judge(status, "", Origin::MicrosoftGraph), expected, "{status}");
+            assert_eq!(judge(status, "", Responder::MicrosoftGraph), expected, "{status}");
         }
     }
 
     #[test]
     fn something_on_the_way_refuses_no_id() {
         for status in (100..=599).filter(|status| *status != 204) {
-            let (outcome, disposition) = judge(status, "", Origin::OnTheWay);
+            let (outcome, disposition) = judge(status, "", Responder::OnTheWay);
             assert_ne!(outcome, OutcomeKind::Refused, "{status}");
             let is_judged_as_before = matches!(status, 401 | 403 | 407 | 408 | 413 | 421 | 429 | 499);
             assert_eq!(disposition == Disposition::Unexpected, !is_judged_as_before && status < 500, "{status}");
@@ -181,9 +181,9 @@ mod tests {
         let message = "resource Not found for the segment 'signIns'.";
         for status in [400, 404] {
             let expected = (OutcomeKind::NotApplied, Disposition::Fatal);
-            assert_eq!(judge(status, message, Origin::MicrosoftGraph), expected);
+            assert_eq!(judge(status, message, Responder::MicrosoftGraph), expected);
         }
-        assert_eq!(judge(409, message, Origin::MicrosoftGraph), (OutcomeKind::Refused, Disposition::Refusal));
+        assert_eq!(judge(409, message, Responder::MicrosoftGraph), (OutcomeKind::Refused, Disposition::Refusal));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let advice = |code: &str, message: &str| {
             let response =
                 Response { status: 403, code: code.to_owned(), message: message.to_owned(), ..Response::default() };
-            let disposition = Judgement::of(403, message, Origin::MicrosoftGraph, false).disposition;
+            let disposition = Judgment::of(403, message, Responder::MicrosoftGraph, false).disposition;
             advice(&response, disposition, Purpose::Act)
         };
         assert!(advice("Forbidden", "Your tenant is not licensed for this feature.").contains("license"));

@@ -1,7 +1,7 @@
 //! Whether a call takes turns with other instances, as a type.
 
-use crate::limit::turn::TurnStep;
 use crate::limit::turn_state::TurnState;
+use crate::limit::turn_step::TurnStep;
 
 /// How a call takes turns with other instances: [`WithTurns`] or [`WithoutTurns`].
 pub trait Turns: AsRef<TurnState> + AsMut<TurnState> + Sized {
