@@ -2,8 +2,8 @@
 //! WebAssembly component. `wit/` is its contract.
 //!
 //! The decisions are in `entra-risk-engine`. This crate connects them with WASI: `export` has the
-//! exported functions, `driver` performs what the engine asks for with `entra-risk-transport`, `turns`
-//! asks other instances, and `convert` maps types.
+//! exported functions, `driver` performs what the engine asks for with `entra-risk-transport`,
+//! `turns` asks other instances, and `convert` maps types.
 
 #![cfg(target_arch = "wasm32")]
 

@@ -147,8 +147,8 @@ impl<T: Turns> Call<T> {
         self.paused = now;
     }
 
-    /// Ends the call. The `grace` for requests in flight begins when its caller asked for the end, at
-    /// `asked`, but at most a second before `now`.
+    /// Ends the call. The `grace` for requests in flight begins when its caller asked for the end,
+    /// at `asked`, but at most a second before `now`.
     pub fn stop(&mut self, asked: Instant, grace: Duration, now: Instant) {
         if self.ids.outcomes.remaining() == 0 {
             return;
@@ -271,8 +271,8 @@ impl<T: Turns> Call<T> {
         Some(self.end.as_ref().map_or(first_error, |end| &end.cause).clone())
     }
 
-    /// Extends the timeout of every request in flight by `elapsed`, a time in which no response could
-    /// be read.
+    /// Extends the timeout of every request in flight by `elapsed`, a time in which no response
+    /// could be read.
     fn extend_timeouts(&mut self, elapsed: Duration) {
         for attempt in &mut self.in_flight {
             attempt.timeout = attempt.timeout.saturating_add(elapsed);

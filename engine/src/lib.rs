@@ -3,8 +3,8 @@
 //!
 //! A [`Call`](call::Call) of an action is a state machine that returns what to do next, and so is a
 //! [`Query`](query::Query), which reads a list. The rest of the engine stands in three wings beside
-//! them, which import each other only in the direction of the arrows. All of them may use `backoff`,
-//! `decimal`, `invariant`, `random` and `time`:
+//! them, which import each other only in the direction of the arrows. All of them may use
+//! `backoff`, `decimal`, `invariant`, `random` and `time`:
 //!
 //! ```text
 //! query ──▶ call ──▶ limit ──▶ contract

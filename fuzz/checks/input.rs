@@ -1,6 +1,7 @@
-//! Reads a file of ids as the command does: the first line is the column or member with ids, or empty, and the
-//! rest is the file. Nothing panics. A second parser, which only knows the rules, finds the same ids, each once, or
-//! an error too: no id is lost, and none comes from another column.
+//! Reads a file of ids as the command does: the first line is the column or member with ids, or
+//! empty, and the rest is the file. Nothing panics. A second parser, which only knows the rules,
+//! finds the same ids, each once, or an error too: no id is lost, and none comes from another
+//! column.
 
 use std::collections::HashSet;
 
@@ -75,7 +76,8 @@ fn list(text: &str) -> Vec<String> {
     items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
-/// The strings in values and arrays; none if there is an object or a number, or an array in many arrays.
+/// The strings in values and arrays; none if there is an object or a number, or an array in many
+/// arrays.
 fn strings(values: &[Value], depth: usize) -> Option<Vec<String>> {
     let items = values.iter().map(|value| match value {
         Value::Null => Some(Vec::new()),
@@ -124,7 +126,8 @@ fn values(tables: &[Vec<Vec<String>>], column: &str) -> Option<Vec<String>> {
     values
 }
 
-/// The records of a CSV file, without empty lines; none if a field begins with a quote and does not end with one.
+/// The records of a CSV file, without empty lines; none if a field begins with a quote and does not
+/// end with one.
 fn table(text: &str, delimiter: char) -> Option<Vec<Vec<String>>> {
     let mut records = Vec::new();
     let mut rest = text.trim_start_matches(['\n', '\r']);

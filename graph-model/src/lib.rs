@@ -1,6 +1,6 @@
-//! A model of Microsoft Graph as the actions on risk and its lists see it: its routes, its checks in
-//! their order, its service limits, its failures, and what is at risk. Unlike the real service, it
-//! records what really happened to each request.
+//! A model of Microsoft Graph as the actions on risk and its lists see it: its routes, its checks
+//! in their order, its service limits, its failures, and what is at risk. Unlike the real service,
+//! it records what really happened to each request.
 
 mod arrival;
 mod collection;

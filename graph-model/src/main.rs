@@ -20,9 +20,9 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Serves a model of Microsoft Graph on the loopback interface: the actions on risk and the lists of
-/// what is at risk, with their service limits, and faults on demand. Prints its address and a line for each request. Runs until
-/// a signal stops it.
+/// Serves a model of Microsoft Graph on the loopback interface: the actions on risk and the lists
+/// of what is at risk, with their service limits, and faults on demand. Prints its address and a
+/// line for each request. Runs until a signal stops it.
 #[derive(Parser)]
 struct Arguments {
     /// The port to listen on; 0 selects a free one.
@@ -60,8 +60,8 @@ struct Arguments {
     /// repeated.
     #[arg(long, value_name = "ID")]
     unchanged: Vec<Uuid>,
-    /// Let a page begin after as many entries that pass the filter as were read before, so that a list
-    /// may miss an entry when others change.
+    /// Let a page begin after as many entries that pass the filter as were read before, so that a
+    /// list may miss an entry when others change.
     #[arg(long)]
     pages_shift: bool,
     /// Empty pages before each page of a list.
@@ -86,8 +86,8 @@ struct Arguments {
     /// Revoke the token in use once, this many seconds after the first request.
     #[arg(long, value_name = "SECONDS")]
     revoke_after: Option<u64>,
-    /// Write one line of JSON to this file for each request: when it arrived, its status, its ids or
-    /// those of the page, and whether the action was really applied.
+    /// Write one line of JSON to this file for each request: when it arrived, its status, its ids
+    /// or those of the page, and whether the action was really applied.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// The service limit: requests per second for users, service principals and agents, and per 10

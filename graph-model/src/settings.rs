@@ -48,9 +48,9 @@ pub struct Settings {
     pub refuses_applied: bool,
     /// What is at risk. An action on an id that is not listed here is accepted as well.
     pub entries: BTreeMap<Collection, Vec<Entry>>,
-    /// Whether a page begins after as many entries that pass the filter as were read before, so that
-    /// an entry that changes moves those behind it, and a list may miss one or contain it twice. Else
-    /// each entry keeps its place.
+    /// Whether a page begins after as many entries that pass the filter as were read before, so
+    /// that an entry that changes moves those behind it, and a list may miss one or contain it
+    /// twice. Else each entry keeps its place.
     pub pages_shift: bool,
     /// Empty pages before each page of a list.
     pub empty_pages: usize,

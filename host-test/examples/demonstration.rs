@@ -1,6 +1,6 @@
 //! A demonstration: loads the plugin, performs every action with the ids of the Microsoft Graph
-//! documentation, and prints every request and response. Then it dismisses the risk of 600 users, two
-//! of whom are bad, before the model of Microsoft Graph. Fails if anything differs from the
+//! documentation, and prints every request and response. Then it dismisses the risk of 600 users,
+//! two of whom are bad, before the model of Microsoft Graph. Fails if anything differs from the
 //! documentation.
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! `wasmtime run` and `wasmtime serve` as far as the examples need them, with the wasmtime that the
-//! workspace builds: `runner run --help` and `runner serve --help` list the options. A component may
-//! send HTTP requests without TLS, and sees no more of this process than the options grant.
+//! workspace builds: `runner run --help` and `runner serve --help` list the options. A component
+//! may send HTTP requests without TLS, and sees no more of this process than the options grant.
 
 use std::env;
 use std::net::SocketAddr;

@@ -21,9 +21,9 @@ const INPUTS: [&str; 9] = [
     "wit",
 ];
 
-/// Builds the plugin and the reader as they are published, makes the build script run again whenever
-/// one of their sources changes, and returns the folder, which is `OUT_DIR`, with `entra-risk.wasm`
-/// and `entra-risk-reader.wasm`.
+/// Builds the plugin and the reader as they are published, makes the build script run again
+/// whenever one of their sources changes, and returns the folder, which is `OUT_DIR`, with
+/// `entra-risk.wasm` and `entra-risk-reader.wasm`.
 ///
 /// # Errors
 /// If one of the two does not build, or outside a build script.

@@ -62,8 +62,8 @@ impl Cargo {
         }
     }
 
-    /// Builds the components of these packages together, and returns their bytes. A feature that one
-    /// of the packages needs of a dependency becomes part of all of them.
+    /// Builds the components of these packages together, and returns their bytes. A feature that
+    /// one of the packages needs of a dependency becomes part of all of them.
     ///
     /// # Errors
     /// If a component does not build, or if the compiler lacks the WebAssembly target and it cannot

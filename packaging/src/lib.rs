@@ -33,8 +33,8 @@ pub fn folder() -> PathBuf {
 }
 
 /// Builds and writes all products, removes components that are none of them, and returns the files
-/// and their sizes in bytes. Each file is replaced in one step, so that another process never reads a part
-/// of it.
+/// and their sizes in bytes. Each file is replaced in one step, so that another process never reads
+/// a part of it.
 ///
 /// # Errors
 /// If a component cannot be built, composed or written.

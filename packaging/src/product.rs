@@ -143,8 +143,8 @@ impl Product {
     }
 }
 
-/// Composes a component of the user that imports `entra:risk/actions` or `entra:risk/calls` with the
-/// plugin and `env-token`.
+/// Composes a component of the user that imports `entra:risk/actions` or `entra:risk/calls` with
+/// the plugin and `env-token`.
 ///
 /// # Errors
 /// If the bytes are not a component, or if it imports neither of the two.
@@ -160,8 +160,8 @@ pub fn compose_turns(plugin: &[u8], turns: &[u8]) -> Result<Vec<u8>> {
     compose("turns", &[("entra:risk-with-turns", plugin), ("entra:risk-turns", turns)])
 }
 
-/// Composes an app or a component of the user with the plugin, the reader if it uses it, and a token
-/// adapter.
+/// Composes an app or a component of the user with the plugin, the reader if it uses it, and a
+/// token adapter.
 fn compose_app(wac: &str, app: &[u8], parts: &Parts, token: &str) -> Result<Vec<u8>> {
     let parts = [
         (&*format!("entra:risk-{wac}"), app),

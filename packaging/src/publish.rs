@@ -82,8 +82,8 @@ pub fn publish_world(component: &[u8], world: World) -> Result<Vec<u8>> {
 }
 
 /// The documentation in `wit/` that helps to choose a function: of the package, of a world, and of
-/// the functions that it exports. Of interfaces and of methods it is the first paragraph; `wit/` has
-/// the rest.
+/// the functions that it exports. Of interfaces and of methods it is the first paragraph; `wit/`
+/// has the rest.
 fn world_docs(name: &str) -> Result<String> {
     let mut resolve = Resolve::default();
     let package = resolve.push_path(workspace().join("wit"))?.0;

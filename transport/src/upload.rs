@@ -40,7 +40,8 @@ impl Upload {
         Ok(Upload { writable: None, stream, body, bytes, written: 0, is_flushing: false })
     }
 
-    /// Becomes ready when the host takes more of the body. None: the host has not refused to take any.
+    /// Becomes ready when the host takes more of the body. None: the host has not refused to take
+    /// any.
     pub(crate) fn writable(&self) -> Option<&Pollable> {
         self.writable.as_ref()
     }

@@ -1,15 +1,18 @@
-//! Where a token may be sent: to Microsoft Graph, and to the endpoints that an operator lists. For token providers.
+//! Where a token may be sent: to Microsoft Graph, and to the endpoints that an operator lists. For
+//! token providers.
 
 use entra_risk_engine::contract::action::Cloud;
 use entra_risk_engine::contract::endpoint::Endpoint;
 
-/// The environment variable that lists endpoints besides Microsoft Graph, separated by commas or white space.
+/// The environment variable that lists endpoints besides Microsoft Graph, separated by commas or
+/// white space.
 pub const VARIABLE: &str = "ENTRA_RISK_ALLOWED_ENDPOINTS";
 
-/// Checks the `endpoint` of a request for a token, which is lower case, without default port and trailing slash. It must be
-/// the root of a cloud's Microsoft Graph, and the token for that root (its `audience`), or one of those `listed` in the
-/// environment variable, in any spelling of the same endpoint. The error names the endpoint and the variable, or the entry
-/// of the list that is not an endpoint: a list with such an entry permits nothing.
+/// Checks the `endpoint` of a request for a token, which is lower case, without default port and
+/// trailing slash. It must be the root of a cloud's Microsoft Graph, and the token for that root
+/// (its `audience`), or one of those `listed` in the environment variable, in any spelling of the
+/// same endpoint. The error names the endpoint and the variable, or the entry of the list that is
+/// not an endpoint: a list with such an entry permits nothing.
 pub fn check(endpoint: &str, audience: &str, listed: &str) -> Result<(), String> {
     if endpoint == audience && Cloud::ALL.iter().any(|cloud| cloud.graph_root() == endpoint) {
         return Ok(());

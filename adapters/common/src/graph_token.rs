@@ -4,11 +4,12 @@
 /// The name of the variable.
 pub const VARIABLE: &str = "GRAPH_TOKEN";
 
-/// Takes the token for `audience` out of the value of the variable. There is only one token, so that a request for a fresh
-/// one, after Microsoft Graph rejected it (`is_rejected`), fails.
+/// Takes the token for `audience` out of the value of the variable. There is only one token, so
+/// that a request for a fresh one, after Microsoft Graph rejected it (`is_rejected`), fails.
 ///
 /// # Errors
-/// If there is no token, or no fresh one: what to set the variable to. The message does not contain the value.
+/// If there is no token, or no fresh one: what to set the variable to. The message does not contain
+/// the value.
 pub fn take(value: Option<&str>, audience: &str, is_rejected: bool) -> Result<String, String> {
     let failed = |why: &[&str]| Err([&[VARIABLE][..], why, &[audience]].concat().concat());
     match value.map_or(GraphToken::Empty, GraphToken::parse) {

@@ -1,4 +1,5 @@
-//! An application in Microsoft Entra ID, and the token endpoint of its tenant (the OAuth 2.0 client credentials grant).
+//! An application in Microsoft Entra ID, and the token endpoint of its tenant (the OAuth 2.0 client
+//! credentials grant).
 
 use entra_risk_engine::contract::action::Cloud;
 use entra_risk_engine::contract::endpoint::Endpoint;
@@ -17,7 +18,8 @@ pub(crate) struct Application {
 }
 
 impl Application {
-    /// Parses `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_AUTHORITY_HOST`. The tenant of the request takes precedence.
+    /// Parses `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_AUTHORITY_HOST`. The tenant of the
+    /// request takes precedence.
     ///
     /// # Errors
     /// If a variable is missing or malformed: `denied`, with its name and without its value.
@@ -67,8 +69,8 @@ fn known_authority(audience: &str) -> Option<Endpoint> {
     Endpoint::parse(cloud.token_authority()).ok()
 }
 
-/// Parses an address. As in the Azure SDKs, a trailing slash is ignored and a bare host means `https`. `http` is only for
-/// loopback hosts: the request contains the secret.
+/// Parses an address. As in the Azure SDKs, a trailing slash is ignored and a bare host means
+/// `https`. `http` is only for loopback hosts: the request contains the secret.
 fn parse_authority(text: &str) -> Result<Endpoint, &'static str> {
     let address = text.strip_suffix('/').unwrap_or(text);
     let has_scheme = address.split(':').nth(1).is_some_and(|rest| rest.starts_with("//"));

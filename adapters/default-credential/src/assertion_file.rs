@@ -5,7 +5,8 @@ use entra_risk_adapter_common::directory::within;
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
 
-/// Maximum size of the file in bytes: many times that of a service account token, which has 1 to 2 KB.
+/// Maximum size of the file in bytes: many times that of a service account token, which has 1 to 2
+/// KB.
 const MAX_BYTES: usize = 65_536;
 
 /// Reads the file. The error contains neither its path nor its content.

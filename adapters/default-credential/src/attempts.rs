@@ -1,7 +1,7 @@
 //! How often a request for a token is sent.
 //!
-//! `get-token` is synchronous: while it waits, the plugin sends nothing. Therefore the attempts end after 20 s. The plugin
-//! asks again after `unavailable`, for as long as its patience lasts.
+//! `get-token` is synchronous: while it waits, the plugin sends nothing. Therefore the attempts end
+//! after 20 s. The plugin asks again after `unavailable`, for as long as its patience lasts.
 
 use entra_risk_engine::time::Duration;
 use entra_risk_transport::{now, wait};
@@ -13,10 +13,12 @@ use crate::{http, response};
 /// Maximum attempts for one token.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Maximum time of all attempts together. Source: wasmCloud ends a call between linked components after 30 s.
+/// Maximum time of all attempts together. Source: wasmCloud ends a call between linked components
+/// after 30 s.
 const MAX_TIME: Duration = Duration::from_secs(20);
 
-/// Maximum time of one request: from sending it to the end of its response. Hosts limit only parts of it.
+/// Maximum time of one request: from sending it to the end of its response. Hosts limit only parts
+/// of it.
 const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(10);
 
 /// Time before the second request; it doubles. Source: the guidance for IMDS is at least 1 s.

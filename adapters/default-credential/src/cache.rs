@@ -1,12 +1,13 @@
-//! Issued tokens, each kept until shortly before it expires, and the pauses that token endpoints ask for.
+//! Issued tokens, each kept until shortly before it expires, and the pauses that token endpoints
+//! ask for.
 
 use entra_risk_engine::time::{Duration, Instant};
 
 use crate::bindings::exports::entra::risk::credentials::{TokenError, TokenRequest};
 use crate::outcome::{Failure, Token};
 
-/// Time before its expiry at which a token is renewed, as in the Azure SDKs. A short-lived token is renewed at half its
-/// lifetime.
+/// Time before its expiry at which a token is renewed, as in the Azure SDKs. A short-lived token is
+/// renewed at half its lifetime.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
 /// Time for which a failed renewal is not repeated while the old token is still valid.
@@ -41,9 +42,9 @@ impl Cache {
         Cache(Vec::new())
     }
 
-    /// Returns the kept token, or else a new one. A token that Microsoft Graph rejected is removed, whatever `fetch`
-    /// returns. A token about to expire is returned if `fetch` fails. After a `Retry-After`, nothing
-    /// is fetched until its time is over.
+    /// Returns the kept token, or else a new one. A token that Microsoft Graph rejected is removed,
+    /// whatever `fetch` returns. A token about to expire is returned if `fetch` fails. After a
+    /// `Retry-After`, nothing is fetched until its time is over.
     pub(crate) fn token(
         &mut self,
         request: &TokenRequest,

@@ -18,7 +18,8 @@ impl Environment {
         Environment(get_environment())
     }
 
-    /// The value of a variable without surrounding white space. An empty variable counts as not set.
+    /// The value of a variable without surrounding white space. An empty variable counts as not
+    /// set.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().rfind(|(known, _)| known == name)?;
         Some(value.trim_ascii()).filter(|value| !value.is_empty())

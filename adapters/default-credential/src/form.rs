@@ -32,8 +32,8 @@ pub(crate) fn write(
     Ok(form.finish())
 }
 
-/// The claims of the challenge and the capability `cp1`: Microsoft Graph sends a challenge only to clients with it.
-/// Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
+/// The claims of the challenge and the capability `cp1`: Microsoft Graph sends a challenge only to
+/// clients with it. Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
 fn claims(challenge: Option<&str>) -> Option<String> {
     let challenge =
         challenge.map_or(Some(Value::Null), |challenge| serde_json::from_slice(challenge.as_bytes()).ok())?;

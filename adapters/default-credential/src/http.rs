@@ -10,7 +10,8 @@ use crate::bindings::exports::entra::risk::credentials::TokenError;
 use crate::outcome::Failure;
 use crate::token_call::TokenCall;
 
-/// Maximum length of a response in bytes: twice that of a token. A longer one is cut, and contains no token then.
+/// Maximum length of a response in bytes: twice that of a token. A longer one is cut, and contains
+/// no token then.
 const MAX_RESPONSE_BYTES: usize = 131_072;
 
 /// Whether any response arrives until `end`.

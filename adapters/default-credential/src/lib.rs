@@ -1,5 +1,5 @@
-//! A token provider with every credential that an operator may have configured: a component that implements
-//! `entra:risk/credentials`.
+//! A token provider with every credential that an operator may have configured: a component that
+//! implements `entra:risk/credentials`.
 //!
 //! ```text
 //! get-token ── may the token be sent there? ── which credential? ── cached? ── describe ── send, judge, wait, send again
@@ -86,8 +86,8 @@ fn token(selection: Selection, environment: &Environment, request: &TokenRequest
     })
 }
 
-/// A cached token, or the response to what `describe` returns. It is called for each token, so that an
-/// assertion in a file is the current one.
+/// A cached token, or the response to what `describe` returns. It is called for each token, so that
+/// an assertion in a file is the current one.
 fn fetch(request: &TokenRequest, describe: &dyn Fn() -> Result<TokenCall, TokenError>) -> Result<String, TokenError> {
     CACHE.with_borrow_mut(|cache| cache.token(request, now(), || attempts::run(&describe()?)))
 }
@@ -101,8 +101,8 @@ fn with_name(selection: Selection, error: TokenError) -> TokenError {
     }
 }
 
-/// Whether this is a virtual machine of Azure: its endpoint responds immediately, even to a request that it
-/// refuses.
+/// Whether this is a virtual machine of Azure: its endpoint responds immediately, even to a request
+/// that it refuses.
 fn is_virtual_machine() -> bool {
     IS_VIRTUAL_MACHINE.with(|known| {
         if !known.get() {

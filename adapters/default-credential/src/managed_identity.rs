@@ -1,5 +1,5 @@
-//! The endpoint that issues the tokens of a managed identity: that of App Service and Container Apps, or that of virtual
-//! machines (IMDS).
+//! The endpoint that issues the tokens of a managed identity: that of App Service and Container
+//! Apps, or that of virtual machines (IMDS).
 
 use std::net::Ipv4Addr;
 
@@ -55,7 +55,8 @@ pub(crate) fn describe(environment: &Environment, request: &TokenRequest) -> Res
     }
 }
 
-/// A request that the endpoint of virtual machines refuses without delay, because it lacks the header `metadata`.
+/// A request that the endpoint of virtual machines refuses without delay, because it lacks the
+/// header `metadata`.
 pub(crate) fn probe() -> TokenCall {
     TokenCall { issuer: virtual_machine(), path: IMDS_PATH.to_owned(), headers: Vec::new(), form: None }
 }
@@ -91,8 +92,8 @@ fn check_tenant(environment: &Environment, tenant: Option<&str>) -> Result<(), T
     }
 }
 
-/// Parses the URL of an endpoint into its address and path. `http` is only for the machine and its network, because the
-/// request contains a secret and the response a token.
+/// Parses the URL of an endpoint into its address and path. `http` is only for the machine and its
+/// network, because the request contains a secret and the response a token.
 fn parse_url(text: &str) -> Result<(Endpoint, &str), &'static str> {
     let (https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
@@ -117,7 +118,8 @@ fn parse_url(text: &str) -> Result<(Endpoint, &str), &'static str> {
     Ok((address, path))
 }
 
-/// Whether the host is an address of the machine's own link or of a private network. App Service uses both for containers.
+/// Whether the host is an address of the machine's own link or of a private network. App Service
+/// uses both for containers.
 fn is_nearby(authority: &str) -> bool {
     let host = authority.split(':').next().unwrap_or_default();
     host.parse().is_ok_and(|address: Ipv4Addr| address.is_link_local() || address.is_private())

@@ -13,12 +13,13 @@ use crate::token_call::Issuer;
 /// Maximum length of a token in bytes. Source: the contract.
 const MAX_TOKEN_BYTES: usize = 65_536;
 
-/// The lifetime of a token whose response does not contain it: half of the shortest that Microsoft Entra ID can be
-/// configured to issue (10 minutes). Source:
+/// The lifetime of a token whose response does not contain it: half of the shortest that Microsoft
+/// Entra ID can be configured to issue (10 minutes). Source:
 /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>.
 const UNKNOWN_LIFETIME_SECONDS: u64 = 300;
 
-/// Errors of OAuth 2.0 and of Microsoft Entra ID. No other text of a response is repeated: it may contain a secret.
+/// Errors of OAuth 2.0 and of Microsoft Entra ID. No other text of a response is repeated: it may
+/// contain a secret.
 const KNOWN_ERRORS: &[&str] = &[
     "invalid_request",
     "invalid_client",
@@ -110,8 +111,9 @@ fn token(body: &Value, date: Option<&str>) -> Result<Token, Unusable> {
     Ok(Token { value: value.to_owned(), seconds: lifetime(body, date).unwrap_or(UNKNOWN_LIFETIME_SECONDS) })
 }
 
-/// The lifetime in seconds: `expires_in`, or else `expires_on` (seconds since 1970) less the date of the response. The
-/// endpoints of managed identities write both as strings, and that of App Service has no `expires_in`.
+/// The lifetime in seconds: `expires_in`, or else `expires_on` (seconds since 1970) less the date
+/// of the response. The endpoints of managed identities write both as strings, and that of App
+/// Service has no `expires_in`.
 fn lifetime(body: &Value, date: Option<&str>) -> Option<u64> {
     let number = |name| match body.get(name)? {
         Value::String(text) => decimal::parse(text.trim_ascii()),

@@ -1,7 +1,7 @@
 //! Which credential is used: the one that the operator names, or the first that is configured.
 //!
-//! A credential that is configured in part is used too, and fails with what it lacks: to try the next one instead would
-//! silently change the identity that acts.
+//! A credential that is configured in part is used too, and fails with what it lacks: to try the
+//! next one instead would silently change the identity that acts.
 
 use crate::bindings::exports::entra::risk::credentials::TokenError;
 use crate::client_credential::{ASSERTION, ASSERTION_FILE, SECRET};
@@ -14,8 +14,8 @@ const CREDENTIAL: &str = "ENTRA_RISK_CREDENTIAL";
 /// The variable with a token.
 pub(crate) const GRAPH_TOKEN: &str = "GRAPH_TOKEN";
 
-/// The variables of credentials that Azure Identity knows and this adapter does not support. To ignore them would change
-/// the identity that acts.
+/// The variables of credentials that Azure Identity knows and this adapter does not support. To
+/// ignore them would change the identity that acts.
 const UNSUPPORTED: [&str; 2] = ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_PASSWORD"];
 
 /// A kind of credential.
@@ -28,7 +28,8 @@ pub(crate) enum Selection {
     ManagedIdentity,
 }
 
-/// The order in which credentials are tried: each with its name, and the variable that configures it.
+/// The order in which credentials are tried: each with its name, and the variable that configures
+/// it.
 const ORDER: [(Selection, &str, &str); 5] = [
     (Selection::GraphToken, "graph-token", GRAPH_TOKEN),
     (Selection::ClientSecret, "client-secret", SECRET),
@@ -38,11 +39,12 @@ const ORDER: [(Selection, &str, &str); 5] = [
 ];
 
 impl Selection {
-    /// Selects a credential. `has_virtual_machine_identity` asks the endpoint of virtual machines whether it is there,
-    /// and is called only if the environment configures nothing.
+    /// Selects a credential. `has_virtual_machine_identity` asks the endpoint of virtual machines
+    /// whether it is there, and is called only if the environment configures nothing.
     ///
     /// # Errors
-    /// `denied`, with the variables to set, if no credential is configured, or only an unsupported one.
+    /// `denied`, with the variables to set, if no credential is configured, or only an unsupported
+    /// one.
     pub(crate) fn of(
         environment: &Environment,
         has_virtual_machine_identity: impl FnOnce() -> bool,

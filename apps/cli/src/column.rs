@@ -20,9 +20,9 @@ const USERS: &str = "userIds";
 const SERVICE_PRINCIPALS: &str = "servicePrincipalIds";
 const AGENTS: &str = "agentIds";
 
-/// The columns whose content is known, by their names in lower case without spaces. The portal calls
-/// a column `Request ID`, Microsoft Graph and its PowerShell modules `requestId` and `RequestId`,
-/// and Microsoft Sentinel `RequestId`.
+/// The columns whose content is known, by their names in lower case without spaces. The portal
+/// calls a column `Request ID`, Microsoft Graph and its PowerShell modules `requestId` and
+/// `RequestId`, and Microsoft Sentinel `RequestId`.
 ///
 /// The sources: downloads of the portal's sign-in logs and lists of users; `riskyUser`,
 /// `riskyServicePrincipal`, `riskyAgent`, `riskDetection` and `signIn` of Microsoft Graph; the

@@ -21,7 +21,8 @@ pub(crate) struct Job {
     pub(crate) column: Option<String>,
     /// The column or member with a name for each id.
     pub(crate) label: Option<String>,
-    /// The outcomes with which ids of logs and reports are read; none for those worth sending again.
+    /// The outcomes with which ids of logs and reports are read; none for those worth sending
+    /// again.
     pub(crate) outcomes: Vec<&'static str>,
     /// Files with ids to leave out.
     pub(crate) except: Vec<String>,

@@ -70,7 +70,8 @@ enum Failure {
     NotConfirmed,
     /// A file or standard output could not be written.
     Output(String),
-    /// What to act on could not be listed. `is_barred`: for lack of token, permission or connection.
+    /// What to act on could not be listed. `is_barred`: for lack of token, permission or
+    /// connection.
     Unread { message: String, is_barred: bool },
 }
 
@@ -139,8 +140,8 @@ fn command() -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Whether an error is the lack of a token, a permission or a connection, by the name of its kind and
-/// the status of its response.
+/// Whether an error is the lack of a token, a permission or a connection, by the name of its kind
+/// and the status of its response.
 fn is_barred(kind: &str, status: Option<u16>) -> bool {
     match kind {
         "no-token" | "denied-by-host" | "unauthenticated" | "forbidden" | "unreachable" => true,

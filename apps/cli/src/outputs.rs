@@ -22,8 +22,8 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// Opens the files. From now on the file of `--remaining` contains all ids of the plan, which are
-    /// returned.
+    /// Opens the files. From now on the file of `--remaining` contains all ids of the plan, which
+    /// are returned.
     pub(crate) fn begin(job: &Job, plan: Plan) -> Result<(Self, Vec<String>), String> {
         let Plan { ids, refused, remaining, mark, .. } = plan;
         let log = job.log.as_deref().map(Log::open).transpose()?;

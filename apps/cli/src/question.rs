@@ -11,8 +11,8 @@ use crate::stdio::{eprint, error_is_terminal, input_is_terminal, lines, read_ans
 pub(crate) const MAX_SHORT_LIST: usize = 100;
 
 /// The question to ask, if there is one. In a terminal, one is asked before something is confirmed
-/// as compromised, because this can lock people out, before a long list or one that the command made
-/// itself is sent, and if it is doubtful that the ids are the right ones. The error is that a
+/// as compromised, because this can lock people out, before a long list or one that the command
+/// made itself is sent, and if it is doubtful that the ids are the right ones. The error is that a
 /// question cannot be answered.
 pub(crate) fn question(job: &Job, ids: usize, input: &Input) -> Result<Option<String>, Vec<String>> {
     let doubts = &input.doubts;

@@ -46,8 +46,8 @@ impl Remaining {
         if now().saturating_sub(self.written) >= MAX_DELAY { self.update() } else { Ok(()) }
     }
 
-    /// Replaces the file, if ids in it are done. The error may be that something else changed it: two
-    /// runs would put ids back that the other has processed.
+    /// Replaces the file, if ids in it are done. The error may be that something else changed it:
+    /// two runs would put ids back that the other has processed.
     pub(crate) fn update(&mut self) -> Result<(), String> {
         if self.done.is_empty() {
             return Ok(());

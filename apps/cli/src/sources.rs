@@ -93,7 +93,8 @@ pub(crate) fn accepted(path: &str, action: &'static Action) -> Result<Vec<String
     ids.finish(&DONE).map(|input| input.ids)
 }
 
-/// Whether lines can be appended to this file: not to the report of `--json`, which has outcomes too.
+/// Whether lines can be appended to this file: not to the report of `--json`, which has outcomes
+/// too.
 fn is_log(path: &str) -> Result<bool, Vec<String>> {
     let mut start = Vec::new();
     let content = content(path).map_err(|error| vec![error])?;

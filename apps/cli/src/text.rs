@@ -5,14 +5,14 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// Bytes that are read from a source in one piece. A format is recognized by no more than these, and
-/// they contain the header of a table.
+/// Bytes that are read from a source in one piece. A format is recognized by no more than these,
+/// and they contain the header of a table.
 pub(crate) const HEAD_BYTES: usize = 64 << 10;
 
 /// The text of a source: UTF-8 with or without a byte order mark, or UTF-16 with one, which Windows
 /// writes, becomes UTF-8. Line ends of Windows and of old Macs (CR alone) become those of Unix.
-/// Invalid UTF-16 becomes replacement characters, which no id contains; invalid UTF-8 is left to the
-/// reader of a value.
+/// Invalid UTF-16 becomes replacement characters, which no id contains; invalid UTF-8 is left to
+/// the reader of a value.
 pub(crate) struct Text<'a> {
     source: Box<dyn Read + 'a>,
     encoding: Encoding,

@@ -29,8 +29,8 @@ pub(crate) struct Awaited<'a> {
 pub(crate) struct Verified<'a> {
     /// In the state that the action leads to.
     pub(crate) done: Vec<&'a str>,
-    /// Microsoft Graph says that it is still processing the risk, or only the latest list lacks an id
-    /// that is to be dismissed.
+    /// Microsoft Graph says that it is still processing the risk, or only the latest list lacks an
+    /// id that is to be dismissed.
     pub(crate) processing: Vec<&'a str>,
     /// Their state has not changed.
     pub(crate) unchanged: Vec<&'a str>,

@@ -15,8 +15,8 @@ pub(crate) struct Consequence {
     pub(crate) ends_call: EndsCall,
 }
 
-/// What a call learns from an attempt that was not accepted. Every lesson counts as a failure for the
-/// patience, except `ServiceResponds` once a request was accepted.
+/// What a call learns from an attempt that was not accepted. Every lesson counts as a failure for
+/// the patience, except `ServiceResponds` once a request was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lesson {
     /// The service is there.

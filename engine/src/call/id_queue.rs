@@ -268,6 +268,6 @@ impl IdQueue {
 /// longest range of ids.
 const CLUSTER_REFUSALS: u32 = 8;
 
-/// After [`CLUSTER_REFUSALS`], a group comes from the middle of the longest range of ids whenever the
-/// number of refusals is a multiple of this.
+/// After [`CLUSTER_REFUSALS`], a group comes from the middle of the longest range of ids whenever
+/// the number of refusals is a multiple of this.
 const ELSEWHERE: u32 = 4;

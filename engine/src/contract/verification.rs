@@ -42,8 +42,8 @@ pub enum Status {
 
 /// A dismissal is done when the risk is gone, whatever took it away. Two complete readings in a row
 /// have to lack it: pages shift when other entries change, so one reading may miss any entry. A
-/// confirmation is done when the state is the one that it leads to, because an id without a risk can
-/// be confirmed too; to see it once is enough.
+/// confirmation is done when the state is the one that it leads to, because an id without a risk
+/// can be confirmed too; to see it once is enough.
 ///
 /// Source: `riskState` of <https://learn.microsoft.com/graph/api/resources/riskyuser>, and of
 /// <https://learn.microsoft.com/graph/api/resources/signin>.
@@ -117,7 +117,8 @@ impl Verifier {
 
     /// When the list is to be read next. None: every id is done, or the time is over.
     ///
-    /// The first readings follow each other quickly. The last two begin early enough to end in time.
+    /// The first readings follow each other quickly. The last two begin early enough to end in
+    /// time.
     pub fn next(&self) -> Option<Instant> {
         if self.pending.is_empty() {
             return None;
@@ -185,8 +186,8 @@ impl Verifier {
     }
 }
 
-/// The first two readings begin one of this many parts of the time apart, which is 2 s of 5 minutes.
-/// The distance doubles from one reading to the next.
+/// The first two readings begin one of this many parts of the time apart, which is 2 s of 5
+/// minutes. The distance doubles from one reading to the next.
 const FIRST_PARTS: u32 = 150;
 
 /// Two readings begin at most one of this many parts of the time apart.

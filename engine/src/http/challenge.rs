@@ -1,5 +1,5 @@
-//! The claims challenge of continuous access evaluation, in the `www-authenticate` header of a 401 or
-//! a 403.
+//! The claims challenge of continuous access evaluation, in the `www-authenticate` header of a 401
+//! or a 403.
 //!
 //! Source: <https://learn.microsoft.com/entra/identity-platform/claims-challenge>.
 

@@ -54,9 +54,9 @@ pub(crate) enum Purpose {
 }
 
 impl Judgment {
-    /// Judges a response by its status, and a few statuses also by `message` (its `error.message`), by
-    /// who responded, and by whether it asks for claims. The first row that applies counts. An id is
-    /// refused only on Microsoft Graph's own word about ids.
+    /// Judges a response by its status, and a few statuses also by `message` (its `error.message`),
+    /// by who responded, and by whether it asks for claims. The first row that applies counts.
+    /// An id is refused only on Microsoft Graph's own word about ids.
     pub(crate) fn of(status: u16, message: &str, responder: Responder, has_claims_challenge: bool) -> Judgment {
         use {Disposition as D, ErrorKind as K, OutcomeKind as O};
         let (kind, outcome, disposition) = match status {

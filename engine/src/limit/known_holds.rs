@@ -29,8 +29,8 @@ impl KnownHolds {
         hold
     }
 
-    /// Holds every request against the limit for `wait`, because `error` asks for it. Returns whether
-    /// that is longer than before.
+    /// Holds every request against the limit for `wait`, because `error` asks for it. Returns
+    /// whether that is longer than before.
     pub(crate) fn hold(&mut self, limit: &mut RateLimitState, wait: Duration, error: &Rc<Error>, now: Instant) -> bool {
         self.until = self.until.max(now.saturating_add(wait));
         let is_longer = limit.hold(wait, now, error);

@@ -1,6 +1,6 @@
-//! Deterministic simulation: the plugin and the reader as users get them, in virtual time, with a model of Microsoft
-//! Graph whose faults are drawn from a seed; the invariants that must hold after each run; and
-//! mutants that violate them.
+//! Deterministic simulation: the plugin and the reader as users get them, in virtual time, with a
+//! model of Microsoft Graph whose faults are drawn from a seed; the invariants that must hold after
+//! each run; and mutants that violate them.
 
 mod attempt;
 mod attempts;

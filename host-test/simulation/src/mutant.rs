@@ -1,5 +1,5 @@
-//! A mutant: a copy of the plugin or the reader with one change that violates an invariant. An invariant that no
-//! mutant violates is not known to be checked.
+//! A mutant: a copy of the plugin or the reader with one change that violates an invariant. An
+//! invariant that no mutant violates is not known to be checked.
 
 use std::fmt::Debug;
 use std::fs;

@@ -1,5 +1,6 @@
 //! Dismisses the risk of users with a high level, and waits until it is gone, with one token, which
-//! is in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft Graph.
+//! is in `GRAPH_TOKEN`. If `GRAPH_ENDPOINT` is set, requests go there instead of to Microsoft
+//! Graph.
 
 use std::{env, error::Error};
 

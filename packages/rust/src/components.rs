@@ -1,5 +1,5 @@
-//! The plugin and the reader as compiled components, and the linker that grants the imports of their
-//! worlds and nothing else.
+//! The plugin and the reader as compiled components, and the linker that grants the imports of
+//! their worlds and nothing else.
 
 use std::sync::{Mutex, PoisonError};
 

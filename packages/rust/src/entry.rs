@@ -2,9 +2,9 @@
 
 use crate::bindings::queries as wit;
 
-/// A user, a sign-in or a service principal with a risk. Levels, states and details are in Microsoft
-/// Graph's own spelling. Values that it adds later pass through, so expect others than those listed.
-/// Absent texts are empty.
+/// A user, a sign-in or a service principal with a risk. Levels, states and details are in
+/// Microsoft Graph's own spelling. Values that it adds later pass through, so expect others than
+/// those listed. Absent texts are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Entry {
@@ -19,8 +19,8 @@ pub struct Entry {
     pub risk_state: String,
     /// `riskDetail`, such as `adminDismissedAllRiskForUser`.
     pub risk_detail: String,
-    /// When the risk was last updated (of a sign-in: when it happened), as Microsoft Graph wrote it:
-    /// a time in UTC according to ISO 8601.
+    /// When the risk was last updated (of a sign-in: when it happened), as Microsoft Graph wrote
+    /// it: a time in UTC according to ISO 8601.
     pub last_updated: String,
     /// Whether the user is deleted. The risk of deleted users cannot be dismissed.
     pub deleted: bool,

@@ -75,8 +75,8 @@ impl Host {
         }
     }
 
-    /// Notes which calls or lists are open, and where they announce orders. Without any, every token
-    /// is forgotten.
+    /// Notes which calls or lists are open, and where they announce orders. Without any, every
+    /// token is forgotten.
     pub(crate) fn attend(&mut self, open: Vec<Arc<dyn Asker>>, orders: &watch::Receiver<()>) {
         if open.is_empty() {
             self.outbound.forget_tokens();

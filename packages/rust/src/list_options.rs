@@ -7,8 +7,8 @@ use entra_risk_engine::contract::collection::Collection;
 
 use crate::{ApiVersion, InvalidArgument, Options, RateLimit, Settings};
 
-/// What is listed, and how. `None` is the default stated with each field. A value out of range is an
-/// [`InvalidArgument`].
+/// What is listed, and how. `None` is the default stated with each field. A value out of range is
+/// an [`InvalidArgument`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListOptions {
     /// The OData filter, such as `riskState eq 'atRisk' and riskLevel eq 'high'`: 1 to 8,192 bytes

@@ -48,8 +48,8 @@ impl Sender {
         log.latest.insert((self.tenant.clone(), uri.path().contains(SIGN_INS)), (self.number, now));
     }
 
-    /// When the instance may send its first request: a window after one of another instance. `None`:
-    /// now.
+    /// When the instance may send its first request: a window after one of another instance.
+    /// `None`: now.
     pub(crate) fn may_send_at(&self, limit: ServiceLimit, window: Duration) -> Option<Instant> {
         let log = self.sends.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (number, at) = log.latest.get(&(self.tenant.clone(), limit == ServiceLimit::SignIns))?;

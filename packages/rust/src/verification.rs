@@ -27,8 +27,8 @@ pub struct Verification {
 
 impl EntraRisk {
     /// Reads lists until each of these ids, for which an action was accepted, is in the state that
-    /// the action leads to, or until the time is over. An acceptance means only that Microsoft Graph
-    /// took the request: the state changes within minutes, and sometimes never.
+    /// the action leads to, or until the time is over. An acceptance means only that Microsoft
+    /// Graph took the request: the state changes within minutes, and sometimes never.
     ///
     /// It needs the permission to read that lists need, and takes as many requests as the list of
     /// what is at risk has pages, at most 20 times.

@@ -1,4 +1,5 @@
-//! The same command again, after a run that was killed or has ended, and two runs with the same list.
+//! The same command again, after a run that was killed or has ended, and two runs with the same
+//! list.
 
 use std::fs;
 use std::ops::Range;

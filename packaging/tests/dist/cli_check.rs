@@ -17,8 +17,8 @@ fn token(claims: &Value) -> String {
     format!("eyJhbGciOiJub25lIn0.{payload}.c2lnbmF0dXJl")
 }
 
-/// The claims of an app that may dismiss users, in a token that is valid for an hour at the start of
-/// a run.
+/// The claims of an app that may dismiss users, in a token that is valid for an hour at the start
+/// of a run.
 fn claims() -> Value {
     json!({
         "aud": "https://graph.microsoft.com", "oid": "11111111-2222-3333-4444-555555555555",

@@ -1,5 +1,5 @@
-//! Text from outside in everything that the command writes: without the tokens that a service repeats, and without
-//! characters that a terminal executes.
+//! Text from outside in everything that the command writes: without the tokens that a service
+//! repeats, and without characters that a terminal executes.
 
 use std::fs;
 use std::sync::Arc;

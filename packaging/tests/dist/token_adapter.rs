@@ -49,7 +49,8 @@ impl Adapter {
         Adapter::start_in(host, name, |_| {}).await
     }
 
-    /// Starts default-credential with the secret of an application, in a host that is changed, with replacements for functions of WASI.
+    /// Starts default-credential with the secret of an application, in a host that is changed, with
+    /// replacements for functions of WASI.
     pub(crate) async fn start_changed(
         script: Arc<Script>,
         change: impl FnOnce(Host) -> Host,
@@ -84,8 +85,8 @@ impl Adapter {
         self.get(TokenRequest { refresh: true, claims: claims.map(str::to_owned), ..request() }).await
     }
 
-    /// Requests a token. Returns the token, or the error as `unavailable: ` or `denied: ` with its message, which must
-    /// not contain a secret.
+    /// Requests a token. Returns the token, or the error as `unavailable: ` or `denied: ` with its
+    /// message, which must not contain a secret.
     pub(crate) async fn get(&mut self, request: TokenRequest) -> Result<String, String> {
         let (result,) = self.get_token.call_async(&mut self.store, (request,)).await.expect("no trap");
         let result = match result {

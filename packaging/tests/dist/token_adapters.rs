@@ -1,4 +1,5 @@
-//! The token adapters: their imports, the requests for an application with a secret or an assertion, and the cache.
+//! The token adapters: their imports, the requests for an application with a secret or an
+//! assertion, and the cache.
 
 use std::time::Duration;
 

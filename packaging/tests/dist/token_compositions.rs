@@ -1,5 +1,5 @@
-//! The command and the gateway with each credential: one id is dismissed with its token, and none is sent to an endpoint
-//! that is not listed.
+//! The command and the gateway with each credential: one id is dismissed with its token, and none
+//! is sent to an endpoint that is not listed.
 
 use std::fs;
 use std::sync::Arc;

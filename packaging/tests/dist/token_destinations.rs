@@ -1,4 +1,5 @@
-//! Where the adapters let a token go: to Microsoft Graph, and to the endpoints in `ENTRA_RISK_ALLOWED_ENDPOINTS`.
+//! Where the adapters let a token go: to Microsoft Graph, and to the endpoints in
+//! `ENTRA_RISK_ALLOWED_ENDPOINTS`.
 
 use std::fs;
 

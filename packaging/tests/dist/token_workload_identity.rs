@@ -30,7 +30,8 @@ async fn start(folder: &Path, replies: impl IntoIterator<Item = Reply>) -> Adapt
     Adapter::start_with(DEFAULT_CREDENTIAL, &mut wasi, Script::new(replies)).await
 }
 
-/// Writes the file as a projected volume does: a link to a file in a folder that is a link, and is replaced.
+/// Writes the file as a projected volume does: a link to a file in a folder that is a link, and is
+/// replaced.
 fn project(folder: &TempDir, version: &str, assertion: &str) {
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path(version)).unwrap();

@@ -9,8 +9,8 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use simulation::mutants;
 
-/// Builds each mutant of the plugin and the reader, and reports the first seed in which the simulation catches it.
-/// Exits with 1 if it does not catch one.
+/// Builds each mutant of the plugin and the reader, and reports the first seed in which the
+/// simulation catches it. Exits with 1 if it does not catch one.
 #[derive(Parser)]
 struct Arguments {
     /// Seeds in which a mutant must be caught.

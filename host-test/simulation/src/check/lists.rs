@@ -103,7 +103,8 @@ fn asking(list: &ListRecord, from: Duration, until: Duration) -> Duration {
     list.tokens.iter().map(|token| overlap((token.asked, token.answered))).sum()
 }
 
-/// Whether the reader certainly saw the whole response to a request: it did not wait too long for it.
+/// Whether the reader certainly saw the whole response to a request: it did not wait too long for
+/// it.
 fn is_seen(list: &ListRecord, arrival: &Arrival) -> bool {
     let timeout = Duration::from_millis(list.list.options.attempt_timeout_ms.unwrap_or(30_000).into());
     let is_in_time = |settled: Duration| settled + MARGIN < arrival.sent + timeout && settled <= list.ended;
