@@ -60,7 +60,7 @@ async fn exactly_those_that_never_change_are_found_in_time() {
     assert!(start.elapsed() <= Duration::from_secs(16 + 310) && reads <= 200, "{reads} in {:?}", start.elapsed());
     let log = verified(&shell.read("log.jsonl"));
     let [(done, changed), (other, unchanged)] = log.as_slice() else { panic!("{log:?}") };
-    assert_eq!((done.as_str(), changed.len(), other.as_str()), ("done", 997, "not-changed"));
+    assert_eq!((done.as_str(), changed.len(), other.as_str()), ("done", 997, "unchanged"));
     assert_eq!(unchanged.iter().cloned().collect::<BTreeSet<_>>(), never);
 }
 

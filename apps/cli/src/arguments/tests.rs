@@ -197,7 +197,7 @@ fn the_help_lists_every_flag_and_action() {
     let sources = [
         include_str!("../arguments.rs"),
         include_str!("../connection.rs"),
-        include_str!("../job.rs"),
+        include_str!("action.rs"),
         include_str!("../selection.rs"),
     ];
     let lines = sources.iter().flat_map(|source| source.lines());
