@@ -159,7 +159,9 @@ fn check_reason(list: &ListRecord, failed: &[Arrival], has_other_reason: bool, v
     let transient = [408, 421, 500, 502, 503, 504, 509];
     let is_transient = last.status.is_some_and(|status| transient.contains(&status.as_u16()));
     let options = &list.list.options;
-    let counted = failed.iter().filter(|arrival| !matches!(status(arrival), Some(401 | 403 | 429))).count();
+    // A response that comes too late counts, whatever its status is.
+    let is_free = |arrival: &&Arrival| matches!(status(arrival), Some(401 | 403 | 429)) && is_seen(list, arrival);
+    let counted = failed.iter().filter(|arrival| !is_free(arrival)).count();
     let is_used_up = counted >= options.max_attempts.unwrap_or(10) as usize;
     let window = Duration::from_millis(list.list.rate_limit().window_ms.into());
     let patience = Duration::from_millis(options.patience_ms.unwrap_or(180_000).into()).max(window * 2);

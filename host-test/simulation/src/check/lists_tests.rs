@@ -72,6 +72,21 @@ fn a_list_without_a_violation_passes() {
 }
 
 #[test]
+fn a_429_that_comes_too_late_uses_up_an_attempt() {
+    let ends_without_a_reason = |settled| {
+        let mut run = Fixture::new();
+        let options = &mut run.list.list.options;
+        (options.max_attempts, options.attempt_timeout_ms) = (Some(2), Some(1_000));
+        run.list.arrivals.truncate(2);
+        let throttled = Arrival { settled: Some(ms(settled)), ..arrival(1_050, StatusCode::TOO_MANY_REQUESTS) };
+        run.list.arrivals.insert(1, throttled);
+        run.end(ErrorKind::ServerError);
+        violated(&run).contains(&"a list does not end without a reason")
+    };
+    assert!(ends_without_a_reason(1_150) && !ends_without_a_reason(2_100));
+}
+
+#[test]
 fn each_violation_of_a_list_is_found() {
     for (invariant, change) in CASES {
         let mut run = Fixture::new();
