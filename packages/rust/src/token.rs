@@ -43,7 +43,8 @@ pub enum TokenError {
     /// becomes part of the report: it must not contain a secret.
     Denied(String),
     /// The token source itself failed: this ends the call, whose result is then a
-    /// [`TokenSourceError`] with this error. Nothing of it becomes part of the report.
+    /// [`TokenSourceError`](crate::TokenSourceError) with this error. Nothing of it becomes part of
+    /// the report.
     Failed(Arc<dyn Error + Send + Sync>),
 }
 
