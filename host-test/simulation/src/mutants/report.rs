@@ -226,7 +226,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "a call that is over stays so",
         "Driver::next",
         "Step::Over(cause) => break Event::Over(cause)",
-        "Step::Over(cause) => break Event::Over(cause.filter(|_| host::random() % 2 == 0))",
+        "Step::Over(cause) => break Event::Over(cause.filter(|_| transport::random() % 2 == 0))",
     ),
     mutant(
         "progress-counts-one-more",

@@ -57,7 +57,7 @@ pub(super) static MUTANTS: &[Mutant] = &[
         "a Retry-After is waited out",
         "Call::retry_due",
         "Some(asked) => retry_after_with_jitter(asked, &mut self.random)",
-        "Some(_) => MIN_RETRY_AFTER",
+        "Some(_) => Duration::from_secs(1)",
     ),
     mutant(
         "one-more-in-flight",
