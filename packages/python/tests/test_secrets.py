@@ -25,6 +25,8 @@ BEFORE = 40
 # One 401 in a round: a request that is repeated with a fresh token must not meet the next one, which
 # would end the call.
 STATUSES = (204, 404, 400, 401, 409, 302, 404, 200, *(204, 404, 400, 410, 409, 302, 404, 200) * 3, 503, 429)
+FAILING = some_ids(9)[-1]
+"""The id on which the service fails in every attempt, whatever else it responds meanwhile."""
 
 
 class Echo:
@@ -41,7 +43,7 @@ class Echo:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["content-length"]))
+                body = self.rfile.read(int(self.headers["content-length"]))
                 token = self.headers["authorization"].removeprefix("Bearer ")
                 with lock:
                     number = len(echo.tokens)
@@ -49,7 +51,8 @@ class Echo:
                     known = echo.tokens[-BEFORE - 1 :]
                 # The token of the request, or the oldest one, or each in turn.
                 chosen = (token, known[0], known[number * 7 % len(known)])[number % 3]
-                self.respond(STATUSES[number % len(STATUSES)], chosen, known)
+                status = 502 if FAILING.encode() in body else STATUSES[number % len(STATUSES)]
+                self.respond(status, chosen, known)
 
             def respond(self, status: int, token: str, known: list[str]) -> None:
                 claims = json.dumps({"access_token": {"nbf": {"essential": True, "value": token}}})
