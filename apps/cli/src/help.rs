@@ -5,7 +5,7 @@ use crate::suggestion::suggest;
 /// The text of `--help`. Names of options are taken from it.
 pub(crate) const HELP: &str = include_str!("help.txt");
 
-/// What is wrong with an option that is none of a command.
+/// The message about an option that the command does not have, or not in this place.
 pub(crate) fn unknown_option(name: &str) -> String {
     match name {
         "dir" => return "invalid option '--dir': give --dir to the runtime, before the component".to_owned(),
